@@ -1,0 +1,1 @@
+"""Stand-ins for Azure on a developer's own machine. The app never imports this package."""
