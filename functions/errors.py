@@ -1,0 +1,79 @@
+"""Every error of the app, grouped by what the caller does next.
+
+    EntityDropError
+    ├── SettingsError        fix the deployment: the app does not start
+    ├── DocumentError        this document ends in an error report, its neighbours go on
+    ├── StorageOutcome       expected outcomes of a conditional read or write; the caller decides
+    │   ├── Missing          there is no such blob
+    │   └── Changed          somebody else wrote first (a lost compare-and-set, or a replaced document)
+    ├── RecordError          a record or message that is not ours, damaged or outdated: set it aside, go on
+    └── IllegalTransition    fix our code: the transition table has no such row
+
+What the Language service answers is not in this tree: throttling, outages and refusals are ordinary outcomes, and
+`pipeline.outcomes` holds them as values.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+class EntityDropError(Exception):
+    """The base of everything that this app raises on purpose."""
+
+
+class SettingsError(EntityDropError):
+    """The settings do not allow the app to start; `problems` lists all that is wrong with them, a sentence each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        lines = "\n".join(f"  - {problem}" for problem in problems)
+        super().__init__(
+            f"Entity Drop cannot start: {len(problems)} problem(s) with the app settings.\n{lines}\n"
+            "Correct them (locally in local.settings.json, in Azure under Environment variables) and start again."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why something did not work, in words for the person who dropped the document.
+
+    `code` is stable and for machines; `message` says what happened, with the value and the limit; `help` says what to
+    do next; `service` is the Language service's own error object, where there was one.
+    """
+
+    code: str
+    message: str
+    help: str
+    service: dict[str, Any] | None = None
+
+
+class DocumentError(EntityDropError):
+    """A document that can not be read; `problem` goes into its error report."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        super().__init__(f"{problem.code}: {problem.message}")
+
+
+class StorageOutcome(EntityDropError):
+    """The base of the two expected outcomes of a conditional storage call; `name` is the blob's."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"{self.__doc__} ({name!r})")
+
+
+class Missing(StorageOutcome):
+    """The blob does not exist."""
+
+
+class Changed(StorageOutcome):
+    """The blob was written by somebody else since it was read."""
+
+
+class RecordError(EntityDropError):
+    """A stored record or a queue message that this version of the app can not read."""
+
+
+class IllegalTransition(EntityDropError):
+    """An event that the transition table does not know in this state; nothing was changed."""
