@@ -96,16 +96,18 @@ class Azurite:
         Raises ``StorageMissingError`` if it is not installed, ``LocalProcessError`` if it does not come up (a given
         port that is in use, for example).
         """
-        if self._workspace is None:
-            self._workspace = tempfile.TemporaryDirectory(prefix="entity-drop-storage-")
-        workspace = Path(self._workspace.name)
+        command = self._command()
         self._process = LocalProcess(
             "storage emulator",
-            self._command(),
-            log_file=self._log_file or workspace / "storage.log",
+            command,
+            log_file=self._log_file or self._own_log_file(),
             ready=[rf"^Azurite {kind} service is successfully listening at \S+:(\d+)$" for kind in ("Blob", "Queue")],
         )
-        blob, queue = self._process.start()
+        try:
+            blob, queue = self._process.start()
+        except BaseException:
+            self.stop()
+            raise
         self._blob_port, self._queue_port = int(blob[1]), int(queue[1])
 
     def stop(self) -> None:
@@ -136,6 +138,11 @@ class Azurite:
         next start. Azure Storage loses nothing it has acknowledged: to try an outage use ``stop`` and ``start``.
         """
         self.process.kill()
+
+    def _own_log_file(self) -> Path:
+        if self._workspace is None:
+            self._workspace = tempfile.TemporaryDirectory(prefix="entity-drop-storage-")
+        return Path(self._workspace.name) / "storage.log"
 
     def _command(self) -> list[str]:
         node = shutil.which("node")
