@@ -1,0 +1,88 @@
+"""The document record: what became of the newest version of a document, and which job may write its result."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from ..errors import Problem
+
+HISTORY_LENGTH = 20
+"""Entries kept in a record's history; the oldest go first."""
+
+
+class DocumentState(StrEnum):
+    """Where a version of a document stands."""
+
+    PENDING = "pending"
+    """A job owns it, and its result is still to come."""
+    DONE = "done"
+    """Its entities are in the output container."""
+    FAILED = "failed"
+    """Its error report is in the output container."""
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """The base of everything that is stored as JSON: frozen, names in camel case, defaults left out."""
+
+
+class DocumentFacts(Record, frozen=True, kw_only=True, omit_defaults=False):
+    """The `document` part of a result: which version of which document it belongs to, and how it was read.
+
+    `encoding` and `characters` (code points) are None where the document could not be read.
+    """
+
+    name: str
+    etag: str
+    last_modified: datetime
+    size_bytes: int
+    encoding: str | None = None
+    characters: int | None = None
+    language: str
+
+
+class HistoryEntry(Record, frozen=True, kw_only=True):
+    """One change of a record: when, what happened, and why."""
+
+    at: datetime
+    event: str
+    job: str
+    reason: str = ""
+
+
+class DocumentRecord(Record, frozen=True, kw_only=True):
+    """The newest version of a document that the app has seen.
+
+    `owner` is the job (for a long document: the family of jobs) that may write this version's result. Changed only
+    by compare-and-set, through `states`.
+    """
+
+    document: DocumentFacts
+    state: DocumentState
+    owner: str
+    claimed: datetime
+    """When this version was first given to a job; its patience (`GIVE_UP_HOURS`) counts from here."""
+    updated: datetime
+    pieces: int = 1
+    warnings: tuple[str, ...] = ()
+    claims: int = 1
+    """How many jobs have owned this version, one after the other."""
+    last_error: Problem | None = None
+    history: tuple[HistoryEntry, ...] = ()
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether the result of this version is still to come."""
+        return self.state is DocumentState.PENDING
+
+    def metadata(self) -> dict[str, str]:
+        """Return the fields that a listing needs, as blob metadata (ASCII only)."""
+        metadata = {
+            "state": self.state.value,
+            "source_etag": self.document.etag,
+            "owner": self.owner,
+            "updated": self.updated.isoformat(timespec="seconds"),
+        }
+        if self.last_error and self.state is DocumentState.FAILED:
+            metadata["reason"] = self.last_error.code
+        return metadata

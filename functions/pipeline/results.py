@@ -1,0 +1,120 @@
+"""The two files that a document can end with, and their names.
+
+Their JSON Schemas are published in `functions/schemas/` and made from these classes (`make check` compares them).
+"""
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from ..errors import Problem
+from ..settings import Settings
+from .documents import DocumentFacts, DocumentRecord, Record
+from .entities import Entity, JobFacts, PieceResult, Warning, merge
+
+ENTITIES_SUFFIX = ".entities.json"
+ERROR_SUFFIX = ".error.json"
+
+LONGEST_BLOB_NAME = 1024
+"""Characters in a blob's name ("Naming and Referencing Containers, Blobs, and Metadata", read 2026-11)."""
+
+
+class ModelFacts(Record, frozen=True, kw_only=True):
+    """Which model a result came from."""
+
+    api_version: str
+    project: str | None = None
+    deployment: str | None = None
+    model_id: str | None = None
+
+
+class EntitiesResult(Record, frozen=True, kw_only=True, omit_defaults=False):
+    """`<name>.entities.json`: the entities of a document, and where they came from."""
+
+    document: DocumentFacts
+    model: ModelFacts
+    jobs: tuple[JobFacts, ...]
+    text_records: int
+    string_index_type: str
+    entities: tuple[Entity, ...]
+    warnings: tuple[Warning, ...]
+    completed_date_time: datetime
+
+
+class ReportedError(Record, frozen=True, kw_only=True):
+    """The `error` part of an error report."""
+
+    code: str
+    message: str
+    help: str
+    service: dict[str, Any] | None = None
+
+
+class ErrorReport(Record, frozen=True, kw_only=True, omit_defaults=False):
+    """`<name>.error.json`: why a document has no entities, and what to do next."""
+
+    document: DocumentFacts
+    error: ReportedError
+    attempts: int
+    occurred_date_time: datetime
+
+
+def entities_name(document: str) -> str:
+    """Return the name of the blob with the entities of `document`."""
+    return _with_suffix(document, ENTITIES_SUFFIX)
+
+
+def error_name(document: str) -> str:
+    """Return the name of the blob with the error report of `document`."""
+    return _with_suffix(document, ERROR_SUFFIX)
+
+
+def _with_suffix(document: str, suffix: str) -> str:
+    """Append the suffix; the last few of the longest possible names make room for it by a digest."""
+    name = document + suffix
+    if len(name) <= LONGEST_BLOB_NAME:
+        return name
+    digest = hashlib.sha256(document.encode()).hexdigest()[:16]
+    return f"{document[: LONGEST_BLOB_NAME - len(suffix) - len(digest) - 1]}~{digest}{suffix}"
+
+
+def model_facts(settings: Settings) -> ModelFacts:
+    """Return the `model` part of a result."""
+    return ModelFacts(
+        api_version=settings.language_api_version,
+        project=settings.language_project,
+        deployment=settings.language_deployment,
+        model_id=settings.language_model_id,
+    )
+
+
+def entities_result(
+    record: DocumentRecord, pieces: Iterable[PieceResult], model: ModelFacts, unit: str, now: datetime
+) -> EntitiesResult:
+    """Return the result of a document all of whose pieces have come."""
+    entities, warnings, jobs, text_records = merge(pieces)
+    reading = tuple(Warning(code="EncodingGuessed", message=message) for message in record.warnings)
+    return EntitiesResult(
+        document=record.document,
+        model=model,
+        jobs=jobs,
+        text_records=text_records,
+        string_index_type=unit,
+        entities=entities,
+        warnings=reading + warnings,
+        completed_date_time=now,
+    )
+
+
+def error_report(document: DocumentFacts, problem: Problem, attempts: int, now: datetime) -> ErrorReport:
+    """Return the error report of a document that can have no entities."""
+    error = ReportedError(code=problem.code, message=problem.message, help=problem.help, service=problem.service)
+    return ErrorReport(document=document, error=error, attempts=attempts, occurred_date_time=now)
+
+
+def to_json(record: Record) -> bytes:
+    """Return a result as the JSON text of its blob, indented for people."""
+    return msgspec.json.format(msgspec.json.encode(record), indent=2)

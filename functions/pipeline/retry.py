@@ -1,0 +1,68 @@
+"""How long to wait: for a service that holds a job off, between polls, and before a submission is repeated.
+
+Every wait is `first * growth ** n`, at most `ceiling`, times a jitter of 0.8 to 1.2, so that jobs which were held off
+together do not come back together. There is no limit on attempts here: how long a document may wait at all is the
+setting GIVE_UP_HOURS, and how often a submission may fail is `decisions.MAX_FAILURES`.
+"""
+
+from random import Random
+from typing import NamedTuple
+
+from .outcomes import HoldOff, HoldReason
+
+LONGEST_HONOURED_RETRY_AFTER_S = 6 * 3600.0
+"""A longer `Retry-After` is not obeyed to the end: the free tier asks for 15 days, and its owner may well have moved
+to a paid tier by tomorrow. One request in six hours tells."""
+
+
+class Backoff(NamedTuple):
+    """A growing wait, in seconds."""
+
+    first_s: float
+    ceiling_s: float
+    growth: float = 2.0
+
+    def wait_s(self, n: int, rng: Random) -> float:
+        """Return the wait before attempt `n` (0 is the first repetition)."""
+        # The exponent is bounded so that a job held off for months does not overflow a float.
+        grown = self.first_s * self.growth ** min(n, 60)
+        return min(self.ceiling_s, grown) * rng.uniform(0.8, 1.2)
+
+
+HOLD_OFF: dict[HoldReason, Backoff] = {
+    # Our own budget refills steadily; its `retry_after_s` says when.
+    HoldReason.BUDGET: Backoff(0.5, 10),
+    # The limit is counted over a minute, and recorded replies ask for 1 or 2 seconds.
+    HoldReason.THROTTLED: Backoff(2, 60),
+    # Nothing changes within minutes; each try costs one request that is not billed.
+    HoldReason.QUOTA: Backoff(60, 3600),
+    # Most outages are over in seconds; the longer one lasts, the less a minute matters.
+    HoldReason.UNAVAILABLE: Backoff(2, 120),
+    # Somebody has to come and mend it, and should then see the effect within a few minutes.
+    HoldReason.MISCONFIGURED: Backoff(15, 300),
+}
+
+SUBMIT_AGAIN = Backoff(1, 300)
+"""Before a submission is repeated that came to nothing."""
+
+STEP_FAULT = Backoff(5, 900)
+"""Before a step is repeated that ended in an error of our own or of the storage five times in a row."""
+
+POLL_GROWTH = 1.5
+"""Each poll that finds a job still running waits half as long again as the one before."""
+
+
+def hold_off_s(hold: HoldOff, waits: int, rng: Random) -> float:
+    """Return how long a job stays away that was held off `waits` times before; `Retry-After` wins up to its cap."""
+    backoff = HOLD_OFF[hold.reason].wait_s(waits, rng)
+    if hold.retry_after_s is None:
+        return backoff
+    # Later than asked, never earlier: the jitter is added on top.
+    asked = min(hold.retry_after_s, LONGEST_HONOURED_RETRY_AFTER_S)
+    return asked + rng.uniform(0, max(0.5, asked * 0.1))
+
+
+def next_poll_s(polls: int, first_s: float, max_s: float, rng: Random) -> float:
+    """Return the wait after poll number `polls` (1 is the first) found the job still running."""
+    start = max(first_s * (POLL_GROWTH - 1), 0.5)
+    return min(max_s, Backoff(start, max_s, POLL_GROWTH).wait_s(polls - 1, rng))

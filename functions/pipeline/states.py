@@ -1,0 +1,182 @@
+"""Every transition of documents and of jobs.
+
+Two rules. Everything that decides which state follows which stands in the two tables below; everybody else calls
+`move_job` or `move_document`. And an event that a table does not know in a state raises `IllegalTransition` and
+changes nothing: a repeated or late message is not illegal, it is told apart by its step (`is_outdated`) and by the
+owner of a document (`may_write`) before any event is made of it.
+
+A **document** is *pending* while a job owns it. It is *claimed* by a job when a version of it is first seen, when a
+new version replaces the one that was worked on or finished, and when its job has died. It ends *done* (its entities
+are written) or *failed* (its error report is).
+
+A **job** is *waiting* until the service has taken it and *running* until the service is done with it. What ends a job
+ends its record too, so "ended" is no state but the lack of one.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+import msgspec
+
+from ..errors import IllegalTransition, Problem
+from .documents import HISTORY_LENGTH, DocumentFacts, DocumentRecord, DocumentState, HistoryEntry
+from .jobs import Job, JobMessage, JobState
+
+
+class JobEvent(StrEnum):
+    """What can happen to a job."""
+
+    RESERVED = "reserved"
+    """A worker is about to submit it, and nobody else shall."""
+    ACCEPTED = "accepted"
+    """The service took the request."""
+    HELD_OFF = "held off"
+    """The service could not be asked, or said later: throttled, down, misconfigured, out of budget."""
+    STILL_RUNNING = "still running"
+    """The service is not done."""
+    COME_TO_NOTHING = "come to nothing"
+    """The submission failed, vanished, was cancelled or ran too long, or left documents out: submit again."""
+    SPLIT = "split"
+    """Two halves take its place, so that a culprit in it ends up alone."""
+    FINISHED = "finished"
+    """Every piece it still owned has its result, or its document is given up."""
+    FAULTED = "faulted"
+    """A step ended in an error of our own or of the storage."""
+
+
+ENDED: Final = None
+"""What the job table says where the record goes away."""
+
+JOB_TRANSITIONS: Final[dict[JobState, dict[JobEvent, JobState | None]]] = {
+    JobState.WAITING: {
+        JobEvent.RESERVED: JobState.WAITING,
+        JobEvent.ACCEPTED: JobState.RUNNING,
+        JobEvent.HELD_OFF: JobState.WAITING,
+        JobEvent.COME_TO_NOTHING: JobState.WAITING,
+        JobEvent.SPLIT: ENDED,
+        JobEvent.FINISHED: ENDED,
+        JobEvent.FAULTED: JobState.WAITING,
+    },
+    JobState.RUNNING: {
+        JobEvent.HELD_OFF: JobState.RUNNING,
+        JobEvent.STILL_RUNNING: JobState.RUNNING,
+        JobEvent.COME_TO_NOTHING: JobState.WAITING,
+        JobEvent.SPLIT: ENDED,
+        JobEvent.FINISHED: ENDED,
+        JobEvent.FAULTED: JobState.RUNNING,
+    },
+}
+
+
+class DocumentEvent(StrEnum):
+    """What can happen to a document."""
+
+    CLAIMED = "claimed"
+    """A job takes it on: a new version, or one whose job is gone."""
+    EXTRACTED = "extracted"
+    """Its entities are written."""
+    REPORTED = "reported"
+    """Its error report is written."""
+
+
+DOCUMENT_TRANSITIONS: Final[dict[DocumentState | None, dict[DocumentEvent, DocumentState]]] = {
+    None: {DocumentEvent.CLAIMED: DocumentState.PENDING},
+    DocumentState.PENDING: {
+        DocumentEvent.CLAIMED: DocumentState.PENDING,
+        DocumentEvent.EXTRACTED: DocumentState.DONE,
+        DocumentEvent.REPORTED: DocumentState.FAILED,
+    },
+    DocumentState.DONE: {DocumentEvent.CLAIMED: DocumentState.PENDING},
+    DocumentState.FAILED: {DocumentEvent.CLAIMED: DocumentState.PENDING},
+}
+
+
+# --- Jobs ---
+
+
+def move_job(job: Job, event: JobEvent, *, due: datetime, **changes: Any) -> Job | None:
+    """Return the job one step further, its message expected back at `due`; None where the event ends it.
+
+    Raises `IllegalTransition`, naming event, state and job, where the table has no such row.
+    """
+    try:
+        state = JOB_TRANSITIONS[job.state][event]
+    except KeyError:
+        raise IllegalTransition(f"job {job.id} is {job.state}, in which it can not be {event}") from None
+    if state is ENDED:
+        return None
+    moved = msgspec.structs.replace(job, state=state, step=job.step + 1, due=due, **changes)
+    # What belongs to one submission goes with it.
+    if state is JobState.WAITING:
+        moved = msgspec.structs.replace(moved, operation_url=None, submitted=None, polls=0)
+    return moved
+
+
+def is_outdated(message: JobMessage, job: Job) -> bool:
+    """Whether a message is for a step that the job has left behind.
+
+    A message *ahead* of its job is not: it was sent by a worker that died before it saved that step.
+    """
+    return message.step < job.step
+
+
+# --- Documents ---
+
+
+def claim(
+    record: DocumentRecord | None,
+    facts: DocumentFacts,
+    owner: str,
+    now: datetime,
+    *,
+    pieces: int = 1,
+    warnings: tuple[str, ...] = (),
+) -> DocumentRecord:
+    """Return the record of a document that `owner` takes on at the version in `facts`.
+
+    A version that is claimed again keeps its first claim's time, so that patience with it does not begin anew.
+    """
+    same_version = record is not None and record.document.etag == facts.etag
+    claimed = DocumentRecord(
+        document=facts,
+        state=_next(record, DocumentEvent.CLAIMED, facts.name),
+        owner=owner,
+        claimed=record.claimed if record and same_version and record.is_pending else now,
+        updated=now,
+        pieces=pieces,
+        warnings=warnings,
+        claims=record.claims + 1 if record and same_version else 1,
+        history=record.history if record else (),
+    )
+    return _remember(claimed, DocumentEvent.CLAIMED, now, "" if same_version else "new version")
+
+
+def conclude(
+    record: DocumentRecord, event: DocumentEvent, now: datetime, error: Problem | None = None
+) -> DocumentRecord:
+    """Return the record of a document whose result (`EXTRACTED`) or error report (`REPORTED`) is written."""
+    state = _next(record, event, record.document.name)
+    concluded = msgspec.structs.replace(record, state=state, updated=now, last_error=error)
+    return _remember(concluded, event, now, error.code if error else "")
+
+
+def may_write(record: DocumentRecord | None, owner: str, etag: str) -> bool:
+    """Whether `owner` may still write the result of the version `etag`.
+
+    False once the version has its result, has been replaced by a newer one, or has been given to another job.
+    """
+    return record is not None and record.is_pending and record.owner == owner and record.document.etag == etag
+
+
+def _next(record: DocumentRecord | None, event: DocumentEvent, name: str) -> DocumentState:
+    state = record.state if record else None
+    try:
+        return DOCUMENT_TRANSITIONS[state][event]
+    except KeyError:
+        raise IllegalTransition(f"document {name!r} is {state or 'new'}, in which it can not be {event}") from None
+
+
+def _remember(record: DocumentRecord, event: DocumentEvent, now: datetime, reason: str) -> DocumentRecord:
+    entry = HistoryEntry(at=now, event=event.value, job=record.owner, reason=reason)
+    return msgspec.structs.replace(record, history=(*record.history, entry)[-HISTORY_LENGTH:])

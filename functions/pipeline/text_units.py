@@ -1,0 +1,60 @@
+"""The three units in which the service counts offsets, and the way from each to Python's code points.
+
+The service calls them string index types: code points, UTF-16 code units and text elements ("TextElements_v8").
+The last are not today's grapheme clusters: recorded replies are reproduced by starting a new element at each code
+point that is not a mark (general category Mn, Mc or Me), which is what .NET Framework's StringInfo did
+(recordings of the JavaScript SDK's string encoding tests, 2022; see the reference of the service).
+"""
+
+import unicodedata
+from bisect import bisect_right
+from itertools import accumulate
+
+CODE_POINT = "UnicodeCodePoint"
+UTF16 = "Utf16CodeUnit"
+TEXT_ELEMENT = "TextElements_v8"
+
+
+def _width(character: str, unit: str) -> int:
+    if unit == UTF16:
+        return 2 if ord(character) > 0xFFFF else 1
+    if unit == TEXT_ELEMENT:
+        return 0 if unicodedata.category(character).startswith("M") else 1
+    return 1
+
+
+def _is_one_to_one(text: str, unit: str) -> bool:
+    return unit == CODE_POINT or text.isascii() or (unit == UTF16 and max(text) <= "\uffff")
+
+
+def length(text: str, unit: str) -> int:
+    """Return how long `text` is in `unit`."""
+    if not text or _is_one_to_one(text, unit):
+        return len(text)
+    return sum(_width(character, unit) for character in text)
+
+
+class Ruler:
+    """Converts positions in one text between code points and `unit`; built once, then each look-up is cheap."""
+
+    def __init__(self, text: str, unit: str) -> None:
+        self._length = len(text)
+        # starts[i] is the position of code point i in the unit; None where the two are the same.
+        self._starts: list[int] | None = None
+        if text and not _is_one_to_one(text, unit):
+            self._starts = list(accumulate((_width(character, unit) for character in text), initial=0))
+
+    def to_unit(self, code_point: int) -> int:
+        """Return the position in the unit of the code point at index `code_point`."""
+        return code_point if self._starts is None else self._starts[code_point]
+
+    def to_code_point(self, position: int) -> int | None:
+        """Return the index of the code point that begins, or ends the text, at `position`; None where none does.
+
+        A mark belongs to the text element before it, so of the code points at one position the last is meant, and
+        the end of an entity takes the marks of its last character in.
+        """
+        if self._starts is None:
+            return position if 0 <= position <= self._length else None
+        index = bisect_right(self._starts, position) - 1
+        return index if index >= 0 and self._starts[index] == position else None
