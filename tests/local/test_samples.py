@@ -1,0 +1,115 @@
+"""The sample documents say what their labels say they say."""
+
+import codecs
+import json
+from collections import Counter
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from local.process import ROOT
+
+SAMPLES = ROOT / "samples"
+LABELS = json.loads((SAMPLES / "labels.json").read_text("utf-8"))
+EXPECTED = json.loads((SAMPLES / "expected.json").read_text("utf-8"))
+LABELLED = LABELS["assets"]["documents"]
+CATEGORIES = {entity["category"] for entity in LABELS["assets"]["entities"]}
+DROPPED = sorted(path for path in (SAMPLES / "drop").rglob("*") if path.is_file())
+
+
+def dropped(name: str) -> bytes:
+    return (SAMPLES / "drop" / name).read_bytes()
+
+
+def utf16_slice(text: str, offset: int, length: int) -> str:
+    """The text at an offset and length in UTF-16 code units."""
+    return text.encode("utf-16-le")[2 * offset : 2 * (offset + length)].decode("utf-16-le")
+
+
+def labels_of(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [label for region in document["entities"] for label in region["labels"]]
+
+
+def test_labels_file_is_in_the_export_format_of_language_studio() -> None:
+    assert LABELS["projectFileVersion"] == "2022-05-01"
+    assert LABELS["stringIndexType"] == "Utf16CodeUnit"
+    assert LABELS["metadata"]["projectName"] == "loans"
+    assert LABELS["metadata"]["projectKind"] == LABELS["assets"]["projectKind"] == "CustomEntityRecognition"
+
+
+def test_every_labelled_document_is_listed_once_and_there_are_enough_for_training_and_testing() -> None:
+    listed = Counter(document["location"] for document in LABELLED)
+    assert listed == Counter(path.name for path in (SAMPLES / "labelled").iterdir())
+    assert len(listed) >= 24
+    assert {document["dataset"] for document in LABELLED} == {"Train", "Test"}
+
+
+@pytest.mark.parametrize("document", LABELLED, ids=lambda document: document["location"])
+def test_every_label_is_a_whole_piece_of_one_line_of_its_document(document: dict[str, Any]) -> None:
+    text = (SAMPLES / "labelled" / document["location"]).read_bytes().decode("utf-8")
+    (region,) = document["entities"]
+    assert (region["regionOffset"], region["regionLength"]) == (0, len(text.encode("utf-16-le")) // 2)
+    for label in region["labels"]:
+        labelled = utf16_slice(text, label["offset"], label["length"])
+        assert labelled == labelled.strip() != ""
+        assert "\n" not in labelled
+        assert label["category"] in CATEGORIES
+    in_order = sorted(region["labels"], key=lambda label: label["offset"])
+    assert all(one["offset"] + one["length"] <= other["offset"] for one, other in pairwise(in_order))
+
+
+def test_labels_after_an_emoji_count_it_as_two_utf16_units() -> None:
+    """One labelled document would be cut wrongly by a reader that counts code points."""
+    document = next(one for one in LABELLED if one["location"] == "20-student-loan-email.txt")
+    text = (SAMPLES / "labelled" / document["location"]).read_text("utf-8")
+    last = labels_of(document)[-1]
+    assert utf16_slice(text, last["offset"], last["length"]) == "Room 14, Fellows Hall, Norwick NW2 2UU"
+    assert text[last["offset"] : last["offset"] + last["length"]] != "Room 14, Fellows Hall, Norwick NW2 2UU"
+
+
+def test_every_category_is_labelled_often_enough_to_be_learnt() -> None:
+    counts = Counter(label["category"] for document in LABELLED for label in labels_of(document))
+    assert set(counts) == CATEGORIES
+    assert min(counts.values()) >= 40
+
+
+def test_expected_entities_are_given_for_every_document_to_drop_and_occur_in_it_in_order() -> None:
+    assert sorted(EXPECTED) == [path.relative_to(SAMPLES / "drop").as_posix() for path in DROPPED]
+    encodings = {
+        "agreement-ferry.txt": "utf-16",
+        "termsheet-gallery.txt": "utf-8-sig",
+        "offre-boulangerie.txt": "cp1252",
+    }
+    for name, entities in EXPECTED.items():
+        text = dropped(name).decode(encodings.get(name, "utf-8"))
+        place = 0
+        for entity in entities:
+            assert entity["category"] in CATEGORIES
+            assert entity["text"] in text[place:], f"{entity} is not in {name} after character {place}"
+            place = text.index(entity["text"], place) + len(entity["text"])
+
+
+def test_documents_to_drop_are_not_among_those_learnt_from() -> None:
+    learnt = {path.read_bytes() for path in (SAMPLES / "labelled").iterdir()}
+    assert not [path for path in DROPPED if path.read_bytes() in learnt]
+
+
+def test_documents_to_drop_have_the_encodings_line_ends_and_lengths_that_the_readme_promises() -> None:
+    assert dropped("agreement-ferry.txt").startswith(codecs.BOM_UTF16_LE)
+    assert dropped("termsheet-gallery.txt").startswith(codecs.BOM_UTF8)
+    with pytest.raises(UnicodeDecodeError):
+        dropped("offre-boulangerie.txt").decode("utf-8")
+    assert "£930" in dropped("offre-boulangerie.txt").decode("cp1252")
+    crlf = dropped("statement-crlf.txt")
+    assert crlf.count(b"\r\n") == crlf.count(b"\n") > 10
+    assert "\u0301" in dropped("student-emoji.txt").decode("utf-8")
+    assert len(dropped("portfolio-review-2025.txt").decode("utf-8")) >= 6_000
+    assert len(dropped("short-note.txt")) < 120
+
+
+def test_readme_names_every_special_document_that_exists() -> None:
+    readme = (SAMPLES / "README.md").read_text("utf-8")
+    named = {line.split("`")[1] for line in readme.partition("## What is special")[2].splitlines() if "`" in line[:4]}
+    assert named <= set(EXPECTED)
+    assert len(named) == 10
