@@ -1,0 +1,118 @@
+"""The command: `python -m local.functions_host --settings FILE`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import click
+
+from local.functions_host.app_loader import describe, load_app
+from local.functions_host.connections import apply_settings, read_settings_file
+from local.functions_host.errors import StartError
+from local.functions_host.host import Host, HostSettings, describe_webhooks
+from local.functions_host.host_json import read_host_json
+from local.functions_host.queue_trigger import MESSAGE_LEASE_S
+
+logger = logging.getLogger("local.functions_host")
+
+
+@click.command(help="Run a Python functions app against a storage account, as the Azure Functions host would.")
+@click.option(
+    "--settings",
+    "settings_file",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="App settings in the shape of local.settings.json. Variables of the environment win.",
+)
+@click.option("--app", type=click.Path(path_type=Path), default=Path(), help="Folder of function_app.py and host.json.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1; 0 takes a free one.")
+@click.option(
+    "--message-lease",
+    type=click.FloatRange(2, 604800),
+    default=MESSAGE_LEASE_S,
+    show_default=True,
+    help="Seconds that a message in work is hidden, renewed at half time; a killed host's messages come back after it.",
+)
+@click.option(
+    "--scan-interval",
+    type=click.FloatRange(0.05, 3600),
+    default=1.0,
+    show_default=True,
+    help="Seconds between two passes over the containers.",
+)
+@click.option("--extension-key", help="The blobs_extension key of the webhook; made and printed when absent.")
+@click.option("--master-key", help="Key of the admin routes; without one they are open to this machine.")
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
+    default="info",
+    show_default=True,
+)
+def main(
+    settings_file: Path,
+    app: Path,
+    port: int,
+    message_lease: float,
+    scan_interval: float,
+    extension_key: str | None,
+    master_key: str | None,
+    log_level: str,
+) -> None:
+    """Run the host until SIGTERM or SIGINT; exit code 1 when it cannot start."""
+    _configure_logging(log_level)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    keys = {"extension_key": extension_key} if extension_key else {}
+    settings = HostSettings(app, port, message_lease, scan_interval, master_key, **keys)
+    try:
+        host, ready = _start(settings_file, settings)
+    except StartError as exc:
+        lines = "\n".join(f"- {problem}" for problem in exc.problems)
+        click.echo(f"The functions host cannot start:\n{lines}", err=True)
+        logger.debug("The cause in full:", exc_info=exc)
+        sys.exit(1)
+    if webhooks := describe_webhooks(host):
+        click.echo(webhooks)
+    click.echo(ready)
+    sys.stdout.flush()
+    stop.wait()
+    _stop(host)
+
+
+def _start(settings_file: Path, settings: HostSettings) -> tuple[Host, str]:
+    skipped = apply_settings(read_settings_file(settings_file), os.environ)
+    if skipped:
+        logger.info("Already in the environment, so not taken from the settings file: %s.", ", ".join(sorted(skipped)))
+    options = read_host_json(settings.app / "host.json", cores=os.cpu_count() or 1)
+    functions = load_app(settings.app)
+    host = Host(settings, options, functions)
+    host.start()
+    return host, f"Functions host ready on {host.url}: {describe(functions)}"
+
+
+def _stop(host: Host) -> None:
+    logger.info("Stopping: no new work is taken, running functions end.")
+    if not host.stop():
+        # A Python thread cannot be ended from outside; its message comes back when its hidden time lapses.
+        logger.warning("A timed-out run still holds its thread; leaving without it.")
+        logging.shutdown()
+        os._exit(0)
+
+
+def _configure_logging(level: str) -> None:
+    logging.basicConfig(
+        level=level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", stream=sys.stderr
+    )
+    for name in ("azure", "urllib3", "uvicorn"):
+        # Their lines tell about single requests; the host's own lines say what matters.
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,186 @@
+"""Notices blobs: lists containers and writes one message per blob version and function, with receipts.
+
+Rules: azure-sdk-for-net `BlobTriggerExecutor`, `BlobReceiptManager` and the container scan of azure-webjobs-sdk's
+`ScanContainersStrategy` (development storage: list everything every pass, keep no watermark), read 2024.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from local.functions_host.blob_queue import BlobFunction, BlobMessage
+from local.functions_host.errors import StorageError
+from local.functions_host.storage import BlobItem, Container, Queue
+
+logger = logging.getLogger(__name__)
+
+HOSTS_CONTAINER = "azure-webjobs-hosts"
+SCANNER_SCOPE = "WebJobs.Internal.Blobs"
+
+INCOMPLETE = "Incomplete"
+"""The metadata key of a receipt whose message may not be written yet."""
+
+RECEIPT_LEASE_S = 30
+MAX_BLOB_NAME = 1024
+"""Storage's limit for a blob's name, in characters (learn.microsoft.com, "Naming containers, blobs", November 2026)."""
+
+# Receipts of one pass are written side by side. More threads than this only queue up in the emulator.
+_THREADS = 8
+
+
+def receipt_prefix(host_id: str, function_id: str) -> str:
+    """Return the folder of a function's receipts."""
+    return f"blobreceipts/{host_id}/{function_id}/"
+
+
+def receipt_name(host_id: str, function_id: str, etag: str, container: str, blob: str) -> str:
+    """Return the name of the receipt for one version of a blob; `etag` with its double quotes, as in the real host.
+
+    A name that would be too long for storage is hashed. The real host fails on such a blob and never runs its function.
+    """
+    prefix = f"{receipt_prefix(host_id, function_id)}{etag}/{container}/"
+    if len(prefix + blob) <= MAX_BLOB_NAME:
+        return prefix + blob
+    return f"{prefix}sha256-{hashlib.sha256(blob.encode()).hexdigest()}"
+
+
+class Announcer:
+    """Writes the message for a blob, once for all hosts: the receipt is created, leased and completed around it."""
+
+    def __init__(self, host_id: str, queue: Queue, announced: Callable[[], None]) -> None:
+        self._host_id = host_id
+        self._queue = queue
+        self._announced = announced
+
+    def announce(self, target: BlobFunction, container: str, blob: str, etag: str, blob_type: str) -> bool:
+        """Make sure that the blob's message is written; False: somebody else is at it or storage failed, come again.
+
+        A receipt says "message written", not "function run". A crash between the message and the completed receipt
+        doubles the message; nothing loses it.
+        """
+        receipts = target.account.container(HOSTS_CONTAINER)
+        name = receipt_name(self._host_id, target.function.id, etag, container, blob)
+        message = BlobMessage(target.function.id, container, blob, etag, blob_type)
+        try:
+            version = self._open_receipt(receipts, name)
+            if version is None:
+                return True
+            lease = str(uuid.uuid4())
+            # The condition is the second look that the real host takes after the lease: a receipt that was completed
+            # since has another ETag.
+            receipts.acquire_lease(name, lease, RECEIPT_LEASE_S, if_match=version)
+            self._queue.put_creating(message.to_text())
+            self._announced()
+            receipts.set_metadata(name, {}, lease)
+            receipts.release_lease(name, lease)
+        except StorageError as exc:
+            level = logging.DEBUG if exc.is_lost_race else logging.WARNING
+            logger.log(level, "Blob '%s/%s' is not announced yet, trying again: %s", container, blob, exc)
+            return False
+        return True
+
+    def _open_receipt(self, receipts: Container, name: str) -> str | None:
+        """Return the ETag of an incomplete receipt, created if need be, or None when the receipt is complete."""
+        # Created first and read only when it is there: most blobs of a pass are new, and each call counts.
+        try:
+            return receipts.put(name, metadata={INCOMPLETE: INCOMPLETE}, if_none_match="*")
+        except StorageError as exc:
+            if exc.code == "ContainerNotFound":
+                receipts.create()
+                return self._open_receipt(receipts, name)
+            if not exc.is_lost_race:
+                raise
+        found = receipts.head(name)
+        return found.etag if is_incomplete(found.metadata) else None
+
+
+def is_incomplete(metadata: object) -> bool:
+    """Tell whether a receipt's metadata says that its message may not be written yet."""
+    return isinstance(metadata, dict) and INCOMPLETE.lower() in {name.lower() for name in metadata}
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """A function and the versions that need nothing more: name to ETag."""
+
+    target: BlobFunction
+    done: dict[str, str]
+    receipts: set[str]
+
+
+class ContainerScanner:
+    """Lists the containers of the scanning blob functions, pass after pass, and announces what is new.
+
+    Versions announced in this process are remembered, and the receipts of earlier ones are read from one listing at the
+    start, so that a pass over known blobs costs its listing and nothing else.
+    """
+
+    def __init__(self, host_id: str, targets: Sequence[BlobFunction], announcer: Announcer, interval_s: float) -> None:
+        self._host_id = host_id
+        self._targets = targets
+        self._announcer = announcer
+        self._interval_s = interval_s
+
+    def run(self, stop: threading.Event) -> None:
+        """Scan until `stop` is set, with a pause of the interval after each pass."""
+        watched = [_Watched(target, {}, self._complete_receipts(target)) for target in self._targets]
+        with ThreadPoolExecutor(_THREADS, thread_name_prefix="announce") as pool:
+            while not stop.is_set():
+                for container in sorted({target.path.container for target in self._targets}):
+                    self._scan(
+                        container, [each for each in watched if each.target.path.container == container], pool, stop
+                    )
+                stop.wait(self._interval_s)
+
+    def _complete_receipts(self, target: BlobFunction) -> set[str]:
+        prefix = receipt_prefix(self._host_id, target.function.id)
+        names: set[str] = set()
+        try:
+            for page in target.account.container(HOSTS_CONTAINER).pages(prefix, metadata=True):
+                names.update(item.name for item in page if not is_incomplete(item.metadata))
+        except StorageError as exc:
+            if not exc.is_missing:
+                # Only a shortcut is lost: every receipt is read by itself then.
+                logger.warning("The receipts of '%s' cannot be listed: %s", target.function.name, exc)
+        return names
+
+    def _scan(self, container: str, watched: list[_Watched], pool: ThreadPoolExecutor, stop: threading.Event) -> None:
+        running: list[Future[None]] = []
+        # Two functions may watch the same container name in two accounts.
+        accounts = {each.target.account.connection.blob_url: each.target.account for each in watched}
+        for url, account in accounts.items():
+            here = [each for each in watched if each.target.account.connection.blob_url == url]
+            try:
+                for page in account.container(container).pages():
+                    for item in page:
+                        running += [
+                            pool.submit(self._announce, each, item, stop)
+                            for each in here
+                            if each.done.get(item.name) != item.etag
+                        ]
+                    if stop.is_set():
+                        break
+            except StorageError as exc:
+                if not exc.is_missing:
+                    logger.warning("Container '%s' cannot be listed, trying again: %s", container, exc)
+        for future in running:
+            future.result()
+
+    def _announce(self, watched: _Watched, item: BlobItem, stop: threading.Event) -> None:
+        target = watched.target
+        container = target.path.container
+        if stop.is_set():
+            return
+        receipt = receipt_name(self._host_id, target.function.id, item.etag, container, item.name)
+        if (
+            target.path.match(container, item.name) is None
+            or receipt in watched.receipts
+            or self._announcer.announce(target, container, item.name, item.etag, item.blob_type)
+        ):
+            watched.done[item.name] = item.etag
