@@ -52,13 +52,13 @@ class LocalProcess:
         *,
         log_file: Path,
         ready: Sequence[str],
-        environment: Mapping[str, str] | None = None,
+        environment: Mapping[str, str | None] | None = None,
         start_timeout_s: float = 120,
         stop_timeout_s: float = 10,
     ) -> None:
         """``ready`` are regular expressions that must all have matched a line before the part counts as started.
 
-        ``environment`` is added to this program's own.
+        ``environment`` is added to this program's own; ``None`` takes a variable out.
         """
         self.name = name
         self.command = list(command)
@@ -68,6 +68,7 @@ class LocalProcess:
         self._start_timeout_s = start_timeout_s
         self._stop_timeout_s = stop_timeout_s
         self._process: subprocess.Popen[bytes] | None = None
+        self._log_begin = 0
 
     def __enter__(self) -> Self:
         self.start()
@@ -98,15 +99,21 @@ class LocalProcess:
 
         Raises ``LocalProcessError``, with nothing left running, if it ends before or says nothing in time.
         """
+        self.launch()
+        return self.wait_until_ready()
+
+    def launch(self) -> None:
+        """Start the process without waiting for it; ``wait_until_ready`` must follow."""
         if self.running:
             raise RuntimeError(f"The {self.name} is already running (process {self.pid}). Call stop() first.")
+        environment = {**os.environ, **loopback_without_proxy(), "PYTHONUNBUFFERED": "1", **self._environment}
         self.log_file.parent.mkdir(parents=True, exist_ok=True)
         with self.log_file.open("ab") as log:
-            begin = log.tell()
+            self._log_begin = log.tell()
             self._process = subprocess.Popen(
                 self.command,
                 cwd=ROOT,
-                env={**os.environ, "PYTHONUNBUFFERED": "1", **self._environment},
+                env={name: value for name, value in environment.items() if value is not None},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -114,8 +121,11 @@ class LocalProcess:
                 preexec_fn=_die_with_parent(),
             )
         atexit.register(self.kill)
+
+    def wait_until_ready(self) -> list[re.Match[str]]:
+        """Wait for the ready lines of a launched process; see ``start``."""
         try:
-            return self._wait_until_ready(begin)
+            return self._wait_until_ready()
         except BaseException:
             self.kill()
             raise
@@ -128,7 +138,10 @@ class LocalProcess:
             try:
                 self._process.wait(self._stop_timeout_s)
             except subprocess.TimeoutExpired:
+                pass
+            except BaseException:  # somebody pressed Ctrl-C again: no more patience
                 self.kill()
+                raise
         self.kill()  # what the process may have started itself
 
     def kill(self) -> None:
@@ -158,11 +171,11 @@ class LocalProcess:
             return []
         return self.log_file.read_text("utf-8", "replace").splitlines()[-lines:]
 
-    def _wait_until_ready(self, begin: int) -> list[re.Match[str]]:
+    def _wait_until_ready(self) -> list[re.Match[str]]:
         deadline = time.monotonic() + self._start_timeout_s
         while True:
             running = self.running  # read before the log, or the last words of a process that ends would be missed
-            text = self.log_file.read_bytes()[begin:].decode("utf-8", "replace")
+            text = self.log_file.read_bytes()[self._log_begin :].decode("utf-8", "replace")
             found = [match for pattern in self._ready if (match := pattern.search(text))]
             if len(found) == len(self._ready):
                 return found
@@ -178,6 +191,13 @@ class LocalProcess:
             # The group, not the process: whatever the part started goes with it. Gone already: nothing to do.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, number)
+
+
+def loopback_without_proxy() -> dict[str, str]:
+    """The environment variables that keep requests to this machine away from a proxy; other exceptions are kept."""
+    exceptions = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    value = ",".join(filter(None, (exceptions, "127.0.0.1", "localhost")))
+    return {"no_proxy": value, "NO_PROXY": value}
 
 
 def _die_with_parent() -> Callable[[], None] | None:
