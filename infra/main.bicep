@@ -1,0 +1,418 @@
+// Entity Drop in Azure: one module per resource, put together here.
+// The app settings keep their names everywhere: the azd environment, main.parameters.json, `settings` below, the app.
+// Every role assignment comes from roles.json, which says why it is needed; the sentence ends up on the assignment.
+targetScope = 'subscription'
+
+@description('Name of the azd environment. It names the resource group and, hashed, every resource.')
+@minLength(1)
+@maxLength(64)
+param environmentName string
+
+@description('Region of all resources. Custom entity recognition can be trained in some regions only: docs/deploy.md lists them.')
+@minLength(1)
+param location string
+
+@description('LANGUAGE_PROJECT: the project of the deployed model.')
+@minLength(1)
+@maxLength(50)
+param languageProject string
+
+@description('LANGUAGE_DEPLOYMENT: the deployment of the model.')
+@minLength(1)
+@maxLength(50)
+param languageDeployment string
+
+@description('The other app settings, by name. main.parameters.json fills them from the azd environment, each with the default of functions/settings.py.')
+param settings object
+
+@description('LANGUAGE_KEY, only for those who insist on a key (or a Key Vault reference to one). Empty: the managed identity is used and the new Language resource accepts no keys.')
+@secure()
+param languageKey string = ''
+
+@description('Resource ids of existing Language resources, separated by commas. Empty: one is created. The app talks to the first; its identity may use them all, so that changing over needs no new role.')
+param existingLanguageResourceIds string = ''
+
+@description('Object id of the person or pipeline that deploys (azd fills it in): gets the roles to drop documents and to read results. Empty: nobody does.')
+param principalId string = ''
+
+@description('What principalId is.')
+@allowed(['User', 'Group', 'ServicePrincipal'])
+param principalType string = 'User'
+
+@description('Where alerts are sent. Empty: they are only shown in the portal.')
+param alertEmail string = ''
+
+@description('true: storage and Language resource are reached through private endpoints in a virtual network of their own.')
+@allowed(['true', 'false'])
+param privateNetworking string = 'false'
+
+@description('With private networking: IP addresses or ranges, separated by commas, that may still reach the storage account from outside, to drop documents.')
+param allowedIpRanges string = ''
+
+@description('Memory of an instance. 4096 when many documents are near MAX_DOCUMENT_BYTES, because up to 64 are in memory at once.')
+@allowed(['512', '2048', '4096'])
+param instanceMemoryMB string = '2048'
+
+@description('Most instances per function. Every instance brings its own REQUESTS_PER_MINUTE, and the Language resource counts them together.')
+param maximumInstanceCount string = '40'
+
+@description('Instances of the intake and of the job queue that are kept running. 0: scale to zero, first document after a pause waits for a cold start.')
+param alwaysReadyInstances string = '0'
+
+@description('Days Log Analytics keeps logs and metrics.')
+param logRetentionDays string = '30'
+
+var roles = loadJsonContent('roles.json')
+var token = toLower(uniqueString(subscription().id, environmentName, location))
+var tags = { 'azd-env-name': environmentName }
+var private = privateNetworking == 'true'
+
+var deadLetterContainer = 'event-dead-letters'
+var deploymentContainer = 'deployment-package'
+var trainingContainer = 'training-documents'
+// The host looks for poison queues under these names; with identities it can create them, but the alert and the
+// operator's commands should find them from the first day on.
+var queues = [settings.JOB_QUEUE, '${settings.JOB_QUEUE}-poison', 'webjobs-blobtrigger-poison']
+// Intermediate results wait for their siblings for GIVE_UP_HOURS at most; a week on top is for the operator.
+var keepPiecesDays = max(30, int(split(settings.GIVE_UP_HOURS, '.')[0]) / 24 + 7)
+
+var createLanguage = empty(existingLanguageResourceIds)
+var existingLanguageIds = createLanguage ? [] : split(replace(existingLanguageResourceIds, ' ', ''), ',')
+
+var personWrites = empty(principalId) ? [] : [settings.INPUT_CONTAINER, trainingContainer]
+var personReads = empty(principalId) ? [] : [settings.OUTPUT_CONTAINER, settings.STATE_CONTAINER, deadLetterContainer]
+
+resource group 'Microsoft.Resources/resourceGroups@2024-03-01' = {
+  name: 'rg-${environmentName}'
+  location: location
+  tags: tags
+}
+
+module identity 'modules/identity.bicep' = {
+  name: 'identity'
+  scope: group
+  params: {
+    name: 'id-${token}'
+    location: location
+    tags: tags
+  }
+}
+
+module storage 'modules/storage.bicep' = {
+  name: 'storage'
+  scope: group
+  params: {
+    name: 'st${token}'
+    location: location
+    tags: tags
+    containers: [
+      settings.INPUT_CONTAINER
+      settings.OUTPUT_CONTAINER
+      settings.STATE_CONTAINER
+      deadLetterContainer
+      deploymentContainer
+      trainingContainer
+    ]
+    queues: queues
+    piecesPrefix: '${settings.STATE_CONTAINER}/pieces/'
+    keepPiecesDays: keepPiecesDays
+    deadLetterPrefix: '${deadLetterContainer}/'
+    private: private
+    allowedIpRanges: empty(allowedIpRanges) ? [] : split(replace(allowedIpRanges, ' ', ''), ',')
+  }
+}
+
+module appBlobs 'modules/storage-role.bicep' = {
+  name: 'role-app-blobs'
+  scope: group
+  params: {
+    storageAccountName: storage.outputs.name
+    principalId: identity.outputs.principalId
+    principalType: 'ServicePrincipal'
+    role: roles.appBlobs
+  }
+}
+
+module appQueues 'modules/storage-role.bicep' = {
+  name: 'role-app-queues'
+  scope: group
+  params: {
+    storageAccountName: storage.outputs.name
+    principalId: identity.outputs.principalId
+    principalType: 'ServicePrincipal'
+    role: roles.appQueues
+  }
+}
+
+module language 'modules/language.bicep' = if (createLanguage) {
+  name: 'language'
+  scope: group
+  params: {
+    name: 'lang-${token}'
+    location: location
+    tags: tags
+    storageAccountId: storage.outputs.id
+    acceptKeys: !empty(languageKey)
+    private: private
+  }
+}
+
+module languageTraining 'modules/container-role.bicep' = if (createLanguage) {
+  name: 'role-language-training'
+  scope: group
+  params: {
+    storageAccountName: storage.outputs.name
+    containerName: trainingContainer
+    principalId: language.outputs.principalId
+    principalType: 'ServicePrincipal'
+    role: roles.languageTraining
+  }
+}
+
+module appLanguage 'modules/language-role.bicep' = if (createLanguage) {
+  name: 'role-app-language'
+  scope: group
+  params: {
+    languageName: language.outputs.name
+    principalId: identity.outputs.principalId
+    principalType: 'ServicePrincipal'
+    role: roles.appLanguage
+  }
+}
+
+// An existing resource may lie in another resource group or subscription; its id says where.
+module appExistingLanguage 'modules/language-role.bicep' = [for id in existingLanguageIds: {
+  name: 'role-app-language-${uniqueString(id)}'
+  scope: resourceGroup(split(id, '/')[2], split(id, '/')[4])
+  params: {
+    languageName: last(split(id, '/'))
+    principalId: identity.outputs.principalId
+    principalType: 'ServicePrincipal'
+    role: roles.appLanguage
+  }
+}]
+
+module logAnalytics 'modules/log-analytics.bicep' = {
+  name: 'log-analytics'
+  scope: group
+  params: {
+    name: 'log-${token}'
+    location: location
+    tags: tags
+    retentionDays: int(logRetentionDays)
+  }
+}
+
+module applicationInsights 'modules/application-insights.bicep' = {
+  name: 'application-insights'
+  scope: group
+  params: {
+    name: 'appi-${token}'
+    location: location
+    tags: tags
+    workspaceId: logAnalytics.outputs.id
+    publisherPrincipalId: identity.outputs.principalId
+    role: roles.appTelemetry
+  }
+}
+
+module network 'modules/network.bicep' = if (private) {
+  name: 'network'
+  scope: group
+  params: {
+    name: 'vnet-${token}'
+    location: location
+    tags: tags
+  }
+}
+
+module blobEndpoint 'modules/private-endpoint.bicep' = if (private) {
+  name: 'private-endpoint-blob'
+  scope: group
+  params: {
+    name: 'pe-blob-${token}'
+    location: location
+    tags: tags
+    targetId: storage.outputs.id
+    subresource: 'blob'
+    zoneName: 'privatelink.blob.${environment().suffixes.storage}'
+    networkId: network.outputs.id
+    subnetId: network.outputs.endpointSubnetId
+  }
+}
+
+module queueEndpoint 'modules/private-endpoint.bicep' = if (private) {
+  name: 'private-endpoint-queue'
+  scope: group
+  params: {
+    name: 'pe-queue-${token}'
+    location: location
+    tags: tags
+    targetId: storage.outputs.id
+    subresource: 'queue'
+    zoneName: 'privatelink.queue.${environment().suffixes.storage}'
+    networkId: network.outputs.id
+    subnetId: network.outputs.endpointSubnetId
+  }
+}
+
+module languageEndpoint 'modules/private-endpoint.bicep' = if (private && createLanguage) {
+  name: 'private-endpoint-language'
+  scope: group
+  params: {
+    name: 'pe-language-${token}'
+    location: location
+    tags: tags
+    targetId: language.outputs.id
+    subresource: 'account'
+    zoneName: 'privatelink.cognitiveservices.azure.com'
+    networkId: network.outputs.id
+    subnetId: network.outputs.endpointSubnetId
+  }
+}
+
+module plan 'modules/plan.bicep' = {
+  name: 'plan'
+  scope: group
+  params: {
+    name: 'plan-${token}'
+    location: location
+    tags: tags
+  }
+}
+
+module app 'modules/function-app.bicep' = {
+  name: 'function-app'
+  scope: group
+  params: {
+    name: 'func-${token}'
+    location: location
+    // azd finds the app of the service `app` in azure.yaml by this tag.
+    tags: union(tags, { 'azd-service-name': 'app' })
+    planId: plan.outputs.id
+    identityId: identity.outputs.id
+    identityClientId: identity.outputs.clientId
+    blobServiceUri: storage.outputs.blobServiceUri
+    queueServiceUri: storage.outputs.queueServiceUri
+    deploymentContainer: deploymentContainer
+    applicationInsightsConnectionString: applicationInsights.outputs.connectionString
+    settings: union(settings, {
+      LANGUAGE_ENDPOINT: createLanguage ? language.outputs.endpoint : appExistingLanguage[0].outputs.endpoint
+      LANGUAGE_PROJECT: languageProject
+      LANGUAGE_DEPLOYMENT: languageDeployment
+    })
+    languageKey: languageKey
+    instanceMemoryMB: int(instanceMemoryMB)
+    maximumInstanceCount: int(maximumInstanceCount)
+    alwaysReadyInstances: int(alwaysReadyInstances)
+    subnetId: private ? network.outputs.appSubnetId : ''
+  }
+  // The host needs its storage from the first second, and the deployment writes the package there.
+  dependsOn: [appBlobs, appQueues]
+}
+
+module eventTopic 'modules/event-topic.bicep' = {
+  name: 'event-topic'
+  scope: group
+  params: {
+    name: 'evgt-${token}'
+    location: location
+    tags: tags
+    storageAccountId: storage.outputs.id
+  }
+}
+
+module topicDeadLetters 'modules/container-role.bicep' = {
+  name: 'role-topic-dead-letters'
+  scope: group
+  params: {
+    storageAccountName: storage.outputs.name
+    containerName: deadLetterContainer
+    principalId: eventTopic.outputs.principalId
+    principalType: 'ServicePrincipal'
+    role: roles.topicDeadLetters
+  }
+}
+
+module workbook 'modules/workbook.bicep' = {
+  name: 'workbook'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    applicationInsightsId: applicationInsights.outputs.id
+  }
+}
+
+module alerts 'modules/alerts.bicep' = {
+  name: 'alerts'
+  scope: group
+  params: {
+    name: 'alert-${token}'
+    location: location
+    tags: tags
+    applicationInsightsId: applicationInsights.outputs.id
+    systemTopicId: eventTopic.outputs.id
+    email: alertEmail
+  }
+}
+
+module personDocuments 'modules/container-role.bicep' = [for container in personWrites: {
+  name: 'role-person-write-${uniqueString(container)}'
+  scope: group
+  params: {
+    storageAccountName: storage.outputs.name
+    containerName: container
+    principalId: principalId
+    principalType: principalType
+    role: roles.personDocuments
+  }
+}]
+
+module personReading 'modules/container-role.bicep' = [for container in personReads: {
+  name: 'role-person-read-${uniqueString(container)}'
+  scope: group
+  params: {
+    storageAccountName: storage.outputs.name
+    containerName: container
+    principalId: principalId
+    principalType: principalType
+    role: roles.personReading
+  }
+}]
+
+module personQueues 'modules/storage-role.bicep' = if (!empty(principalId)) {
+  name: 'role-person-queues'
+  scope: group
+  params: {
+    storageAccountName: storage.outputs.name
+    principalId: principalId
+    principalType: principalType
+    role: roles.personQueues
+  }
+}
+
+module personLanguage 'modules/language-role.bicep' = if (createLanguage && !empty(principalId)) {
+  name: 'role-person-language'
+  scope: group
+  params: {
+    languageName: language.outputs.name
+    principalId: principalId
+    principalType: principalType
+    role: roles.personLanguage
+  }
+}
+
+// What azd writes into its environment: the hooks and the commands of docs/deploy.md read these.
+output AZURE_RESOURCE_GROUP string = group.name
+output AZURE_FUNCTION_APP_NAME string = app.outputs.name
+output AZURE_STORAGE_ACCOUNT_NAME string = storage.outputs.name
+output AZURE_SYSTEM_TOPIC_NAME string = eventTopic.outputs.name
+output AZURE_APPLICATION_INSIGHTS_NAME string = applicationInsights.outputs.name
+output LANGUAGE_ENDPOINT string = createLanguage ? language.outputs.endpoint : appExistingLanguage[0].outputs.endpoint
+output INPUT_CONTAINER string = settings.INPUT_CONTAINER
+output OUTPUT_CONTAINER string = settings.OUTPUT_CONTAINER
+output STATE_CONTAINER string = settings.STATE_CONTAINER
+output JOB_QUEUE string = settings.JOB_QUEUE
+output EVENT_DEAD_LETTER_CONTAINER string = deadLetterContainer
+output TRAINING_CONTAINER string = trainingContainer
