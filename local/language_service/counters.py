@@ -1,0 +1,82 @@
+"""What the stand-in counts: requests, refusals, and every accepted document, as a bill would."""
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from local.language_service.jobs import Job
+from local.language_service.text_units import text_elements
+from local.language_service.wire import text_records
+
+
+def text_digest(text: str) -> str:
+    """Give the SHA-256 of a text's UTF-8, in hexadecimal: how the ledger names a text without keeping it."""
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerDocument:
+    """One accepted document."""
+
+    id: str
+    sha256: str
+    characters: int
+    records: int
+
+
+@dataclass(slots=True)
+class LedgerEntry:
+    """One accepted job with what was done to it on purpose."""
+
+    job: str
+    accepted: str
+    #: The injected fate of the job, ``ok`` for none.
+    fate: str
+    #: The injected fault of the reply to its submission, ``ok`` for none: with ``cut-after`` nobody knows the job.
+    reply: str
+    documents: tuple[LedgerDocument, ...]
+
+
+@dataclass(slots=True)
+class Counters:
+    """Counts since the start (or the last reset)."""
+
+    requests: Counter[str] = field(default_factory=Counter)
+    responses: Counter[str] = field(default_factory=Counter)
+    throttled: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    jobs_accepted: int = 0
+    documents_accepted: int = 0
+    text_records: int = 0
+    ledger: list[LedgerEntry] = field(default_factory=list)
+
+    def accept(self, job: Job, reply: str | None, now: datetime) -> None:
+        """Count an accepted job."""
+        documents = []
+        for document in job.submission.documents:
+            characters = text_elements(document.text)
+            documents.append(
+                LedgerDocument(document.id, text_digest(document.text), characters, text_records(characters))
+            )
+        self.jobs_accepted += 1
+        self.documents_accepted += len(documents)
+        self.text_records += sum(document.records for document in documents) * len(job.submission.tasks)
+        self.ledger.append(LedgerEntry(job.id, now.isoformat(), job.fate or "ok", reply or "ok", tuple(documents)))
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the counts, without the ledger, as the admin path shows them."""
+        return {
+            "requests": dict(self.requests),
+            "responses": dict(self.responses),
+            "throttled": dict(self.throttled),
+            "faults": dict(self.faults),
+            "jobsAccepted": self.jobs_accepted,
+            "documentsAccepted": self.documents_accepted,
+            "textRecords": self.text_records,
+        }
+
+    def ledger_json(self, since: int = 0) -> list[dict[str, Any]]:
+        """Give the ledger's entries from number ``since`` on."""
+        return [asdict(entry) for entry in self.ledger[since:]]
