@@ -7,7 +7,9 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
@@ -19,6 +21,8 @@ from local.functions_host.host_json import read_host_json
 from local.functions_host.queue_trigger import MESSAGE_LEASE_S
 
 logger = logging.getLogger("local.functions_host")
+
+T = TypeVar("T")
 
 
 @click.command(help="Run a Python functions app against a storage account, as the Azure Functions host would.")
@@ -89,11 +93,21 @@ def _start(settings_file: Path, settings: HostSettings) -> tuple[Host, str]:
     skipped = apply_settings(read_settings_file(settings_file), os.environ)
     if skipped:
         logger.info("Already in the environment, so not taken from the settings file: %s.", ", ".join(sorted(skipped)))
-    options = read_host_json(settings.app / "host.json", cores=os.cpu_count() or 1)
-    functions = load_app(settings.app)
+    # Both are read before either is refused, so that one start tells all that must be mended.
+    options, problems = _or_problems(lambda: read_host_json(settings.app / "host.json", cores=os.cpu_count() or 1))
+    functions, more = _or_problems(lambda: load_app(settings.app))
+    if options is None or functions is None:
+        raise StartError([*problems, *more])
     host = Host(settings, options, functions)
     host.start()
-    return host, f"Functions host ready on {host.url}: {describe(functions)}"
+    return host, f"Functions host ready on {host.url} with {describe(functions)}"
+
+
+def _or_problems(read: Callable[[], T]) -> tuple[T | None, Sequence[str]]:
+    try:
+        return read(), ()
+    except StartError as exc:
+        return None, exc.problems
 
 
 def _stop(host: Host) -> None:

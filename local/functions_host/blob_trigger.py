@@ -71,19 +71,26 @@ class Announcer:
             version = self._open_receipt(receipts, name)
             if version is None:
                 return True
-            lease = str(uuid.uuid4())
-            # The condition is the second look that the real host takes after the lease: a receipt that was completed
-            # since has another ETag.
-            receipts.acquire_lease(name, lease, RECEIPT_LEASE_S, if_match=version)
-            self._queue.put_creating(message.to_text())
-            self._announced()
-            receipts.set_metadata(name, {}, lease)
-            receipts.release_lease(name, lease)
+            self._complete_receipt(receipts, name, version, message)
         except StorageError as exc:
             level = logging.DEBUG if exc.is_lost_race else logging.WARNING
             logger.log(level, "Blob '%s/%s' is not announced yet, trying again: %s", container, blob, exc)
             return False
         return True
+
+    def _complete_receipt(self, receipts: Container, name: str, version: str, message: BlobMessage) -> None:
+        lease = str(uuid.uuid4())
+        # The condition is the second look that the real host takes after the lease: a receipt that was completed since
+        # has another ETag.
+        receipts.acquire_lease(name, lease, RECEIPT_LEASE_S, if_match=version)
+        try:
+            self._queue.put_creating(message.to_text())
+            self._announced()
+            receipts.set_metadata(name, {}, lease)
+        except StorageError:
+            receipts.release_lease(name, lease)
+            raise
+        # A complete receipt is never leased again, so its lease is left to run out: one call less for every blob.
 
     def _open_receipt(self, receipts: Container, name: str) -> str | None:
         """Return the ETag of an incomplete receipt, created if need be, or None when the receipt is complete."""

@@ -27,6 +27,13 @@ from local.functions_host.storage import Queue, QueueMessage
 logger = logging.getLogger(__name__)
 
 MIN_POLL_S = 0.1
+GATHER_S = 0.05
+"""The pause after a poll that found messages, but less than a batch.
+
+The real host asks again at once. In a burst that would mean a request for nearly every message, and requests are what
+the emulator is short of.
+"""
+
 MESSAGE_LEASE_S = 600.0
 """How long the real host hides a message, renewed at half time for as long as the function runs."""
 
@@ -208,6 +215,8 @@ class QueueListener:
         while not self._stopping.is_set():
             found = self._poll()
             backoff = backoff.after_found() if found else backoff.after_empty(random.uniform(0.8, 1.2))
+            if 0 < found < self._options.batch_size:
+                self._stopping.wait(GATHER_S)
             with self._changed:
                 if not found and not self._woken and not self._stopping.is_set():
                     self._changed.wait(backoff.delay_s)
