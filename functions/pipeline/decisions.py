@@ -15,12 +15,13 @@ from .outcomes import (
     Finished,
     FoundEntities,
     HoldOff,
+    HoldReason,
     Progress,
     Refused,
     StillRunning,
     Submission,
 )
-from .retry import STEP_FAULT, SUBMIT_AGAIN, hold_off_s, next_poll_s
+from .retry import HOLD_OFF, STEP_FAULT, SUBMIT_AGAIN, hold_off_s, next_poll_s
 from .states import JobEvent, move_job
 
 MAX_FAILURES = 5
@@ -31,6 +32,9 @@ FAILURES_BEFORE_SPLIT = 2
 
 RESERVATION = timedelta(seconds=60)
 """How long a worker that is about to submit a job keeps others from doing so; longer than a POST's timeouts."""
+
+RESULT_RETENTION = timedelta(hours=24)
+"""How long the service keeps results ("Language service async result availability", read 2026-11)."""
 
 MAX_FAULTS = 10
 """Times that a job may come back from the poison queue before its documents get error reports."""
@@ -110,6 +114,8 @@ def after_poll(job: Job, answer: Progress, now: datetime, policy: Policy) -> Ste
             return _wait_on(job, status, now, policy)
         case HoldOff():
             return _hold_off(job, answer, now, policy)
+        case ComeToNothing(problem, HoldReason() as hold):
+            return _submit_when_mended(job, problem, hold, now, policy)
         case ComeToNothing(problem):
             return _submit_again(job, problem, now, policy)
 
@@ -182,9 +188,23 @@ def _wait_on(job: Job, status: str, now: datetime, policy: Policy) -> Step:
 def _hold_off(job: Job, hold: HoldOff, now: datetime, policy: Policy) -> Step:
     if now - job.created > policy.give_up:
         return _give_up(job, hold.problem, now)
+    if job.submitted and now - job.submitted > RESULT_RETENTION:
+        return _submit_again(job, hold.problem, now, policy)
     due = now + timedelta(seconds=hold_off_s(hold, job.waits, policy.rng))
     held = move_job(job, JobEvent.HELD_OFF, due=due, waits=job.waits + 1, last_error=hold.problem)
     return Step(event=JobEvent.HELD_OFF, job=held, reason=hold.problem)
+
+
+def _submit_when_mended(job: Job, problem: Problem, hold: HoldReason, now: datetime, policy: Policy) -> Step:
+    if now - job.created > policy.give_up:
+        return _give_up(job, problem, now)
+    # Each round is one submission, so their number is what the wait grows with.
+    due = now + timedelta(seconds=HOLD_OFF[hold].wait_s(job.submissions - 1, policy.rng))
+    return Step(
+        event=JobEvent.COME_TO_NOTHING,
+        job=move_job(job, JobEvent.COME_TO_NOTHING, due=due, last_error=problem),
+        reason=problem,
+    )
 
 
 def _submit_again(job: Job, problem: Problem, now: datetime, policy: Policy) -> Step:

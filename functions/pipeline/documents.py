@@ -75,6 +75,11 @@ class DocumentRecord(Record, frozen=True, kw_only=True):
         """Whether the result of this version is still to come."""
         return self.state is DocumentState.PENDING
 
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the first claim of the first version, so that no earlier result can be there."""
+        return len(self.history) == 1
+
     def metadata(self) -> dict[str, str]:
         """Return the fields that a listing needs, as blob metadata (ASCII only)."""
         metadata = {

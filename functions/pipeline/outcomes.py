@@ -51,9 +51,14 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class ComeToNothing:
-    """The service took the job, and nothing comes of it: failed, rejected, vanished, or not to be found again."""
+    """The service took the job, and nothing comes of it: failed, rejected, vanished, or not to be found again.
+
+    `hold` is set where that is nobody's fault but the deployment's: submitting again makes sense only once it is
+    mended, and does not count as a failure.
+    """
 
     problem: Problem
+    hold: HoldReason | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,6 +115,31 @@ def error_report(document: DocumentFacts, problem: Problem, attempts: int, now: 
     return ErrorReport(document=document, error=error, attempts=attempts, occurred_date_time=now)
 
 
+Result = EntitiesResult | ErrorReport
+"""What a document ends with."""
+
+
+def result_name(result: Result) -> str:
+    """Return the name of the blob that a result is written to."""
+    naming = entities_name if isinstance(result, EntitiesResult) else error_name
+    return naming(result.document.name)
+
+
+def counterpart_name(result: Result) -> str:
+    """Return the name of the blob that must not stay beside this result."""
+    naming = error_name if isinstance(result, EntitiesResult) else entities_name
+    return naming(result.document.name)
+
+
+def result_metadata(document: DocumentFacts, job: str) -> dict[str, str]:
+    """Return the blob metadata that tells what a result belongs to."""
+    return {
+        "source_etag": document.etag,
+        "source_last_modified": document.last_modified.isoformat(timespec="seconds"),
+        "job": job,
+    }
+
+
 def to_json(record: Record) -> bytes:
     """Return a result as the JSON text of its blob, indented for people."""
     return msgspec.json.format(msgspec.json.encode(record), indent=2)

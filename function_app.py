@@ -1,0 +1,15 @@
+"""The platform's entry: builds the app from its settings and registers its doors."""
+
+import os
+
+import azure.functions as func
+
+from functions.app import connect
+from functions.settings import Settings
+from functions.triggers import advance, rescue, submit
+
+entity_drop = connect(Settings.from_env(os.environ))
+
+app = func.FunctionApp()
+for door in (submit, advance, rescue):
+    app.register_functions(door.blueprint(entity_drop))

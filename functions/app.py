@@ -1,0 +1,72 @@
+"""Everything a door needs, put together once from the settings."""
+
+import random
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from .pipeline.budget import RequestBudget
+from .pipeline.decisions import Policy
+from .pipeline.poll_timer import PollTimer
+from .services.blobs import AzureContainer
+from .services.document_store import DocumentStore
+from .services.job_queue import AzureJobQueue, JobQueue
+from .services.language_client import LanguageClient, default_auth, default_session
+from .services.state_store import StateStore
+from .services.storage import blob_service, queue
+from .settings import Settings
+
+STORAGE_THREADS = 16
+"""Threads that read and write the documents of a job at the same time; shared by all runs of a worker."""
+
+
+def utcnow() -> datetime:
+    """Return the time; the only clock of the app."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EntityDrop:
+    """The app: its settings, its stores, its queue and its Language client, shared by all runs of a worker."""
+
+    settings: Settings
+    documents: DocumentStore
+    states: StateStore
+    queue: JobQueue
+    language: LanguageClient
+    poll_timer: PollTimer
+    clock: Callable[[], datetime] = utcnow
+    rng: random.Random = field(default_factory=random.Random)
+    storage_threads: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(STORAGE_THREADS, thread_name_prefix="storage")
+    )
+
+    @property
+    def policy(self) -> Policy:
+        """What decisions depend on, now."""
+        return Policy(
+            first_poll_s=self.poll_timer.first_poll_s,
+            max_poll_s=self.settings.max_poll_seconds,
+            job_timeout=timedelta(minutes=self.settings.job_timeout_minutes),
+            give_up=timedelta(hours=self.settings.give_up_hours),
+            rng=self.rng,
+        )
+
+
+def connect(settings: Settings) -> EntityDrop:
+    """Return the app on Azure Storage and the Language service of the settings; nothing is sent yet."""
+    blobs = blob_service(settings.storage)
+
+    def container(name: str) -> AzureContainer:
+        return AzureContainer(blobs.get_container_client(name))
+
+    budget = RequestBudget(settings.requests_per_minute, utcnow())
+    return EntityDrop(
+        settings=settings,
+        documents=DocumentStore(container(settings.input_container), container(settings.output_container)),
+        states=StateStore(container(settings.state_container)),
+        queue=AzureJobQueue(queue(settings.storage, settings.job_queue)),
+        language=LanguageClient(settings, default_session(), default_auth(settings), budget, utcnow),
+        poll_timer=PollTimer(settings.first_poll_seconds, settings.max_poll_seconds),
+    )

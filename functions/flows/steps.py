@@ -1,0 +1,161 @@
+"""Takes a job one step: what `submit` and `advance` share.
+
+A step puts the next message on the queue first and saves the record then, if nobody else has. So a worker that dies
+in between leaves two messages, of which one dies out, and never none.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import TypeVar
+
+from ..app import EntityDrop
+from ..errors import Changed, Missing, Problem
+from ..pipeline.decisions import Answer, Step, after_submission
+from ..pipeline.entities import JobFacts, locate
+from ..pipeline.jobs import Job, JobMessage, Piece
+from ..pipeline.states import JobEvent, may_write
+from ..services.job_queue import Receipt
+from .conclude import forget_deleted, write_entities, write_error
+
+logger = logging.getLogger(__name__)
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+def send_message(app: EntityDrop, job: Job, now: datetime) -> Receipt:
+    """Put the message for a job's present step on the queue, to be visible when the job is due."""
+    return app.queue.send(JobMessage(job.id, job.step), (job.due - now).total_seconds())
+
+
+def post(app: EntityDrop, job: Job, etag: str, receipt: Receipt, texts: list[str]) -> None:
+    """Submit a reserved job whose texts are at hand, and take the step that the answer leads to."""
+    answer = app.language.submit(job.id, texts)
+    perform(app, job, etag, after_submission(job, answer, app.clock(), app.policy), receipt=receipt)
+
+
+def perform(
+    app: EntityDrop, job: Job, etag: str, step: Step, *, receipt: Receipt | None = None, facts: JobFacts | None = None
+) -> None:
+    """Do what a step decided for the job that is stored at `etag`.
+
+    `receipt` belongs to a message for this job that nobody has received yet; `facts` tell about the service's job
+    where entities are among the answers.
+    """
+    run_all(app, lambda answered: _answer(app, job, *answered, facts), step.answers)
+    for half in step.halves:
+        _create(app, half)
+    if step.job is None:
+        _delete(app, job, etag)
+    else:
+        _save(app, step.job, etag, receipt)
+    if step.cancel:
+        app.language.cancel(step.cancel)
+    _log(job, step)
+
+
+def run_all(app: EntityDrop, act: Callable[[A], B], items: Iterable[A]) -> list[B]:
+    """Do the same with every item, several at a time, and return what came of each; the first error is raised last."""
+    items = list(items)
+    if len(items) == 1:
+        return [act(items[0])]
+    futures = [app.storage_threads.submit(act, item) for item in items]
+    for future in futures:
+        future.exception()
+    return [future.result() for future in futures]
+
+
+def _answer(app: EntityDrop, job: Job, piece: Piece, answer: Answer, facts: JobFacts | None) -> None:
+    """Bring the answer to a piece to its document."""
+    name, etag, owner = piece.document, piece.etag, job.owner
+    if isinstance(answer, Problem):
+        write_error(app, name, etag, owner, answer, job.submissions)
+        app.states.delete_pieces(owner, name) if not piece.is_whole else None
+        return
+    assert facts is not None  # noqa: S101 - entities come from a finished job only; for the type checker
+    try:
+        text = read_text(app, piece)
+    except Missing:
+        forget_deleted(app, name, etag, owner)
+        return
+    except Changed:
+        # The newer version has an event and an owner of its own.
+        return
+    result = locate(piece, text, answer, app.settings.string_index_type, facts)
+    if piece.is_whole:
+        write_entities(app, name, etag, owner, [result])
+    elif _is_still_wanted(app, piece, owner):
+        app.states.save_piece(owner, name, result)
+        # Each piece is kept before its siblings are counted, so the last of them finds all; two may both be last.
+        if app.states.count_pieces(owner, name) == piece.count:
+            write_entities(app, name, etag, owner, list(app.states.pieces(owner, name)))
+            app.states.delete_pieces(owner, name)
+
+
+def _is_still_wanted(app: EntityDrop, piece: Piece, owner: str) -> bool:
+    record, _ = app.states.document(piece.document)
+    return may_write(record, owner, piece.etag)
+
+
+def read_text(app: EntityDrop, piece: Piece) -> str:
+    """Return the text of a piece, read anew from its document. Raises `Missing` and `Changed`."""
+    data = app.documents.read_part(piece.document, piece.etag, piece.byte_start, piece.byte_end)
+    text = data.decode(piece.encoding)
+    return text if piece.byte_start is not None else text[piece.start : piece.end]
+
+
+def _create(app: EntityDrop, half: Job) -> None:
+    try:
+        app.states.save_job(half, None)
+    except Changed:
+        logger.debug("Half %s was there already: the step is being repeated.", half.id)
+    app.queue.send(JobMessage(half.id, half.step), 0)
+
+
+def _save(app: EntityDrop, job: Job, etag: str, receipt: Receipt | None) -> None:
+    delay_s = (job.due - app.clock()).total_seconds()
+    if receipt:
+        app.queue.resend(receipt, JobMessage(job.id, job.step), delay_s)
+    else:
+        app.queue.send(JobMessage(job.id, job.step), delay_s)
+    try:
+        app.states.save_job(job, etag)
+    except (Changed, Missing):
+        logger.info("Job %s was taken further by another worker.", job.id, extra=_context(job, "race_lost"))
+
+
+def _delete(app: EntityDrop, job: Job, etag: str) -> None:
+    try:
+        app.states.delete_job(job.id, etag)
+    except (Changed, Missing):
+        logger.info("Job %s was taken further by another worker.", job.id, extra=_context(job, "race_lost"))
+
+
+def _context(job: Job, action: str) -> dict[str, object]:
+    return {"action": action, **job.log_context()}
+
+
+_ACTIONS = {
+    JobEvent.ACCEPTED: (logging.INFO, "job_submitted", "Job %s was submitted"),
+    JobEvent.HELD_OFF: (logging.WARNING, "job_held_off", "Job %s waits"),
+    JobEvent.STILL_RUNNING: (logging.INFO, "job_polled", "Job %s is still running"),
+    JobEvent.COME_TO_NOTHING: (logging.WARNING, "job_submitted_again", "Job %s came to nothing and is submitted again"),
+    JobEvent.SPLIT: (logging.WARNING, "job_split", "Job %s is split in two"),
+    JobEvent.FINISHED: (logging.INFO, "job_finished", "Job %s has ended"),
+    JobEvent.FAULTED: (logging.ERROR, "job_faulted", "Job %s goes back to work after a fault"),
+}
+
+
+def _log(job: Job, step: Step) -> None:
+    level, action, sentence = _ACTIONS[step.event]
+    reason = step.reason
+    if reason and reason.code == "Misconfigured":
+        level = logging.ERROR
+    if reason:
+        # The service's own words may quote the document; the code and our advice can not.
+        sentence = f"{sentence}: {reason.code}. {reason.help}"
+    fields = _context(job, action)
+    if step.job:
+        fields["wait_s"] = round((step.job.due - job.due).total_seconds(), 1)
+    logger.log(level, sentence, job.id, extra={**fields, "reason": reason.code if reason else ""})

@@ -1,0 +1,291 @@
+"""From a dropped document to a job at the service, its request shared with the documents that arrive with it.
+
+The order of a submission: (a) the job's record, (b) its message, hidden for a minute, (c) each document is claimed
+for the job, (d) POST, (e) the message is made visible when the first poll is due, and the record is saved. A worker
+that dies between any two of these leaves an event that comes again or a message that comes back.
+"""
+
+import logging
+import threading
+import uuid
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from typing import NamedTuple
+
+import msgspec
+
+from ..app import EntityDrop
+from ..errors import Changed, DocumentError, Missing, Problem
+from ..pipeline.decisions import RESERVATION, nothing_left
+from ..pipeline.decoding import check_size, decode
+from ..pipeline.documents import DocumentFacts, DocumentRecord
+from ..pipeline.jobs import Job, JobMessage, JobState
+from ..pipeline.packing import Load, pack
+from ..pipeline.pieces import ReadyPiece, cut
+from ..pipeline.states import claim
+from ..services.blobs import BlobInfo
+from ..services.job_queue import Receipt
+from ..services.language_client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+from .conclude import write_error
+from .steps import perform, post, run_all, send_message
+
+logger = logging.getLogger(__name__)
+
+LONGEST_POST = timedelta(seconds=CONNECT_TIMEOUT_S + READ_TIMEOUT_S)
+"""What must be left of a job's reservation when its request is sent."""
+
+MAX_RACES = 20
+"""Times that a read or a claim may find the document changed before the event is given back to the host."""
+
+
+class Submitter:
+    """Submits documents. Runs that happen at the same time share a job: the first leads, the others follow.
+
+    One instance serves all threads of a worker. There is no thread of its own: the leader's run opens the job and
+    sends the request, and each run claims its own document and returns as soon as that is safely in the job.
+    """
+
+    def __init__(self, app: EntityDrop) -> None:
+        self._app = app
+        self._open: _Batch | None = None
+        self._lock = threading.Lock()
+
+    def submit(self, name: str) -> None:
+        """Take a document on; return when a job owns it, or its error report is written, or there is nothing to do."""
+        pieces = prepare(self._app, name)
+        if len(pieces) == 1:
+            self._join(pieces[0])
+        elif pieces:
+            submit_long(self._app, pieces)
+
+    def _join(self, item: ReadyPiece) -> None:
+        batch, is_leader = self._board(item)
+        if is_leader:
+            batch.full.wait(self._app.settings.batch_linger_ms / 1000)
+            with self._lock:
+                if self._open is batch:
+                    self._open = None
+            batch.lead(self._app)
+        batch.outcome(self._app, item)
+
+    def _board(self, item: ReadyPiece) -> tuple["_Batch", bool]:
+        """Put an item into the open batch, or into a new one; whoever opens a batch leads it."""
+        with self._lock:
+            batch, is_leader = self._open, False
+            if batch is None or not batch.load.takes(item):
+                if batch:
+                    batch.full.set()
+                batch, is_leader = _Batch(), True
+                self._open = batch
+            if item.version not in batch.claims:
+                batch.load.add(item)
+                batch.claims[item.version] = _Claim()
+            if batch.load.is_full:
+                batch.full.set()
+                self._open = None
+            return batch, is_leader
+
+
+class _Claim:
+    """The claim of one document of a batch: made once, by whichever run comes first, and seen by all."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._made: Future[bool] = Future()
+
+    def make(self, app: EntityDrop, job: Job, item: ReadyPiece) -> None:
+        with self._lock:
+            if self._made.done():
+                return
+            try:
+                self._made.set_result(claim_document(app, job.owner, item))
+            except Exception as error:
+                self._made.set_exception(error)
+
+    def result(self) -> bool:
+        """Wait for the claim and return whether the document is ours. Raises what kept it from being made."""
+        return self._made.result()
+
+    def is_ours(self) -> bool:
+        """Wait for the claim and return whether the document is ours; its own run raises what went wrong."""
+        return self._made.exception() is None and self._made.result()
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Documents that share a job."""
+
+    load: Load[ReadyPiece] = field(default_factory=Load)
+    full: threading.Event = field(default_factory=threading.Event)
+    job: "Future[Job]" = field(default_factory=Future)
+    claims: dict[tuple[str, str], _Claim] = field(default_factory=dict)
+
+    def lead(self, app: EntityDrop) -> None:
+        """Open the job, wait until every document is claimed or is not ours, and send the request."""
+        try:
+            opened = open_job(app, self.load.items)
+        except BaseException as error:
+            self.job.set_exception(error)
+            raise
+        self.job.set_result(opened.job)
+        own = self.load.items[0]
+        self.claims[own.version].make(app, opened.job, own)
+        send(app, opened, [item for item in self.load.items if self.claims[item.version].is_ours()])
+
+    def outcome(self, app: EntityDrop, item: ReadyPiece) -> None:
+        """Claim one document once the job is open; return when that is settled, or raise what went wrong."""
+        claim_of_item = self.claims[item.version]
+        claim_of_item.make(app, self.job.result(), item)
+        claim_of_item.result()
+
+
+class OpenJob(NamedTuple):
+    """A job that is recorded and has its message, both for the minute in which it is being submitted."""
+
+    job: Job
+    etag: str
+    receipt: Receipt
+
+
+def prepare(app: EntityDrop, name: str) -> list[ReadyPiece]:
+    """Return the pieces of a document, ready to be sent; none where it is gone, or ends in an error report here."""
+    settings = app.settings
+    for _ in range(MAX_RACES):
+        try:
+            blob = app.documents.read(name, limit=settings.max_document_bytes)
+        except Missing:
+            logger.info("Document %r is gone.", name, extra={"action": "document_gone", "document": name})
+            return []
+        except Changed:
+            continue  # It was replaced while it was read; the newer version is the one to read.
+        facts = _facts(blob.info, settings.document_language)
+        try:
+            check_size(blob.info.size_bytes, settings.max_document_bytes)
+            decoded = decode(blob.data)
+        except DocumentError as error:
+            report(app, facts, error.problem)
+            return []
+        facts = msgspec.structs.replace(facts, encoding=decoded.encoding, characters=len(decoded.text))
+        return cut(facts, blob.data, decoded, settings.string_index_type)
+    raise Changed(name)
+
+
+def report(app: EntityDrop, facts: DocumentFacts, problem: Problem) -> None:
+    """Write the error report of a document that no job will carry."""
+    owner = new_id()
+    if _claim(app, facts, owner, 1, ()):
+        write_error(app, facts.name, facts.etag, owner, problem, attempts=1)
+
+
+def open_job(
+    app: EntityDrop, items: Sequence[ReadyPiece], job_id: str | None = None, owner: str | None = None
+) -> OpenJob:
+    """Record a job that carries `items` and put its message on the queue, hidden while the job is being submitted."""
+    now = app.clock()
+    job_id = job_id or new_id()
+    job = Job(
+        id=job_id,
+        owner=owner or job_id,
+        state=JobState.WAITING,
+        step=0,
+        due=now + RESERVATION,
+        created=now,
+        pieces=tuple(item.piece for item in items),
+    )
+    etag = app.states.save_job(job, None)
+    return OpenJob(job, etag, send_message(app, job, now))
+
+
+def send(app: EntityDrop, opened: OpenJob, items: Sequence[ReadyPiece]) -> None:
+    """Send the request of an open job with those of its items that were claimed for it."""
+    job = msgspec.structs.replace(opened.job, pieces=tuple(item.piece for item in items))
+    if not items:
+        perform(app, opened.job, opened.etag, nothing_left(job, app.clock()))
+    elif app.clock() + LONGEST_POST < opened.job.due:
+        post(app, job, opened.etag, opened.receipt, [item.text for item in items])
+    # Otherwise the storage was so slow that the job's message is about to be seen; whoever gets it submits the job.
+
+
+def submit_batch(app: EntityDrop, names: Iterable[str]) -> None:
+    """Submit many documents, packed as full as they go; for work that has no runs of its own to share a job."""
+    ready = run_all(app, lambda name: prepare(app, name), names)
+    for pieces in ready:
+        if len(pieces) > 1:
+            submit_long(app, pieces)
+    for items in pack(pieces[0] for pieces in ready if len(pieces) == 1):
+        opened = open_job(app, items)
+        ours = run_all(app, partial(claim_document, app, opened.job.owner), items)
+        send(app, opened, [item for item, is_ours in zip(items, ours, strict=True) if is_ours])
+
+
+def submit_long(app: EntityDrop, pieces: Sequence[ReadyPiece]) -> None:
+    """Submit a document that takes several requests: one job each, all of them owned together.
+
+    The jobs are opened here and submitted by `advance`, on as many workers as there are, each of which reads its own
+    part of the document only.
+    """
+    record, _ = app.states.document(pieces[0].facts.name)
+    if record and not _may_claim(app, record, pieces[0].facts):
+        return
+    owner = new_id()
+    opened = [
+        open_job(app, items, job_id=f"{owner}.{number}", owner=owner) for number, items in enumerate(pack(pieces))
+    ]
+    # Only now, when all parts are there to come back: a part never claims its document by itself.
+    if claim_document(app, owner, pieces[0]):
+        for part in opened:
+            app.queue.resend(part.receipt, JobMessage(part.job.id, part.job.step), 0)
+    else:
+        for part in opened:
+            perform(app, part.job, part.etag, nothing_left(part.job, app.clock()))
+
+
+def claim_document(app: EntityDrop, owner: str, item: ReadyPiece) -> bool:
+    """Take a document on for `owner`; return False where it is done, in good hands, or replaced by a newer version."""
+    return _claim(app, item.facts, owner, item.piece.count, item.warnings)
+
+
+def _claim(app: EntityDrop, facts: DocumentFacts, owner: str, pieces: int, warnings: tuple[str, ...]) -> bool:
+    # Most documents are new: try that first, and read the record only where there is one.
+    record, etag = None, None
+    for _ in range(MAX_RACES):
+        if record and record.owner == owner and record.document.etag == facts.etag:
+            return True  # The storage took our claim and its answer was lost on the way.
+        if record and not _may_claim(app, record, facts):
+            return False
+        try:
+            app.states.save_document(claim(record, facts, owner, app.clock(), pieces=pieces, warnings=warnings), etag)
+        except Changed:
+            record, etag = app.states.document(facts.name)
+            continue
+        return True
+    raise Changed(facts.name)
+
+
+def _may_claim(app: EntityDrop, record: DocumentRecord, facts: DocumentFacts) -> bool:
+    """Whether a document that has a record needs a new owner for the version in `facts`."""
+    if record.document.etag == facts.etag:
+        return record.is_pending and not app.states.is_alive(record.owner)
+    # Which of the two versions is newer? Only the one that the document has now, and it was looked at last.
+    try:
+        return app.documents.look(facts.name).etag == facts.etag
+    except Missing:
+        return False
+
+
+def _facts(info: BlobInfo, language: str) -> DocumentFacts:
+    return DocumentFacts(
+        name=info.name,
+        etag=info.etag,
+        last_modified=info.last_modified,
+        size_bytes=info.size_bytes,
+        language=language,
+    )
+
+
+def new_id() -> str:
+    """Return an id for a job."""
+    return uuid.uuid4().hex

@@ -1,0 +1,55 @@
+"""The request budget: how many requests a worker may send in a minute, POST and GET together."""
+
+import threading
+from datetime import datetime, timedelta
+from enum import Enum
+
+
+class RequestKind(Enum):
+    """What a request is for; submissions go first when the budget is short."""
+
+    SUBMISSION = "submission"
+    POLL = "poll"
+
+
+BURST_SECONDS = 10.0
+"""How many seconds' worth of the budget may be spent at once, after a quiet time."""
+
+POLL_RESERVE = 0.25
+"""Share of the burst that polls leave to submissions, so that polling thousands of jobs never starves them."""
+
+
+class RequestBudget:
+    """A token bucket that says how long to wait instead of waiting; safe to share between threads."""
+
+    def __init__(self, requests_per_minute: int, now: datetime) -> None:
+        self._per_second = requests_per_minute / 60
+        self._capacity = max(1.0, self._per_second * BURST_SECONDS)
+        self._tokens = self._capacity
+        self._filled = now
+        self._paused_until = now
+        self._lock = threading.Lock()
+
+    def take(self, kind: RequestKind, now: datetime) -> float:
+        """Take one request out of the budget and return 0.0, or take nothing and return the seconds to wait."""
+        with self._lock:
+            if now < self._paused_until:
+                return (self._paused_until - now).total_seconds()
+            self._fill(now)
+            needed = 1.0
+            if kind is RequestKind.POLL:
+                needed = min(self._capacity, 1.0 + self._capacity * POLL_RESERVE)
+            if self._tokens >= needed:
+                self._tokens -= 1.0
+                return 0.0
+            return (needed - self._tokens) / self._per_second
+
+    def pause(self, seconds: float, now: datetime) -> None:
+        """Send nothing for `seconds`: the service has throttled one of us, and the limit is everybody's."""
+        with self._lock:
+            self._paused_until = max(self._paused_until, now + timedelta(seconds=seconds))
+
+    def _fill(self, now: datetime) -> None:
+        elapsed = max(0.0, (now - self._filled).total_seconds())
+        self._tokens = min(self._capacity, self._tokens + elapsed * self._per_second)
+        self._filled = max(self._filled, now)

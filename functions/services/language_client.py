@@ -1,0 +1,206 @@
+"""The client of the Language service's job API: submit, ask for progress with all its pages, cancel.
+
+Each method makes its requests once, within the shared budget, and returns an outcome; none waits or repeats. What
+makes a job come back later is the queue, which costs nothing while it waits.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+
+from ..errors import Problem
+from ..pipeline.budget import RequestBudget, RequestKind
+from ..pipeline.outcomes import Finished, HoldOff, HoldReason, Progress, Submission
+from ..settings import Settings
+from . import language_wire as wire
+
+logger = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT_S = 5.0
+READ_TIMEOUT_S = 30.0
+"""Together less than a job's reservation (`decisions.RESERVATION`), so that no two workers submit it at once."""
+
+MAX_PAGES = 20
+"""A job of 25 documents has two pages of 20; a service that goes on linking for ever is not followed for ever."""
+
+ENTRA_SCOPE = "https://cognitiveservices.azure.com/.default"
+"""REST reference of Analyze Text, 2024-11-01 (read 2026-11)."""
+
+Clock = Callable[[], datetime]
+TokenProvider = Callable[[], str]
+T = TypeVar("T")
+
+
+class KeyAuth(AuthBase):
+    """Signs requests with the resource key."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Sign a request that is about to be sent."""
+        request.headers["Ocp-Apim-Subscription-Key"] = self._key
+        return request
+
+
+class TokenAuth(AuthBase):
+    """Signs requests with a Microsoft Entra ID token, which the provider caches and renews."""
+
+    def __init__(self, provider: TokenProvider) -> None:
+        self._provider = provider
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Sign a request that is about to be sent."""
+        request.headers["Authorization"] = f"Bearer {self._provider()}"
+        return request
+
+
+def default_auth(settings: Settings) -> AuthBase:
+    """Return the key where there is one, the app's identity otherwise."""
+    if settings.language_key:
+        return KeyAuth(settings.language_key)
+    # Imported here: it takes longer to load than everything else, and with a key nobody needs it.
+    from azure.identity import DefaultAzureCredential, get_bearer_token_provider
+
+    return TokenAuth(get_bearer_token_provider(DefaultAzureCredential(), ENTRA_SCOPE))
+
+
+def default_session() -> requests.Session:
+    """Return a session whose connections are shared by all threads of the worker."""
+    session = requests.Session()
+    adapter = HTTPAdapter(pool_connections=4, pool_maxsize=64)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+class LanguageClient:
+    """Talks to one Language resource, at the endpoint of the settings and nowhere else; shared by all threads."""
+
+    def __init__(
+        self, settings: Settings, session: requests.Session, auth: AuthBase, budget: RequestBudget, clock: Clock
+    ) -> None:
+        self._settings = settings
+        self._session = session
+        self._auth = auth
+        self._budget = budget
+        self._clock = clock
+
+    def submit(self, name: str, texts: Sequence[str]) -> Submission:
+        """Submit one job of up to 25 texts and return what came of it. `name` is its display name."""
+        body = wire.submission_body(self._settings, name, texts)
+        reply = self._send(RequestKind.SUBMISSION, "POST", wire.submit_path(self._settings), body)
+        if isinstance(reply, HoldOff):
+            return reply
+        location = reply.headers.get("operation-location", "")
+        if wire.is_foreign(self._settings, location):
+            logger.warning(
+                "The service named an operation on another host; its id is used on the configured endpoint.",
+                extra={"action": "foreign_operation_location"},
+            )
+        return self._heeding(wire.submission_outcome(self._settings, reply, self._clock()))
+
+    def progress(self, operation_url: str) -> Progress:
+        """Return the state of a job, with the results of all its pages once it is done."""
+        job_id = wire.job_id_of(operation_url) or ""
+        path = wire.operation_path(self._settings, job_id)
+        first = self._page(path)
+        if not isinstance(first.progress, Finished):
+            return first.progress
+        pages: list[Finished] = []
+        query, seen = first.next_query, set[str]()
+        while query and query not in seen and len(pages) < MAX_PAGES:
+            seen.add(query)
+            page = self._page(self._next_path(path, query))
+            if not isinstance(page.progress, Finished):
+                # Half a result is no result: the job is asked for as a whole when its message comes back.
+                return page.progress
+            pages.append(page.progress)
+            query = page.next_query
+        return wire.join_pages(first.progress, pages)
+
+    def cancel(self, operation_url: str) -> None:
+        """Ask the service to stop a job, where the API can; whether it does makes no difference to us."""
+        path = wire.cancel_path(self._settings, wire.job_id_of(operation_url) or "")
+        if path is not None:
+            self._send(RequestKind.POLL, "POST", path)
+
+    def _page(self, path: str) -> wire.Page:
+        reply = self._send(RequestKind.POLL, "GET", path)
+        if isinstance(reply, HoldOff):
+            return wire.Page(reply, None)
+        page = wire.page_outcome(reply, self._clock())
+        self._heeding(page.progress)
+        return page
+
+    def _next_path(self, path: str, query: str) -> str:
+        """Return the path of a further page: the link's query on the operation's own path."""
+        base = path.split("?")[0]
+        if not self._settings.is_preview and "api-version=" not in query:
+            query += f"&api-version={self._settings.language_api_version}"
+        return f"{base}?{query}"
+
+    def _send(self, kind: RequestKind, method: str, path: str, body: bytes | None = None) -> wire.Reply | HoldOff:
+        wait_s = self._budget.take(kind, self._clock())
+        if wait_s > 0:
+            return _over_budget(self._settings, wait_s)
+        try:
+            response = self._session.request(
+                method,
+                self._settings.language_endpoint + path,
+                data=body,
+                headers={"Accept": "application/json", "Content-Type": "application/json"},
+                auth=self._auth,
+                timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
+                # A redirect would take the key to another host.
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            return wire.unreachable(error)
+        except Exception as error:
+            if _is_credential_error(error):
+                return _no_token(error)
+            raise
+        return wire.Reply(response.status_code, response.headers, response.content)
+
+    def _heeding(self, outcome: T) -> T:
+        """Let the whole worker honour the pause that a throttled request was asked for."""
+        if isinstance(outcome, HoldOff) and outcome.reason is HoldReason.THROTTLED:
+            self._budget.pause(min(outcome.retry_after_s or 1.0, 60.0), self._clock())
+        return outcome
+
+
+def _over_budget(settings: Settings, wait_s: float) -> HoldOff:
+    return HoldOff(
+        HoldReason.BUDGET,
+        Problem(
+            "OverBudget",
+            f"The worker's budget of {settings.requests_per_minute} requests a minute is used up for the moment.",
+            "Nothing to do: the job waits. REQUESTS_PER_MINUTE may be raised if the resource allows more.",
+        ),
+        wait_s,
+    )
+
+
+def _is_credential_error(error: Exception) -> bool:
+    # Only where azure-identity is in use has azure.core been loaded; CredentialUnavailableError is one of these.
+    from azure.core.exceptions import ClientAuthenticationError
+
+    return isinstance(error, ClientAuthenticationError)
+
+
+def _no_token(error: Exception) -> HoldOff:
+    return HoldOff(
+        HoldReason.MISCONFIGURED,
+        Problem(
+            "Misconfigured",
+            f"No Microsoft Entra ID token could be had for the Language service: {type(error).__name__}.",
+            "Give the app an identity with a role on the resource (locally: az login), or set LANGUAGE_KEY. "
+            "Documents wait and go on by themselves once that is mended.",
+        ),
+    )

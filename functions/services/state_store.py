@@ -1,0 +1,148 @@
+"""The app's own records: documents, jobs, and the results of pieces that wait for their siblings.
+
+Every save is a compare-and-set on the ETag that came with the record; a lost race raises `Changed`.
+"""
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from datetime import datetime
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+from ..errors import Missing, RecordError
+from ..pipeline.documents import DocumentRecord, Record
+from ..pipeline.entities import PieceResult
+from ..pipeline.jobs import Job
+from .blobs import Blob, BlobInfo, Container
+
+logger = logging.getLogger(__name__)
+
+DOCUMENTS, JOBS, PIECES, SET_ASIDE = "documents/", "jobs/", "pieces/", "set-aside/"
+
+R = TypeVar("R", bound=Record)
+
+
+class ListedJob(NamedTuple):
+    """What a listing tells of a job."""
+
+    id: str
+    due: datetime
+
+
+class StateStore:
+    """Keeps the records in the state container."""
+
+    def __init__(self, container: Container) -> None:
+        self._container = container
+
+    # --- Documents ---
+
+    def document(self, name: str) -> tuple[DocumentRecord | None, str | None]:
+        """Return the record of a document and its ETag; (None, None) where there is none.
+
+        A record that can not be read is worth as much as none, but its ETag is returned so that it is overwritten.
+        """
+        try:
+            blob = self._container.read(DOCUMENTS + name)
+        except Missing:
+            return None, None
+        try:
+            return _decode(blob, DocumentRecord), blob.info.etag
+        except RecordError as error:
+            logger.warning("A document record can not be read: %s", error, extra={"action": "record_set_aside"})
+            return None, blob.info.etag
+
+    def save_document(self, record: DocumentRecord, etag: str | None) -> str:
+        """Save a record over the version `etag`, or create it where that is None. Raises `Changed`."""
+        return self._save(DOCUMENTS + record.document.name, record, etag, record.metadata())
+
+    def delete_document(self, name: str, etag: str) -> None:
+        """Delete the record of a document that is gone. Raises `Missing` and `Changed`."""
+        self._container.delete(DOCUMENTS + name, if_match=etag)
+
+    def list_documents(self) -> Iterator[BlobInfo]:
+        """Yield every document record, under the document's name, with its metadata and without its content."""
+        for info in self._container.list(DOCUMENTS):
+            yield info._replace(name=info.name.removeprefix(DOCUMENTS))
+
+    # --- Jobs ---
+
+    def job(self, job_id: str) -> tuple[Job, str]:
+        """Return a job and its ETag. Raises `Missing`, and `RecordError` where it can not be read."""
+        blob = self._container.read(_job_name(job_id))
+        return _decode(blob, Job), blob.info.etag
+
+    def save_job(self, job: Job, etag: str | None) -> str:
+        """Save a job over the version `etag`, or create it where that is None. Raises `Changed`."""
+        return self._save(_job_name(job.id), job, etag, job.metadata())
+
+    def delete_job(self, job_id: str, etag: str) -> None:
+        """Delete the record of a job that has ended. Raises `Missing` and `Changed`."""
+        self._container.delete(_job_name(job_id), if_match=etag)
+
+    def is_alive(self, owner: str) -> bool:
+        """Whether a job, a part of it or a half of it is still under way; all their ids begin with the owner's."""
+        return next(self._container.list(JOBS + owner), None) is not None
+
+    def list_jobs(self) -> Iterator[ListedJob]:
+        """Yield every job that says when it is due; one that does not is not ours and is left out, with a log line."""
+        for info in self._container.list(JOBS):
+            try:
+                due = datetime.fromisoformat(info.metadata["due"])
+                yield ListedJob(info.name.removeprefix(JOBS).removesuffix(".json"), due)
+            except (KeyError, ValueError):
+                logger.warning("Not a job record: %s", info.name, extra={"action": "record_set_aside"})
+
+    def set_job_aside(self, job_id: str) -> None:
+        """Move a job record that can not be read out of the way, for somebody to look at."""
+        try:
+            blob = self._container.read(_job_name(job_id))
+        except Missing:
+            return
+        self._container.write(SET_ASIDE + _job_name(job_id), blob.data)
+        self._container.delete(_job_name(job_id), if_match=blob.info.etag)
+
+    # --- Results of pieces ---
+
+    def save_piece(self, owner: str, document: str, result: PieceResult) -> None:
+        """Keep the result of a piece; doing it again changes nothing that matters."""
+        self._container.write(f"{_pieces(owner, document)}{result.index}.json", msgspec.json.encode(result))
+
+    def count_pieces(self, owner: str, document: str) -> int:
+        """Return how many pieces of a document have come."""
+        return sum(1 for _ in self._container.list(_pieces(owner, document)))
+
+    def pieces(self, owner: str, document: str) -> Iterator[PieceResult]:
+        """Yield the results of the pieces of a document."""
+        for info in self._container.list(_pieces(owner, document)):
+            yield _decode(self._container.read(info.name), PieceResult)
+
+    def delete_pieces(self, owner: str, document: str) -> None:
+        """Delete the results of pieces that have been merged, or are not wanted any more."""
+        for info in list(self._container.list(_pieces(owner, document))):
+            try:
+                self._container.delete(info.name)
+            except Missing:
+                continue
+
+    def _save(self, name: str, record: Record, etag: str | None, metadata: dict[str, str]) -> str:
+        data = msgspec.json.encode(record)
+        return self._container.write(name, data, if_match=etag, if_absent=etag is None, metadata=metadata)
+
+
+def _decode(blob: Blob, kind: type[R]) -> R:
+    try:
+        return msgspec.json.decode(blob.data, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise RecordError(f"{blob.info.name!r} is not a {kind.__name__} of this version: {error}") from error
+
+
+def _job_name(job_id: str) -> str:
+    return f"{JOBS}{job_id}.json"
+
+
+def _pieces(owner: str, document: str) -> str:
+    # A digest, because a document's name may be as long as a blob's name can be.
+    return f"{PIECES}{owner}/{hashlib.sha256(document.encode()).hexdigest()[:32]}/"

@@ -1,0 +1,55 @@
+"""Makes the storage clients of the app from its settings; nobody else knows how to connect."""
+
+from typing import Any
+
+import requests
+from azure.core.pipeline.transport import RequestsTransport
+from azure.storage.blob import BlobServiceClient
+from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64DecodePolicy, TextBase64EncodePolicy
+from requests.adapters import HTTPAdapter
+
+from ..settings import StorageConnection
+
+POOL_SIZE = 64
+"""Connections kept for reuse: one for every thread that may run at once."""
+
+MAX_SINGLE_GET_BYTES = 1024 * 1024
+"""What one request for a blob brings; a larger document comes in chunks, and one that is too large stays away."""
+
+
+def blob_service(connection: StorageConnection) -> BlobServiceClient:
+    """Return the client of the blob service, its connections shared by all threads."""
+    options: dict[str, Any] = {"transport": _transport(), "max_single_get_size": MAX_SINGLE_GET_BYTES}
+    if connection.connection_string:
+        return BlobServiceClient.from_connection_string(connection.connection_string, **options)
+    return BlobServiceClient(str(connection.blob_service_uri), credential=_credential(connection), **options)
+
+
+def queue(connection: StorageConnection, name: str) -> QueueClient:
+    """Return the client of one queue, with messages in base64 as the host's queue trigger expects them."""
+    options: dict[str, Any] = {
+        "transport": _transport(),
+        "message_encode_policy": TextBase64EncodePolicy(),
+        "message_decode_policy": TextBase64DecodePolicy(),
+    }
+    if connection.connection_string:
+        return QueueClient.from_connection_string(connection.connection_string, name, **options)
+    service = QueueServiceClient(str(connection.queue_service_uri), credential=_credential(connection), **options)
+    return service.get_queue_client(
+        name, message_encode_policy=TextBase64EncodePolicy(), message_decode_policy=TextBase64DecodePolicy()
+    )
+
+
+def _transport() -> RequestsTransport:
+    session = requests.Session()
+    adapter = HTTPAdapter(pool_connections=2, pool_maxsize=POOL_SIZE)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return RequestsTransport(session=session, session_owner=False)
+
+
+def _credential(connection: StorageConnection) -> Any:
+    # Imported here: with a connection string nobody needs it. On a developer's machine this is `az login`.
+    from azure.identity import DefaultAzureCredential
+
+    return DefaultAzureCredential(managed_identity_client_id=connection.client_id)

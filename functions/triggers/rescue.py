@@ -1,0 +1,26 @@
+"""The doors for what failed five times: the host's two poison queues."""
+
+import azure.functions as func
+
+from ..app import EntityDrop
+from ..flows import rescue
+
+BLOB_POISON_QUEUE = "webjobs-blobtrigger-poison"
+"""Where the host puts the message of a blob that failed; the name is fixed (Functions docs, blob trigger)."""
+
+
+def blueprint(app: EntityDrop) -> func.Blueprint:
+    """Return the queue triggers of the two poison queues."""
+    door = func.Blueprint()
+
+    @door.function_name("rescue_document")
+    @door.queue_trigger(arg_name="message", queue_name=BLOB_POISON_QUEUE, connection="DocumentStorage")
+    def rescue_document(message: func.QueueMessage) -> None:
+        rescue.rescue_document(app, message.get_body())
+
+    @door.function_name("rescue_job")
+    @door.queue_trigger(arg_name="message", queue_name=f"{app.settings.job_queue}-poison", connection="DocumentStorage")
+    def rescue_job(message: func.QueueMessage) -> None:
+        rescue.rescue_job(app, message.get_body())
+
+    return door
