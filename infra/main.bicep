@@ -297,7 +297,7 @@ module app 'modules/function-app.bicep' = {
     deploymentContainer: deploymentContainer
     applicationInsightsConnectionString: applicationInsights.outputs.connectionString
     settings: union(settings, {
-      LANGUAGE_ENDPOINT: createLanguage ? language.outputs.endpoint : appExistingLanguage[0].outputs.endpoint
+      LANGUAGE_ENDPOINT: createLanguage ? language.outputs.endpoint : (appExistingLanguage[0].outputs.endpoint)
       LANGUAGE_PROJECT: languageProject
       LANGUAGE_DEPLOYMENT: languageDeployment
     })
@@ -409,7 +409,7 @@ output AZURE_FUNCTION_APP_NAME string = app.outputs.name
 output AZURE_STORAGE_ACCOUNT_NAME string = storage.outputs.name
 output AZURE_SYSTEM_TOPIC_NAME string = eventTopic.outputs.name
 output AZURE_APPLICATION_INSIGHTS_NAME string = applicationInsights.outputs.name
-output LANGUAGE_ENDPOINT string = createLanguage ? language.outputs.endpoint : appExistingLanguage[0].outputs.endpoint
+output LANGUAGE_ENDPOINT string = createLanguage ? language.outputs.endpoint : (appExistingLanguage[0].outputs.endpoint)
 output INPUT_CONTAINER string = settings.INPUT_CONTAINER
 output OUTPUT_CONTAINER string = settings.OUTPUT_CONTAINER
 output STATE_CONTAINER string = settings.STATE_CONTAINER

@@ -1,0 +1,59 @@
+"""What `azd provision` would deploy: main.parameters.json filled from an azd environment, then evaluated."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from tests.infra.bicep import Deployment, deploy
+
+ROOT = Path(__file__).resolve().parents[2]
+INFRA = ROOT / "infra"
+TEMPLATES = sorted(INFRA.rglob("*.bicep"))
+
+ENVIRONMENT = {
+    "AZURE_ENV_NAME": "trial",
+    "AZURE_LOCATION": "westeurope",
+    "AZURE_PRINCIPAL_ID": "11111111-1111-1111-1111-111111111111",
+    "LANGUAGE_PROJECT": "loans",
+    "LANGUAGE_DEPLOYMENT": "production",
+}
+"""What azd and its questions put into a new environment."""
+
+EXISTING_LANGUAGE = "/subscriptions/s-1/resourceGroups/rg-language/providers/Microsoft.CognitiveServices/accounts/ours"
+
+
+def parameters(**environment: str) -> dict[str, Any]:
+    """Return the deployment parameters that azd makes of its environment: `${NAME}` and `${NAME=default}` replaced."""
+    values = {**ENVIRONMENT, **environment}
+
+    def fill(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: fill(part) for key, part in value.items()}
+        return re.sub(r"\$\{(\w+)(?:=([^}]*))?\}", lambda match: values.get(match[1]) or match[2] or "", value)
+
+    content = json.loads((INFRA / "main.parameters.json").read_text())
+    return {name: fill(parameter["value"]) for name, parameter in content["parameters"].items()}
+
+
+def provision(**environment: str) -> Deployment:
+    """Return what `azd provision` would create in this environment."""
+    return deploy(INFRA / "main.bicep", parameters(**environment))
+
+
+def app_settings(deployment: Deployment) -> dict[str, str]:
+    """Return the app settings of the deployed function app."""
+    return deployment.one("Microsoft.Web/sites/config").body["properties"]
+
+
+def event_subscription(outputs: dict[str, str]) -> dict[str, Any]:
+    """Return the properties of the event subscription that the hooks would create after this deployment."""
+    template = INFRA / "event-subscription.bicep"
+    parameters = {
+        "functionAppName": outputs["AZURE_FUNCTION_APP_NAME"],
+        "systemTopicName": outputs["AZURE_SYSTEM_TOPIC_NAME"],
+        "storageAccountName": outputs["AZURE_STORAGE_ACCOUNT_NAME"],
+        "inputContainer": outputs["INPUT_CONTAINER"],
+        "deadLetterContainer": outputs["EVENT_DEAD_LETTER_CONTAINER"],
+    }
+    return deploy(template, parameters).one("Microsoft.EventGrid/systemTopics/eventSubscriptions").body["properties"]

@@ -1,0 +1,90 @@
+"""Alerts and workbook ask for what the app really reports, and watch what an operator must know."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.infra.bicep import Resource
+from tests.infra.templates import INFRA, provision
+
+METRICS = {
+    "documents.in",
+    "documents.done",
+    "documents.failed",
+    "documents.waiting",
+    "documents.oldest_unfinished_seconds",
+    "service.requests",
+    "service.throttled",
+    "service.text_records",
+}
+"""The metrics of the app, as its telemetry names them."""
+
+
+def rules() -> dict[str, Resource]:
+    found = provision().of_type("Microsoft.Insights/scheduledQueryRules")
+    return {rule.name.split("-", 2)[2]: rule for rule in found}
+
+
+def query(rule: Resource) -> str:
+    (criterion,) = rule.body["properties"]["criteria"]["allOf"]
+    return str(criterion["query"])
+
+
+def workbook_queries() -> dict[str, str]:
+    items: list[dict[str, Any]] = json.loads((INFRA / "workbook.json").read_text())["items"]
+    return {item["name"]: item["content"]["query"] for item in items if item["type"] == 3}
+
+
+def metrics_in(text: str) -> set[str]:
+    return set(re.findall(r"\"((?:documents|service)\.\w+)\"", text))
+
+
+def test_an_operator_is_alerted_of_old_documents_errors_throttling_silence_and_dead_letters() -> None:
+    assert set(rules()) == {"old-document", "errors", "failed-documents", "throttling", "silence"}
+    dead_letter = provision().one("Microsoft.Insights/metricAlerts").body["properties"]
+    (criterion,) = dead_letter["criteria"]["allOf"]
+    assert criterion["metricName"] == "DeadLetteredCount"
+    assert dead_letter["scopes"] == ["<" + provision().one("Microsoft.EventGrid/systemTopics").name + ".id>"]
+
+
+def test_the_alert_for_old_documents_is_set_to_an_hour() -> None:
+    assert "documents.oldest_unfinished_seconds" in query(rules()["old-document"])
+    assert "> 3600" in query(rules()["old-document"])
+
+
+@pytest.mark.parametrize("name", ["old-document", "errors", "failed-documents", "throttling", "silence"])
+def test_every_alert_fires_on_a_row_says_why_and_looks_at_more_than_one_report(name: str) -> None:
+    """The sweep reports every five minutes; a shorter window would alternate between alarm and calm."""
+    properties = rules()[name].body["properties"]
+    (criterion,) = properties["criteria"]["allOf"]
+    assert (criterion["timeAggregation"], criterion["operator"], criterion["threshold"]) == ("Count", "GreaterThan", 0)
+    assert properties["windowSize"] in ("PT15M", "PT30M", "PT1H")
+    assert properties["evaluationFrequency"] == "PT5M"
+    assert len(properties["description"].split()) >= 10
+
+
+def test_alerts_and_workbook_name_only_metrics_that_the_app_reports() -> None:
+    queries = [*map(query, rules().values()), *workbook_queries().values()]
+    named = set().union(*map(metrics_in, queries))
+    assert named <= METRICS
+
+
+def test_the_workbook_shows_every_metric() -> None:
+    assert set().union(*map(metrics_in, workbook_queries().values())) == METRICS
+
+
+def test_mail_is_sent_only_if_an_address_is_given() -> None:
+    assert provision().of_type("Microsoft.Insights/actionGroups") == []
+    deployment = provision(ALERT_EMAIL="operator@example.org")
+    receiver = deployment.one("Microsoft.Insights/actionGroups")
+    assert receiver.body["properties"]["emailReceivers"][0]["emailAddress"] == "operator@example.org"
+    for rule in deployment.of_type("Microsoft.Insights/scheduledQueryRules"):
+        assert rule.body["properties"]["actions"] == {"actionGroups": [f"<{receiver.name}.id>"]}
+    (action,) = deployment.one("Microsoft.Insights/metricAlerts").body["properties"]["actions"]
+    assert action == {"actionGroupId": f"<{receiver.name}.id>"}
+
+
+def test_telemetry_is_accepted_from_the_apps_identity_only() -> None:
+    assert provision().one("Microsoft.Insights/components").body["properties"]["DisableLocalAuth"] is True

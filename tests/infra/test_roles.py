@@ -1,0 +1,95 @@
+"""The least roles that do the job, each with its reason, each used, none wider than said."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.infra.bicep import Deployment, Resource
+from tests.infra.templates import EXISTING_LANGUAGE, INFRA, provision
+
+ROLES: dict[str, dict[str, str]] = json.loads((INFRA / "roles.json").read_text())
+
+BUILT_IN = {
+    "Storage Blob Data Owner": "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
+    "Storage Blob Data Contributor": "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
+    "Storage Blob Data Reader": "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1",
+    "Storage Queue Data Contributor": "974c5e8b-45b9-4653-ba55-5f855dd0fb88",
+    "Storage Queue Data Reader": "19e7f393-937e-4f77-808e-94535e297925",
+    "Cognitive Services Language Reader": "7628b7b8-a8b2-4cdc-b46f-e9b35248918e",
+    "Cognitive Services Language Owner": "f07febfe-79bc-46b1-8b37-790e26e6e498",
+    "Monitoring Metrics Publisher": "3913510d-42f4-4e42-8a64-420c390055eb",
+}
+"""Ids of built-in roles: learn.microsoft.com, "Azure built-in roles" (read 2026)."""
+
+
+def granted(deployment: Deployment) -> set[tuple[str, str, str]]:
+    """Return who has which role on what, in the words of roles.json."""
+    return {grant(assignment) for assignment in deployment.of_type("Microsoft.Authorization/roleAssignments")}
+
+
+def grant(assignment: Resource) -> tuple[str, str, str]:
+    properties: dict[str, Any] = assignment.body["properties"]
+    (key,) = (key for key, role in ROLES.items() if role["why"] == properties["description"])
+    scope = assignment.body["scope"]
+    return key, str(properties["principalId"]), str(scope.body["name"])
+
+
+@pytest.mark.parametrize("key", ROLES)
+def test_every_role_is_a_built_in_one_under_its_own_name_and_says_why(key: str) -> None:
+    role = ROLES[key]
+    assert role["id"] == BUILT_IN[role["role"]]
+    assert role["why"].endswith(".")
+    assert len(role["why"].split()) >= 10
+
+
+def test_every_role_is_assigned_and_no_other() -> None:
+    assignments = provision().of_type("Microsoft.Authorization/roleAssignments")
+    assert {grant(assignment)[0] for assignment in assignments} == set(ROLES)
+    for assignment in assignments:
+        role = ROLES[grant(assignment)[0]]
+        assert assignment.body["properties"]["roleDefinitionId"].endswith(role["id"])
+
+
+def test_no_template_names_a_role_beside_the_list() -> None:
+    for template in INFRA.rglob("*.bicep"):
+        assert not re.findall(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}", template.read_text()), template.name
+
+
+def test_the_app_owns_its_storage_and_may_only_use_the_model() -> None:
+    deployment = provision(AZURE_PRINCIPAL_ID="")
+    storage = deployment.one("Microsoft.Storage/storageAccounts").name
+    language = deployment.one("Microsoft.CognitiveServices/accounts").name
+    identity = deployment.one("Microsoft.ManagedIdentity/userAssignedIdentities").name
+    insights = deployment.one("Microsoft.Insights/components").name
+    topic = deployment.one("Microsoft.EventGrid/systemTopics").name
+    assert granted(deployment) == {
+        ("appBlobs", f"<{identity}.properties.principalId>", storage),
+        ("appQueues", f"<{identity}.properties.principalId>", storage),
+        ("appLanguage", f"<{identity}.properties.principalId>", language),
+        ("appTelemetry", f"<{identity}.properties.principalId>", insights),
+        ("topicDeadLetters", f"<{topic}.identity.principalId>", "event-dead-letters"),
+        ("languageTraining", f"<{language}.identity.principalId>", "training-documents"),
+    }
+
+
+def test_the_person_who_deploys_writes_documents_and_reads_the_rest() -> None:
+    deployment = provision(AZURE_PRINCIPAL_ID="me", INPUT_CONTAINER="inbox")
+    mine = {(key, scope) for key, principal, scope in granted(deployment) if principal == "me"}
+    storage = deployment.one("Microsoft.Storage/storageAccounts").name
+    assert mine == {
+        ("personDocuments", "inbox"),
+        ("personDocuments", "training-documents"),
+        ("personReading", "entities"),
+        ("personReading", "extraction-state"),
+        ("personReading", "event-dead-letters"),
+        ("personQueues", storage),
+        ("personLanguage", deployment.one("Microsoft.CognitiveServices/accounts").name),
+    }
+
+
+def test_the_app_may_use_every_existing_language_resource_it_is_given() -> None:
+    ids = f"{EXISTING_LANGUAGE},{EXISTING_LANGUAGE}-standby"
+    deployment = provision(EXISTING_LANGUAGE_RESOURCE_IDS=ids)
+    assert {scope for key, _, scope in granted(deployment) if key == "appLanguage"} == {"ours", "ours-standby"}

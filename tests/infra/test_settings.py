@@ -1,0 +1,85 @@
+"""One list of settings: infrastructure and local sample give the app what `SETTINGS` names, and nothing else."""
+
+import json
+from collections.abc import Mapping
+
+from functions.settings import SETTINGS, Settings
+from tests.infra.templates import ROOT, app_settings, provision
+
+NAMES = {setting.name for setting in SETTINGS}
+PLATFORM = {"AzureWebJobsStorage", "FUNCTIONS_WORKER_RUNTIME", "PYTHON_THREADPOOL_THREAD_COUNT"}
+"""Settings of the host and the worker, not of the app, that the local sample gives."""
+
+DEPLOYED_PLATFORM = {
+    "AZURE_CLIENT_ID",
+    "APPLICATIONINSIGHTS_CONNECTION_STRING",
+    "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
+    "PYTHON_ENABLE_OPENTELEMETRY",
+    "PYTHON_THREADPOOL_THREAD_COUNT",
+}
+
+
+def sample() -> dict[str, str]:
+    return json.loads((ROOT / "local.settings.sample.json").read_text())["Values"]
+
+
+def concrete(settings: Mapping[str, str]) -> dict[str, str]:
+    """Put addresses in the place of those that only Azure knows."""
+    return {
+        name: "https://account.example.net" if "<" in value and "://" not in value else value
+        for name, value in settings.items()
+    }
+
+
+def test_the_infrastructure_gives_every_setting_or_the_app_has_a_default() -> None:
+    given = {name.split("__")[0] for name in app_settings(provision())}
+    without = {setting.name for setting in SETTINGS if setting.name not in given}
+    assert without == {"LANGUAGE_KEY"}
+
+
+def test_the_infrastructure_gives_no_setting_that_nobody_reads() -> None:
+    given = {name.split("__")[0] for name in app_settings(provision(LANGUAGE_KEY="k"))}
+    assert given - NAMES - {"AzureWebJobsStorage"} == DEPLOYED_PLATFORM
+
+
+def test_the_deployed_settings_are_accepted_and_mean_the_defaults_and_an_identity() -> None:
+    settings = Settings.from_env(concrete(app_settings(provision())))
+    required = {"LANGUAGE_ENDPOINT": "https://account.example.net", "DocumentStorage": "UseDevelopmentStorage=true"}
+    defaults = Settings.from_env({**required, "LANGUAGE_PROJECT": "loans", "LANGUAGE_DEPLOYMENT": "production"})
+    different = {
+        name for name in settings.__slots__ if getattr(settings, name) != getattr(defaults, name) and name != "storage"
+    }
+    assert different == {"blob_trigger_source"}
+    assert settings.blob_trigger_source == "EventGrid"
+    assert settings.language_key is None
+    assert settings.storage.connection_string is None
+    assert settings.storage.credential == "managedidentity"
+    assert settings.storage.client_id
+
+
+def test_a_setting_of_the_azd_environment_reaches_the_app_under_its_own_name() -> None:
+    changed = {
+        setting.name: f"changed-{setting.name}"
+        for setting in SETTINGS
+        if setting.name not in {"LANGUAGE_ENDPOINT", "DocumentStorage", "BLOB_TRIGGER_SOURCE", "GIVE_UP_HOURS"}
+    }
+    settings = app_settings(provision(**changed))
+    assert {name: settings[name] for name in changed} == changed
+
+
+def test_the_local_sample_gives_every_setting_with_its_default_and_nothing_else() -> None:
+    values = sample()
+    assert set(values) - PLATFORM == NAMES
+    for setting in SETTINGS:
+        if setting.default is not None:
+            assert values[setting.name] == setting.default
+
+
+def test_the_local_sample_is_accepted_as_it_is() -> None:
+    settings = Settings.from_env(sample())
+    assert settings.language_key is None
+    assert settings.ignore_documents_before is None
+
+
+def test_no_secret_lies_in_the_local_sample() -> None:
+    assert {name for name, value in sample().items() if "key" in name.lower() and value} == set()

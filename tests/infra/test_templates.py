@@ -1,0 +1,145 @@
+"""The Bicep is sound, and each variant of it deploys what it should."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.infra.bicep import BicepError, deploy, parse, unused_names
+from tests.infra.templates import EXISTING_LANGUAGE, INFRA, TEMPLATES, app_settings, parameters, provision
+
+VARIANTS = {
+    "as azd asks": {},
+    "nobody named": {"AZURE_PRINCIPAL_ID": ""},
+    "existing Language resources": {
+        "EXISTING_LANGUAGE_RESOURCE_IDS": f"{EXISTING_LANGUAGE}, {EXISTING_LANGUAGE.replace('ours', 'theirs')}"
+    },
+    "private networking": {"PRIVATE_NETWORKING": "true", "ALLOWED_IP_RANGES": "203.0.113.7, 198.51.100.0/24"},
+    "private, existing Language resource": {
+        "PRIVATE_NETWORKING": "true",
+        "EXISTING_LANGUAGE_RESOURCE_IDS": EXISTING_LANGUAGE,
+    },
+    "with a key": {"LANGUAGE_KEY": "@Microsoft.KeyVault(SecretUri=https://vault/secrets/language)"},
+    "with alerts by mail": {"ALERT_EMAIL": "operator@example.org"},
+    "other names": {
+        "INPUT_CONTAINER": "a" * 63,
+        "OUTPUT_CONTAINER": "b" * 63,
+        "STATE_CONTAINER": "c" * 63,
+        "JOB_QUEUE": "q" * 56,
+        "GIVE_UP_HOURS": "8760",
+        "ALWAYS_READY_INSTANCES": "1",
+    },
+}
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
+def test_every_template_parses_and_declares_nothing_it_does_not_use(template: Path) -> None:
+    parse(template)
+    assert unused_names(template) == set()
+
+
+def test_every_module_is_used() -> None:
+    used = set(re.findall(r"'modules/([\w-]+\.bicep)'", (INFRA / "main.bicep").read_text()))
+    assert used == {path.name for path in (INFRA / "modules").iterdir()}
+
+
+@pytest.mark.parametrize("environment", VARIANTS.values(), ids=VARIANTS.keys())
+def test_every_variant_deploys_without_two_resources_of_one_name(environment: dict[str, str]) -> None:
+    deployment = provision(**environment)
+    names = [
+        (resource.type, str(resource.body.get("scope", resource.body.get("parent"))), resource.name)
+        for resource in deployment.resources
+    ]
+    assert len(names) == len(set(names))
+    assert len(deployment.one("Microsoft.Storage/storageAccounts").name) <= 24
+
+
+@pytest.mark.parametrize("parameter", ["languageProject", "languageDeployment", "environmentName", "location"])
+def test_what_has_no_default_must_be_given(parameter: str) -> None:
+    with pytest.raises(BicepError, match=f"parameter {parameter} is '', against @minLength"):
+        deploy(INFRA / "main.bicep", {**parameters(), parameter: ""})
+
+
+def test_the_storage_account_accepts_neither_keys_nor_anonymous_readers_nor_old_tls() -> None:
+    properties = provision().one("Microsoft.Storage/storageAccounts").body["properties"]
+    assert properties["allowSharedKeyAccess"] is False
+    assert properties["allowBlobPublicAccess"] is False
+    assert properties["minimumTlsVersion"] == "TLS1_2"
+    assert properties["supportsHttpsTrafficOnly"] is True
+
+
+def test_the_language_resource_has_its_own_address_and_accepts_no_keys() -> None:
+    account = provision().one("Microsoft.CognitiveServices/accounts")
+    assert account.body["properties"]["customSubDomainName"] == account.name
+    assert account.body["properties"]["disableLocalAuth"] is True
+    assert "LANGUAGE_KEY" not in app_settings(provision())
+
+
+def test_with_a_key_the_language_resource_accepts_keys_and_the_app_gets_it() -> None:
+    deployment = provision(LANGUAGE_KEY="a-key")
+    assert deployment.one("Microsoft.CognitiveServices/accounts").body["properties"]["disableLocalAuth"] is False
+    assert app_settings(deployment)["LANGUAGE_KEY"] == "a-key"
+
+
+def test_the_key_is_a_secure_parameter_wherever_it_passes() -> None:
+    for template in ("main.bicep", "modules/function-app.bicep"):
+        assert re.search(r"@secure\(\)\nparam languageKey string", (INFRA / template).read_text())
+
+
+def test_existing_language_resources_are_used_and_none_is_created() -> None:
+    deployment = provision(EXISTING_LANGUAGE_RESOURCE_IDS=f"{EXISTING_LANGUAGE},{EXISTING_LANGUAGE}-2")
+    assert deployment.of_type("Microsoft.CognitiveServices/accounts") == []
+    assert app_settings(deployment)["LANGUAGE_ENDPOINT"] == "<ours.properties.endpoint>"
+
+
+def test_private_networking_closes_storage_and_language_and_opens_private_ways() -> None:
+    deployment = provision(PRIVATE_NETWORKING="true", ALLOWED_IP_RANGES="203.0.113.7")
+    storage = deployment.one("Microsoft.Storage/storageAccounts").body["properties"]["networkAcls"]
+    assert storage["defaultAction"] == "Deny"
+    assert storage["ipRules"] == [{"value": "203.0.113.7", "action": "Allow"}]
+    language = deployment.one("Microsoft.CognitiveServices/accounts").body["properties"]
+    assert language["publicNetworkAccess"] == "Disabled"
+    zones = {zone.name for zone in deployment.of_type("Microsoft.Network/privateDnsZones")}
+    assert zones == {
+        "privatelink.blob.core.windows.net",
+        "privatelink.queue.core.windows.net",
+        "privatelink.cognitiveservices.azure.com",
+    }
+    site = deployment.one("Microsoft.Web/sites").body["properties"]
+    assert site["virtualNetworkSubnetId"]
+    assert [rule["ipAddress"] for rule in site["siteConfig"]["ipSecurityRestrictions"]] == ["AzureEventGrid"]
+
+
+def test_the_app_runs_a_python_that_the_project_supports_from_a_package_reached_without_a_key() -> None:
+    config = provision().one("Microsoft.Web/sites").body["properties"]["functionAppConfig"]
+    assert config["runtime"] == {"name": "python", "version": "3.12"}
+    assert config["deployment"]["storage"]["authentication"]["type"] == "UserAssignedIdentity"
+
+
+def test_only_what_nobody_reads_any_more_is_deleted_by_age() -> None:
+    """Documents, results and records must never be among the prefixes, whatever the containers are called."""
+    deployment = provision(STATE_CONTAINER="records", GIVE_UP_HOURS="1000.5")
+    policy = deployment.one("Microsoft.Storage/storageAccounts/managementPolicies").body["properties"]["policy"]
+    ages = {
+        prefix: rule["definition"]["actions"]["baseBlob"]["delete"]["daysAfterModificationGreaterThan"]
+        for rule in policy["rules"]
+        for prefix in rule["definition"]["filters"]["prefixMatch"]
+    }
+    assert ages == {
+        "records/pieces/": 1000 // 24 + 7,
+        "azure-webjobs-hosts/blobreceipts/": 180,
+        "event-dead-letters/": 90,
+    }
+
+
+def test_every_suppressed_policy_has_a_reason() -> None:
+    for template in TEMPLATES:
+        for reason in re.findall(r"checkov:skip=CKV\w+(.*)", template.read_text()):
+            assert len(reason.split()) >= 8, f"{template.name}: {reason}"
+
+
+def test_the_parameters_file_gives_every_parameter_of_the_template() -> None:
+    template = (INFRA / "main.bicep").read_text()
+    given = json.loads((INFRA / "main.parameters.json").read_text())["parameters"]
+    assert set(given) == set(re.findall(r"^param (\w+)", template, re.MULTILINE))
