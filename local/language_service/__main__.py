@@ -1,19 +1,23 @@
 """``python -m local.language_service``: the Language stand-in as a process of its own."""
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import click
 import platformdirs
 
 from local.language_service.behaviour import Behaviour
-from local.language_service.faults import FaultPlan, FaultSpecError, parse_rates
-from local.language_service.labels import LabelsFileError
+from local.language_service.evaluate import cross_validate
+from local.language_service.faults import JOB_FAULTS, REQUEST_FAULTS, FaultPlan, FaultSpecError, parse_rates
+from local.language_service.labels import LabelsFileError, Problem, load_labels
 from local.language_service.limits import rules_for
-from local.language_service.projects import LearntProject, learn_project
+from local.language_service.projects import learn_project
 from local.language_service.service import DEFAULT_KEY, LanguageService
 from local.language_service.web import HOST, serve
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_BEHAVIOUR = Behaviour()
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
@@ -22,28 +26,34 @@ def default_cache() -> Path:
     return Path(platformdirs.user_cache_dir("entity-drop")) / "language-models"
 
 
-@click.command(context_settings={"show_default": True, "help_option_names": ["-h", "--help"]})
-@click.option(
-    "--port", type=click.IntRange(0, 65535), default=0, help="Port on the loopback interface; 0 takes a free one."
+def _spec_of_faults() -> str:
+    listed = [("Requests", REQUEST_FAULTS), ("Jobs", JOB_FAULTS)]
+    return "\n\n".join(
+        f"\b\n{title} can suffer:\n" + "\n".join(f"  {kind:18} {text}" for kind, text in kinds.items())
+        for title, kinds in listed
+    )
+
+
+@click.command(
+    context_settings={"show_default": True, "help_option_names": ["-h", "--help"], "max_content_width": 120},
+    epilog=_spec_of_faults(),
 )
-@click.option(
-    "--labels",
-    "labels_files",
-    type=_FILE,
-    multiple=True,
-    required=True,
-    help="Labels file; repeat for several projects.",
-)
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on the loopback interface; 0: a free one.")
+@click.option("--labels", "labels_files", type=_FILE, multiple=True, required=True, help="Labels file; repeatable.")
 @click.option(
     "--documents",
     "document_folders",
     type=_FOLDER,
     multiple=True,
     required=True,
-    help="Folder of the labelled documents; one for all labels files, or one for each.",
+    help="Folder of the labelled documents: one for all labels files, or one for each.",
 )
 @click.option("--key", default=DEFAULT_KEY, help="The key that is accepted.")
-@click.option("--token", "tokens", multiple=True, help="A bearer token that is accepted, too.")
+@click.option("--token", "tokens", multiple=True, help="A bearer token that is accepted as well; repeatable.")
+@click.option(
+    "--project", "extra_projects", multiple=True, help="Another name the projects answer to; ANY for every name."
+)
+@click.option("--deployment", "deployments", multiple=True, help="A deployment that exists; without: any name does.")
 @click.option("--min-seconds", type=click.FloatRange(0), default=1.5, help="The least time a job takes.")
 @click.option("--max-seconds", type=click.FloatRange(0), default=3.0, help="The most time a job takes.")
 @click.option(
@@ -53,15 +63,14 @@ def default_cache() -> Path:
     show_default="as recorded: 1000; ct.1 100; v3.2 300",
     help="One rate limit for every path; 0 for none.",
 )
-@click.option("--seed", type=int, default=0, help="Decides job times and faults.")
+@click.option("--seed", type=int, default=0, help="Decides the jobs' times and the faults.")
+@click.option("--fault", "fault_specs", multiple=True, metavar="KIND=RATE", help="A fault and its rate; repeatable.")
 @click.option(
-    "--fault",
-    "fault_specs",
-    multiple=True,
-    metavar="KIND=RATE",
-    help="A fault and how often, such as error-500=0.1 or stuck=0.03 (see the README).",
+    "--latency-seconds", type=(click.FloatRange(0), click.FloatRange(0)), default=(1.0, 5.0), help="For the fault."
 )
-@click.option("--admin", is_flag=True, help="Turn on /admin: counters, ledger, faults, clock.")
+@click.option("--retry-after", type=click.IntRange(1), default=2, help="Seconds that an injected 429 asks for.")
+@click.option("--refuse-text", "refused_texts", multiple=True, help="Refuse a request with this text in a document.")
+@click.option("--admin", is_flag=True, help="Turn on /admin: counters, ledger, faults, clock, entities.")
 @click.option(
     "--model-cache",
     type=click.Path(file_okay=False, path_type=Path),
@@ -69,51 +78,126 @@ def default_cache() -> Path:
     show_default="the user's cache folder",
     help="Where learnt models are kept.",
 )
-def main(
-    port: int,
-    labels_files: tuple[Path, ...],
-    document_folders: tuple[Path, ...],
-    key: str,
-    tokens: tuple[str, ...],
-    min_seconds: float,
-    max_seconds: float,
-    requests_per_minute: int | None,
-    seed: int,
-    fault_specs: tuple[str, ...],
-    admin: bool,
-    model_cache: Path | None,
-) -> None:
-    """Serve the asynchronous job API of Azure AI Language, with a model learnt from a labels file."""
-    projects = _learnt(labels_files, document_folders, model_cache or default_cache())
+@click.option("--evaluate", is_flag=True, help="Do not serve: print what the labels are worth on held-out documents.")
+@click.option("--folds", type=click.IntRange(2), default=5, help="Parts for --evaluate.")
+@click.option("--unknown-project", type=click.Choice(["400", "404", "failed-task"]), default=_BEHAVIOUR.unknown_project)
+@click.option("--unknown-job-status", type=int, default=_BEHAVIOUR.unknown_job_status)
+@click.option("--oversize-status", type=click.Choice(["400", "413"]), default=str(_BEHAVIOUR.oversize_status))
+@click.option("--max-request-bytes", type=click.IntRange(1), default=_BEHAVIOUR.max_request_bytes)
+@click.option("--blank-is-empty/--blank-is-text", default=_BEHAVIOUR.blank_is_empty)
+@click.option("--check-language/--any-language", default=_BEHAVIOUR.check_language)
+@click.option("--errors-page", type=click.Choice(["first", "last", "every"]), default=_BEHAVIOUR.errors_page)
+@click.option("--entity-order", type=click.Choice(["offset", "category"]), default=_BEHAVIOUR.entity_order)
+@click.option(
+    "--updated-key", type=click.Choice(["lastUpdatedDateTime", "lastUpdateDateTime"]), default=_BEHAVIOUR.updated_key
+)
+@click.option("--preview-shape", type=click.Choice(["docs", "client"]), default=_BEHAVIOUR.preview_shape)
+@click.option("--preview-poll-status", type=click.Choice(["200", "202"]), default=str(_BEHAVIOUR.preview_poll_status))
+@click.option(
+    "--preview-bad-parameter", type=click.Choice(["400", "failed-job"]), default=_BEHAVIOUR.preview_bad_parameter
+)
+@click.option(
+    "--partial-status",
+    type=click.Choice(["partiallyCompleted", "partiallySucceeded"]),
+    default=_BEHAVIOUR.partial_status,
+)
+@click.option("--cancel-seconds", type=(click.FloatRange(0), click.FloatRange(0)), default=_BEHAVIOUR.cancel_seconds)
+def main(**options: Any) -> None:
+    """Serve the asynchronous job API of Azure AI Language, with a model learnt from a labels file.
+
+    Options without a description are the switches for what is not known of the service; see the README.
+    """
+    sources = _sources(options["labels_files"], options["document_folders"])
     try:
-        faults = FaultPlan(seed, parse_rates(fault_specs))
-    except FaultSpecError as exc:
-        raise click.UsageError(str(exc)) from exc
-    service = LanguageService(
-        projects,
-        key=key,
-        tokens=tokens,
-        behaviour=Behaviour(job_seconds=(min_seconds, max_seconds)),
-        faults=faults,
-        rate_rules=rules_for(requests_per_minute),
-        admin=admin,
-    )
-    serve(service, port, lambda bound: click.echo(f"Language stand-in ready on http://{HOST}:{bound}"))
+        if options["evaluate"]:
+            _print_evaluation(sources, options["folds"])
+        else:
+            _serve(_service(sources, options), options["port"])
+    except (LabelsFileError, FaultSpecError) as exc:
+        raise click.ClickException(str(exc)) from exc
 
 
-def _learnt(labels_files: tuple[Path, ...], folders: tuple[Path, ...], cache: Path) -> list[LearntProject]:
+def _sources(labels_files: tuple[Path, ...], folders: tuple[Path, ...]) -> list[tuple[Path, Path]]:
     if len(folders) not in (1, len(labels_files)):
         raise click.UsageError(f"Give one --documents for all, or one for each of the {len(labels_files)} --labels.")
-    projects = []
-    for n, labels_file in enumerate(labels_files):
+    return [(labels, folders[n if len(folders) > 1 else 0]) for n, labels in enumerate(labels_files)]
+
+
+def _print_evaluation(sources: list[tuple[Path, Path]], folds: int) -> None:
+    for labels_file, folder in sources:
+        labels = load_labels(labels_file, folder)
+        _print_problems(labels_file, labels.problems)
         try:
-            project = learn_project(labels_file, folders[n if len(folders) > 1 else 0], cache)
-        except LabelsFileError as exc:
-            raise click.ClickException(str(exc)) from exc
-        for problem in project.problems:
-            click.echo(f"{labels_file}: {problem}", err=True)
+            evaluation = cross_validate(labels, folds)
+        except ValueError as exc:
+            raise click.UsageError(str(exc)) from exc
+        click.echo(evaluation.table())
+
+
+def _service(sources: list[tuple[Path, Path]], options: dict[str, Any]) -> LanguageService:
+    if options["min_seconds"] > options["max_seconds"]:
+        raise click.UsageError(
+            f"--min-seconds {options['min_seconds']:g} is more than --max-seconds {options['max_seconds']:g}."
+        )
+    faults = FaultPlan(
+        options["seed"],
+        parse_rates(options["fault_specs"]),
+        latency_seconds=options["latency_seconds"],
+        retry_after_seconds=options["retry_after"],
+        refused_texts=options["refused_texts"],
+    )
+    projects = []
+    for labels_file, folder in sources:
+        project = learn_project(labels_file, folder, options["model_cache"] or default_cache())
+        _print_problems(labels_file, project.problems)
         projects.append(project)
-    return projects
+    return LanguageService(
+        projects,
+        key=options["key"],
+        tokens=options["tokens"],
+        behaviour=_behaviour(options),
+        faults=faults,
+        rate_rules=rules_for(options["requests_per_minute"]),
+        admin=options["admin"],
+    )
+
+
+def _behaviour(options: dict[str, Any]) -> Behaviour:
+    return Behaviour(
+        job_seconds=(options["min_seconds"], options["max_seconds"]),
+        cancel_seconds=options["cancel_seconds"],
+        project_names=frozenset(options["extra_projects"]),
+        deployments=frozenset(options["deployments"]) or None,
+        unknown_project=options["unknown_project"],
+        unknown_job_status=options["unknown_job_status"],
+        oversize_status=int(options["oversize_status"]),
+        max_request_bytes=options["max_request_bytes"],
+        blank_is_empty=options["blank_is_empty"],
+        check_language=options["check_language"],
+        errors_page=options["errors_page"],
+        entity_order=options["entity_order"],
+        updated_key=options["updated_key"],
+        preview_shape=options["preview_shape"],
+        preview_poll_status=int(options["preview_poll_status"]),
+        preview_bad_parameter=options["preview_bad_parameter"],
+        partial_status=options["partial_status"],
+    )
+
+
+def _print_problems(labels_file: Path, problems: Iterable[Problem]) -> None:
+    for problem in problems:
+        click.echo(f"{labels_file.name}: {problem}", err=True)
+
+
+def _serve(service: LanguageService, port: int) -> None:
+    def announce(bound: int) -> None:
+        # Flushed at once: whoever started the process waits for this line, mostly at the end of a pipe.
+        click.echo(f"Language stand-in ready on http://{HOST}:{bound}")
+
+    try:
+        serve(service, port, announce)
+    except OSError as exc:
+        raise click.ClickException(f"Port {port} cannot be used ({exc.strerror}). Choose another, or 0.") from exc
 
 
 if __name__ == "__main__":

@@ -5,6 +5,9 @@ from typing import Literal
 
 from local.language_service.limits import MAX_REQUEST_BYTES
 
+#: Among ``Behaviour.project_names``: every project name exists.
+ANY_PROJECT = "ANY"
+
 PreviewShape = Literal["docs", "client"]
 UnknownProject = Literal["400", "404", "failed-task"]
 
@@ -17,6 +20,8 @@ class Behaviour:
     job_seconds: tuple[float, float] = (1.5, 3.0)
     #: How long after a cancellation a job is ``cancelled`` (recorded: 1 to 8 seconds).
     cancel_seconds: tuple[float, float] = (1.0, 8.0)
+    #: Names that every project answers to besides its own (that of its labels file); ``ANY`` means every name.
+    project_names: frozenset[str] = frozenset()
     #: Deployment names that exist in every project; ``None`` means any.
     deployments: frozenset[str] | None = None
     #: What a project or deployment that does not exist is answered with.

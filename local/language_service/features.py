@@ -4,89 +4,102 @@ Nothing outside the sequence is looked at (see ``segments``), and no lists of na
 knows, it has learnt from the labels.
 """
 
-import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from local.language_service.segments import Token
 
-_UPPER = re.compile(r"[^\W\d_a-z]")
+#: Tokens on the same line before a colon (or a wide gap) that count as the name of what follows.
+_KEY_WORDS = 5
+
+
+class _Word(NamedTuple):
+    """What can be said about a word by itself."""
+
+    #: The word as its neighbours see it: in lower case, numbers by their length.
+    seen: str
+    #: Its outline in one character: A capitalised, U upper case, a lower case, 9 a number, else the character itself.
+    outline: str
+    own: tuple[str, ...]
+
+
+@lru_cache(maxsize=50_000)
+def _word(text: str) -> _Word:
+    lower = text.lower()
+    shape = _shape(text)
+    if text.isdecimal():
+        length = min(len(text), 6)
+        return _Word("0" * length, "9", (f"w={lower}", f"digits={length}"))
+    if not text[0].isalpha():
+        return _Word(text, text, (f"w={text}", "punct"))
+    outline = "a" if not text[0].isupper() else "U" if len(text) > 1 and text.isupper() else "A"
+    return _Word(
+        lower, outline, (f"w={lower}", f"s={shape}", outline, f"p={lower[:3]}", f"x={lower[-3:]}", f"y={lower[-2:]}")
+    )
+
+
+@lru_cache(maxsize=5_000)
+def _unknown(text: str) -> _Word:
+    """Describe a word as one never seen: by its outline alone."""
+    known = _word(text)
+    return known._replace(seen=f"?{known.outline}", own=(known.outline, f"s={_shape(text)}"))
 
 
 def _shape(word: str) -> str:
-    """Give the word's outline: upper-case letters as X, others as x, digits as d; repeats are shortened."""
+    """Give the word's outline letter by letter: X upper case, x lower case, d digit; long repeats are shortened."""
     outline: list[str] = []
     for char in word[:20]:
-        kind = "X" if char.isupper() else "x" if char.isalpha() else "d" if char.isdigit() else char
+        kind = "X" if char.isupper() else "x" if char.isalpha() else "d" if char.isdecimal() else char
         if len(outline) < 2 or outline[-1] != kind or outline[-2] != kind:
             outline.append(kind)
     return "".join(outline)
 
 
-@lru_cache(maxsize=50_000)
-def _own(word: str) -> tuple[str, tuple[str, ...], str]:
-    """Give a word's (lower-case form, features of its own, short feature for its neighbours)."""
-    lower = word.lower()
-    shape = _shape(word)
-    own = [f"w={lower}", f"s={shape}"]
-    if word.isdecimal():
-        own.append(f"digits={min(len(word), 9)}")
-        lower = f"{'0' * min(len(word), 5)}"
-    elif word[0].isalpha():
-        own += [f"p3={lower[:3]}", f"x3={lower[-3:]}", f"x2={lower[-2:]}"]
-        if word[0].isupper():
-            own.append("caps" if len(word) > 1 and word.isupper() else "Cap")
-    else:
-        own.append("punct")
-    return lower, tuple(own), shape
+def features(sequence: Sequence[Token], unknown: Collection[str] = ()) -> list[list[str]]:
+    """Give, for each token of a sequence, the features that hold for it.
+
+    Words in ``unknown`` are described as if they had never been seen: so that a model learns to do without them.
+    """
+    words = [_unknown(token.text) if token.text in unknown else _word(token.text) for token in sequence]
+    # Two places on either side, so that no neighbour has to be asked whether it exists.
+    seen = ["<", "<", *(word.seen for word in words), ">", ">"]
+    outline = ["<", "<", *(word.outline for word in words), ">", ">"]
+    described = []
+    for i, (word, (key, place)) in enumerate(zip(words, _line_keys(sequence, seen), strict=True)):
+        a, b, c, d, e = seen[i : i + 5]
+        v, w, x, y, z = outline[i : i + 5]
+        gap = sequence[i].gap if i else "\n\n"
+        # fmt: off
+        found = [
+            *word.own, "g" + gap, "1" + b, "2" + a, "3" + d, "4" + e, "5" + w, "6" + y,
+            f"7{b} {c}", f"8{c} {d}", f"9{a} {b}", f"0{d} {e}",
+            f"a{w}{x}{y}", f"b{v}{w}{x}", f"c{x}{y}{z}", f"d{b} {x}{y}", f"e{a} {b} {x}", f"f{x} {d}", f"h{x}{y} {e}",
+            f"i{v}{w}{x}{y}{z}",
+        ]
+        # fmt: on
+        if place < 3:
+            found.append(f"j{place}{x}")
+        if key:
+            found += ("k" + key, f"l{key} {x}{y}")
+        described.append(found)
+    return described
 
 
-def features(sequence: Sequence[Token]) -> list[list[str]]:
-    """Give, for each token of a sequence, the features that hold for it."""
-    own = [_own(token.text) for token in sequence]
-    count = len(own)
-    result = []
-    line_key = ""
-    after_colon = ""
-    line_start = 0
+def _line_keys(sequence: Sequence[Token], seen: Sequence[str]) -> list[tuple[str, int]]:
+    """Give, for each token, the words before the colon (or wide gap) on its line, and its place on the line from 0."""
+    keys = []
+    key, before, place = "", "", 0
     for i, token in enumerate(sequence):
-        gap = token.gap if i else "\n\n"
-        if "\n" in gap:
-            line_start, line_key, after_colon = i, "", ""
-        lower, mine, _ = own[i]
-        found = ["b", *mine, f"g={gap!r}"]
-        if i == line_start:
-            found.append("bol")
-        if i - line_start < 3:
-            found.append(f"lp={i - line_start}")
-        if after_colon:
-            found.append(f"key={after_colon}")
-            if i - line_start < 12:
-                found.append(f"keyp={after_colon}/{min(3, i - line_start - line_key.count(' ') - 1)}")
-        for distance, name in ((1, "1"), (2, "2"), (3, "3")):
-            left, right = i - distance, i + distance
-            if left >= 0:
-                found.append(f"-{name}={own[left][0]}")
-                if distance < 3:
-                    found.append(f"-s{name}={own[left][2]}")
+        if i and "\n" in token.gap:
+            key, before, place = "", "", 0
+        elif place and not key and token.gap == "\t" and place <= _KEY_WORDS:
+            key = before
+        keys.append((key, place))
+        if not key and place < _KEY_WORDS:
+            if token.text == ":":
+                key = before
             else:
-                found.append(f"-{name}=<")
-            if right < count:
-                found.append(f"+{name}={own[right][0]}")
-                if distance < 3:
-                    found.append(f"+s{name}={own[right][2]}")
-            else:
-                found.append(f"+{name}=>")
-        if i:
-            found.append(f"-1|0={own[i - 1][0]}|{lower}")
-            if i > 1:
-                found.append(f"-2|-1={own[i - 2][0]}|{own[i - 1][0]}")
-        if i + 1 < count:
-            found.append(f"0|+1={lower}|{own[i + 1][0]}")
-            found.append(f"s0|+1={own[i][2]}|{own[i + 1][2]}")
-        if token.text == ":" and not after_colon and line_key:
-            after_colon = line_key.strip()
-        elif not after_colon:
-            line_key += f" {lower}"
-        result.append(found)
-    return result
+                before += f" {seen[i + 2]}"
+        place += 1
+    return keys

@@ -97,7 +97,7 @@ def load_labels(labels_path: Path, documents_folder: Path) -> LabelsFile:
     if not documents:
         raise LabelsFileError(
             f"None of the {len(source.documents)} documents of '{labels_path}' could be read from "
-            f"'{documents_folder}', so there is nothing to learn from. Pass the folder that holds them with --documents."
+            f"'{documents_folder}', so there is nothing to learn from. Pass their folder with --documents."
         )
     return LabelsFile(
         source.kind, source.project_name, source.language, source.categories, tuple(documents), tuple(problems)

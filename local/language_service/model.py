@@ -1,7 +1,7 @@
 """Find entities: a conditional random field over the sequences of a text, learnt from labelled documents."""
 
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -15,6 +15,9 @@ from local.language_service.segments import Token, sequences
 #: How many texts' and sequences' answers are remembered; the least recently used are forgotten first.
 MEMO_TEXTS = 4_000
 MEMO_SEQUENCES = 100_000
+
+#: Capitalised words that occur less often in the labelled documents are hidden once while the model learns.
+RARE_BELOW = 8
 
 _OUTSIDE = "O"
 
@@ -46,11 +49,20 @@ def train(documents: Iterable[LabelledDocument], model_file: Path) -> tuple[Prob
     trainer = pycrfsuite.Trainer(algorithm="lbfgs", verbose=False)
     trainer.set_params({"c1": 0.05, "c2": 0.02, "max_iterations": 120, "feature.possible_transitions": True})
     problems: list[Problem] = []
-    for document in documents:
-        for sequence, tags in _tagged(document, problems):
-            trainer.append(pycrfsuite.ItemSequence(features(sequence)), tags)
+    tagged = [pair for document in documents for pair in _tagged(document, problems)]
+    rare = _rare_words(sequence for sequence, _ in tagged)
+    for sequence, tags in tagged:
+        trainer.append(pycrfsuite.ItemSequence(features(sequence)), tags)
+        if any(tag != _OUTSIDE for tag in tags):
+            # Learnt a second time with its rare words hidden: names to be found are mostly names never seen.
+            trainer.append(pycrfsuite.ItemSequence(features(sequence, rare)), tags)
     trainer.train(str(model_file))
     return tuple(problems)
+
+
+def _rare_words(all_sequences: Iterable[Sequence[Token]]) -> frozenset[str]:
+    counts = Counter(token.text for sequence in all_sequences for token in sequence)
+    return frozenset(word for word, count in counts.items() if count < RARE_BELOW and word[0].isupper())
 
 
 def _tagged(document: LabelledDocument, problems: list[Problem]) -> Iterable[tuple[list[Token], list[str]]]:

@@ -8,8 +8,8 @@ entity, what the whole document would have given.
 Three rules, from strong to weak:
 
 1. A text is always cut at a blank line, at a very wide gap and at the end of a sentence.
-2. Between two such cuts it is cut at a gap that is the best one within ``CUT_WINDOW`` characters on either side, a cut
-   of rule 1 being better than any other gap. So sentences of up to twice the window stay whole.
+2. A stretch between two such cuts that is longer than ``MAX_SEQUENCE`` is cut on: at each gap that has no better one
+   within ``CUT_WINDOW`` characters on either side, gaps as near as that to the stretch's ends not counting at all.
 3. What is still longer than ``MAX_SEQUENCE`` (only text made to be so) falls apart into single tokens.
 """
 
@@ -19,16 +19,16 @@ from typing import NamedTuple
 from zlib import crc32
 
 #: The longest sequence, in characters from its first token's start to its last token's end.
-MAX_SEQUENCE = 130
+MAX_SEQUENCE = 128
 #: How far rule 2 looks for a better place to cut, in characters.
-CUT_WINDOW = 52
+CUT_WINDOW = 32
 #: A run of as many letters (or digits) is no word: each of its characters becomes a token.
 LONG_RUN = 32
 #: White space of as many characters is a cut of rule 1.
 WIDE_GAP = 16
-#: What is found at a place depends on no character farther away than this: a sequence, the window that decides where it
-#: ends, and the gap and the words at that window's edge.
-REACH = MAX_SEQUENCE + CUT_WINDOW + LONG_RUN + WIDE_GAP
+#: What is found at a place depends on no character farther away than this: a sequence; the window that decides where it
+#: ends, and the one that decides which gaps count in that window; a word and a gap at that window's edge.
+REACH = MAX_SEQUENCE + 2 * CUT_WINDOW + LONG_RUN + WIDE_GAP
 
 # Thai to Lao, Myanmar, Khmer, kana, Han: scripts written without spaces, where each character becomes a token.
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
@@ -118,8 +118,8 @@ def _ends_sentence(before: list[Token], token: Token) -> bool:
 
 def _split(run: list[Token]) -> Iterator[list[Token]]:
     """Apply rules 2 and 3 to the tokens between two cuts of rule 1."""
-    if run[-1].end - run[0].start <= 2 * CUT_WINDOW:
-        yield run  # every gap is within the window of one end, and no gap is better than an end
+    if run[-1].end - run[0].start <= MAX_SEQUENCE:
+        yield run
         return
     first = 0
     for cut in [*_cuts(run), len(run)]:
@@ -132,22 +132,19 @@ def _split(run: list[Token]) -> Iterator[list[Token]]:
 
 
 def _cuts(run: list[Token]) -> Iterator[int]:
-    """Yield the index of each token of ``run`` before which rule 2 cuts: the leftmost of equally good gaps wins."""
-    ranks = [0] + [_rank(run[i - 1], run[i]) for i in range(1, len(run))]
-    begin, end = run[0].start, run[-1].end
-    for i in range(1, len(run)):
-        place, rank = run[i].start, ranks[i]
-        if place - begin <= CUT_WINDOW or end - place <= CUT_WINDOW:
+    """Yield the index of each token of ``run`` before which rule 2 cuts; of equally good gaps, every one."""
+    begin, end = run[0].start + CUT_WINDOW, run[-1].end - CUT_WINDOW
+    gaps = [(run[i].start, _rank(run[i - 1], run[i]), i) for i in range(1, len(run)) if begin < run[i].start < end]
+    for n, (place, rank, i) in enumerate(gaps):
+        left = n - 1
+        while left >= 0 and place - gaps[left][0] <= CUT_WINDOW and gaps[left][1] >= rank:
+            left -= 1
+        if left >= 0 and place - gaps[left][0] <= CUT_WINDOW:
             continue
-        j = i - 1
-        while place - run[j].start <= CUT_WINDOW and ranks[j] >= rank:
-            j -= 1
-        if place - run[j].start <= CUT_WINDOW:
-            continue
-        j = i + 1
-        while j < len(run) and run[j].start - place <= CUT_WINDOW and ranks[j] >= rank:
-            j += 1
-        if j == len(run) or run[j].start - place > CUT_WINDOW:
+        right = n + 1
+        while right < len(gaps) and gaps[right][0] - place <= CUT_WINDOW and gaps[right][1] >= rank:
+            right += 1
+        if right == len(gaps) or gaps[right][0] - place > CUT_WINDOW:
             yield i
 
 

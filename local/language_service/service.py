@@ -19,7 +19,7 @@ from typing import Any, Literal, Protocol
 from urllib.parse import parse_qsl
 
 from local.language_service import errors, wire
-from local.language_service.behaviour import Behaviour
+from local.language_service.behaviour import ANY_PROJECT, Behaviour
 from local.language_service.counters import Counters
 from local.language_service.errors import Refusal
 from local.language_service.faults import FaultPlan, FaultSpecError
@@ -322,8 +322,9 @@ class LanguageService:
         named = [project for project in of_kind if project.name is None or project.name == task.project]
         if named:
             return named[0]
-        is_model_id = not task.deployment
-        return of_kind[0] if is_model_id and of_kind else None
+        is_model_id = task.pointer.startswith("#/tasks/custom") and not task.deployment
+        any_name = is_model_id or not self.behaviour.project_names.isdisjoint({task.project, ANY_PROJECT})
+        return of_kind[0] if any_name and of_kind else None
 
     def _start(self, submission: Submission, now: datetime) -> Job:
         """Give the submission a job whose course is drawn from the seed and its documents."""

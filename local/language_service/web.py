@@ -2,8 +2,9 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
-from typing import Any
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import uvicorn
 from starlette.requests import Request as HttpRequest
@@ -82,35 +83,46 @@ async def _deliver(response: Response, scope: Scope, send: Send) -> None:
 def serve(service: LanguageService, port: int, when_ready: Callable[[int], None]) -> None:
     """Serve on the loopback interface until SIGTERM or SIGINT; port 0 takes a free one.
 
-    ``when_ready`` is called with the port once connections are accepted.
+    ``when_ready`` is called with the port once connections are accepted. Raises ``OSError`` if the port is taken.
     """
-    listener = socket.create_server((HOST, port), backlog=2048)
-    config = uvicorn.Config(
-        LanguageApp(service),
-        http=_CuttableProtocol,
-        log_level="warning",
-        access_log=False,
-        lifespan="off",
-        server_header=False,
-        date_header=False,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=2,
-    )
-    server = _AnnouncingServer(config, lambda: when_ready(listener.getsockname()[1]))
-    with listener:
-        server.run(sockets=[listener])
+    with socket.create_server((HOST, port), backlog=2048) as listener:
+        _Server(service, lambda: when_ready(listener.getsockname()[1])).run(sockets=[listener])
 
 
-class _AnnouncingServer(uvicorn.Server):
-    """Says when it is ready."""
+@contextmanager
+def in_background(service: LanguageService) -> Iterator[str]:
+    """Serve on a free port from a thread of this process, as long as the context lasts; gives the base address."""
+    ready = threading.Event()
+    with socket.create_server((HOST, 0), backlog=2048) as listener:
+        server = _Server(service, ready.set)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="language-stand-in")
+        thread.start()
+        try:
+            ready.wait()
+            yield f"http://{HOST}:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
 
-    def __init__(self, config: uvicorn.Config, when_ready: Callable[[], None]) -> None:
+
+class _Server(uvicorn.Server):
+    """uvicorn, set up for the stand-in, that says when it is ready."""
+
+    def __init__(self, service: LanguageService, when_ready: Callable[[], None]) -> None:
+        config = uvicorn.Config(
+            LanguageApp(service),
+            http=_CuttableProtocol,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=2,
+        )
         super().__init__(config)
         self._when_ready = when_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         self._when_ready()
-
-
-__all__: list[Any] = ["HOST", "LanguageApp", "serve"]
