@@ -39,7 +39,7 @@ _POOL_SIZE = 128
 # Short: a listener that gets no answer backs off by itself, and its message comes back. Seconds.
 _TIMEOUT = urllib3.Timeout(connect=5, read=60)
 _RETRY = urllib3.Retry(
-    total=3,
+    total=5,
     backoff_factor=0.2,
     status_forcelist=(500, 502, 503, 504),
     allowed_methods=None,

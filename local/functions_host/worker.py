@@ -128,6 +128,8 @@ class Worker:
         self._pool.shutdown(wait=not stuck)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._loop_thread.join(timeout=5)
+        if not self._loop_thread.is_alive():
+            self._loop.close()
         return not stuck
 
     def _start(self, function: AppFunction, arguments: dict[str, Any]) -> Future[Any]:

@@ -1,0 +1,92 @@
+"""Blob rules as values: path patterns, receipts' names, and the bodies of blob messages."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from local.functions_host.blob_path import BlobPath
+from local.functions_host.blob_queue import BlobMessage, internal_queue_name
+from local.functions_host.blob_trigger import receipt_name
+
+
+@pytest.mark.parametrize(
+    ("path", "container", "blob", "captures"),
+    [
+        ("docs/{name}", "docs", "a.txt", {"name": "a.txt"}),
+        ("docs/{name}", "docs", "deep/er/a.txt", {"name": "deep/er/a.txt"}),
+        ("docs/{name}", "DOCS", "a.txt", {"name": "a.txt"}),
+        ("docs/{name}", "other", "a.txt", None),
+        ("docs/{name}.txt", "docs", "a.txt", {"name": "a"}),
+        ("docs/{name}.txt", "docs", ".txt", {"name": ""}),
+        ("docs/{name}.txt", "docs", "a.pdf", None),
+        ("docs/{folder}/{name}", "docs", "a/b/c", {"folder": "a/b", "name": "c"}),
+        ("docs/in-(1)/{name}", "docs", "in-(1)/line\nbreak", {"name": "line\nbreak"}),
+        ("docs/{{{name}}}", "docs", "{x}", {"name": "x"}),
+        ("docs", "docs", "anything/at/all", {}),
+    ],
+)
+def test_a_path_matches_as_the_real_hosts_does(
+    path: str, container: str, blob: str, captures: dict[str, str] | None
+) -> None:
+    assert BlobPath.parse(path).match(container, blob) == captures
+
+
+@pytest.mark.parametrize("path", ["", "/x", "{c}/x", "docs/", "docs/{a}{a}", "docs/{a", "docs/a}", "docs/{a b}"])
+def test_a_path_that_cannot_work_is_refused(path: str) -> None:
+    with pytest.raises(ValueError, match=r"container|'/'|variable|single"):
+        BlobPath.parse(path)
+
+
+def test_the_message_is_the_real_hosts_indented_json_in_base64() -> None:
+    text = BlobMessage("Host.Functions.submit", "docs", "a/ü.txt", '"0x8D"').to_text()
+
+    assert base64.b64decode(text).decode() == (
+        "{\n"
+        '  "Type": "BlobTrigger",\n'
+        '  "FunctionId": "Host.Functions.submit",\n'
+        '  "BlobType": "BlockBlob",\n'
+        '  "ContainerName": "docs",\n'
+        '  "BlobName": "a/ü.txt",\n'
+        '  "ETag": "\\"0x8D\\""\n'
+        "}"
+    )
+
+
+def test_a_member_without_value_is_left_out_of_the_message() -> None:
+    assert "ETag" not in json.loads(base64.b64decode(BlobMessage("f", "c", "b", None).to_text()))
+
+
+@given(st.text(min_size=1).filter(str.isprintable), st.none() | st.text())
+def test_any_message_comes_back_as_it_was(blob: str, etag: str | None) -> None:
+    message = BlobMessage("Host.Functions.f", "c", blob, etag)
+
+    assert BlobMessage.from_text(message.to_text()) == message
+
+
+@pytest.mark.parametrize("body", ["[]", '{"Type": "Other"}', '{"Type": "BlobTrigger"}', "no json"])
+def test_a_foreign_message_is_refused(body: str) -> None:
+    with pytest.raises(ValueError, match=r"JSON|message|Expecting"):
+        BlobMessage.from_text(base64.b64encode(body.encode()).decode())
+
+
+def test_a_receipt_names_host_function_version_and_blob() -> None:
+    assert (
+        receipt_name("me-1", "Host.Functions.submit", '"0x8D"', "docs", "a/b.txt")
+        == 'blobreceipts/me-1/Host.Functions.submit/"0x8D"/docs/a/b.txt'
+    )
+
+
+def test_a_receipt_for_a_long_name_stays_within_storages_limit_and_differs_for_different_names() -> None:
+    names = [receipt_name("me-1", "Host.Functions.submit", '"0x8D"', "docs", "n" * 999 + end) for end in "ab"]
+
+    assert all(len(name) <= 1024 for name in names)
+    assert len(set(names)) == 2
+
+
+def test_the_internal_queue_carries_the_hosts_id() -> None:
+    assert internal_queue_name("me-1") == "azure-webjobs-blobtrigger-me-1"
