@@ -1,0 +1,196 @@
+"""The deployment package: only what runs, installable everywhere the project promises, and complete by itself."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pathspec
+import pytest
+from packaging.requirements import Requirement
+
+from tests.infra.templates import ROOT, app_settings, provision
+from tests.infra.test_settings import concrete
+from tests.infra.test_storage_names import containers, queues
+
+PYTHONS = ("3.11", "3.12", "3.13")
+"""The Python versions the project supports; the infrastructure deploys one of them."""
+
+INDEX = """
+import json, os, sys
+package, dependencies = sys.argv[1:]
+sys.path[:0] = [package, dependencies]
+import function_app
+functions = [
+    {**function.get_trigger().get_dict_repr(), "name": function.get_function_name()}
+    for function in function_app.app.get_functions()
+]
+foreign = sorted(
+    {
+        str(module.__file__)
+        for module in sys.modules.values()
+        if getattr(module, "__file__", None)
+        and not os.path.realpath(module.__file__).startswith((package, dependencies, os.path.realpath(sys.base_prefix)))
+    }
+)
+print(json.dumps({"functions": functions, "foreign": foreign}, default=str))
+"""
+"""What the platform's worker does with a package first: import function_app.py and ask it for its functions."""
+
+
+def package_files() -> list[str]:
+    """Return the files that .funcignore leaves in, as paths in the package."""
+    ignored = pathspec.GitIgnoreSpec.from_lines((ROOT / ".funcignore").read_text().splitlines())
+    kept = []
+    for folder, folders, files in os.walk(ROOT):
+        relative = Path(folder).relative_to(ROOT)
+        folders[:] = [name for name in folders if not ignored.match_file(f"{relative / name}/")]
+        kept += [str(relative / name) for name in files if not ignored.match_file(str(relative / name))]
+    return sorted(kept)
+
+
+def base_python() -> str:
+    """Return the interpreter below the virtual environment, which sees none of its packages."""
+    return str(Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}")
+
+
+def pip(*arguments: str) -> str:
+    """Run `pip install` with these arguments; return what it printed."""
+    quiet = ("--quiet", "--disable-pip-version-check")
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "install", *quiet, *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    archive = tmp_path_factory.mktemp("package") / "package.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as zipped:
+        for name in package_files():
+            zipped.write(ROOT / name, name)
+    return archive
+
+
+@pytest.fixture(scope="module")
+def dependencies(package: Path) -> Path:
+    """Install the package's own requirements into an empty folder, as the platform's build does."""
+    target = package.parent / "dependencies"
+    requirements = package.parent / "requirements.txt"
+    with zipfile.ZipFile(package) as zipped:
+        requirements.write_bytes(zipped.read("requirements.txt"))
+    pip("--no-compile", "--only-binary=:all:", "--target", str(target), "-r", str(requirements))
+    return target
+
+
+@pytest.fixture(scope="module")
+def indexed(package: Path, dependencies: Path) -> dict[str, Any]:
+    """Return what the worker finds in the unpacked package with the settings of the infrastructure."""
+    unpacked = package.parent / "unpacked"
+    shutil.unpack_archive(package, unpacked)
+    done = subprocess.run(
+        [base_python(), "-I", "-S", "-c", INDEX, str(unpacked.resolve()), str(dependencies.resolve())],
+        env=concrete(app_settings(provision())),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def test_only_what_runs_is_in_the_package() -> None:
+    files = package_files()
+    assert {"function_app.py", "host.json", "requirements.txt"} <= set(files)
+    others = [name for name in files if name not in ("function_app.py", "host.json", "requirements.txt")]
+    assert others
+    assert [name for name in others if not (name.startswith("functions/") and name.endswith(".py"))] == []
+
+
+def test_nothing_private_or_local_gets_in(tmp_path: Path) -> None:
+    """Files a developer's folder may hold besides the repository's."""
+    ignored = pathspec.GitIgnoreSpec.from_lines((ROOT / ".funcignore").read_text().splitlines())
+    for name in ("local.settings.json", ".env", ".azure/trial/.env", "drop/letter.txt", "out/letter.entities.json"):
+        assert ignored.match_file(name), name
+
+
+def test_the_size_of_the_package_is_printed(
+    package: Path, dependencies: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unpacked = sum(path.stat().st_size for path in dependencies.rglob("*") if path.is_file())
+    size = package.stat().st_size
+    with capsys.disabled():
+        print(
+            f"\ndeployment package: {len(package_files())} files, {size / 1024:.0f} KiB zipped; "
+            f"its dependencies: {unpacked / 2**20:.1f} MiB unpacked"
+        )
+    assert size < 2**20
+
+
+def test_the_package_alone_has_every_function_of_the_app(indexed: dict[str, Any]) -> None:
+    assert {function["name"]: function["type"] for function in indexed["functions"]} == {
+        "submit": "blobTrigger",
+        "advance": "queueTrigger",
+        "rescue_document": "queueTrigger",
+        "rescue_job": "queueTrigger",
+        "sweep": "timerTrigger",
+        "reconcile": "timerTrigger",
+    }
+
+
+def test_the_package_needs_nothing_from_this_machine_but_python(indexed: dict[str, Any]) -> None:
+    assert indexed["foreign"] == []
+
+
+def test_every_trigger_finds_its_container_or_queue_and_its_connection(indexed: dict[str, Any]) -> None:
+    deployment = provision()
+    settings = app_settings(deployment)
+
+    def resolved(expression: str) -> str:
+        for name, value in settings.items():
+            expression = expression.replace(f"%{name}%", value)
+        return expression
+
+    for function in indexed["functions"]:
+        if function["type"] == "blobTrigger":
+            assert resolved(function["path"]).split("/")[0] in containers(deployment)
+            assert function["source"] == "EventGrid"
+        elif function["type"] == "queueTrigger":
+            assert resolved(function["queueName"]) in queues(deployment)
+        else:
+            continue
+        for part in ("blobServiceUri", "queueServiceUri"):
+            assert f"{function['connection']}__{part}" in settings
+
+
+def test_the_deployed_python_is_a_supported_one() -> None:
+    runtime = provision().one("Microsoft.Web/sites").body["properties"]["functionAppConfig"]["runtime"]
+    assert runtime["version"] in PYTHONS
+
+
+@pytest.mark.parametrize("version", PYTHONS)
+def test_the_requirements_resolve_on_every_supported_python(version: str, tmp_path: Path) -> None:
+    """Binary packages only: the platform's build machine need not have a compiler.
+
+    pip reads the markers of the requirements for the Python it runs on, so they are worked out here for the other one.
+    """
+    environment = {"python_version": version, "python_full_version": f"{version}.0", "sys_platform": "linux"}
+    lines = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if line and not line.startswith("#")]
+    wanted = [
+        f"{requirement.name}{requirement.specifier}"
+        for requirement in map(Requirement, lines)
+        if requirement.marker is None or requirement.marker.evaluate(environment)
+    ]
+    platform = ("--implementation", "cp", "--python-version", version, "--platform", "manylinux2014_x86_64")
+    target = ("--target", str(tmp_path), "--ignore-installed", "--only-binary=:all:")
+    report = pip("--dry-run", "--report", "-", *target, *platform, *wanted)
+    resolved = {item["metadata"]["name"]: item["metadata"]["version"] for item in json.loads(report)["install"]}
+    assert {Requirement(item).name.lower() for item in wanted} <= {name.lower() for name in resolved}
+    # The 1.x line serves Python up to 3.12, the 2.x line later ones.
+    assert resolved["azure-functions"].startswith("2." if version == "3.13" else "1.")
