@@ -11,6 +11,7 @@ import pycrfsuite
 from local.language_service.features import features
 from local.language_service.labels import EntityLabel, LabelledDocument, Problem
 from local.language_service.segments import Token, sequences
+from local.language_service.text_units import UTF16_UNITS, offsets_in
 
 #: How many texts' and sequences' answers are remembered; the least recently used are forgotten first.
 MEMO_TEXTS = 4_000
@@ -73,6 +74,7 @@ def _tagged(document: LabelledDocument, problems: list[Problem]) -> Iterable[tup
     whole = list(sequences(document.text))
     starts = {token.start: n for n, sequence in enumerate(whole) for token in sequence}
     ends = {token.end: n for n, sequence in enumerate(whole) for token in sequence}
+    to_utf16 = offsets_in(document.text, UTF16_UNITS)
     usable = []
     for label in document.entities:
         if label.offset not in starts or label.end not in ends:
@@ -82,7 +84,7 @@ def _tagged(document: LabelledDocument, problems: list[Problem]) -> Iterable[tup
         else:
             usable.append(label)
             continue
-        problems.append(Problem(document.location, label.offset, f"'{label.category}' {reason}"))
+        problems.append(Problem(document.location, to_utf16(label.offset), f"'{label.category}' {reason}"))
     for sequence in whole:
         yield sequence, _tags(sequence, usable)
 

@@ -153,7 +153,7 @@ def _rank(before: Token, after: Token) -> int:
     if after.gap == "\n":
         return 1
     if after.gap:
-        if before.text == ";" or before.text in _SENTENCE_MARKS:
+        if before.text == ";":
             return 2
         next_is_lower = after.text[0].islower()
         if next_is_lower and (before.text in ",)" or before.text in _DASHES):
