@@ -6,10 +6,10 @@ import azure.functions as func
 
 from functions.app import connect
 from functions.settings import Settings
-from functions.triggers import advance, rescue, submit
+from functions.triggers import advance, reconcile, rescue, submit, sweep
 
 entity_drop = connect(Settings.from_env(os.environ))
 
 app = func.FunctionApp()
-for door in (submit, advance, rescue):
+for door in (submit, advance, sweep, reconcile, rescue):
     app.register_functions(door.blueprint(entity_drop))

@@ -1,6 +1,7 @@
 """Everything a door needs, put together once from the settings."""
 
 import random
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ class EntityDrop:
     language: LanguageClient
     poll_timer: PollTimer
     clock: Callable[[], datetime] = utcnow
+    sleep: Callable[[float], None] = time.sleep
     rng: random.Random = field(default_factory=random.Random)
     storage_threads: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(STORAGE_THREADS, thread_name_prefix="storage")

@@ -1,0 +1,79 @@
+"""A blob container in memory; the twin of `functions.services.blobs.AzureContainer`."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from itertools import count
+
+from functions.errors import Changed, Missing
+from functions.services.blobs import Blob, BlobInfo
+
+
+class MemoryContainer:
+    """Keeps `functions.services.blobs.Container` in a dictionary; safe to share between threads."""
+
+    def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._blobs: dict[str, Blob] = {}
+        self._versions = count(1)
+        self._clock = clock
+        self._lock = threading.Lock()
+
+    def read(
+        self,
+        name: str,
+        *,
+        if_match: str | None = None,
+        start: int = 0,
+        end: int | None = None,
+        limit: int | None = None,
+    ) -> Blob:
+        """See `Container.read`."""
+        with self._lock:
+            blob = self._at(name, if_match)
+        if limit is not None and blob.info.size_bytes > limit:
+            return Blob(blob.info, b"")
+        return Blob(blob.info, blob.data[start:end] if end is not None else blob.data)
+
+    def look(self, name: str) -> BlobInfo:
+        """See `Container.look`."""
+        with self._lock:
+            return self._at(name, None).info
+
+    def write(
+        self,
+        name: str,
+        data: bytes,
+        *,
+        if_match: str | None = None,
+        if_absent: bool = False,
+        metadata: Mapping[str, str] | None = None,
+    ) -> str:
+        """See `Container.write`."""
+        with self._lock:
+            present = self._blobs.get(name)
+            if (if_absent and present) or (if_match and (not present or present.info.etag != if_match)):
+                raise Changed(name)
+            etag = f'"0x{next(self._versions):016X}"'
+            modified = self._clock().replace(microsecond=0)
+            self._blobs[name] = Blob(BlobInfo(name, etag, modified, len(data), dict(metadata or {})), data)
+            return etag
+
+    def delete(self, name: str, *, if_match: str | None = None) -> None:
+        """See `Container.delete`."""
+        with self._lock:
+            self._at(name, if_match)
+            del self._blobs[name]
+
+    def list(self, prefix: str = "") -> Iterator[BlobInfo]:
+        """See `Container.list`."""
+        with self._lock:
+            infos = [blob.info for name, blob in self._blobs.items() if name.startswith(prefix)]
+        return iter(sorted(infos, key=lambda info: info.name.encode("utf-16-be")))
+
+    def _at(self, name: str, if_match: str | None) -> Blob:
+        blob = self._blobs.get(name)
+        if blob is None:
+            raise Missing(name)
+        if if_match and blob.info.etag != if_match:
+            raise Changed(name)
+        return blob
