@@ -1,0 +1,153 @@
+"""The commands: ``python -m local.demo run|start|measure``."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from local.demo import view
+from local.demo.measure import MeasurementError
+from local.demo.measure import measure as measure_stack
+from local.demo.run import run as run_documents
+from local.demo.start import start as watch_folder
+from local.process import ROOT, LocalProcessError, loopback_without_proxy
+from local.stack import SAMPLES, Stack
+from local.storage import StorageMissingError
+
+CACHE = ROOT / ".cache"
+EXIT_INTERRUPTED = 130
+
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+_NEW_FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+@click.group(help="Run the product on this machine, with stand-ins for Azure.")
+def main() -> None:
+    """Prepare what every command needs."""
+    os.environ.update(loopback_without_proxy())
+    for stream in (sys.stdout, sys.stderr):
+        # Names and entities may have characters that this terminal cannot show; that is no reason to fail.
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@main.command(help="Drop the samples, show progress, print each document's entities; exit code 0 if all have some.")
+@click.option("--documents", type=_FOLDER, default=SAMPLES / "drop", help="Folder of the documents to drop.")
+@click.option("--out", type=_NEW_FOLDER, default=ROOT / "out")
+@click.option("--hosts", type=click.IntRange(1, 16), default=1, show_default=True, help="Number of functions hosts.")
+@click.option("--work", type=_NEW_FOLDER, default=CACHE / "run", help="Folder for logs, settings and storage.")
+@click.option(
+    "--timeout", type=click.FloatRange(1), default=300, show_default=True, help="Seconds to wait for results."
+)
+def run(documents: Path, out: Path, hosts: int, work: Path, timeout: float) -> None:
+    """Drop documents once."""
+
+    def act(stack: Stack, console: Console) -> int:
+        return run_documents(stack, console, documents, out, timeout)
+
+    _with_stack(work, act, hosts=hosts)
+
+
+@main.command(help="Stay up and watch a folder: a file saved there comes back as a result.")
+@click.option("--drop", type=_NEW_FOLDER, default=ROOT / "drop")
+@click.option("--out", type=_NEW_FOLDER, default=ROOT / "out")
+@click.option("--hosts", type=click.IntRange(1, 16), default=1, show_default=True, help="Number of functions hosts.")
+@click.option("--work", type=_NEW_FOLDER, default=CACHE / "start", help="Folder for logs, settings and storage.")
+def start(drop: Path, out: Path, hosts: int, work: Path) -> None:
+    """Watch a folder until interrupted."""
+
+    def act(stack: Stack, console: Console) -> int:
+        watch_folder(stack, console, drop, out)
+        return 0
+
+    _with_stack(work, act, hosts=hosts, keep_storage=True)
+
+
+@main.command(help="Measure seconds from drop to result, and documents a minute.")
+@click.option("--documents", type=click.IntRange(1, 100_000), default=500, show_default=True)
+@click.option("--hosts", type=click.IntRange(1, 16), default=1, show_default=True, help="Number of functions hosts.")
+@click.option("--work", type=_NEW_FOLDER, default=CACHE / "measure", help="Folder for logs, settings and storage.")
+def measure(documents: int, hosts: int, work: Path) -> None:
+    """Measure on this machine."""
+
+    def act(stack: Stack, console: Console) -> int:
+        measure_stack(stack, console, documents)
+        return 0
+
+    _with_stack(work, act, hosts=hosts)
+
+
+def _with_stack(folder: Path, act: Callable[[Stack, Console], int], *, hosts: int, keep_storage: bool = False) -> None:
+    """Start everything, do the work, stop everything, and leave with an exit code and a clear word if it went wrong."""
+    console = view.make_console()
+    try:
+        with _only_one(folder):
+            shutil.rmtree(folder / "logs", ignore_errors=True)
+            with _started(console, folder, hosts, folder / "storage" if keep_storage else None) as stack:
+                code = act(stack, console)
+    except KeyboardInterrupt:
+        console.print(Text("\nStopped.", style="bold"))
+        code = 0 if keep_storage else EXIT_INTERRUPTED
+    except (LocalProcessError, StorageMissingError, MeasurementError, AlreadyRunningError) as error:
+        console.print(Text("\n").append_text(_lines(str(error))))
+        code = 1
+    sys.exit(code)
+
+
+@contextlib.contextmanager
+def _started(console: Console, folder: Path, hosts: int, storage_folder: Path | None) -> Iterator[Stack]:
+    status = console.status("") if console.is_terminal else None
+
+    def tell(text: str) -> None:
+        if status:
+            status.update(f"{text} …")
+        else:
+            console.print(f"{text} …")
+
+    stack = Stack(folder, hosts=hosts, storage_folder=storage_folder, tell=tell)
+    with status or contextlib.nullcontext():
+        stack.start()
+    try:
+        yield stack
+    finally:
+        stack.stop()
+
+
+class AlreadyRunningError(RuntimeError):
+    """The same command runs already, on the same folders."""
+
+
+@contextlib.contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock; the system lets go of it even if this program is killed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunningError(
+                f"The same command is running already and uses the folder {view.path(folder)}. "
+                "Stop it first (Ctrl-C in its window), or give this one a folder of its own: --work FOLDER."
+            ) from None
+        yield
+
+
+def _lines(text: str) -> Text:
+    shown = Text()
+    for number, line in enumerate(text.splitlines()):
+        shown.append_text(view.plain(line, "bold red" if number == 0 else "")).append("\n")
+    return shown
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""``run``: drop the documents of a folder, show their progress, print what was found in each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from local.demo import view
+from local.demo.containers import Containers, parse
+from local.demo.folders import clear_results, document_name, documents_in, write_result
+from local.demo.view import Row
+from local.stack import Stack
+
+_POLL_S = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """What the Language service was asked for: its counters as the stand-in keeps them."""
+
+    submissions: int
+    polls: int
+    jobs: int
+
+    @classmethod
+    def of(cls, stack: Stack) -> Requests:
+        """Read the counters."""
+        counters = stack.language.counters()
+        by_operation = counters["requests"]
+        submissions = by_operation.get("submit", 0)
+        return cls(submissions, sum(by_operation.values()) - submissions, counters["jobsAccepted"])
+
+    @property
+    def total(self) -> int:
+        """Every request, whatever it was for."""
+        return self.submissions + self.polls
+
+    def describe(self, documents: int) -> str:
+        """Say how many requests there were, and how many for each document."""
+        return (
+            f"{self.total} ({self.submissions} submissions, {self.polls} polls) for {self.jobs} jobs; "
+            f"{self.total / documents:.2f} for each document"
+        )
+
+
+def run(stack: Stack, console: Console, documents: Path, out: Path, timeout_s: float) -> int:
+    """Drop every document of the folder ``documents``, wait for the results, print them and leave them in ``out``.
+
+    Returns the exit code: 0 only if every document ended with entities.
+    """
+    clear_results(out)
+    files = list(documents_in(documents))
+    if not files:
+        console.print(f"There is no document in {view.path(documents)}. Put some text files there.", style="red")
+        return 1
+    with Containers(stack) as containers:
+        began = time.monotonic()
+        rows = [_drop(containers, documents, file) for file in files]
+        _wait(stack, console, containers, rows, out, timeout_s)
+        took = time.monotonic() - began
+    console.print()
+    for row in rows:
+        if row.content is not None:
+            console.print(view.entities(row))
+    _summarise(stack, console, rows, took, out)
+    return 0 if all(row.content is not None and not row.is_error for row in rows) else 1
+
+
+def _drop(containers: Containers, folder: Path, file: Path) -> Row:
+    data, name = file.read_bytes(), document_name(folder, file)
+    dropped = time.monotonic()
+    return Row(name, len(data), dropped, containers.drop(name, data))
+
+
+def _wait(
+    stack: Stack, console: Console, containers: Containers, rows: Sequence[Row], out: Path, timeout_s: float
+) -> None:
+    """Follow the documents until each has its result, or the time is up."""
+    deadline = time.monotonic() + timeout_s
+    # Without a terminal a live table would be printed over and over: one line for each finished document instead.
+    live = Live(console=console, refresh_per_second=8, transient=False) if console.is_terminal else None
+    if live:
+        live.start()
+    try:
+        while True:
+            done = _update(containers, rows, out)
+            if live:
+                live.update(view.progress(rows, time.monotonic()))
+            else:
+                for row in done:
+                    console.print(view.progress_line(row))
+            if all(row.content is not None for row in rows) or time.monotonic() > deadline:
+                return
+            stack.check()
+            time.sleep(_POLL_S)
+    finally:
+        if live:
+            live.stop()
+
+
+def _update(containers: Containers, rows: Sequence[Row], out: Path) -> list[Row]:
+    """Look once for results and states; returns the documents that are done since the last look."""
+    waiting = {row.name: row for row in rows if row.content is None}
+    found = containers.results_for({name: row.etag for name, row in waiting.items()})
+    done = []
+    for name, result in found.items():
+        row = waiting[name]
+        content = containers.read(result)
+        if content is not None:
+            row.seconds = time.monotonic() - row.dropped
+            row.content = parse(content)
+            row.file = write_result(out, result.name, content)
+            done.append(row)
+    for name, state in containers.states().items():
+        if name in waiting and state == "pending":
+            waiting[name].state = "in a job"
+    return done
+
+
+def _summarise(stack: Stack, console: Console, rows: Sequence[Row], took: float, out: Path) -> None:
+    with_entities = [row for row in rows if row.content is not None and not row.is_error]
+    errors = [row for row in rows if row.is_error]
+    missing = [row for row in rows if row.content is None]
+    found = sum(len(row.content["entities"]) for row in with_entities if row.content)
+    lines = [
+        ("documents", f"{len(rows)}, dropped and done in {took:.1f} s"),
+        ("entities", f"{found} in {len(with_entities)} documents"),
+        ("requests", Requests.of(stack).describe(len(rows))),
+        ("results", f"{view.path(out)}/"),
+        ("logs", f"{view.path(stack.folder / 'logs')}/"),
+    ]
+    if errors:
+        lines.insert(2, ("error reports", ", ".join(row.name for row in errors)))
+    if missing:
+        lines.insert(2, ("no result", ", ".join(row.name for row in missing)))
+    console.print(view.facts(lines))
+    if missing:
+        log = stack.hosts[0].process
+        console.print(Text("\nThe time is up. The last lines of the functions host:", style="bold red"))
+        for line in log.log_tail():
+            console.print(view.plain(f"    {line}"))
+    elif errors:
+        console.print(Text(f"\n{len(errors)} of {len(rows)} documents ended in an error report.", style="bold red"))
+    else:
+        console.print(Text("\nEvery document has its entities.", style="bold green"))

@@ -1,0 +1,170 @@
+"""What the demo shows. Text out of documents is shown as it is: never as markup, never as terminal commands."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+PLAIN_WIDTH = 120
+_COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_red", "bright_cyan", "bright_green")
+
+
+def make_console() -> Console:
+    """Return the console: as wide as the terminal, or 120 columns where there is none."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=PLAIN_WIDTH)
+    return console
+
+
+def plain(text: object, style: str = "") -> Text:
+    """Return text that shows itself as it is; characters that a terminal would obey become visible."""
+    return Text("".join("\N{REPLACEMENT CHARACTER}" if _is_command(char) else char for char in str(text)), style=style)
+
+
+def _is_command(char: str) -> bool:
+    """Whether a terminal would obey a character instead of showing it, or show the rest in another order."""
+    joiner = char in "\u200c\u200d"  # part of the spelling of some scripts, and of emoji
+    return unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp") and not joiner
+
+
+def path(file: Path) -> str:
+    """Return a path as short as it can be said from here."""
+    try:
+        return str(file.relative_to(Path.cwd()))
+    except ValueError:
+        return str(file)
+
+
+@dataclass(slots=True)
+class Row:
+    """One document on its way."""
+
+    name: str
+    size_bytes: int
+    dropped: float
+    etag: str
+    state: str = "waiting"
+    seconds: float | None = None
+    content: dict[str, Any] | None = None
+    file: Path | None = None
+
+    @property
+    def is_error(self) -> bool:
+        """Whether it ended in an error report."""
+        return self.content is not None and "error" in self.content
+
+    def outcome(self) -> Text:
+        """Say in a few words where the document stands."""
+        if self.content is None:
+            return Text(self.state, style="yellow" if self.state == "waiting" else "cyan")
+        if self.is_error:
+            return plain(f"error: {self.content['error']['code']}", "bold red")
+        return Text(f"{len(self.content['entities'])} entities", style="green")
+
+
+def progress(rows: Sequence[Row], now: float) -> Table:
+    """Draw the documents and how far each is; ``now`` is of the clock that ``Row.dropped`` was read from."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("document", overflow="fold")
+    table.add_column("bytes", justify="right")
+    table.add_column("state", min_width=14)
+    table.add_column("seconds", justify="right")
+    for row in rows:
+        seconds = row.seconds if row.seconds is not None else now - row.dropped
+        table.add_row(
+            plain(row.name),
+            f"{row.size_bytes:,}",
+            row.outcome(),
+            Text(f"{seconds:.1f}", style="" if row.seconds is not None else "dim"),
+        )
+    done = sum(row.content is not None for row in rows)
+    table.caption = f"{done} of {len(rows)} done"
+    table.caption_justify = "left"
+    return table
+
+
+def progress_line(row: Row) -> Text:
+    """Say in one line that a document is done, for places without a terminal."""
+    return Text.assemble(f"{row.seconds:7.1f} s  ", row.outcome(), "  ", plain(row.name))
+
+
+def entities(row: Row) -> RenderableType:
+    """Draw one document's entities, or its error report."""
+    content = row.content or {}
+    document = content.get("document", {})
+    title = Text.assemble(plain(row.name, "bold"), style="")
+    facts = [f"{document['characters']:,} characters"] if document.get("characters") is not None else []
+    if document.get("encoding"):
+        facts.append(document["encoding"])
+    if row.seconds is not None:
+        facts.append(f"{row.seconds:.1f} s")
+    title.append("  " + " · ".join(facts), style="dim")
+    return Group(title, Padding(_report(content) if row.is_error else _found(content), (0, 0, 1, 2)))
+
+
+def _found(content: dict[str, Any]) -> RenderableType:
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("category")
+    table.add_column("text", overflow="fold")
+    table.add_column("confidence", justify="right")
+    for entity in content["entities"]:
+        category = entity["category"]
+        colour = _COLOURS[sum(category.encode()) % len(_COLOURS)]
+        table.add_row(plain(category, colour), plain(entity["text"]), f"{entity['confidenceScore']:.2f}")
+    notes = [plain(_words(warning), "yellow") for warning in content["warnings"]]
+    return Group(*notes, table) if content["entities"] else Group(*notes, Text("no entities", style="dim"))
+
+
+def _report(content: dict[str, Any]) -> RenderableType:
+    error = content["error"]
+    return Group(plain(f"{error['code']}: {error['message']}", "red"), plain(error["help"]))
+
+
+def _words(warning: Any) -> str:
+    return str(warning["message"]) if isinstance(warning, dict) else str(warning)
+
+
+def event(symbol: str, style: str, *parts: str | Text) -> Text:
+    """Draw one line of the running log, with the time of day."""
+    return Text.assemble((time.strftime("%H:%M:%S  "), "dim"), (f"{symbol} ", style), *parts)
+
+
+def facts(lines: Iterable[tuple[str, str]]) -> Table:
+    """Draw a list of names and values."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    for name, value in lines:
+        table.add_row(name, plain(value))
+    return table
+
+
+def machine() -> str:
+    """Describe this machine: processor, cores, memory, Python, system."""
+    memory = psutil.virtual_memory().total / 2**30
+    python = f"Python {platform.python_version()}"
+    return f"{_processor()}, {os.cpu_count()} cores, {memory:.0f} GiB, {python}, {platform.system()}"
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
