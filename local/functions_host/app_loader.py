@@ -161,7 +161,7 @@ def _annotation_problems(function: AppFunction) -> list[str]:
     annotation = function.annotation
     if annotation in (None, str, bytes) or function.takes_sdk_type:
         return []
-    converter = meta.get_binding_registry().get(function.type)  # type: ignore[no-untyped-call]
+    converter = meta.get_binding_registry().get(function.type)
     if isinstance(annotation, type) and converter.check_input_type_annotation(annotation):
         return []
     return [

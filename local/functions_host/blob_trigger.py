@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -112,6 +113,14 @@ def is_incomplete(metadata: object) -> bool:
     return isinstance(metadata, dict) and INCOMPLETE.lower() in {name.lower() for name in metadata}
 
 
+def pause_s(interval_s: float, listing_s: float) -> float:
+    """Return the pause after a pass whose listings took `listing_s`.
+
+    At least four times as long, so that a large container keeps storage busy for a fifth of the time at most.
+    """
+    return max(interval_s, 4 * listing_s)
+
+
 @dataclass(frozen=True, slots=True)
 class _Watched:
     """A function and the versions that need nothing more: name to ETag."""
@@ -135,15 +144,16 @@ class ContainerScanner:
         self._interval_s = interval_s
 
     def run(self, stop: threading.Event) -> None:
-        """Scan until `stop` is set, with a pause of the interval after each pass."""
-        watched = [_Watched(target, {}, self._complete_receipts(target)) for target in self._targets]
+        """Scan until `stop` is set, with a pause after each pass."""
+        # Two functions may watch the same container, or containers of one name in two accounts.
+        places: dict[tuple[str, str], list[_Watched]] = {}
+        for target in self._targets:
+            place = (target.account.connection.blob_url, target.path.container)
+            places.setdefault(place, []).append(_Watched(target, {}, self._complete_receipts(target)))
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="announce") as pool:
             while not stop.is_set():
-                for container in sorted({target.path.container for target in self._targets}):
-                    self._scan(
-                        container, [each for each in watched if each.target.path.container == container], pool, stop
-                    )
-                stop.wait(self._interval_s)
+                listing_s = sum(self._scan(watched, pool, stop) for watched in places.values())
+                stop.wait(pause_s(self._interval_s, listing_s))
 
     def _complete_receipts(self, target: BlobFunction) -> set[str]:
         prefix = receipt_prefix(self._host_id, target.function.id)
@@ -157,27 +167,25 @@ class ContainerScanner:
                 logger.warning("The receipts of '%s' cannot be listed: %s", target.function.name, exc)
         return names
 
-    def _scan(self, container: str, watched: list[_Watched], pool: ThreadPoolExecutor, stop: threading.Event) -> None:
+    def _scan(self, watched: list[_Watched], pool: ThreadPoolExecutor, stop: threading.Event) -> float:
+        """List one container, announce what is new, and return the seconds that the listing took."""
+        target = watched[0].target
         running: list[Future[None]] = []
-        # Two functions may watch the same container name in two accounts.
-        accounts = {each.target.account.connection.blob_url: each.target.account for each in watched}
-        for url, account in accounts.items():
-            here = [each for each in watched if each.target.account.connection.blob_url == url]
-            try:
-                for page in account.container(container).pages():
-                    for item in page:
-                        running += [
-                            pool.submit(self._announce, each, item, stop)
-                            for each in here
-                            if each.done.get(item.name) != item.etag
-                        ]
-                    if stop.is_set():
-                        break
-            except StorageError as exc:
-                if not exc.is_missing:
-                    logger.warning("Container '%s' cannot be listed, trying again: %s", container, exc)
+        started = time.monotonic()
+        try:
+            for page in target.account.container(target.path.container).pages():
+                for item in page:
+                    new = [each for each in watched if each.done.get(item.name) != item.etag]
+                    running += [pool.submit(self._announce, each, item, stop) for each in new]
+                if stop.is_set():
+                    break
+        except StorageError as exc:
+            if not exc.is_missing:
+                logger.warning("Container '%s' cannot be listed, trying again: %s", target.path.container, exc)
+        listing_s = time.monotonic() - started
         for future in running:
             future.result()
+        return listing_s
 
     def _announce(self, watched: _Watched, item: BlobItem, stop: threading.Event) -> None:
         target = watched.target

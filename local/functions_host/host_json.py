@@ -18,6 +18,12 @@ from local.functions_host.errors import StartError
 MAX_BATCH_SIZE = 32
 """The queue service hands out at most 32 messages a request."""
 
+BLOB_QUEUE_POLL_S = 2.0
+"""The longest pause between two looks at the internal blob queue, as of a host in the Development environment.
+
+A host in Azure goes up to a minute, so that a second host would hardly take part in a burst.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class QueueOptions:
@@ -46,13 +52,14 @@ class BlobOptions:
     def queue_options(self) -> QueueOptions:
         """Return the options of the internal queue that all blob functions of the app share.
 
-        Its idle polling goes up to a minute whatever `extensions.queues` says; an event of this process wakes it.
+        Whatever `extensions.queues` says, idle polls come `BLOB_QUEUE_POLL_S` apart; an event of this process wakes it.
         """
         batch_size = min(MAX_BATCH_SIZE, self.max_degree_of_parallelism // 2 + 1)
         return QueueOptions(
             batch_size=batch_size,
             new_batch_threshold=self.max_degree_of_parallelism - batch_size,
             max_dequeue_count=self.poison_blob_threshold,
+            max_polling_interval_s=BLOB_QUEUE_POLL_S,
         )
 
 

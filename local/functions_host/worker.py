@@ -176,7 +176,7 @@ def _decode(function: AppFunction, value: Datum | BlobReference, metadata: Mappi
         return converter.decode(value.datum(), trigger_metadata=metadata, pytype=function.annotation)
     if function.annotation in (str, bytes):
         return value.value
-    converter = get_binding_registry().get(function.type)  # type: ignore[no-untyped-call]
+    converter = get_binding_registry().get(function.type)
     return converter.decode(value, trigger_metadata=metadata)
 
 

@@ -127,7 +127,8 @@ class Stage:
 
     def drop(self, name: str, content: str = "hello", **metadata: str) -> str:
         """Upload a blob to the intake and return its ETag, with quotes."""
-        return str(self.input.upload_blob(name, content, metadata=metadata, overwrite=True)["etag"])  # type: ignore[index]
+        client = self.input.get_blob_client(name)
+        return str(client.upload_blob(content, metadata=metadata, overwrite=True)["etag"])
 
     def send(self, text: str, raw: bool = False) -> None:
         self.jobs.send_message(text if raw else base64.b64encode(text.encode()).decode())

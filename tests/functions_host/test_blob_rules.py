@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from local.functions_host.blob_path import BlobPath
 from local.functions_host.blob_queue import BlobMessage, internal_queue_name
-from local.functions_host.blob_trigger import receipt_name
+from local.functions_host.blob_trigger import pause_s, receipt_name
 
 
 @pytest.mark.parametrize(
@@ -90,3 +90,7 @@ def test_a_receipt_for_a_long_name_stays_within_storages_limit_and_differs_for_d
 
 def test_the_internal_queue_carries_the_hosts_id() -> None:
     assert internal_queue_name("me-1") == "azure-webjobs-blobtrigger-me-1"
+
+
+def test_a_slow_listing_is_followed_by_a_longer_pause() -> None:
+    assert [pause_s(1.0, listing_s) for listing_s in (0.0, 0.25, 0.5)] == [1.0, 1.0, 2.0]

@@ -57,7 +57,7 @@ def test_blob_parallelism_becomes_batch_size_and_threshold(parallelism: int, bat
         threshold,
         parallelism,
     )
-    assert options.max_dequeue_count == 7
+    assert (options.max_dequeue_count, options.max_polling_interval_s) == (7, 2.0)
 
 
 def test_minus_one_means_no_function_timeout() -> None:
