@@ -1,0 +1,8 @@
+"""Property tests of the core: no deadline, because a machine under load is no defect, and the same examples each run."""
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "core", deadline=None, derandomize=True, max_examples=100, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("core")
