@@ -168,9 +168,9 @@ class AzureContainer:
 
 
 def _info(name: str, properties: Any) -> BlobInfo:
-    return BlobInfo(
-        name, str(properties.etag), properties.last_modified, int(properties.size), dict(properties.metadata or {})
-    )
+    # A listing leaves out the quotes that every other reply has (List Blobs, read 2026-11).
+    etag = str(properties.etag) if str(properties.etag).startswith('"') else f'"{properties.etag}"'
+    return BlobInfo(name, etag, properties.last_modified, int(properties.size), dict(properties.metadata or {}))
 
 
 def _at_version(etag: str | None) -> dict[str, Any]:
