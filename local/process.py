@@ -55,10 +55,12 @@ class LocalProcess:
         environment: Mapping[str, str | None] | None = None,
         start_timeout_s: float = 120,
         stop_timeout_s: float = 10,
+        orphan_signal: signal.Signals = signal.SIGKILL,
     ) -> None:
         """``ready`` are regular expressions that must all have matched a line before the part counts as started.
 
         ``environment`` is added to this program's own; ``None`` takes a variable out.
+        ``orphan_signal`` is what it gets if this program is killed.
         """
         self.name = name
         self.command = list(command)
@@ -67,6 +69,7 @@ class LocalProcess:
         self._environment = dict(environment or {})
         self._start_timeout_s = start_timeout_s
         self._stop_timeout_s = stop_timeout_s
+        self._orphan_signal = orphan_signal
         self._process: subprocess.Popen[bytes] | None = None
         self._log_begin = 0
 
@@ -118,7 +121,7 @@ class LocalProcess:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_die_with_parent(),
+                preexec_fn=_die_with_parent(self._orphan_signal),
             )
         atexit.register(self.kill)
 
@@ -200,7 +203,7 @@ def loopback_without_proxy() -> dict[str, str]:
     return {"no_proxy": value, "NO_PROXY": value}
 
 
-def _die_with_parent() -> Callable[[], None] | None:
+def _die_with_parent(number: signal.Signals) -> Callable[[], None] | None:
     """What the child does first so that the kernel stops it if this program is killed (Linux; elsewhere ``atexit``).
 
     The kernel's promise holds for the *thread* that starts the child, so it is asked only on the main thread: a child
@@ -212,7 +215,7 @@ def _die_with_parent() -> Callable[[], None] | None:
     parent = os.getpid()
 
     def ask_kernel() -> None:
-        set_option(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        set_option(_PR_SET_PDEATHSIG, number, 0, 0, 0)
         if os.getppid() != parent:  # it died between fork and here
             os._exit(1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 from types import TracebackType
@@ -102,6 +103,7 @@ class Azurite:
             command,
             log_file=self._log_file or self._own_log_file(),
             ready=[rf"^Azurite {kind} service is successfully listening at \S+:(\d+)$" for kind in ("Blob", "Queue")],
+            orphan_signal=signal.SIGTERM,  # so that it saves what it holds
         )
         try:
             blob, queue = self._process.start()

@@ -16,6 +16,8 @@ from local.demo.mirror import Arrival, Mirror
 from local.stack import Stack
 
 _POLL_S = 0.2
+_QUIET_POLL_S = 1.0
+"""How often results are looked for while none is expected: a listing costs the emulator some work."""
 
 
 def start(stack: Stack, console: Console, drop: Path, out: Path) -> None:
@@ -55,13 +57,17 @@ class Watch:
         self._folder = DropFolder(drop)
         self._mirror = Mirror(containers, out)
         self._dropped: dict[str, float] = {}
+        self._looked = 0.0
 
     def look(self) -> None:
         """Upload what is ready and fetch what has come, with a line for each."""
         for file in self._folder.ready(time.monotonic()):
             self._upload(file)
-        for arrival in self._mirror.update():
-            self._console.print(self._describe(arrival))
+        now = time.monotonic()
+        if self._dropped or now - self._looked >= _QUIET_POLL_S:
+            self._looked = now
+            for arrival in self._mirror.update():
+                self._console.print(self._describe(arrival))
 
     def _upload(self, file: Path) -> None:
         name = document_name(self._folder.folder, file)
@@ -93,9 +99,7 @@ class Watch:
                 f"  error report{took}: ",
                 view.plain(f"{error['code']}: {error['message']}"),
             )
-        count = len(arrival.content["entities"])
-        return view.event("✓", "green", view.plain(name), f"  {count} entities{took}, ", view.plain(_say(arrival.file)))
-
-
-def _say(file: Path) -> str:
-    return f"see {view.path(file)}"
+        entities = view.count(len(arrival.content["entities"]), "entity", "entities")
+        return view.event(
+            "✓", "green", view.plain(name), f"  {entities}{took}, see ", view.plain(view.path(arrival.file))
+        )

@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 PLAIN_WIDTH = 120
+MOST_WARNINGS = 3
 _COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_red", "bright_cyan", "bright_green")
 
 
@@ -39,6 +40,11 @@ def _is_command(char: str) -> bool:
     """Whether a terminal would obey a character instead of showing it, or show the rest in another order."""
     joiner = char in "\u200c\u200d"  # part of the spelling of some scripts, and of emoji
     return unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp") and not joiner
+
+
+def count(number: int, one: str, many: str) -> str:
+    """Return a number with its noun."""
+    return f"{number:,} {one if number == 1 else many}"
 
 
 def path(file: Path) -> str:
@@ -73,7 +79,7 @@ class Row:
             return Text(self.state, style="yellow" if self.state == "waiting" else "cyan")
         if self.is_error:
             return plain(f"error: {self.content['error']['code']}", "bold red")
-        return Text(f"{len(self.content['entities'])} entities", style="green")
+        return Text(count(len(self.content["entities"]), "entity", "entities"), style="green")
 
 
 def progress(rows: Sequence[Row], now: float) -> Table:
@@ -113,7 +119,7 @@ def entities(row: Row) -> RenderableType:
     if row.seconds is not None:
         facts.append(f"{row.seconds:.1f} s")
     title.append("  " + " · ".join(facts), style="dim")
-    return Group(title, Padding(_report(content) if row.is_error else _found(content), (0, 0, 1, 2)))
+    return Group(title, Padding(_report(content) if row.is_error else _found(content), (0, 0, 1, 2), expand=False))
 
 
 def _found(content: dict[str, Any]) -> RenderableType:
@@ -125,17 +131,16 @@ def _found(content: dict[str, Any]) -> RenderableType:
         category = entity["category"]
         colour = _COLOURS[sum(category.encode()) % len(_COLOURS)]
         table.add_row(plain(category, colour), plain(entity["text"]), f"{entity['confidenceScore']:.2f}")
-    notes = [plain(_words(warning), "yellow") for warning in content["warnings"]]
+    warnings = content["warnings"]
+    notes = [plain(warning["message"], "yellow") for warning in warnings[:MOST_WARNINGS]]
+    if len(warnings) > MOST_WARNINGS:
+        notes.append(Text(f"and {len(warnings) - MOST_WARNINGS} more warnings in the result file", style="yellow"))
     return Group(*notes, table) if content["entities"] else Group(*notes, Text("no entities", style="dim"))
 
 
 def _report(content: dict[str, Any]) -> RenderableType:
     error = content["error"]
     return Group(plain(f"{error['code']}: {error['message']}", "red"), plain(error["help"]))
-
-
-def _words(warning: Any) -> str:
-    return str(warning["message"]) if isinstance(warning, dict) else str(warning)
 
 
 def event(symbol: str, style: str, *parts: str | Text) -> Text:
