@@ -70,6 +70,11 @@ def test_any_other_event_is_not(kind: str) -> None:
     assert not delivers(subscription(), event("documents", "letter.txt", kind=f"Microsoft.Storage.{kind}"))
 
 
+def test_the_filter_is_the_exact_prefix_of_the_configured_container() -> None:
+    prefix = subscription(INPUT_CONTAINER="inbox")["filter"]["subjectBeginsWith"]
+    assert prefix == "/blobServices/default/containers/inbox/blobs/"
+
+
 def test_the_filter_follows_the_configured_container() -> None:
     renamed = subscription(INPUT_CONTAINER="inbox")
     assert delivers(renamed, event("inbox", "letter.txt"))
