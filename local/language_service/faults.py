@@ -196,12 +196,12 @@ def check_rates(rates: Mapping[str, float]) -> None:
             )
         if not 0 <= rate <= 1:
             raise FaultSpecError(f"The rate of '{kind}' is {rate}; it must be from 0 to 1.")
-    for group in (REQUEST_FAULTS, JOB_FAULTS):
-        total = sum(
-            rate for kind, rate in rates.items() if kind.partition("@")[0] in group and not kind.endswith("GET")
-        )
+    for suffered_by, kinds in (("POST", REQUEST_FAULTS), ("GET", REQUEST_FAULTS), ("job", JOB_FAULTS)):
+        total = sum(rates.get(kind, 0.0) + rates.get(f"{kind}@{suffered_by}", 0.0) for kind in kinds)
         if total > 1 + 1e-9:
-            raise FaultSpecError(f"The rates add up to {total:g}; one request or job suffers one fault, so at most 1.")
+            raise FaultSpecError(
+                f"The rates for a {suffered_by} add up to {total:g}; it suffers one fault at most, so the limit is 1."
+            )
 
 
 def _scripted_from(entry: Any) -> Scripted:

@@ -26,6 +26,8 @@ class _Word(NamedTuple):
 
 @lru_cache(maxsize=50_000)
 def _word(text: str) -> _Word:
+    if "\ud800" <= text <= "\udfff":
+        text = "\ufffd"  # half a surrogate pair, a token by itself, cannot be written in UTF-8
     lower = text.lower()
     shape = _shape(text)
     if text.isdecimal():

@@ -1,7 +1,7 @@
 """The limits of the service: sizes of a request, and requests per minute.
 
 Sources: language-api.md 5. The prediction rate of the GA API is 1,000 GET and POST per minute; the preview of custom
-text had 100 per minute, its successor 300, with 1,000 for everything under ``/text/analytics``.
+text had 100 per minute, its successor 300; the 1,000 for everything under ``/text/analytics`` is more than both.
 """
 
 import math
@@ -40,7 +40,6 @@ RECORDED_RULES = (
     RateRule(re.compile(r"/language/analyze-text/jobs\b"), 1000),
     RateRule(re.compile(r"/text/analytics/v3\.1-preview\.ct\.1/analyze\b"), 100),
     RateRule(re.compile(r"/text/analytics/v3\.2-preview\.\d/analyze\b"), 300),
-    RateRule(re.compile(r"/text/analytics/"), 1000),
 )
 
 

@@ -170,18 +170,19 @@ class LanguageService:
         with self._lock:
             now = self.now()
             fault: str | None = None
+            chance = 0.0
             route: _Route | None = None
             try:
                 route = self._route(request)
                 self._authorize(request)
-                fault = self._request_fault(route, request)
+                fault, chance = self._request_fault(route, request)
                 self._refuse_on_purpose(fault, route)
                 self._admit(route, request, now)
                 response = self._perform(route, request, fault, now)
             except Refusal as refusal:
                 response = self._refused(refusal, now)
-            self._count(route, response, fault, request)
-            return self._deliver(response, fault, request)
+            self._count(route, response, fault)
+            return self._deliver(response, fault, chance)
 
     # --- before the work: where, who, how often --------------------------------------------------------------------
 
@@ -216,16 +217,16 @@ class LanguageService:
 
     # --- faults of a request ---------------------------------------------------------------------------------------
 
-    def _request_fault(self, route: _Route, request: Request) -> str | None:
+    def _request_fault(self, route: _Route, request: Request) -> tuple[str | None, float]:
+        """Give the fault of a request, and a number from 0 to 1 that decides how bad it is."""
         if not self.faults.rates and not self.faults.script:
-            return None
+            return None, 0.0
         identity = self._identity(route, request)
-        return self.faults.for_request(
-            request.method,
-            submission=route.operation == "submit",
-            identity=identity,
-            times_seen=self._times_seen(f"{request.method} {route.operation}".encode() + identity),
+        times = self._times_seen(f"{request.method} {route.operation}".encode() + identity)
+        fault = self.faults.for_request(
+            request.method, submission=route.operation == "submit", identity=identity, times_seen=times
         )
+        return fault, self.faults.draw("degree", request.method, identity, times)
 
     def _identity(self, route: _Route, request: Request) -> bytes:
         """Say what a request is about: the documents' texts, so that a job's random id does not matter."""
@@ -262,7 +263,7 @@ class LanguageService:
         if fault in refusals:
             raise refusals[fault]()
 
-    def _deliver(self, response: Response, fault: str | None, request: Request) -> Response:
+    def _deliver(self, response: Response, fault: str | None, chance: float) -> Response:
         if fault in ("cut-before", "cut-after"):
             return replace(response, delivery=Delivery.CUT)
         if fault == "truncated" and response.body:
@@ -274,8 +275,7 @@ class LanguageService:
             return replace(response, headers={**response.headers, "Content-Type": "text/html"}, body=page)
         if fault == "latency":
             low, high = self.faults.latency_seconds
-            drawn = self.faults.draw("latency", request.method, request.path.encode(), self._seen.total())
-            return replace(response, delay_seconds=low + (high - low) * drawn)
+            return replace(response, delay_seconds=low + (high - low) * chance)
         return response
 
     # --- the operations --------------------------------------------------------------------------------------------
@@ -463,7 +463,7 @@ class LanguageService:
             headers["x-envoy-upstream-service-time"] = "5"
         return Response(refusal.status, {**headers, **refusal.headers}, _encoded({"error": refusal.error.as_json()}))
 
-    def _count(self, route: _Route | None, response: Response, fault: str | None, request: Request) -> None:
+    def _count(self, route: _Route | None, response: Response, fault: str | None) -> None:
         counters = self.counters
         counters.requests[route.operation if route else "other"] += 1
         counters.responses[str(response.status)] += 1

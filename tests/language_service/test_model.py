@@ -127,3 +127,10 @@ def test_problems_are_told_again_when_the_model_comes_from_the_cache(tmp_path: P
     first, second = learn(labels, tmp_path), learn(labels, tmp_path)
     assert second.from_cache
     assert first.problems == second.problems != ()
+
+
+@given(st.text(alphabet=st.characters(codec=None), max_size=60))
+@settings(max_examples=200, deadline=None)
+def test_any_text_at_all_can_be_asked(loans: LearntProject, text: str) -> None:
+    text += "\0\ud83d"
+    assert all(text[one.offset : one.offset + one.length] == one.text for one in loans.entities(text))
