@@ -1,6 +1,7 @@
 """From the bytes of a dropped document to its text, or to a clear word about why there is none."""
 
 import codecs
+import contextlib
 from dataclasses import dataclass
 
 from ..errors import DocumentError, Problem
@@ -43,6 +44,13 @@ _KNOWN_BINARIES = (
 # Tab, line feed, vertical tab, form feed, carriage return and escape do occur in plain text.
 _CONTROLS = bytes(byte for byte in range(32) if byte not in b"\t\n\v\f\r\x1b") + b"\x7f"
 _MAX_CONTROL_SHARE = 0.005
+
+# Encodings that plain text files without a mark are found in, the likelier first where detection can not tell two
+# apart. UTF-16, UTF-32 and EBCDIC are left out: a few bytes of Western text fit them by chance.
+_DETECTABLE = (
+    *("cp1252", "cp1250", "cp1251", "koi8_r", "koi8_u", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258"),
+    *("iso8859_2", "iso8859_15", "cp874", "mac_roman", "cp932", "euc_jp", "gb18030", "big5", "cp949"),
+)
 _SAVE_AS_UTF8 = "Save it as plain text in UTF-8 and drop it again."
 
 
@@ -101,7 +109,16 @@ def _by_content(data: bytes) -> DecodedText:
     _refuse_binary(data)
     try:
         return DecodedText(data.decode("utf-8"), "utf-8")
-    except UnicodeDecodeError:
+    except UnicodeDecodeError as error:
+        # All of it is UTF-8, some of it beyond ASCII, and only its last character is not whole.
+        if error.reason == "unexpected end of data" and not data[: error.start].isascii():
+            raise DocumentError(
+                Problem(
+                    "InvalidEncoding",
+                    f"The document is UTF-8 but ends in the middle of a character, at position {error.start:,}.",
+                    f"The file was cut off. {_SAVE_AS_UTF8}",
+                )
+            ) from error
         return _detected(data)
 
 
@@ -129,15 +146,20 @@ def _detected(data: bytes) -> DecodedText:
     # Imported here: few documents need it, and every cold start would pay for it.
     from charset_normalizer import from_bytes
 
-    best = from_bytes(data).best()
-    if best is None:
-        raise DocumentError(
-            Problem(
-                "UnknownEncoding",
-                f"The document's {len(data):,} bytes are not UTF-8, and no other encoding fits them.",
-                _SAVE_AS_UTF8,
-            )
+    matches = list(from_bytes(data, cp_isolation=list(_DETECTABLE)))
+    if matches:
+        best = (matches[0].chaos, matches[0].coherence)
+        equals = [match for match in matches if (match.chaos, match.coherence) == best]
+        names = {name for match in equals for name in (match.encoding, *match.could_be_from_charset)}
+        encoding = next(name for name in _DETECTABLE if name in names)
+        warning = f"The document is not UTF-8; it was read as {encoding}, which is a guess."
+        # Of a long document only samples were looked at, so the rest may still not fit.
+        with contextlib.suppress(UnicodeDecodeError):
+            return DecodedText(data.decode(encoding), encoding, warnings=(warning,))
+    raise DocumentError(
+        Problem(
+            "UnknownEncoding",
+            f"The document's {len(data):,} bytes are not UTF-8, and no other encoding fits them.",
+            _SAVE_AS_UTF8,
         )
-    text = data.decode(best.encoding)
-    warning = f"The document is not UTF-8; it was read as {best.encoding}, which is a guess."
-    return DecodedText(text, best.encoding, warnings=(warning,))
+    )

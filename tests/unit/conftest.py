@@ -1,4 +1,4 @@
-"""Property tests of the core: no deadline, because a machine under load is no defect, and the same examples each run."""
+"""Property tests of the core: no deadline, for a slow machine is no defect, and the same examples each run."""
 
 from hypothesis import HealthCheck, settings
 
