@@ -7,7 +7,7 @@ from .decoding import DecodedText
 from .documents import DocumentFacts
 from .jobs import Piece
 from .splitting import MAX_REQUEST_CHARACTERS, Slice, split
-from .text_units import UTF16, length
+from .text_units import TEXT_ELEMENT, UTF16, is_mark, length
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +60,17 @@ def cut(
 
 
 def _measure(text: str, places: set[int], unit: str) -> dict[int, int]:
-    """Return each place, given in code points, in `unit`."""
+    """Return, for a piece that starts at each place in code points, what to add to its own offsets in `unit`."""
     measured, last, total = {}, 0, 0
     for place in sorted(places):
-        total += length(text[last:place], unit)
-        measured[place], last = total, place
+        total += length(text[last:place], unit) - _continues(text, last, unit)
+        measured[place], last = total - _continues(text, place, unit), place
     return measured
+
+
+def _continues(text: str, place: int, unit: str) -> int:
+    """Return 1 where the text from `place` on begins an element by itself that it continues in the whole text."""
+    return int(unit == TEXT_ELEMENT and 0 < place < len(text) and is_mark(text[place]))
 
 
 def _byte_places(data: bytes, decoded: DecodedText, slices: Sequence[Slice]) -> dict[int, int] | None:

@@ -8,9 +8,10 @@ before the seam is seen to its end.
 """
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from itertools import pairwise
+
+from .text_units import is_mark
 
 LONGEST_ENTITY = 500
 """The longest entity the service can learn, in characters (custom NER "service limits", labels; read 2026-11)."""
@@ -94,6 +95,8 @@ def _cut(text: str, low: int, high: int) -> int:
         places = [match.end() for match in boundary.finditer(text, low, high)]
         # A run of white space that the window cuts off ends behind it, not in it.
         places = [place for place in places if place < high or not text[place].isspace()]
+        # Even white space can carry marks.
+        places = [place for place in places if _is_between_characters(text, place)]
         if places:
             return places[-1]
     return _between_characters(text, low, high)
@@ -101,8 +104,9 @@ def _cut(text: str, low: int, high: int) -> int:
 
 def _between_characters(text: str, low: int, high: int) -> int:
     """Return the last place in `low..high` that does not part a character from its marks or joiners."""
-    for place in range(high, low, -1):
-        follower, before = text[place], text[place - 1]
-        if not unicodedata.category(follower).startswith("M") and "\u200d" not in (follower, before):
-            return place
-    return high
+    return next((place for place in range(high, low, -1) if _is_between_characters(text, place)), high)
+
+
+def _is_between_characters(text: str, place: int) -> bool:
+    before, follower = text[place - 1], text[place]
+    return not is_mark(follower) and "\u200d" not in (follower, before) and (before, follower) != ("\r", "\n")

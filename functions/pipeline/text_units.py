@@ -1,14 +1,15 @@
 """The three units in which the service counts offsets, and the way from each to Python's code points.
 
 The service calls them string index types: code points, UTF-16 code units and text elements ("TextElements_v8").
-The last are not today's grapheme clusters: recorded replies are reproduced by starting a new element at each code
-point that is not a mark (general category Mn, Mc or Me), which is what .NET Framework's StringInfo did
-(recordings of the JavaScript SDK's string encoding tests, 2022; see the reference of the service).
+The last are not today's grapheme clusters: recorded replies are reproduced by starting a new element at the
+start of the text and at each code point that is not a mark (general category Mn, Mc or Me), which is what .NET
+Framework's StringInfo did (recordings of the JavaScript SDK's string encoding tests, 2022).
 """
 
 import unicodedata
 from bisect import bisect_right
-from itertools import accumulate
+from collections.abc import Iterator
+from itertools import accumulate, islice
 
 CODE_POINT = "UnicodeCodePoint"
 UTF16 = "Utf16CodeUnit"
@@ -19,8 +20,20 @@ def _width(character: str, unit: str) -> int:
     if unit == UTF16:
         return 2 if ord(character) > 0xFFFF else 1
     if unit == TEXT_ELEMENT:
-        return 0 if unicodedata.category(character).startswith("M") else 1
+        return 0 if is_mark(character) else 1
     return 1
+
+
+def is_mark(character: str) -> bool:
+    """Whether a character belongs to the one before it."""
+    return unicodedata.category(character).startswith("M")
+
+
+def _widths(text: str, unit: str) -> Iterator[int]:
+    # A mark with nothing before it is an element of its own.
+    yield max(1, _width(text[0], unit))
+    for character in islice(text, 1, None):
+        yield _width(character, unit)
 
 
 def _is_one_to_one(text: str, unit: str) -> bool:
@@ -31,7 +44,7 @@ def length(text: str, unit: str) -> int:
     """Return how long `text` is in `unit`."""
     if not text or _is_one_to_one(text, unit):
         return len(text)
-    return sum(_width(character, unit) for character in text)
+    return sum(_widths(text, unit))
 
 
 class Ruler:
@@ -42,7 +55,7 @@ class Ruler:
         # starts[i] is the position of code point i in the unit; None where the two are the same.
         self._starts: list[int] | None = None
         if text and not _is_one_to_one(text, unit):
-            self._starts = list(accumulate((_width(character, unit) for character in text), initial=0))
+            self._starts = list(accumulate(_widths(text, unit), initial=0))
 
     def to_unit(self, code_point: int) -> int:
         """Return the position in the unit of the code point at index `code_point`."""
