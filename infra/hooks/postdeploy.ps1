@@ -14,7 +14,7 @@ function Stop-WithMessage([string]$message) {
 }
 
 $names = 'AZURE_SUBSCRIPTION_ID', 'AZURE_RESOURCE_GROUP', 'AZURE_FUNCTION_APP_NAME', 'AZURE_SYSTEM_TOPIC_NAME',
-    'AZURE_STORAGE_ACCOUNT_NAME', 'INPUT_CONTAINER', 'EVENT_DEAD_LETTER_CONTAINER'
+    'AZURE_STORAGE_ACCOUNT_NAME', 'AZURE_APPLICATION_INSIGHTS_NAME', 'INPUT_CONTAINER', 'EVENT_DEAD_LETTER_CONTAINER'
 foreach ($name in $names) {
     if (-not [Environment]::GetEnvironmentVariable($name)) {
         Stop-WithMessage "$name is not set, so it is unknown what to subscribe. Run 'azd provision' first; azd then sets it."
@@ -50,7 +50,7 @@ $attempt = 1
 while (-not (Test-Webhook)) {
     if ($attempt -ge $attempts) {
         Stop-WithMessage ("the app $env:AZURE_FUNCTION_APP_NAME did not start its blob trigger after $attempts looks, $waitSeconds s apart. " +
-            "Its log tells why, most often a wrong setting: az webapp log tail --name $env:AZURE_FUNCTION_APP_NAME --resource-group $env:AZURE_RESOURCE_GROUP. " +
+            "Its log tells why, most often a wrong setting: Application Insights $env:AZURE_APPLICATION_INSIGHTS_NAME, Logs, query 'traces'. " +
             "Then run 'azd hooks run postdeploy'.")
     }
     Write-Output "postdeploy: waiting for the app to start its blob trigger ($attempt of $attempts)"

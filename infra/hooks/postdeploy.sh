@@ -14,7 +14,7 @@ fail() {
 }
 
 for name in AZURE_SUBSCRIPTION_ID AZURE_RESOURCE_GROUP AZURE_FUNCTION_APP_NAME AZURE_SYSTEM_TOPIC_NAME \
-  AZURE_STORAGE_ACCOUNT_NAME INPUT_CONTAINER EVENT_DEAD_LETTER_CONTAINER; do
+  AZURE_STORAGE_ACCOUNT_NAME AZURE_APPLICATION_INSIGHTS_NAME INPUT_CONTAINER EVENT_DEAD_LETTER_CONTAINER; do
   eval "value=\${$name:-}"
   [ -n "$value" ] || fail "$name is not set, so it is unknown what to subscribe. Run 'azd provision' first; azd then sets it."
 done
@@ -42,7 +42,7 @@ subscribe() {
 attempt=1
 until webhook_is_up; do
   [ "$attempt" -lt "$attempts" ] || fail "the app $AZURE_FUNCTION_APP_NAME did not start its blob trigger after $attempts looks, $wait_seconds s apart. \
-Its log tells why, most often a wrong setting: az webapp log tail --name $AZURE_FUNCTION_APP_NAME --resource-group $AZURE_RESOURCE_GROUP. Then run 'azd hooks run postdeploy'."
+Its log tells why, most often a wrong setting: Application Insights $AZURE_APPLICATION_INSIGHTS_NAME, Logs, query 'traces'. Then run 'azd hooks run postdeploy'."
   echo "postdeploy: waiting for the app to start its blob trigger ($attempt of $attempts)"
   attempt=$((attempt + 1))
   sleep "$wait_seconds"

@@ -176,7 +176,7 @@ def test_it_gives_up_when_the_app_does_not_start_and_says_where_to_look(hook: Ho
     assert run.status == 1
     assert run.deployments == []
     assert "did not start its blob trigger after 3 looks" in run.errors
-    assert "az webapp log tail" in run.errors
+    assert f"Application Insights {provision().outputs['AZURE_APPLICATION_INSIGHTS_NAME']}" in run.errors
 
 
 @pytest.mark.parametrize(
