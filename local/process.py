@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import ctypes
 import os
 import re
 import signal
@@ -12,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,7 +19,6 @@ from typing import Self
 ROOT = Path(__file__).resolve().parent.parent
 """The folder of the project; every part is started in it."""
 
-_PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
 _POLL_S = 0.02
 
 
@@ -114,14 +112,13 @@ class LocalProcess:
         with self.log_file.open("ab") as log:
             self._log_begin = log.tell()
             self._process = subprocess.Popen(
-                self.command,
+                _with_parent(self.command, self._orphan_signal),
                 cwd=ROOT,
                 env={name: value for name, value in environment.items() if value is not None},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_die_with_parent(self._orphan_signal),
             )
         atexit.register(self.kill)
 
@@ -136,8 +133,7 @@ class LocalProcess:
     def stop(self) -> None:
         """Ask the process to end, wait, and kill it if it does not; does nothing if it does not run."""
         if self._process is not None and self._process.poll() is None:
-            self.resume()  # a stopped process would not hear the request
-            self._signal(signal.SIGTERM)
+            self.ask_to_stop()
             try:
                 self._process.wait(self._stop_timeout_s)
             except subprocess.TimeoutExpired:
@@ -146,6 +142,12 @@ class LocalProcess:
                 self.kill()
                 raise
         self.kill()  # what the process may have started itself
+
+    def ask_to_stop(self) -> None:
+        """Ask the process to end, without waiting; ``stop`` must follow."""
+        if self.running:
+            self.resume()  # a paused process would not hear the request
+            self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
         """End the process and everything it started at once, as a crash would; does nothing if it does not run."""
@@ -203,20 +205,13 @@ def loopback_without_proxy() -> dict[str, str]:
     return {"no_proxy": value, "NO_PROXY": value}
 
 
-def _die_with_parent(number: signal.Signals) -> Callable[[], None] | None:
-    """What the child does first so that the kernel stops it if this program is killed (Linux; elsewhere ``atexit``).
+def _with_parent(command: Sequence[str], number: signal.Signals) -> list[str]:
+    """The command, such that the kernel sends it a signal if this program is killed (Linux; elsewhere as it is).
 
-    The kernel's promise holds for the *thread* that starts the child, so it is asked only on the main thread: a child
-    started by a helper thread would be stopped when that thread ends.
+    The kernel watches the *thread* that starts the child, so it is asked only on the main thread: a child started by a
+    helper thread would be ended when that thread ends.
     """
     if not sys.platform.startswith("linux") or threading.current_thread() is not threading.main_thread():
-        return None
-    set_option = ctypes.CDLL(None, use_errno=True).prctl  # looked up here: nothing but the call happens after the fork
-    parent = os.getpid()
-
-    def ask_kernel() -> None:
-        set_option(_PR_SET_PDEATHSIG, number, 0, 0, 0)
-        if os.getppid() != parent:  # it died between fork and here
-            os._exit(1)
-
-    return ask_kernel
+        return list(command)
+    launcher = Path(__file__).with_name("with_parent.py")
+    return [sys.executable, "-I", "-S", str(launcher), str(int(number)), str(os.getpid()), *command]

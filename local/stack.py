@@ -247,14 +247,15 @@ class Stack:
         the storage emulator is not installed.
         """
         try:
-            self._tell("Starting the Language stand-in, which learns its model from the labelled samples")
+            self._tell("Starting the storage emulator and the Language stand-in")
             self.language.launch()
-            self._tell("Starting the storage emulator")
             self.storage.start()
             self.create_containers()
+            self._tell("Waiting for the Language stand-in, which learns its model from labelled documents")
             self.language.wait_until_ready()
             self._write_settings()
-            self._tell("Starting the functions host" if self._host_count == 1 else "Starting the functions hosts")
+            if self._host_count:
+                self._tell("Starting the functions host" + ("s" if self._host_count > 1 else ""))
             hosts = [self._new_host() for _ in range(self._host_count)]
             for host in hosts:
                 host.launch()
@@ -271,6 +272,7 @@ class Stack:
             last.callback(self.language.stop)
             for host in self.hosts:
                 last.callback(host.stop)
+                host.process.ask_to_stop()  # all at once; each is waited for afterwards
 
     def check(self) -> None:
         """Raise ``LocalProcessError``, with its last log lines, for a part that has died."""

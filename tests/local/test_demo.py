@@ -1,0 +1,187 @@
+"""The commands people type, on the whole product: every part is a real process."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from local.process import ROOT
+
+SAMPLES = ROOT / "samples" / "drop"
+EXPECTED = json.loads((ROOT / "samples" / "expected.json").read_text("utf-8"))
+PARTS = ("local.functions_host", "local.language_service", "azurite.js")
+DEADLINE_S = 180
+
+
+class Demo:
+    """One run of ``python -m local.demo``, with folders of its own, and what it printed so far."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.out = folder / "out"
+        self.drop = folder / "drop"
+        self.work = folder / "work"
+        self._log = folder / f"output-{time.monotonic_ns()}.txt"
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "local.demo", *arguments, "--out", str(self.out), "--work", str(self.work)],
+                cwd=ROOT,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                # The demo shall not depend on the encoding of the place it is started from.
+                env={**os.environ, "PYTHONIOENCODING": "ascii"},
+            )
+
+    @property
+    def text(self) -> str:
+        return self._log.read_text("utf-8", "replace")
+
+    def until(self, condition: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + DEADLINE_S
+        while not condition():
+            assert self.process.poll() is None, f"ended before: {what}\n{self.text}"
+            assert time.monotonic() < deadline, f"never: {what}\n{self.text}"
+            time.sleep(0.05)
+
+    def parts(self) -> list[psutil.Process]:
+        """The processes of the set-up that this run has started."""
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        return [child for child in children if any(part in " ".join(child.cmdline()) for part in PARTS)]
+
+    def part(self, name: str) -> psutil.Process:
+        return next(part for part in self.parts() if name in " ".join(part.cmdline()))
+
+    def end(self, how: signal.Signals) -> int:
+        """Send a signal, wait for the end, and make sure that nothing is left running."""
+        parts = self.parts()
+        self.process.send_signal(how)
+        code = self.process.wait(DEADLINE_S)
+        assert not [part for part in parts if is_alive(part)]
+        return code
+
+
+def is_alive(process: psutil.Process) -> bool:
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
+@pytest.fixture
+def started() -> Iterator[list[Demo]]:
+    """The runs of a test; whatever still runs at its end is stopped."""
+    demos: list[Demo] = []
+    yield demos
+    for demo in demos:
+        if demo.process.poll() is None:
+            demo.process.terminate()
+            demo.process.wait(DEADLINE_S)
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def read(file: Path) -> Any:
+    return json.loads(file.read_text("utf-8"))
+
+
+def f1(expected: Counter[tuple[str, str, str]], found: Counter[tuple[str, str, str]]) -> float:
+    hits = (expected & found).total()
+    return 2 * hits / (expected.total() + found.total())
+
+
+def test_run_ends_with_entities_for_every_sample_and_most_of_them_are_right(
+    tmp_path: Path, started: list[Demo]
+) -> None:
+    """Other results than the last run's are gone from out/; other files stay."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "old.txt.error.json").write_text("{}")
+    (tmp_path / "out" / "mine.txt").write_text("keep")
+    demo = Demo(tmp_path, "run")
+    started.append(demo)
+    assert demo.process.wait(DEADLINE_S) == 0, demo.text
+    assert files(demo.out) == sorted(["mine.txt", *(f"{name}.entities.json" for name in EXPECTED)])
+    found: Counter[tuple[str, str, str]] = Counter()
+    for name in EXPECTED:
+        result = read(demo.out / f"{name}.entities.json")
+        assert result["document"]["name"] == name
+        assert result["document"]["sizeBytes"] == (SAMPLES / name).stat().st_size
+        found.update((name, entity["category"], entity["text"]) for entity in result["entities"])
+    expected = Counter((name, each["category"], each["text"]) for name, all_ in EXPECTED.items() for each in all_)
+    assert f1(expected, found) >= 0.8
+    assert "Every document has its entities." in demo.text
+    assert "requests" in demo.text
+    assert not [process for process in psutil.process_iter(["cmdline"]) if str(demo.work) in str(process.info)]
+
+
+def test_run_exits_with_1_and_shows_the_report_when_a_document_cannot_be_read(
+    tmp_path: Path, started: list[Demo]
+) -> None:
+    documents = tmp_path / "documents"
+    documents.mkdir()
+    (documents / "empty.txt").touch()
+    demo = Demo(tmp_path, "run", "--documents", str(documents))
+    started.append(demo)
+    assert demo.process.wait(DEADLINE_S) == 1, demo.text
+    assert files(demo.out) == ["empty.txt.error.json"]
+    report = read(demo.out / "empty.txt.error.json")
+    assert f"{report['error']['code']}: {report['error']['message']}" in demo.text
+    assert report["error"]["help"] in demo.text
+
+
+def test_a_file_saved_into_drop_comes_back_and_nothing_is_lost_over_a_restart(
+    tmp_path: Path, started: list[Demo]
+) -> None:
+    arguments = ("start", "--drop", str(tmp_path / "drop"))
+    demo = Demo(tmp_path, *arguments)
+    started.append(demo)
+    demo.until(lambda: "Watching" in demo.text, "it watches")
+
+    letter = demo.drop / "letters" / "no. 1 [a] #%+.txt"
+    letter.parent.mkdir()
+    letter.touch()
+    report = demo.out / "letters" / "no. 1 [a] #%+.txt.error.json"
+    demo.until(report.exists, "the empty file's report")
+    letter.write_bytes((SAMPLES / "short-note.txt").read_bytes())
+    entities = demo.out / "letters" / "no. 1 [a] #%+.txt.entities.json"
+    demo.until(lambda: entities.exists() and not report.exists(), "entities in place of the report")
+    assert "TC-0433" in [entity["text"] for entity in read(entities)["entities"]]
+    assert demo.end(signal.SIGTERM) == 0, demo.text
+
+    entities.unlink()
+    (demo.drop / "second.txt").write_bytes((SAMPLES / "short-note.txt").read_bytes())
+    again = Demo(tmp_path, *arguments)
+    started.append(again)
+    again.until((again.out / "second.txt.entities.json").exists, "the new file's entities")
+    again.until(entities.exists, "the first one's entities, from the kept storage")
+    assert "no. 1 [a] #%+.txt  87 bytes" not in again.text
+    assert again.end(signal.SIGINT) == 0, again.text
+
+
+def test_a_part_that_dies_ends_everything_with_its_last_words(tmp_path: Path, started: list[Demo]) -> None:
+    demo = Demo(tmp_path, "start", "--drop", str(tmp_path / "drop"))
+    started.append(demo)
+    demo.until(lambda: "Watching" in demo.text, "it watches")
+    parts = demo.parts()
+    demo.part("local.functions_host").kill()
+    assert demo.process.wait(DEADLINE_S) == 1
+    assert "The functions host stopped with exit code -9. Its last lines, from" in demo.text
+    assert "Functions host ready on" in demo.text
+    assert not [part for part in parts if is_alive(part)]
+
+
+def test_a_second_start_on_the_same_folders_is_refused_and_says_what_to_do(tmp_path: Path, started: list[Demo]) -> None:
+    first = Demo(tmp_path, "start", "--drop", str(tmp_path / "drop"))
+    started.append(first)
+    first.until(lambda: "Starting" in first.text, "it holds the lock")
+    second = Demo(tmp_path, "start", "--drop", str(tmp_path / "drop"))
+    started.append(second)
+    assert second.process.wait(DEADLINE_S) == 1
+    assert "--work FOLDER" in second.text
