@@ -4,10 +4,12 @@ import os
 
 import azure.functions as func
 
+from functions import telemetry
 from functions.app import connect
 from functions.settings import Settings
 from functions.triggers import advance, reconcile, rescue, submit, sweep
 
+telemetry.configure(os.environ)
 entity_drop = connect(Settings.from_env(os.environ))
 
 app = func.FunctionApp()

@@ -5,6 +5,7 @@ from functools import partial
 
 import msgspec
 
+from .. import telemetry
 from ..app import EntityDrop
 from ..errors import Changed, EntityDropError, Missing, Problem, RecordError
 from ..pipeline.decisions import after_poll, nothing_left, reserve, without
@@ -27,11 +28,10 @@ def advance(app: EntityDrop, text: str | bytes) -> None:
     if is_outdated(message, job):
         logger.debug("A message for step %s of job %s is out of date.", message.step, job.id)
         return
+    take = _submit if job.state is JobState.WAITING else _poll
     try:
-        if job.state is JobState.WAITING:
-            _submit(app, job, etag)
-        else:
-            _poll(app, job, etag)
+        with telemetry.span("advance", parent=job.trace_parent, job=job.id, step=job.step):
+            take(app, job, etag)
     except Exception as error:
         _remember(app, job, etag, error)
         raise

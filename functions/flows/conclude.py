@@ -8,6 +8,7 @@ fails; if it claimed the document in between, the record can not be saved any mo
 import logging
 from collections.abc import Callable
 
+from .. import telemetry
 from ..app import EntityDrop
 from ..errors import Changed, Missing, Problem
 from ..pipeline.documents import DocumentFacts, DocumentRecord
@@ -74,9 +75,12 @@ def _write(
         result = make(record)
         target = result_name(result)
         try:
-            written = app.documents.write_result(
-                target, to_json(result), result_metadata(record.document, owner), present.get(target)
-            )
+            with telemetry.span(
+                "write result", parent=record.trace_parent, links=[telemetry.trace_parent()], document=name, job=owner
+            ):
+                written = app.documents.write_result(
+                    target, to_json(result), result_metadata(record.document, owner), present.get(target)
+                )
         except Changed:
             present, has_looked = _present(app, name), True
             continue
@@ -89,7 +93,7 @@ def _write(
         except Changed:
             present = {target: written}
             continue
-        _log(record.document, owner, event, problem)
+        _tell(record.document, owner, result, problem)
         return True
     raise Changed(name)
 
@@ -124,9 +128,17 @@ def forget_deleted(app: EntityDrop, name: str, etag: str, owner: str) -> None:
     )
 
 
-def _log(document: DocumentFacts, owner: str, event: DocumentEvent, problem: Problem | None) -> None:
-    fields = {"action": f"document_{event}", "document": document.name, "job": owner}
-    if problem:
-        logger.warning("Document %r ends in an error report: %s.", document.name, problem.code, extra=fields)
-    else:
-        logger.info("Document %r has its entities.", document.name, extra=fields)
+def _tell(document: DocumentFacts, owner: str, result: Result, problem: Problem | None) -> None:
+    fields = {"document": document.name, "job": owner}
+    if isinstance(result, EntitiesResult):
+        telemetry.documents_done.add(1)
+        telemetry.text_records.add(result.text_records)
+        logger.info("Document %r has its entities.", document.name, extra={"action": "document_done", **fields})
+    elif problem:
+        telemetry.documents_failed.add(1, {"code": problem.code})
+        logger.warning(
+            "Document %r ends in an error report: %s.",
+            document.name,
+            problem.code,
+            extra={"action": "document_failed", "reason": problem.code, **fields},
+        )

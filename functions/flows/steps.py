@@ -6,6 +6,7 @@ in between leaves two messages, of which one dies out, and never none.
 
 import logging
 from collections.abc import Callable, Iterable
+from contextvars import copy_context
 from datetime import datetime
 from typing import TypeVar
 
@@ -60,7 +61,8 @@ def run_all(app: EntityDrop, act: Callable[[A], B], items: Iterable[A]) -> list[
     items = list(items)
     if len(items) == 1:
         return [act(items[0])]
-    futures = [app.storage_threads.submit(act, item) for item in items]
+    # Each thread works in a copy of the caller's context, so that its spans belong to the same trace.
+    futures = [app.storage_threads.submit(copy_context().run, act, item) for item in items]
     for future in futures:
         future.exception()
     return [future.result() for future in futures]

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from .. import telemetry
 from ..app import EntityDrop
 from ..errors import Changed, DocumentError, Missing, Problem
 from ..pipeline.decisions import RESERVATION, nothing_left
@@ -53,13 +54,17 @@ class Submitter:
         self._open: _Batch | None = None
         self._lock = threading.Lock()
 
-    def submit(self, name: str) -> None:
-        """Take a document on; return when a job owns it, or its error report is written, or there is nothing to do."""
-        pieces = prepare(self._app, name)
-        if len(pieces) == 1:
-            self._join(pieces[0])
-        elif pieces:
-            submit_long(self._app, pieces)
+    def submit(self, name: str, trace_parent: str | None = None) -> None:
+        """Take a document on; return when a job owns it, or its error report is written, or there is nothing to do.
+
+        `trace_parent` is the span of the run that brought the document, where the host has one.
+        """
+        with telemetry.span("submit", parent=trace_parent, document=name):
+            pieces = prepare(self._app, name)
+            if len(pieces) == 1:
+                self._join(pieces[0])
+            elif pieces:
+                submit_long(self._app, pieces)
 
     def _join(self, item: ReadyPiece) -> None:
         batch, is_leader = self._board(item)
@@ -102,8 +107,10 @@ class _Claim:
                 return
             try:
                 self._made.set_result(claim_document(app, job.owner, item))
-            except Exception as error:
+            except BaseException as error:
                 self._made.set_exception(error)
+                if not isinstance(error, Exception):
+                    raise
 
     def result(self) -> bool:
         """Wait for the claim and return whether the document is ours. Raises what kept it from being made."""
@@ -194,6 +201,7 @@ def open_job(
         due=now + RESERVATION,
         created=now,
         pieces=tuple(item.piece for item in items),
+        trace_parent=telemetry.trace_parent(),
     )
     etag = app.states.save_job(job, None)
     return OpenJob(job, etag, send_message(app, job, now))
@@ -257,10 +265,20 @@ def _claim(app: EntityDrop, facts: DocumentFacts, owner: str, pieces: int, warni
         if record and not _may_claim(app, record, facts):
             return False
         try:
-            app.states.save_document(claim(record, facts, owner, app.clock(), pieces=pieces, warnings=warnings), etag)
+            claimed = claim(
+                record,
+                facts,
+                owner,
+                app.clock(),
+                pieces=pieces,
+                warnings=warnings,
+                trace_parent=telemetry.trace_parent(),
+            )
+            app.states.save_document(claimed, etag)
         except Changed:
             record, etag = app.states.document(facts.name)
             continue
+        telemetry.documents_in.add(1)
         return True
     raise Changed(facts.name)
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import msgspec
 
+from .. import telemetry
 from ..app import EntityDrop
 from ..errors import Changed, Missing, RecordError
 from ..pipeline.jobs import JobMessage
@@ -23,13 +24,20 @@ def sweep(app: EntityDrop) -> int:
     a job that the sweep after next finds.
     """
     now = app.clock()
-    overdue = [job.id for job in app.states.list_jobs() if now - job.due > GRACE]
+    overdue, waiting, oldest = [], 0, now
+    for listed in app.states.list_jobs():
+        waiting, oldest = waiting + listed.pieces, min(oldest, listed.created)
+        if now - listed.due > GRACE:
+            overdue.append(listed.id)
+    telemetry.documents_waiting.set(waiting)
+    telemetry.oldest_unfinished.set((now - oldest).total_seconds())
     swept = sum(_put_back(app, job_id) for job_id in overdue)
     logger.info(
-        "Sweep: %s of %s overdue jobs were put back on the queue.",
+        "Sweep: %s documents are under way; %s of %s overdue jobs were put back on the queue.",
+        waiting,
         swept,
         len(overdue),
-        extra={"action": "sweep", "overdue": len(overdue), "put_back": swept},
+        extra={"action": "sweep", "waiting": waiting, "overdue": len(overdue), "put_back": swept},
     )
     return swept
 

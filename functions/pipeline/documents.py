@@ -68,6 +68,8 @@ class DocumentRecord(Record, frozen=True, kw_only=True):
     claims: int = 1
     """How many jobs have owned this version, one after the other."""
     last_error: Problem | None = None
+    trace_parent: str | None = None
+    """The span that took this version on, as a W3C `traceparent`: its result belongs to the same trace."""
     history: tuple[HistoryEntry, ...] = ()
 
     @property

@@ -64,7 +64,7 @@ def locate(piece: Piece, text: str, found: FoundEntities, unit: str, job: JobFac
 
     `text` is the text of the piece, `unit` the string index type of the offsets found. An entity belongs to the piece
     that owns its start; what starts outside is left to the neighbour. An entity whose offset does not lead to its
-    text is kept as the service gave it, with a warning.
+    text is kept as the service gave it, with a warning, even where the offset leads out of the piece.
     """
     ruler, utf16 = Ruler(text, unit), Ruler(text, UTF16)
     owned = range(piece.own_start - piece.start, piece.own_end - piece.start)
@@ -73,8 +73,8 @@ def locate(piece: Piece, text: str, found: FoundEntities, unit: str, job: JobFac
     for entity in found.entities:
         start = ruler.to_code_point(entity.offset)
         end = ruler.to_code_point(entity.offset + entity.length)
-        place = entity.offset if start is None else start
-        if not piece.is_whole and place not in owned:
+        place = ruler.place_of(entity.offset)
+        if place is not None and place not in owned:
             continue
         span = (start, end) if start is not None and end is not None and text[start:end] == entity.text else None
         utf16_span = (utf16.to_unit(span[0]), utf16.to_unit(span[1])) if span else None

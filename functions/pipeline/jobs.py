@@ -78,7 +78,13 @@ class Job(Record, frozen=True, kw_only=True):
 
     def metadata(self) -> dict[str, str]:
         """Return the fields that the sweep needs from a listing alone."""
-        return {"state": self.state.value, "step": str(self.step), "due": self.due.isoformat(timespec="milliseconds")}
+        return {
+            "state": self.state.value,
+            "step": str(self.step),
+            "due": self.due.isoformat(timespec="milliseconds"),
+            "created": self.created.isoformat(timespec="seconds"),
+            "pieces": str(len(self.pieces)),
+        }
 
     def log_context(self) -> dict[str, object]:
         """Return the fields that every log line about this job carries."""

@@ -132,6 +132,7 @@ def claim(
     *,
     pieces: int = 1,
     warnings: tuple[str, ...] = (),
+    trace_parent: str | None = None,
 ) -> DocumentRecord:
     """Return the record of a document that `owner` takes on at the version in `facts`.
 
@@ -147,6 +148,7 @@ def claim(
         pieces=pieces,
         warnings=warnings,
         claims=record.claims + 1 if record and same_version else 1,
+        trace_parent=trace_parent,
         history=record.history if record else (),
     )
     return _remember(claimed, DocumentEvent.CLAIMED, now, "" if same_version else "new version")

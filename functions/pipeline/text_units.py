@@ -71,3 +71,9 @@ class Ruler:
             return position if 0 <= position <= self._length else None
         index = bisect_right(self._starts, position) - 1
         return index if index >= 0 and self._starts[index] == position else None
+
+    def place_of(self, position: int) -> int | None:
+        """Return the index of the code point that `position` lies in; None where it lies outside the text."""
+        if self._starts is None:
+            return position if 0 <= position < self._length else None
+        return bisect_right(self._starts, position) - 1 if 0 <= position < self._starts[-1] else None

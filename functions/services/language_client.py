@@ -10,9 +10,11 @@ from datetime import datetime
 from typing import TypeVar
 
 import requests
+from opentelemetry.trace import SpanKind
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
+from .. import telemetry
 from ..errors import Problem
 from ..pipeline.budget import RequestBudget, RequestKind
 from ..pipeline.outcomes import Finished, HoldOff, HoldReason, Progress, Submission
@@ -149,6 +151,16 @@ class LanguageClient:
         wait_s = self._budget.take(kind, self._clock())
         if wait_s > 0:
             return _over_budget(self._settings, wait_s)
+        with telemetry.span(f"{method} {kind.value}", kind=SpanKind.CLIENT, method=method) as span:
+            reply = self._exchange(method, path, body)
+            status = reply.status if isinstance(reply, wire.Reply) else 0
+            span.set_attribute("http.response.status_code", status)
+        telemetry.service_requests.add(1, {"kind": kind.value, "status": status})
+        if status == 429:
+            telemetry.service_throttled.add(1, {"kind": kind.value})
+        return reply
+
+    def _exchange(self, method: str, path: str, body: bytes | None) -> wire.Reply | HoldOff:
         try:
             response = self._session.request(
                 method,

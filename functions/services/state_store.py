@@ -29,6 +29,8 @@ class ListedJob(NamedTuple):
 
     id: str
     due: datetime
+    created: datetime
+    pieces: int
 
 
 class StateStore:
@@ -90,8 +92,12 @@ class StateStore:
         """Yield every job that says when it is due; one that does not is not ours and is left out, with a log line."""
         for info in self._container.list(JOBS):
             try:
-                due = datetime.fromisoformat(info.metadata["due"])
-                yield ListedJob(info.name.removeprefix(JOBS).removesuffix(".json"), due)
+                yield ListedJob(
+                    info.name.removeprefix(JOBS).removesuffix(".json"),
+                    datetime.fromisoformat(info.metadata["due"]),
+                    datetime.fromisoformat(info.metadata["created"]),
+                    int(info.metadata["pieces"]),
+                )
             except (KeyError, ValueError):
                 logger.warning("Not a job record: %s", info.name, extra={"action": "record_set_aside"})
 

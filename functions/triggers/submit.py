@@ -18,9 +18,9 @@ def blueprint(app: EntityDrop) -> func.Blueprint:
         connection="DocumentStorage",
         source=func.BlobSource(settings.blob_trigger_source),
     )
-    def submit(client: blob.BlobClient) -> None:
+    def submit(client: blob.BlobClient, context: func.Context) -> None:
         # Event Grid does not apply the path: an event for another container must not reach the intake's names.
         if client.container_name == settings.input_container:
-            submitter.submit(client.blob_name)
+            submitter.submit(client.blob_name, context.trace_context.trace_parent)
 
     return door
