@@ -104,7 +104,12 @@ def read_text(app: EntityDrop, piece: Piece) -> str:
     """Return the text of a piece, read anew from its document. Raises `Missing` and `Changed`."""
     data = app.documents.read_part(piece.document, piece.etag, piece.byte_start, piece.byte_end)
     text = data.decode(piece.encoding)
-    return text if piece.byte_start is not None else text[piece.start : piece.end]
+    if piece.byte_start is not None:
+        return text
+    # Positions count from behind a byte-order mark, which `decode` takes off and which is read here once more.
+    if piece.encoding.startswith("utf-"):
+        text = text.removeprefix("\ufeff")
+    return text[piece.start : piece.end]
 
 
 def _create(app: EntityDrop, half: Job) -> None:
