@@ -38,9 +38,13 @@ foreign = sorted(
         and not os.path.realpath(module.__file__).startswith((package, dependencies, os.path.realpath(sys.base_prefix)))
     }
 )
-print(json.dumps({"functions": functions, "foreign": foreign}, default=str))
+print(json.dumps({"functions": functions, "foreign": foreign}, default=str), flush=True)
+os._exit(0)
 """
-"""What the platform's worker does with a package first: import function_app.py and ask it for its functions."""
+"""What the platform's worker does with a package first: import function_app.py and ask it for its functions.
+
+It leaves without a goodbye, because telemetry is on: its exporter would try to reach Application Insights at the end.
+"""
 
 
 def package_files() -> list[str]:
@@ -112,7 +116,7 @@ def indexed(package: Path, dependencies: Path) -> dict[str, Any]:
     shutil.unpack_archive(package, unpacked)
     done = subprocess.run(
         [base_python(), "-I", "-S", "-c", INDEX, str(unpacked.resolve()), str(dependencies.resolve())],
-        env=concrete(app_settings(provision())),
+        env={**concrete(app_settings(provision())), "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "true"},
         capture_output=True,
         text=True,
         check=False,

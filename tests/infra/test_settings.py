@@ -25,8 +25,10 @@ def sample() -> dict[str, str]:
 
 def concrete(settings: Mapping[str, str]) -> dict[str, str]:
     """Put addresses in the place of those that only Azure knows."""
+    insights = "InstrumentationKey=00000000-0000-0000-0000-000000000000;IngestionEndpoint=https://127.0.0.1:9/"
+    known = {"APPLICATIONINSIGHTS_CONNECTION_STRING": insights}
     return {
-        name: "https://account.example.net" if "<" in value and "://" not in value else value
+        name: known.get(name, "https://account.example.net") if value.startswith("<") else value
         for name, value in settings.items()
     }
 
