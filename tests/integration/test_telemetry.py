@@ -133,7 +133,8 @@ def test_with_a_connection_string_the_exporters_are_set_up() -> None:
     code = (
         "import function_app\n"
         "from opentelemetry import metrics, trace\n"
-        "print(type(trace.get_tracer_provider()).__module__, type(metrics.get_meter_provider()).__module__, flush=True)\n"
+        "for provider in (trace.get_tracer_provider(), metrics.get_meter_provider()):\n"
+        "    print(type(provider).__module__, flush=True)\n"
         "import os; os._exit(0)"
     )
     nobody = "InstrumentationKey=00000000-0000-0000-0000-000000000000;IngestionEndpoint=http://127.0.0.1:9/"
