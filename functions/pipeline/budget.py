@@ -18,6 +18,9 @@ BURST_SECONDS = 10.0
 POLL_RESERVE = 0.25
 """Share of the burst that polls leave to submissions, so that polling thousands of jobs never starves them."""
 
+CLOCK_STEP_S = 1.0
+"""A clock that is back by more than this was set; the budget then goes on from there, instead of waiting it out."""
+
 
 class RequestBudget:
     """A token bucket that says how long to wait instead of waiting; safe to share between threads."""
@@ -27,13 +30,13 @@ class RequestBudget:
         self._capacity = max(1.0, self._per_second * BURST_SECONDS)
         self._tokens = self._capacity
         self._filled = now
-        self._paused_until = now
+        self._paused_until: datetime | None = None
         self._lock = threading.Lock()
 
     def take(self, kind: RequestKind, now: datetime) -> float:
         """Take one request out of the budget and return 0.0, or take nothing and return the seconds to wait."""
         with self._lock:
-            if now < self._paused_until:
+            if self._paused_until and now < self._paused_until:
                 return (self._paused_until - now).total_seconds()
             self._fill(now)
             needed = 1.0
@@ -47,9 +50,12 @@ class RequestBudget:
     def pause(self, seconds: float, now: datetime) -> None:
         """Send nothing for `seconds`: the service has throttled one of us, and the limit is everybody's."""
         with self._lock:
-            self._paused_until = max(self._paused_until, now + timedelta(seconds=seconds))
+            until = now + timedelta(seconds=seconds)
+            self._paused_until = max(self._paused_until, until) if self._paused_until else until
 
     def _fill(self, now: datetime) -> None:
-        elapsed = max(0.0, (now - self._filled).total_seconds())
-        self._tokens = min(self._capacity, self._tokens + elapsed * self._per_second)
-        self._filled = max(self._filled, now)
+        elapsed = (now - self._filled).total_seconds()
+        self._tokens = min(self._capacity, self._tokens + max(0.0, elapsed) * self._per_second)
+        # Threads read the clock before they come here, so a little earlier is no news.
+        if elapsed > 0 or elapsed < -CLOCK_STEP_S:
+            self._filled = now
