@@ -1,0 +1,134 @@
+"""`python -m tests.benchmarks.bench` (`make bench`): this app and a blocking one, side by side, in one run."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from local.process import ROOT
+
+from .burst import run_burst, side_by_side
+from .documents import CHARACTERS, documents
+from .report import conditions, markdown, picture, show
+from .results import Machine, Results, bars
+from .rig import BLOCKING, OURS, THREADS, Rig
+from .single import import_time, lone_documents, longest_document, merging
+
+PARTS = ("burst", "lone", "long", "import", "merging", "growth")
+LONE_DOCUMENTS = {OURS: 15, BLOCKING: 5}
+GROWTH = ((100, 1), (1_000, 1), (5_000, 1), (1_000, 2), (1_000, 4))
+"""Documents and hosts of the rounds that show how cost grows."""
+
+QUICK_GROWTH = ((50, 1), (100, 1), (100, 2))
+QUICK_LONG_BYTES = 1_000_000
+
+DOCUMENTATION = ROOT / "docs" / "benchmarks.md"
+PICTURE = ROOT / "docs" / "images" / "bench.png"
+
+
+@click.command(context_settings={"show_default": True})
+@click.option("--documents", "count", type=click.IntRange(1), default=1_000, help="Documents of a burst.")
+@click.option("--characters", type=click.IntRange(100), default=CHARACTERS, help="Characters of a document, about.")
+@click.option("--rounds", type=click.IntRange(1), default=3, help="Rounds of each app, in turn.")
+@click.option("--threads", type=click.IntRange(1), default=THREADS, help="Threads of the worker, for both apps.")
+@click.option("--only", type=click.Choice(PARTS), multiple=True, help="Measure this part only; repeatable.")
+@click.option("--quick", is_flag=True, help="100 documents, one round, a shorter long document: to try it out.")
+@click.option("--publish", is_flag=True, help="Write docs/benchmarks.md and its picture as well.")
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=ROOT / "bench-results",
+    show_default="bench-results",
+    help="Folder for bench.json, bench.png and bench.md.",
+)
+def main(
+    count: int,
+    characters: int,
+    rounds: int,
+    threads: int,
+    only: tuple[str, ...],
+    quick: bool,
+    publish: bool,
+    output: Path,
+) -> None:
+    """Measure Entity Drop against an app that does what the public samples do: wait for each document's job."""
+    console = Console()
+    parts = only or PARTS
+    if quick:
+        count, rounds = min(count, 100), 1
+    results = Results(machine=Machine.this(), threads=threads)
+    console.print(conditions(results), soft_wrap=True)
+    with tempfile.TemporaryDirectory(prefix="entity-drop-bench-") as folder, Rig(Path(folder), threads=threads) as rig:
+        dropped = documents(count, characters)
+        if "burst" in parts:
+            console.print(f"{count:,} documents, {rounds} rounds of each app …")
+            results.rounds = side_by_side(rig, dropped, rounds)
+        if "lone" in parts:
+            console.print("Lone documents …")
+            for contestant, lone in LONE_DOCUMENTS.items():
+                results.lone += lone_documents(rig, contestant, min(3, lone) if quick else lone)
+        if "long" in parts:
+            console.print("The longest document …")
+            results.long = longest_document(rig, QUICK_LONG_BYTES) if quick else longest_document(rig)
+        if "import" in parts:
+            console.print("The import of the app …")
+            results.imported = import_time()
+        if "merging" in parts:
+            console.print("Merging and writing …")
+            results.merging = merging(rig)
+        if "growth" in parts:
+            for number, hosts in QUICK_GROWTH if quick else GROWTH:
+                console.print(f"{number:,} documents on {hosts} host{'s' if hosts > 1 else ''} …")
+                more = documents(number, characters)
+                rig.acquaint(more)
+                results.growth.append(run_burst(rig, OURS, more, hosts=hosts))
+    show(results, console)
+    _write(results, output)
+    if publish:
+        _publish(results)
+    if not all(bar.is_met for bar in bars(results)):
+        console.print("Some bars are missed; see the table of processor time for what the machine was busy with.")
+
+
+def _write(results: Results, output: Path) -> None:
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "bench.json").write_text(results.to_json(), "utf-8")
+    (output / "bench.md").write_text(markdown(results), "utf-8")
+    if results.rounds:
+        picture(results, output / "bench.png")
+
+
+HEADER = """# Benchmarks
+
+This page is written by `make bench` (`python -m tests.benchmarks.bench --publish`); edit `tests/benchmarks/bench.py`
+instead.
+
+Two apps on the same functions host, with the same number of threads, the same storage emulator and the same Language
+stand-in, get the same documents of about 2,000 characters, three times each in turn:
+
+- **entity-drop**: this project.
+- **blocking**: [what the public samples for this job do](../tests/benchmarks/blocking/function_app.py), a blob trigger
+  that calls `azure-ai-textanalytics`' `begin_recognize_custom_entities(…).result()` and writes the output.
+
+Every round has fresh hosts, empty containers and the whole rate limit; every document must get its result, and a sample
+of the results is compared with what the stand-in finds when it is asked directly.
+*Function-seconds* is the time for which a thread of the worker is held.
+The stand-in has read every text before, because the real service computes on machines of its own.
+How it scales beyond one machine: [scale.md](scale.md).
+
+![The burst, ours and blocking](images/bench.png)
+
+"""
+
+
+def _publish(results: Results) -> None:
+    DOCUMENTATION.write_text(HEADER + markdown(results), "utf-8")
+    if results.rounds:
+        picture(results, PICTURE)
+
+
+if __name__ == "__main__":
+    main()

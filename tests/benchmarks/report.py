@@ -1,0 +1,209 @@
+"""Shows results: tables for the terminal and for `docs/benchmarks.md`, and a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+from .burst import Burst
+from .results import Results, bars
+from .rig import BLOCKING, OURS
+
+
+class Sheet(NamedTuple):
+    """A table with its title; the first column is text, the others are figures."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+
+
+_FIGURES: tuple[tuple[str, str, Callable[[float], str]], ...] = (
+    ("documents per minute", "documents_per_minute", "{:,.0f}".format),
+    ("requests per document", "requests_per_document", "{:.3f}".format),
+    ("function-seconds per document", "function_seconds_per_document", "{:.3f}".format),
+    ("drop to result, median (s)", "median_s", "{:.1f}".format),
+    ("drop to result, 95th percentile (s)", "p95_s", "{:.1f}".format),
+    ("peak memory of the host (MB)", "peak_memory", lambda value: f"{value / 1e6:,.0f}"),
+)
+
+
+def sheets(results: Results) -> list[Sheet]:
+    """Return the tables of everything that was measured."""
+    found = []
+    if results.rounds:
+        found += [_side_by_side(results), _processors(results)]
+    if any((results.lone, results.long, results.imported, results.merging)):
+        found.append(_single(results))
+    if results.growth:
+        found.append(_growth(results))
+    if held := bars(results):
+        rows = [
+            (
+                bar.what,
+                f"{'at least' if bar.at_least else 'at most'} {bar.limit:g} {bar.unit}".rstrip(),
+                f"{bar.measured:.3g} {bar.unit}".rstrip(),
+                "met" if bar.is_met else "missed",
+            )
+            for bar in held
+        ]
+        found.append(Sheet("Bars", ("bar", "limit", "measured", ""), rows))
+    return found
+
+
+def _side_by_side(results: Results) -> Sheet:
+    first = results.rounds[0]
+    count = sum(each.contestant == first.contestant for each in results.rounds)
+    rows = []
+    for label, figure, shown in _FIGURES:
+        row = [label]
+        for contestant in (OURS, BLOCKING):
+            measured = [getattr(each, figure) for each in results.rounds if each.contestant == contestant.name]
+            median = results.of(contestant.name)
+            spread = f" ({shown(min(measured))} to {shown(max(measured))})" if len(measured) > 1 else ""
+            row.append(f"{shown(median[figure])}{spread}" if median else "")
+        ours, blocking = results.of(OURS.name), results.of(BLOCKING.name)
+        row.append(f"{ours[figure] / blocking[figure]:.3g}" if ours and blocking and blocking[figure] else "")
+        rows.append(tuple(row))
+    title = (
+        f"{first.documents:,} documents at once, {results.threads} threads, "
+        f"{'median of ' + str(count) + ' rounds' if count > 1 else 'one round'}"
+    )
+    return Sheet(title, ("", OURS.name, BLOCKING.name, "ratio"), rows)
+
+
+def _processors(results: Results) -> Sheet:
+    ours, blocking = (results.processor_share(each.name) for each in (OURS, BLOCKING))
+    parts = sorted(ours | blocking)
+    shares = [[f"{100 * app[part]:.0f} %" if part in app else "" for app in (ours, blocking)] for part in parts]
+    rows = [(part, *row) for part, row in zip(parts, shares, strict=True)]
+    return Sheet("Processor time while the burst ran, in per cent of one core", ("", OURS.name, BLOCKING.name), rows)
+
+
+def _single(results: Results) -> Sheet:
+    rows: list[tuple[str, ...]] = []
+    for contestant in (OURS, BLOCKING):
+        if lone := results.lone_of(contestant.name):
+            count = sum(each.contestant == contestant.name for each in results.lone)
+            rows.append(
+                (
+                    f"lone document, {contestant.name} (median of {count})",
+                    f"{lone['beyond']:.2f} s beyond the job's {lone['job']:.2f} s and the detection's "
+                    f"{lone['detection']:.2f} s; {lone['drop_to_result']:.2f} s from drop to result",
+                )
+            )
+    if long := results.long:
+        rows.append(
+            (
+                f"longest document ({long.size:,} bytes)",
+                f"{long.drop_to_result:.1f} s from drop to result, {long.requests} requests, {long.entities:,} "
+                f"entities; peak memory {long.peak_memory / 1e6:.0f} MB, "
+                f"{long.memory_above_idle / 1e6:.0f} MB above the idle host",
+            )
+        )
+    if imported := results.imported:
+        packages = ", ".join(f"{name} {1000 * seconds:.0f} ms" for name, seconds in imported.slowest[:4])
+        rows.append(
+            (
+                "import of the app",
+                f"{imported.seconds:.2f} s in a fresh process, {imported.without_bytecode:.2f} s where all bytecode "
+                f"must be made first; most in {packages}",
+            )
+        )
+    if merged := results.merging:
+        rows.append(
+            (
+                f"merging and writing {merged.entities:,} entities",
+                f"{merged.per_second:,.0f} entities/s: {merged.merge_seconds:.2f} s to merge, "
+                f"{merged.write_seconds:.2f} s to write {merged.result_bytes / 1e6:.1f} MB",
+            )
+        )
+    return Sheet("Single figures", ("", "measured"), rows)
+
+
+def _growth(results: Results) -> Sheet:
+    head = ("", "documents", "hosts", *(label for label, _, _ in _FIGURES))
+    return Sheet("How it grows", head, [_growth_row(each) for each in results.growth])
+
+
+def _growth_row(burst: Burst) -> tuple[str, ...]:
+    figures = (shown(getattr(burst, figure)) for _, figure, shown in _FIGURES)
+    return (burst.contestant, f"{burst.documents:,}", str(burst.hosts), *figures)
+
+
+def conditions(results: Results) -> str:
+    """Return in a few sentences what the figures were measured with."""
+    machine = results.machine
+    return (
+        f"Language stand-in: a job takes {results.job_seconds[0]:g} to {results.job_seconds[1]:g} s, "
+        f"{results.requests_per_minute:,} requests a minute. "
+        f"{results.threads} worker threads for each app. "
+        f"Machine: {machine.processor}, {machine.cores} cores, {machine.memory_gib:g} GiB; Python {machine.python}, "
+        f"Node {machine.node}, Azurite {machine.azurite}. "
+        f"{machine.date}, commit {machine.commit}, load before the start {machine.load_before:g}."
+    )
+
+
+def show(results: Results, console: Console) -> None:
+    """Print the tables."""
+    console.print(conditions(results), soft_wrap=True)
+    for sheet in sheets(results):
+        table = Table(title=sheet.title, title_justify="left")
+        for number, column in enumerate(sheet.head):
+            table.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
+        for row in sheet.rows:
+            table.add_row(*row)
+        console.print(table)
+
+
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table in Markdown, the first column to the left and the others to the right."""
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def markdown(results: Results) -> str:
+    """Return the tables for `docs/benchmarks.md`."""
+    parts = [conditions(results).replace(". ", ".\n")]
+    parts += [f"## {sheet.title}\n\n{markdown_table(sheet.head, sheet.rows)}" for sheet in sheets(results)]
+    return "\n\n".join(parts) + "\n"
+
+
+_COLOURS = {OURS.name: "#1f6feb", BLOCKING.name: "#9a9a9a"}
+
+
+def picture(results: Results, file: Path) -> None:
+    """Draw each figure of the burst as two bars, ours and blocking, and how long ours takes as it grows."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(2, 3, figsize=(11, 5.6))
+    names = [each.name for each in (OURS, BLOCKING) if results.of(each.name)]
+    for place, (label, key, shown) in zip(axes.flat, _FIGURES, strict=True):
+        values = [(results.of(name) or {})[key] for name in names]
+        shapes = place.barh(names, values, color=[_COLOURS[name] for name in names])
+        place.bar_label(shapes, labels=[shown(value) for value in values], padding=4, fontsize=9)
+        place.set_title(label, fontsize=10, loc="left")
+        place.margins(x=0.25)
+        place.invert_yaxis()
+        place.xaxis.set_visible(False)
+        for side in ("top", "right", "bottom"):
+            place.spines[side].set_visible(False)
+    first = results.rounds[0]
+    figure.suptitle(
+        f"{first.documents:,} documents dropped at once, one host, {results.threads} threads "
+        f"({results.machine.cores} cores, {results.machine.date})",
+        fontsize=11,
+        x=0.01,
+        ha="left",
+    )
+    figure.tight_layout()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(file, dpi=120, metadata={"Software": None})
+    pyplot.close(figure)

@@ -1,0 +1,233 @@
+"""What the measurements run on: storage and Language stand-in for all of them, functions hosts for one round each."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import psutil
+
+from functions.pipeline.results import entities_name
+from local.functions_host.connections import find_connection
+from local.functions_host.storage import StorageAccount
+from local.language_service.limits import RECORDED_RULES
+from local.process import ROOT
+from local.stack import DEPLOYMENT, PROJECT, HostPart, LanguagePart
+from local.storage import Azurite
+
+from .documents import Document
+
+JOB_SECONDS = (1.5, 3.0)
+"""How long a job takes at the stand-in: shortest and longest."""
+
+REQUESTS_PER_MINUTE = RECORDED_RULES[0].count
+"""What the stand-in takes in a minute from everybody together, POST and GET: the limit of the service's paid tier."""
+
+RATE_WINDOW_S = 61
+"""After this long, the rate limit has forgotten the round before."""
+
+THREADS = 64
+"""Threads of the worker, for both apps: what the product ships with (`PYTHON_THREADPOOL_THREAD_COUNT`).
+
+It is also the best number for the other side: 28 threads that wait five seconds each use up the service's rate limit,
+so with 64 the blocking app is held back by the service and not by its threads.
+"""
+
+DROPPERS = 8
+"""Threads that drop documents."""
+
+_IDLE_POLL_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """An app to measure: its name, and the folder of its `function_app.py`."""
+
+    name: str
+    folder: Path
+
+
+OURS = Contestant("entity-drop", ROOT)
+BLOCKING = Contestant("blocking", ROOT / "tests" / "benchmarks" / "blocking")
+
+
+class Rig:
+    """Storage and Language stand-in. Each `round` gets containers of its own and hosts that have done nothing yet."""
+
+    def __init__(self, folder: Path, *, threads: int = THREADS, azurite: Azurite | None = None) -> None:
+        self.folder = folder
+        self.threads = threads
+        self.storage = azurite or Azurite(log_file=folder / "logs" / "storage.log")
+        # fmt: off
+        self.language = LanguagePart(
+            log_file=folder / "logs" / "language.log",
+            key="benchmark",
+            options=["--min-seconds", str(JOB_SECONDS[0]), "--max-seconds", str(JOB_SECONDS[1]),
+                     "--requests-per-minute", str(REQUESTS_PER_MINUTE)],
+        )
+        # fmt: on
+        self._rounds = 0
+
+    def __enter__(self) -> Self:
+        try:
+            self.language.launch()
+            self.storage.start()
+            self.language.wait_until_ready()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        self.account = StorageAccount(find_connection("Storage", {"Storage": self.storage.connection_string}))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.language.stop()
+        self.storage.stop()
+
+    def acquaint(self, documents: list[Document]) -> None:
+        """Let the stand-in read every document once, so that it answers from memory.
+
+        The real service computes on machines of its own; here its work would be taken from the apps' two cores.
+        """
+        for document in documents:
+            self.language.admin("POST", "entities", {"text": document.text})
+
+    @contextlib.contextmanager
+    def round(
+        self, contestant: Contestant, *, hosts: int = 1, settings: dict[str, str] | None = None
+    ) -> Iterator[Round]:
+        """Run fresh hosts of an app on empty containers, with the whole rate limit at their disposal."""
+        self._rounds += 1
+        name = f"{contestant.name}-{self._rounds}"
+        self.language.admin("PUT", "clock", {"advanceSeconds": RATE_WINDOW_S})
+        self.language.admin("DELETE", "counters")
+        values = self._settings(name) | (settings or {})
+        for container in ("INPUT_CONTAINER", "OUTPUT_CONTAINER", "STATE_CONTAINER"):
+            self.account.container(values[container]).create()
+        for queue in ("webjobs-blobtrigger-poison", values["JOB_QUEUE"], values["JOB_QUEUE"] + "-poison"):
+            self.account.queue(queue).create()
+        settings_file = self.folder / f"{name}.settings.json"
+        settings_file.write_text(json.dumps({"IsEncrypted": False, "Values": values}, indent=2), "utf-8")
+        parts = [
+            HostPart(
+                f"host {number + 1} of {name}",
+                settings_file,
+                log_file=self.folder / "logs" / f"{name}-{number + 1}.log",
+                options=["--app", str(contestant.folder), "--log-level", "warning"],
+            )
+            for number in range(hosts)
+        ]
+        try:
+            for part in parts:
+                part.launch()
+            for part in parts:
+                part.wait_until_ready()
+            yield Round(self, contestant, values, parts)
+        finally:
+            for part in parts:
+                part.stop()
+
+    def _settings(self, name: str) -> dict[str, str]:
+        return {
+            "FUNCTIONS_WORKER_RUNTIME": "python",
+            "PYTHON_THREADPOOL_THREAD_COUNT": str(self.threads),
+            "AzureWebJobsStorage": self.storage.connection_string,
+            "AzureFunctionsWebHost__hostid": name,
+            "DocumentStorage": self.storage.connection_string,
+            "LANGUAGE_ENDPOINT": self.language.url,
+            "LANGUAGE_KEY": self.language.key,
+            "LANGUAGE_PROJECT": PROJECT,
+            "LANGUAGE_DEPLOYMENT": DEPLOYMENT,
+            "INPUT_CONTAINER": f"documents-{name}",
+            "OUTPUT_CONTAINER": f"entities-{name}",
+            "STATE_CONTAINER": f"state-{name}",
+            "JOB_QUEUE": f"jobs-{name}",
+        }
+
+
+class Round:
+    """An app at work: drop documents, see results, read the counters."""
+
+    def __init__(self, rig: Rig, contestant: Contestant, settings: dict[str, str], hosts: list[HostPart]) -> None:
+        self.rig = rig
+        self.contestant = contestant
+        self.settings = settings
+        self.hosts = hosts
+        self.intake = rig.account.container(settings["INPUT_CONTAINER"])
+        self.output = rig.account.container(settings["OUTPUT_CONTAINER"])
+
+    def drop(self, documents: list[Document]) -> dict[str, float]:
+        """Drop documents, several at a time; return when each was in the container (`time.monotonic`)."""
+
+        def one(document: Document) -> tuple[str, float]:
+            self.intake.put(document.name, document.data)
+            return document.name, time.monotonic()
+
+        with ThreadPoolExecutor(DROPPERS, thread_name_prefix="drop") as pool:
+            return dict(pool.map(one, documents))
+
+    def results(self, prefix: str = "") -> set[str]:
+        """Return the names of the result blobs."""
+        return {item.name for page in self.output.pages(prefix) for item in page}
+
+    def result_name(self, document: str) -> str:
+        """Return the name of the blob with the entities of a document."""
+        return entities_name(document)
+
+    def result(self, document: str) -> dict[str, Any]:
+        """Return the content of a document's result."""
+        content, _ = self.output.read(self.result_name(document))
+        return dict(json.loads(content))
+
+    def status(self) -> list[dict[str, Any]]:
+        """Return the status of each host."""
+        return [host.status() for host in self.hosts]
+
+    def wait_until_idle(self, deadline_s: float = 120) -> list[dict[str, Any]]:
+        """Wait until no function runs and no message is in work; return the status of each host."""
+        until = time.monotonic() + deadline_s
+        while True:
+            found = self.status()
+            busy = any(
+                sum(host["messagesInFlight"].values()) + sum(each["running"] for each in host["functions"].values())
+                for host in found
+            )
+            if not busy:
+                return found
+            if time.monotonic() > until:
+                raise TimeoutError(f"{self.contestant.name} is still at work {deadline_s} s after its last result.")
+            time.sleep(_IDLE_POLL_S)
+
+    def peak_memory(self) -> int:
+        """Return the most memory that a host has held since its start, in bytes."""
+        return max(_peak_memory(host) for host in self.hosts)
+
+    def processor_seconds(self) -> dict[str, float]:
+        """Return the processor time that each part has used since its start."""
+        parts = {"storage emulator": self.rig.storage.process.pid, "Language stand-in": self.rig.language.process.pid}
+        used = {name: _processor_s(pid) for name, pid in parts.items()}
+        used["functions hosts"] = sum(_processor_s(host.process.pid) for host in self.hosts)
+        used["benchmark"] = time.process_time()
+        return used
+
+
+def _processor_s(pid: int) -> float:
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
+
+
+def _peak_memory(host: HostPart) -> int:
+    # The host's own figure comes from getrusage, which on Linux begins with what the starting process held.
+    status = Path(f"/proc/{host.process.pid}/status")
+    if not status.exists():
+        return int(host.status()["peakRssBytes"])
+    (line,) = (line for line in status.read_text("ascii").splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) * 1024
