@@ -31,8 +31,9 @@ RECEIPT_LEASE_S = 30
 MAX_BLOB_NAME = 1024
 """Storage's limit for a blob's name, in characters (learn.microsoft.com, "Naming containers, blobs", November 2026)."""
 
-# Receipts of one pass are written side by side. More threads than this only queue up in the emulator.
-_THREADS = 8
+# Receipts of one pass are written side by side, so that noticing blobs is quicker than running them: a burst then waits
+# on the queue, as it does in Azure, and not in the container.
+_THREADS = 32
 
 
 def receipt_prefix(host_id: str, function_id: str) -> str:

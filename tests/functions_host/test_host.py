@@ -9,10 +9,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from local.storage import Azurite
 from tests.functions_host.stage import HOST_JSON, Stage, wait_until
 
 SetStage = Callable[..., Stage]
@@ -216,6 +218,24 @@ def test_sigterm_lets_the_running_function_end_and_exits_with_0(set_stage: SetSt
         assert process.wait(timeout=120) == 0
     assert [run["name"] for run in stage.seen("blobs")] == ["held.txt"]
     assert stage.queue_length(stage.internal_queue) == 0
+
+
+def test_a_host_goes_on_when_storage_comes_back(tmp_path: Path) -> None:
+    with Azurite(tmp_path / "storage") as storage:
+        stage = Stage(storage, tmp_path, "recorder")
+        try:
+            stage.drop("before.txt")
+            host = stage.start_host()
+            stage.wait_for_seen("blobs", 1)
+            storage.restart()
+            stage.drop("after.txt")
+            stage.send("after")
+
+            assert sorted(run["name"] for run in stage.wait_for_seen("blobs", 2)) == ["after.txt", "before.txt"]
+            assert [run["body"] for run in stage.wait_for_seen("messages", 1)] == ["after"]
+            assert host.process.running
+        finally:
+            stage.close()
 
 
 def test_a_missed_timer_runs_once_and_on_one_of_two_hosts(set_stage: SetStage) -> None:

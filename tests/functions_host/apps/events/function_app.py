@@ -12,7 +12,7 @@ app = func.FunctionApp()
 
 @app.blob_trigger(arg_name="stream", path="%INPUT%/{name}", connection="DocumentStorage", source="EventGrid")
 def on_event(stream: func.InputStream) -> None:
-    service = BlobServiceClient.from_connection_string(os.environ["DocumentStorage"])  # noqa: SIM112
+    service = BlobServiceClient.from_connection_string(os.environ["DocumentStorage"])
     seen = {
         "name": stream.name,
         "length": stream.length,

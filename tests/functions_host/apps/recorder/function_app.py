@@ -25,7 +25,7 @@ def wait_for(count: int, folder: str) -> None:
 
 
 def _seen():
-    service = BlobServiceClient.from_connection_string(os.environ["DocumentStorage"])  # noqa: SIM112
+    service = BlobServiceClient.from_connection_string(os.environ["DocumentStorage"])
     return service.get_container_client(os.environ["SEEN"])
 
 
