@@ -1,6 +1,7 @@
 """Everything a door needs, put together once from the settings."""
 
 import random
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,12 @@ STORAGE_THREADS = 16
 """Threads that read and write the documents of a job at the same time; shared by all runs of a worker."""
 
 
+LARGE_BYTES = 256 * 1024
+LARGE_AT_ONCE = 2
+"""Documents of more than `LARGE_BYTES` that a worker holds in memory at the same time: a hundred runs of 10 MB each
+would not fit into any instance. Those below are nearly all, and never wait here."""
+
+
 def utcnow() -> datetime:
     """Return the time; the only clock of the app."""
     return datetime.now(UTC)
@@ -40,6 +47,7 @@ class EntityDrop:
     clock: Callable[[], datetime] = utcnow
     sleep: Callable[[float], None] = time.sleep
     rng: random.Random = field(default_factory=random.Random)
+    large_documents: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(LARGE_AT_ONCE))
     storage_threads: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(STORAGE_THREADS, thread_name_prefix="storage")
     )

@@ -73,7 +73,8 @@ def _answer(app: EntityDrop, job: Job, piece: Piece, answer: Answer, facts: JobF
     name, etag, owner = piece.document, piece.etag, job.owner
     if isinstance(answer, Problem):
         write_error(app, name, etag, owner, answer, job.submissions)
-        app.states.delete_pieces(owner, name) if not piece.is_whole else None
+        if not piece.is_whole:
+            app.states.delete_pieces(owner, name)
         return
     assert facts is not None  # noqa: S101 - entities come from a finished job only; for the type checker
     try:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import msgspec
 
 from .. import telemetry
-from ..app import EntityDrop
+from ..app import LARGE_BYTES, EntityDrop
 from ..errors import Changed, DocumentError, Missing, Problem
 from ..pipeline.decisions import RESERVATION, nothing_left
 from ..pipeline.decoding import check_size, decode
@@ -27,7 +27,7 @@ from ..pipeline.jobs import Job, JobMessage, JobState
 from ..pipeline.packing import Load, pack
 from ..pipeline.pieces import ReadyPiece, cut
 from ..pipeline.states import claim
-from ..services.blobs import BlobInfo
+from ..services.blobs import Blob
 from ..services.job_queue import Receipt
 from ..services.language_client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from .conclude import write_error
@@ -60,11 +60,9 @@ class Submitter:
         `trace_parent` is the span of the run that brought the document, where the host has one.
         """
         with telemetry.span("submit", parent=trace_parent, document=name):
-            pieces = prepare(self._app, name)
-            if len(pieces) == 1:
-                self._join(pieces[0])
-            elif pieces:
-                submit_long(self._app, pieces)
+            item = take_on(self._app, name)
+            if item:
+                self._join(item)
 
     def _join(self, item: ReadyPiece) -> None:
         batch, is_leader = self._board(item)
@@ -157,27 +155,54 @@ class OpenJob(NamedTuple):
     receipt: Receipt
 
 
-def prepare(app: EntityDrop, name: str) -> list[ReadyPiece]:
-    """Return the pieces of a document, ready to be sent; none where it is gone, or ends in an error report here."""
-    settings = app.settings
+def take_on(app: EntityDrop, name: str) -> ReadyPiece | None:
+    """Return a document that is ready to share a request.
+
+    None where there is nothing to send here: it is gone, or ended in an error report, or was so long that it got jobs
+    of its own.
+    """
+    try:
+        blob = _read(app, name, LARGE_BYTES)
+        if len(blob.data) == blob.info.size_bytes:
+            return _ready(app, blob)
+        with app.large_documents:
+            return _ready(app, _read(app, name, app.settings.max_document_bytes))
+    except Missing:
+        logger.info("Document %r is gone.", name, extra={"action": "document_gone", "document": name})
+        return None
+
+
+def _read(app: EntityDrop, name: str, limit: int) -> Blob:
+    """Return a document as it is now, without its content where it is over the limit."""
     for _ in range(MAX_RACES):
         try:
-            blob = app.documents.read(name, limit=settings.max_document_bytes)
-        except Missing:
-            logger.info("Document %r is gone.", name, extra={"action": "document_gone", "document": name})
-            return []
+            return app.documents.read(name, limit=min(limit, app.settings.max_document_bytes))
         except Changed:
             continue  # It was replaced while it was read; the newer version is the one to read.
-        facts = _facts(blob.info, settings.document_language)
-        try:
-            check_size(blob.info.size_bytes, settings.max_document_bytes)
-            decoded = decode(blob.data)
-        except DocumentError as error:
-            report(app, facts, error.problem)
-            return []
-        facts = msgspec.structs.replace(facts, encoding=decoded.encoding, characters=len(decoded.text))
-        return cut(facts, blob.data, decoded, settings.string_index_type)
     raise Changed(name)
+
+
+def _ready(app: EntityDrop, blob: Blob) -> ReadyPiece | None:
+    settings, info = app.settings, blob.info
+    facts = DocumentFacts(
+        name=info.name,
+        etag=info.etag,
+        last_modified=info.last_modified,
+        size_bytes=info.size_bytes,
+        language=settings.document_language,
+    )
+    try:
+        check_size(info.size_bytes, settings.max_document_bytes)
+        decoded = decode(blob.data)
+    except DocumentError as error:
+        report(app, facts, error.problem)
+        return None
+    facts = msgspec.structs.replace(facts, encoding=decoded.encoding, characters=len(decoded.text))
+    pieces = cut(facts, blob.data, decoded, settings.string_index_type)
+    if len(pieces) == 1:
+        return pieces[0]
+    submit_long(app, pieces)
+    return None
 
 
 def report(app: EntityDrop, facts: DocumentFacts, problem: Problem) -> None:
@@ -219,11 +244,8 @@ def send(app: EntityDrop, opened: OpenJob, items: Sequence[ReadyPiece]) -> None:
 
 def submit_batch(app: EntityDrop, names: Iterable[str]) -> None:
     """Submit many documents, packed as full as they go; for work that has no runs of its own to share a job."""
-    ready = run_all(app, lambda name: prepare(app, name), names)
-    for pieces in ready:
-        if len(pieces) > 1:
-            submit_long(app, pieces)
-    for items in pack(pieces[0] for pieces in ready if len(pieces) == 1):
+    ready = run_all(app, partial(take_on, app), names)
+    for items in pack(item for item in ready if item):
         opened = open_job(app, items)
         ours = run_all(app, partial(claim_document, app, opened.job.owner), items)
         send(app, opened, [item for item, is_ours in zip(items, ours, strict=True) if is_ours])
@@ -292,16 +314,6 @@ def _may_claim(app: EntityDrop, record: DocumentRecord, facts: DocumentFacts) ->
         return app.documents.look(facts.name).etag == facts.etag
     except Missing:
         return False
-
-
-def _facts(info: BlobInfo, language: str) -> DocumentFacts:
-    return DocumentFacts(
-        name=info.name,
-        etag=info.etag,
-        last_modified=info.last_modified,
-        size_bytes=info.size_bytes,
-        language=language,
-    )
 
 
 def new_id() -> str:
