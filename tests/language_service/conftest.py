@@ -1,6 +1,7 @@
 """Projects learnt once for all tests of the stand-in, and a service around them whose clock the tests move."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from local.language_service.behaviour import Behaviour
 from local.language_service.in_process import MovableClock
 from local.language_service.projects import LearntProject, learn_project
 from local.language_service.service import LanguageService
+from local.language_service.web import in_background
 from tests.language_service import material
 
 
@@ -61,3 +63,19 @@ def make_caller(projects: list[LearntProject], clock: MovableClock) -> Callable[
 @pytest.fixture
 def caller(make_caller: Callable[..., material.Caller]) -> material.Caller:
     return make_caller()
+
+
+@pytest.fixture
+def serve(projects: list[LearntProject]) -> Iterator[Callable[..., tuple[LanguageService, str]]]:
+    """Serves the projects on a free port while the test runs; gives the service and its address.
+
+    Keywords are the switches of ``Behaviour``; ``service`` holds arguments of the service.
+    """
+    with ExitStack() as stack:
+
+        def start(*, service: dict[str, Any] | None = None, **switches: Any) -> tuple[LanguageService, str]:
+            arguments = {"clock": material.TickingClock(), **(service or {})}
+            started = LanguageService(projects, behaviour=Behaviour(**switches), **arguments)
+            return started, stack.enter_context(in_background(started))
+
+        yield start

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,14 @@ def class_task(kind: str, name: str = "0") -> dict[str, Any]:
 
 def documents(*texts: str, **fields: Any) -> list[dict[str, Any]]:
     return [{"id": str(n), "text": text, **fields} for n, text in enumerate(texts)]
+
+
+class TickingClock(MovableClock):
+    """Moves half a second each time it is read: a client that polls without a pause sees a job go its way."""
+
+    def __call__(self) -> datetime:
+        self.advance(0.5)
+        return super().__call__()
 
 
 class Caller:
