@@ -1,0 +1,551 @@
+"""A small world for the app: stores in memory, the Language stand-in without a port, and a clock that tests move.
+
+`World` plays the host: it delivers document events and queue messages, releases and poisons what fails as the host
+does, runs the rescue doors, and moves the clock to whatever comes next. Nothing sleeps and nothing is random twice.
+
+Every storage, queue and service call of the app passes the world's gate, once before and once after it is carried
+out. What tests do to the app (crash it, fail a call, let somebody else act in between) they do there.
+"""
+
+import json
+import random
+import re
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal, NamedTuple, TypeVar
+
+import requests
+from requests.adapters import BaseAdapter
+
+from functions.app import EntityDrop
+from functions.errors import Missing
+from functions.flows.advance import advance
+from functions.flows.reconcile import Tally, reconcile
+from functions.flows.rescue import rescue_document, rescue_job
+from functions.flows.submit import Submitter
+from functions.flows.sweep import sweep
+from functions.pipeline.budget import RequestBudget
+from functions.pipeline.jobs import JobMessage
+from functions.pipeline.poll_timer import PollTimer
+from functions.pipeline.results import entities_name, error_name
+from functions.services.blobs import Blob, BlobInfo, Container
+from functions.services.document_store import DocumentStore
+from functions.services.job_queue import JobQueue, Receipt
+from functions.services.language_client import KeyAuth, LanguageClient
+from functions.services.state_store import StateStore
+from functions.settings import Settings
+from local.in_memory import MemoryContainer, MemoryQueue, QueuedMessage
+from local.language_service.behaviour import Behaviour
+from local.language_service.counters import text_digest
+from local.language_service.faults import FaultPlan, Scripted
+from local.language_service.in_process import InProcessAdapter, MovableClock
+from local.language_service.labels import ProjectKind
+from local.language_service.model import Entity
+from local.language_service.service import LanguageService
+
+ENDPOINT = "https://loans.cognitiveservices.azure.com"
+KEY = "local"
+
+MAX_DEQUEUE_COUNT = 5
+RETRY_AFTER_S = 30.0
+"""`maxDequeueCount` and `visibilityTimeout` of host.json; the host hides a message in work for ten minutes."""
+
+SETTINGS = {
+    "LANGUAGE_ENDPOINT": ENDPOINT,
+    "LANGUAGE_KEY": KEY,
+    "LANGUAGE_PROJECT": "loans",
+    "LANGUAGE_DEPLOYMENT": "production",
+    "DocumentStorage": "UseDevelopmentStorage=true",
+    "BATCH_LINGER_MS": "0",
+}
+
+
+class PatternProject:
+    """A deployed project that finds names (two capitalised words) and amounts: what is right is plain to see."""
+
+    name: str | None = "loans"
+    kind = ProjectKind.ENTITIES
+    _pattern = re.compile(r"(?P<Name>\b[A-Z][a-z]+ [A-Z][a-z]+\b)|(?P<Amount>\$\d+\b)")
+
+    def entities(self, text: str) -> list[Entity]:
+        """Find the names and amounts of a text."""
+        return [
+            Entity(str(found.lastgroup), found.start(), found.end() - found.start(), 0.9, found.group())
+            for found in self._pattern.finditer(text)
+        ]
+
+    def classes(self, text: str) -> list[tuple[str, float]]:
+        """Find nothing: the project does not classify."""
+        return []
+
+
+def letter(number: int, version: int = 1) -> str:
+    """Return the text of a document that no other number or version has."""
+    return (
+        f"Dear Reader {number},\nMary Miller borrows ${1000 + number} from Alan Archer.\nVersion {version} as agreed.\n"
+    )
+
+
+def pairs_in(text: str) -> list[tuple[str, int, int, str]]:
+    """Return what the model finds in a text, as (category, offset, length, text)."""
+    return [(found.category, found.offset, found.length, found.text) for found in PatternProject().entities(text)]
+
+
+# --- The gate ---
+
+T = TypeVar("T")
+
+Place = Literal["intake", "output", "state", "queue", "service"]
+Moment = Literal["before", "after"]
+
+
+class Call(NamedTuple):
+    """One call of the app to the world outside, before or after it is carried out."""
+
+    place: Place
+    action: str
+    name: str
+    moment: Moment
+
+
+Gate = Callable[[Call], None]
+"""May raise what the call then raises, or do anything else in the meantime."""
+
+
+class Crash(BaseException):
+    """The process is killed: no handler of the app may catch this."""
+
+
+class GatedContainer:
+    """A container behind the gate."""
+
+    def __init__(self, inner: Container, place: Place, gate: Gate) -> None:
+        self._inner, self._place, self._gate = inner, place, gate
+
+    def read(self, name: str, **options: Any) -> Blob:
+        return self._pass("read", name, lambda: self._inner.read(name, **options))
+
+    def look(self, name: str) -> BlobInfo:
+        return self._pass("look", name, lambda: self._inner.look(name))
+
+    def write(self, name: str, data: bytes, **options: Any) -> str:
+        return self._pass("write", name, lambda: self._inner.write(name, data, **options))
+
+    def delete(self, name: str, **options: Any) -> None:
+        self._pass("delete", name, lambda: self._inner.delete(name, **options))
+
+    def list(self, prefix: str = "") -> Iterator[BlobInfo]:
+        return self._pass("list", prefix, lambda: self._inner.list(prefix))
+
+    def _pass(self, action: str, name: str, act: Callable[[], T]) -> T:
+        self._gate(Call(self._place, action, name, "before"))
+        done = act()
+        self._gate(Call(self._place, action, name, "after"))
+        return done
+
+
+class GatedQueue:
+    """The job queue behind the gate."""
+
+    def __init__(self, inner: JobQueue, gate: Gate) -> None:
+        self._inner, self._gate = inner, gate
+
+    def send(self, message: JobMessage, delay_s: float) -> Receipt:
+        self._gate(Call("queue", "send", message.job, "before"))
+        receipt = self._inner.send(message, delay_s)
+        self._gate(Call("queue", "send", message.job, "after"))
+        return receipt
+
+    def resend(self, receipt: Receipt, message: JobMessage, delay_s: float) -> None:
+        self._gate(Call("queue", "resend", message.job, "before"))
+        self._inner.resend(receipt, message, delay_s)
+        self._gate(Call("queue", "resend", message.job, "after"))
+
+
+class Exchange(NamedTuple):
+    """One request that the service was sent, and its answer; `status` is None where none arrived."""
+
+    at: datetime
+    method: str
+    path: str
+    status: int | None
+
+
+class GatedService(BaseAdapter):
+    """The way to the service, behind the gate; keeps a list of what went over it."""
+
+    def __init__(self, inner: InProcessAdapter, gate: Gate, clock: MovableClock) -> None:
+        super().__init__()
+        self._inner, self._gate, self._clock = inner, gate, clock
+        self.exchanges: list[Exchange] = []
+        self.rewrite: Callable[[requests.Response], None] = lambda response: None
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+        method, path = str(request.method), str(request.path_url)
+        self._gate(Call("service", method, path, "before"))
+        try:
+            response = self._inner.send(request, *args, **options)
+        except requests.RequestException:
+            self.exchanges.append(Exchange(self._clock(), method, path, None))
+            raise
+        self.rewrite(response)
+        self.exchanges.append(Exchange(self._clock(), method, path, response.status_code))
+        self._gate(Call("service", method, path, "after"))
+        return response
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+class ForeignHosts(BaseAdapter):
+    """Every host that is not the endpoint: nobody of the app has any business there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.visits: list[str] = []
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+        self.visits.append(str(request.url))
+        raise requests.ConnectionError(f"{request.url} is not the endpoint", request=request)
+
+    def close(self) -> None:
+        return
+
+
+class Inline(ThreadPoolExecutor):
+    """Does at once what it is given, in the caller's thread, so that runs repeat exactly."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+# --- The world ---
+
+
+@dataclass(slots=True)
+class _Door:
+    """A queue of the host, what its messages wake, and where a message goes that failed too often."""
+
+    queue: MemoryQueue
+    wake: Callable[[str], None]
+    retry_s: float = RETRY_AFTER_S
+    poison: MemoryQueue | None = None
+
+
+@dataclass(slots=True)
+class Worker:
+    """One process with the app in it; its memory (open batch, request budget, poll timer) dies with it."""
+
+    app: EntityDrop
+    submitter: Submitter
+    wire: GatedService
+    foreign: ForeignHosts
+
+
+@dataclass(slots=True)
+class World:
+    """Storage, service, clock and host of one test."""
+
+    seed: int = 0
+    settings: dict[str, str] = field(default_factory=dict)
+    behaviour: Behaviour = field(default_factory=Behaviour)
+    gate: Gate | None = None
+    clock: MovableClock = field(default_factory=MovableClock)
+    intake: Any = None
+    output: Any = None
+    state: Any = None
+
+    faults: FaultPlan = field(init=False)
+    service: LanguageService = field(init=False)
+    jobs: MemoryQueue = field(init=False)
+    poisoned_jobs: MemoryQueue = field(init=False)
+    events: MemoryQueue = field(init=False)
+    poisoned_events: MemoryQueue = field(init=False)
+    worker: Worker = field(init=False)
+    versions: dict[str, list[str]] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.intake = self.intake or MemoryContainer(self.clock)
+        self.output = self.output or MemoryContainer(self.clock)
+        self.state = self.state or MemoryContainer(self.clock)
+        self.jobs, self.poisoned_jobs, self.events, self.poisoned_events = (MemoryQueue(self.clock) for _ in range(4))
+        self.faults = FaultPlan(seed=self.seed)
+        numbers = iter(range(1, 1_000_000))
+        self.service = LanguageService(
+            [PatternProject()],
+            key=KEY,
+            behaviour=self.behaviour,
+            faults=self.faults,
+            clock=self.clock,
+            new_job_id=lambda: f"service-job-{next(numbers)}",
+        )
+        self.worker = self.start_worker()
+
+    @property
+    def app(self) -> EntityDrop:
+        """The app of the world's first worker."""
+        return self.worker.app
+
+    # --- Workers ---
+
+    def start_worker(self, gate: Gate | None = None) -> Worker:
+        """Return a new process with the app; `gate` defaults to the world's."""
+        read = Settings.from_env({**SETTINGS, **self.settings})
+        pass_gate = gate or self._pass_gate
+        wire = GatedService(InProcessAdapter(self.service, self.clock.advance), pass_gate, self.clock)
+        foreign = ForeignHosts()
+        session = requests.Session()
+        session.mount("https://", foreign)
+        session.mount("http://", foreign)
+        session.mount(ENDPOINT, wire)
+        budget = RequestBudget(read.requests_per_minute, self.clock())
+        app = EntityDrop(
+            settings=read,
+            documents=DocumentStore(
+                GatedContainer(self.intake, "intake", pass_gate), GatedContainer(self.output, "output", pass_gate)
+            ),
+            states=StateStore(GatedContainer(self.state, "state", pass_gate)),
+            queue=GatedQueue(self.jobs, pass_gate),
+            language=LanguageClient(read, session, KeyAuth(str(read.language_key)), budget, self.clock),
+            poll_timer=PollTimer(read.first_poll_seconds, read.max_poll_seconds),
+            clock=self.clock,
+            sleep=self.clock.advance,
+            rng=random.Random(self.seed),
+            storage_threads=Inline(),
+        )
+        return Worker(app, Submitter(app), wire, foreign)
+
+    def restart(self, **settings: str) -> None:
+        """Let a new process take over, perhaps with other settings: what a deployment or a crash does."""
+        self.settings.update(settings)
+        self.worker = self.start_worker()
+
+    def _pass_gate(self, call: Call) -> None:
+        if self.gate:
+            self.gate(call)
+
+    # --- What people do ---
+
+    def drop(self, name: str, content: str | bytes, *, announce: bool = True) -> str:
+        """Put a document into the intake, or replace it, and return its ETag; `announce=False` loses its event."""
+        data = content.encode() if isinstance(content, str) else content
+        etag: str = self.intake.write(name, data)
+        self.versions.setdefault(name, []).append(etag)
+        if announce:
+            self.announce(name)
+        return etag
+
+    def announce(self, name: str, delay_s: float = 0) -> None:
+        """Put the event of a document on the host's queue."""
+        self.events.put(self.event_text(name), delay_s)
+
+    def event_text(self, name: str) -> str:
+        """Return the host's own message about a document."""
+        return json.dumps({"Type": "BlobTrigger", "ContainerName": self.app.settings.input_container, "BlobName": name})
+
+    def remove(self, name: str) -> None:
+        """Delete a document from the intake."""
+        self.intake.delete(name)
+
+    # --- What the host does ---
+
+    @property
+    def doors(self) -> tuple[_Door, ...]:
+        """The app's doors with a queue, in the order in which the host looks at them."""
+        worker = self.worker
+        return (
+            # Blob messages are tried again at once, queue messages after `visibilityTimeout`.
+            _Door(self.events, lambda text: self._submit(worker, text), 0.0, self.poisoned_events),
+            _Door(self.jobs, lambda text: advance(worker.app, text), RETRY_AFTER_S, self.poisoned_jobs),
+            # A poison queue has no poison queue: what fails stays hidden, and comes again.
+            _Door(self.poisoned_events, lambda text: rescue_document(worker.app, text)),
+            _Door(self.poisoned_jobs, lambda text: rescue_job(worker.app, text)),
+        )
+
+    def _submit(self, worker: Worker, text: str) -> None:
+        name = json.loads(text)["BlobName"]
+        try:
+            self.intake.look(name)
+        except Missing:
+            return  # The host looks first, and runs nothing for a blob that is gone.
+        worker.submitter.submit(name)
+
+    def deliver_together(self, *names: str) -> None:
+        """Run the submissions of several documents at the same moment, so that they share a job."""
+        together = _Together(self.worker.app, len(names))
+        errors: list[BaseException] = []
+
+        def run(name: str) -> None:
+            try:
+                together.submit(name)
+            except BaseException as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=run, args=(name,), daemon=True) for name in names]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if errors:
+            raise errors[0]
+
+    def step(self) -> bool:
+        """Receive and process one visible message; return False where there is none."""
+        for door in self.doors:
+            message = door.queue.receive()
+            if message:
+                self._process(door, message)
+                return True
+        return False
+
+    def _process(self, door: _Door, message: QueuedMessage) -> None:
+        try:
+            door.wake(message.text)
+        except Exception:
+            self._failed(door, message)
+        else:
+            door.queue.delete(message)
+
+    def _failed(self, door: _Door, message: QueuedMessage) -> None:
+        if door.poison is None:
+            return  # It stays hidden until its ten minutes are over.
+        if message.dequeue_count >= MAX_DEQUEUE_COUNT:
+            door.poison.put(message.text)
+            door.queue.delete(message)
+        else:
+            door.queue.release(message, door.retry_s)
+
+    def run(self, *, within: timedelta = timedelta(days=30), max_steps: int = 20_000) -> None:
+        """Process messages and move the clock to the next one until all queues are empty.
+
+        Fails where they are not empty `within` a time, by the world's clock, or after `max_steps` messages.
+        """
+        end = self.clock() + within
+        for _ in range(max_steps):
+            if self.step():
+                continue
+            upcoming = self.next_message_at()
+            if upcoming is None:
+                return
+            assert upcoming <= end, f"not quiet within {within}: {self.describe()}"
+            self.clock.advance(max(0.0, (upcoming - self.clock()).total_seconds()))
+        raise AssertionError(f"not quiet after {max_steps} messages: {self.describe()}")
+
+    def run_for(self, duration: timedelta, max_steps: int = 20_000) -> None:
+        """Process what comes within a time, then let the rest of it pass."""
+        end = self.clock() + duration
+        for _ in range(max_steps):
+            if self.step():
+                continue
+            upcoming = self.next_message_at()
+            if upcoming is None or upcoming > end:
+                self.clock.advance(max(0.0, (end - self.clock()).total_seconds()))
+                return
+            self.clock.advance(max(0.0, (upcoming - self.clock()).total_seconds()))
+        raise AssertionError(f"not quiet after {max_steps} messages: {self.describe()}")
+
+    def next_message_at(self) -> datetime | None:
+        """Return when the next message becomes visible."""
+        return min((message.visible for door in self.doors for message in door.queue.messages[:1]), default=None)
+
+    def sweep(self) -> int:
+        return sweep(self.worker.app)
+
+    def reconcile(self) -> Tally:
+        return reconcile(self.worker.app)
+
+    # --- What there is to see ---
+
+    def text_of(self, name: str) -> str:
+        return str(self.intake.read(name).data.decode())
+
+    def entities(self, name: str) -> dict[str, Any] | None:
+        """Return the entities result of a document, None where there is none."""
+        return self._json(entities_name(name))
+
+    def error(self, name: str) -> dict[str, Any] | None:
+        """Return the error report of a document, None where there is none."""
+        return self._json(error_name(name))
+
+    def _json(self, name: str) -> dict[str, Any] | None:
+        try:
+            read: dict[str, Any] = json.loads(self.output.read(name).data)
+        except Missing:
+            return None
+        return read
+
+    def submissions_of(self, text: str) -> int:
+        """Return how often the service accepted a document with this text: what a bill would count."""
+        digest = text_digest(text)
+        return sum(one.sha256 == digest for entry in self.service.counters.ledger for one in entry.documents)
+
+    def exchanges(self, method: str) -> list[Exchange]:
+        """Return the requests of the present worker by one method."""
+        return [exchange for exchange in self.worker.wire.exchanges if exchange.method == method]
+
+    def leftovers(self) -> dict[str, list[str]]:
+        """Return what must not be there when everything is quiet: jobs, pieces, messages."""
+        found = {
+            "jobs": [info.name for info in self.state.list("jobs/")],
+            "pieces": [info.name for info in self.state.list("pieces/")],
+            "messages": [message.text for door in self.doors for message in door.queue.messages],
+        }
+        return {kind: names for kind, names in found.items() if names}
+
+    def describe(self) -> dict[str, Any]:
+        """Return everything that helps to understand a failed test."""
+        records = {info.name: dict(info.metadata) for info in self.state.list("documents/")}
+        return {"at": self.clock().isoformat(), **self.leftovers(), "records": records}
+
+    def check_right(self, *names: str) -> None:
+        """Check that documents ended with the right entities of their newest version, and with nothing else."""
+        for name in names:
+            result, text = self.entities(name), self.text_of(name)
+            assert result is not None, (name, self.error(name), self.describe())
+            assert self.error(name) is None, (name, self.error(name))
+            assert result["document"]["etag"] == self.intake.look(name).etag, f"{name}: a stale result"
+            found = [(one["category"], one["offset"], one["length"], one["text"]) for one in result["entities"]]
+            assert found == pairs_in(text), name
+
+    def check_failed(self, name: str, code: str) -> dict[str, Any]:
+        """Check that a document's newest version ended in an error report, and return that."""
+        report = self.error(name)
+        assert report is not None, (name, self.entities(name), self.describe())
+        assert self.entities(name) is None, name
+        assert report["document"]["etag"] == self.intake.look(name).etag
+        assert report["error"]["code"] == code, report
+        return report
+
+    def check_quiet(self) -> None:
+        """Check that nothing is left of the work."""
+        assert self.leftovers() == {}, self.describe()
+
+    def script(self, kind: str, times: int = 1, method: Literal["POST", "GET"] | None = None, skip: int = 0) -> None:
+        """Let the next requests or jobs suffer a fault of the stand-in's list."""
+        self.faults.script.append(Scripted(kind, times, method, skip))
+
+
+class _Together(Submitter):
+    """Lets a batch go as soon as all runs have joined it, instead of when its time is up."""
+
+    def __init__(self, app: EntityDrop, expected: int) -> None:
+        super().__init__(replace(app, settings=replace(app.settings, batch_linger_ms=10_000)))
+        self._expected = expected
+        self._joined = 0
+        self._count_lock = threading.Lock()
+
+    def _board(self, item: Any) -> Any:
+        batch, is_leader = super()._board(item)
+        with self._count_lock:
+            self._joined += 1
+            if self._joined == self._expected:
+                batch.full.set()
+        return batch, is_leader
