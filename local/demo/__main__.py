@@ -74,14 +74,15 @@ def start(drop: Path, out: Path, hosts: int, work: Path) -> None:
 
 
 @main.command(help="Measure seconds from drop to result, and documents a minute.")
-@click.option("--documents", type=click.IntRange(1, 100_000), default=500, show_default=True)
+@click.option("--documents", type=click.IntRange(1, 100_000), default=500, show_default=True, help="Dropped at once.")
+@click.option("--single", type=click.IntRange(1, 100), default=5, show_default=True, help="Dropped one by one before.")
 @click.option("--hosts", type=click.IntRange(1, 16), default=1, show_default=True, help="Number of functions hosts.")
 @click.option("--work", type=_NEW_FOLDER, default=CACHE / "measure", help="Folder for logs, settings and storage.")
-def measure(documents: int, hosts: int, work: Path) -> None:
+def measure(documents: int, single: int, hosts: int, work: Path) -> None:
     """Measure on this machine."""
 
     def act(stack: Stack, console: Console) -> int:
-        measure_stack(stack, console, documents)
+        measure_stack(stack, console, documents, single)
         return 0
 
     _with_stack(work, act, hosts=hosts)

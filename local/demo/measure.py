@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import psutil
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -17,9 +18,11 @@ from local.demo.folders import document_name, documents_in
 from local.demo.run import Requests
 from local.stack import SAMPLES, Stack
 
-SINGLE_RUNS = 5
 _SINGLE_POLL_S = 0.05
-_MANY_POLL_S = 0.5  # a listing of hundreds of blobs costs the emulator some work, so not more often
+_MANY_POLL_S = 0.25
+_LISTING_SHARE = 0.1
+"""Listing hundreds of results is work for this program and the emulator, which share the machine with what is measured;
+so after a listing we wait until listings take no more than this share of the time."""
 _UPLOADERS = 8
 _TIMEOUT_S = 60
 """The measurement is given up when not a single result has come for so long."""
@@ -51,6 +54,8 @@ class Many:
     drop_seconds: float
     seconds: float
     requests: Requests
+    processor_seconds: dict[str, float]
+    """Processor time that each part took, and this program (which drops, lists and reads)."""
 
     @property
     def per_minute(self) -> float:
@@ -58,13 +63,13 @@ class Many:
         return 60 * self.documents / self.seconds
 
 
-def measure(stack: Stack, console: Console, documents: int) -> None:
-    """Measure both and print the figures with the machine they belong to.
+def measure(stack: Stack, console: Console, documents: int, single: int) -> None:
+    """Measure ``single`` documents one by one and ``documents`` at once; print the figures and the machine.
 
     Raises ``MeasurementError`` if results do not come.
     """
     with Containers(stack) as containers:
-        single = measure_single(stack, containers)
+        alone = measure_single(stack, containers, single)
         many = measure_many(stack, containers, console, documents)
     requests = many.requests
     console.print(
@@ -72,8 +77,8 @@ def measure(stack: Stack, console: Console, documents: int) -> None:
             [
                 (
                     "one document",
-                    f"{single.median:.1f} s from drop to result (median of {len(single.seconds)}, "
-                    f"{min(single.seconds):.1f} to {max(single.seconds):.1f} s; {single.requests} requests for all)",
+                    f"{alone.median:.1f} s from drop to result (median of {len(alone.seconds)}, "
+                    f"{min(alone.seconds):.1f} to {max(alone.seconds):.1f} s; {alone.requests} requests for all)",
                 ),
                 (
                     f"{many.documents} documents",
@@ -82,6 +87,10 @@ def measure(stack: Stack, console: Console, documents: int) -> None:
                     f"{many.size_bytes / many.documents:,.0f} bytes each",
                 ),
                 ("requests", requests.describe(many.documents)),
+                (
+                    "processor time",
+                    ", ".join(f"{part} {seconds:.1f} s" for part, seconds in many.processor_seconds.items()),
+                ),
                 ("hosts", f"{len(stack.hosts)}, all parts on one machine"),
                 ("machine", view.machine()),
             ]
@@ -89,11 +98,11 @@ def measure(stack: Stack, console: Console, documents: int) -> None:
     )
 
 
-def measure_single(stack: Stack, containers: Containers) -> Single:
-    """Drop one small document after the other into an idle system."""
+def measure_single(stack: Stack, containers: Containers, count: int) -> Single:
+    """Drop ``count`` small documents, one after the other, into an idle system."""
     before = Requests.of(stack)
     seconds = []
-    for number, (name, data) in zip(range(SINGLE_RUNS), _small_documents("single"), strict=False):
+    for number, (name, data) in zip(range(count), _small_documents("single"), strict=False):
         began = time.monotonic()
         etag = containers.drop(name, data)
         while not containers.results_for({name: etag}):
@@ -107,7 +116,7 @@ def measure_single(stack: Stack, containers: Containers) -> Single:
 
 def measure_many(stack: Stack, containers: Containers, console: Console, count: int) -> Many:
     """Drop ``count`` small documents as fast as the storage takes them and wait for every result."""
-    before = Requests.of(stack)
+    before, processor_before = Requests.of(stack), _processor_seconds(stack)
     documents = [document for document, _ in zip(_small_documents("many"), range(count), strict=False)]
     began = last = time.monotonic()
     drop_seconds = 0.0
@@ -120,7 +129,9 @@ def measure_many(stack: Stack, containers: Containers, console: Console, count: 
             for upload in [each for each in uploads if each.done()]:
                 waiting[uploads.pop(upload)] = upload.result()
                 drop_seconds = time.monotonic() - began
+            listing = time.monotonic()
             found = containers.results_for(waiting)
+            listing = time.monotonic() - listing
             if found:
                 last = time.monotonic()
             for name in found:
@@ -131,11 +142,20 @@ def measure_many(stack: Stack, containers: Containers, console: Console, count: 
             if time.monotonic() - last > _TIMEOUT_S:
                 raise MeasurementError(f"{done} of {count} results have come, and none for {_TIMEOUT_S} s.")
             if done < count:
-                time.sleep(_MANY_POLL_S)
+                time.sleep(max(_MANY_POLL_S, listing / _LISTING_SHARE))
     seconds = time.monotonic() - began
     after = Requests.of(stack)
     requests = Requests(after.submissions - before.submissions, after.polls - before.polls, after.jobs - before.jobs)
-    return Many(count, sum(len(data) for _, data in documents), drop_seconds, seconds, requests)
+    processor = {part: taken - processor_before[part] for part, taken in _processor_seconds(stack).items()}
+    return Many(count, sum(len(data) for _, data in documents), drop_seconds, seconds, requests, processor)
+
+
+def _processor_seconds(stack: Stack) -> dict[str, float]:
+    seconds = {"this program": time.process_time()}
+    for part in stack.parts:
+        times = psutil.Process(part.pid).cpu_times()
+        seconds[part.name] = times.user + times.system
+    return seconds
 
 
 def _small_documents(folder: str) -> Iterator[tuple[str, bytes]]:

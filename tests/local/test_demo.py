@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -32,7 +33,7 @@ class Demo:
         self._log = folder / f"output-{time.monotonic_ns()}.txt"
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "local.demo", *arguments, "--out", str(self.out), "--work", str(self.work)],
+                [sys.executable, "-m", "local.demo", *arguments, *self._folders(arguments[0])],
                 cwd=ROOT,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -40,6 +41,10 @@ class Demo:
                 # The demo shall not depend on the encoding of the place it is started from.
                 env={**os.environ, "PYTHONIOENCODING": "ascii"},
             )
+
+    def _folders(self, command: str) -> list[str]:
+        out = [] if command == "measure" else ["--out", str(self.out)]
+        return [*out, "--work", str(self.work)]
 
     @property
     def text(self) -> str:
@@ -185,3 +190,13 @@ def test_a_second_start_on_the_same_folders_is_refused_and_says_what_to_do(tmp_p
     started.append(second)
     assert second.process.wait(DEADLINE_S) == 1
     assert "--work FOLDER" in second.text
+
+
+def test_measure_prints_seconds_and_documents_a_minute_with_the_machine(tmp_path: Path, started: list[Demo]) -> None:
+    demo = Demo(tmp_path, "measure", "--documents", "3", "--single", "1")
+    started.append(demo)
+    assert demo.process.wait(DEADLINE_S) == 0, demo.text
+    assert re.search(r"^one document +\d+\.\d s from drop to result \(median of 1,", demo.text, re.MULTILINE)
+    assert re.search(r"^3 documents +\d+ documents a minute: \d+\.\d s from the first drop", demo.text, re.MULTILINE)
+    assert re.search(r"^requests +\d+ \(\d+ submissions, \d+ polls\)", demo.text, re.MULTILINE)
+    assert f"Python {sys.version.partition(' ')[0]}" in demo.text

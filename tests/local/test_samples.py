@@ -108,8 +108,10 @@ def test_documents_to_drop_have_the_encodings_line_ends_and_lengths_that_the_rea
     assert len(dropped("short-note.txt")) < 120
 
 
-def test_readme_names_every_special_document_that_exists() -> None:
+def test_readme_counts_and_names_the_documents_that_exist() -> None:
     readme = (SAMPLES / "README.md").read_text("utf-8")
     named = {line.split("`")[1] for line in readme.partition("## What is special")[2].splitlines() if "`" in line[:4]}
+    assert f"{len(LABELLED)} labelled documents" in readme
+    assert f"{len(EXPECTED)} documents to drop" in readme
     assert named <= set(EXPECTED)
     assert len(named) == 10
