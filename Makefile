@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: setup run start test bench chaos check clean
+.PHONY: setup run start test bench chaos check audit clean
 
 setup: $(VENV)/.ready node_modules/.ready
 
@@ -32,10 +32,20 @@ SEED ?= 1
 chaos: setup
 	$(BIN)/python -m tests.faults.chaos --seed $(SEED)
 
-check: setup
+.venv-infra/.ready: infra/requirements-check.txt
+	$(PYTHON) -m venv .venv-infra
+	.venv-infra/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+check: setup .venv-infra/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	.venv-infra/bin/checkov --config-file infra/checkov.yaml --compact --quiet
+
+# Apart from `check`, because it asks a service on the internet for known vulnerabilities.
+audit: setup
+	$(BIN)/pip-audit -r requirements.txt
 
 clean:
-	rm -rf $(VENV) .venv313 node_modules .cache out .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv313 .venv-infra node_modules .cache out .mypy_cache .pytest_cache .ruff_cache .hypothesis
