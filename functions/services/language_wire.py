@@ -162,7 +162,7 @@ def page_outcome(reply: Reply, now: datetime) -> Page:
     try:
         body = msgspec.json.decode(reply.body, type=dict[str, Any])
         return Page(_progress(body), _next_query(body))
-    except (msgspec.DecodeError, UnicodeDecodeError, TypeError, AttributeError, ValueError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, LookupError, TypeError, AttributeError, ValueError) as error:
         return Page(_nonsense(reply, error), None)
 
 
@@ -289,7 +289,10 @@ def _moment(value: Any) -> datetime | None:
     match = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,6})?\d*Z?(\+00:00)?", str(value or ""))
     if not match:
         return None
-    return datetime.fromisoformat(match.group(1) + (match.group(2) or "")).replace(tzinfo=UTC)
+    try:
+        return datetime.fromisoformat(match.group(1) + (match.group(2) or "")).replace(tzinfo=UTC)
+    except ValueError:
+        return None  # The 31st of February: no timestamp is worth a result.
 
 
 # --- Errors of both producers: the gateway's codes are numbers as text, the service's are words ---
@@ -305,9 +308,11 @@ def error_of(reply: Reply) -> dict[str, Any]:
 
 
 def _code(error: dict[str, Any]) -> str:
+    """Return an error's most telling code; empty where it has none that can be a blob's metadata."""
     inner = error.get("innererror")
     code = inner.get("code") if isinstance(inner, dict) else None
-    return str(code or error.get("code") or "")
+    code = str(code or error.get("code") or "")
+    return code if re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", code) else ""
 
 
 def _message(error: dict[str, Any]) -> str:
@@ -343,6 +348,8 @@ def _is_our_configuration(error: dict[str, Any]) -> bool:
     codes = {str(error.get("code")), str((inner or {}).get("code"))}
     return bool(codes & _CONFIGURATION_CODES) or bool(
         re.search(r"(?i)\b(project|deployment|model)\b.*\b(not|unknown|invalid|expired|exist)", _message(error))
+        # Recorded with the code InvalidRequest alone in v3.1-preview.5, and as a failed job in v3.1-preview.4.
+        or re.match(r"(?i)(job task parameter|invalid parameter)\b", _message(error))
     )
 
 
