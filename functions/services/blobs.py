@@ -98,7 +98,7 @@ class AzureContainer:
         limit: int | None = None,
     ) -> Blob:
         """See `Container.read`."""
-        with _named_outcomes(name):
+        with _named_outcomes(name), self._gone_is_not_changed(name):
             download = self._client.get_blob_client(name).download_blob(
                 offset=None if end is None else start,
                 length=None if end is None else end - start,
@@ -149,7 +149,7 @@ class AzureContainer:
 
     def delete(self, name: str, *, if_match: str | None = None) -> None:
         """See `Container.delete`."""
-        with _named_outcomes(name):
+        with _named_outcomes(name), self._gone_is_not_changed(name):
             self._client.get_blob_client(name).delete_blob(**_at_version(if_match))
 
     def list(self, prefix: str = "") -> Iterator[BlobInfo]:
@@ -159,6 +159,15 @@ class AzureContainer:
                 yield _info(properties.name, properties)
         except ResourceNotFoundError:
             return
+
+    @contextmanager
+    def _gone_is_not_changed(self, name: str) -> Iterator[None]:
+        """Look once more where a condition was not met: that of a blob which is gone is not met either."""
+        try:
+            yield
+        except ResourceModifiedError:
+            self.look(name)
+            raise
 
     def _create(self) -> None:
         try:
@@ -178,7 +187,9 @@ def _at_version(etag: str | None) -> dict[str, Any]:
 
 
 def _error_code(error: HttpResponseError) -> str:
-    return str(getattr(error, "error_code", "") or "")
+    # A member of an enumeration where the client library knows the code, plain text where it does not.
+    code = getattr(error, "error_code", None) or ""
+    return str(getattr(code, "value", code))
 
 
 @contextmanager
