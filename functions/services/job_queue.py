@@ -3,7 +3,7 @@
 import logging
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 
 from ..pipeline.jobs import JobMessage
 
@@ -67,8 +67,11 @@ class AzureJobQueue:
                 content=message.encode(),
                 visibility_timeout=_whole_seconds(delay_s),
             )
-        except ResourceNotFoundError:
-            # It became visible meanwhile and somebody has it: theirs is out of date once the record is saved.
+        except HttpResponseError as error:
+            # It became visible meanwhile and somebody has it (400 PopReceiptMismatch) or is done with it (404):
+            # theirs is out of date once the record is saved.
+            if error.status_code not in (400, 404):
+                raise
             self.send(message, delay_s)
 
     def _create(self) -> None:
