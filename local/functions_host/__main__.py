@@ -81,7 +81,8 @@ def main(
         click.echo(f"The functions host cannot start:\n{lines}", err=True)
         logger.debug("The cause in full:", exc_info=exc)
         sys.exit(1)
-    if webhooks := describe_webhooks(host):
+    # A key that was made here is worth printing; one that was given is the giver's to keep.
+    if webhooks := describe_webhooks(host, "<extension key>" if extension_key else settings.extension_key):
         click.echo(webhooks)
     click.echo(ready)
     sys.stdout.flush()

@@ -319,9 +319,9 @@ def peak_rss_bytes() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def describe_webhooks(host: Host) -> str:
-    """Return the webhook address of each Event Grid function, one a line, with its key."""
+def describe_webhooks(host: Host, code: str) -> str:
+    """Return the webhook address of each Event Grid function, one a line, with `code` where its key belongs."""
     return "\n".join(
-        f"{host.url}/runtime/webhooks/blobs?functionName={name}&code={host.settings.extension_key}"
+        f"{host.url}/runtime/webhooks/blobs?functionName={name}&code={code}"
         for name in host.event_grid_functions
     )
