@@ -322,6 +322,5 @@ def peak_rss_bytes() -> int:
 def describe_webhooks(host: Host, code: str) -> str:
     """Return the webhook address of each Event Grid function, one a line, with `code` where its key belongs."""
     return "\n".join(
-        f"{host.url}/runtime/webhooks/blobs?functionName={name}&code={code}"
-        for name in host.event_grid_functions
+        f"{host.url}/runtime/webhooks/blobs?functionName={name}&code={code}" for name in host.event_grid_functions
     )
