@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
 
@@ -9,6 +10,9 @@ from ..errors import Problem
 
 HISTORY_LENGTH = 20
 """Entries kept in a record's history; the oldest go first."""
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time with its zone; one without is refused where a record is read."""
 
 
 class DocumentState(StrEnum):
@@ -29,12 +33,12 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_def
 class DocumentFacts(Record, frozen=True, kw_only=True, omit_defaults=False):
     """The `document` part of a result: which version of which document it belongs to, and how it was read.
 
-    `encoding` and `characters` (code points) are None where the document could not be read.
+    `encoding` and `characters` (code points) are null where the document could not be read.
     """
 
     name: str
     etag: str
-    last_modified: datetime
+    last_modified: Moment
     size_bytes: int
     encoding: str | None = None
     characters: int | None = None
@@ -44,7 +48,7 @@ class DocumentFacts(Record, frozen=True, kw_only=True, omit_defaults=False):
 class HistoryEntry(Record, frozen=True, kw_only=True):
     """One change of a record: when, what happened, and why."""
 
-    at: datetime
+    at: Moment
     event: str
     job: str
     reason: str = ""
@@ -60,9 +64,9 @@ class DocumentRecord(Record, frozen=True, kw_only=True):
     document: DocumentFacts
     state: DocumentState
     owner: str
-    claimed: datetime
+    claimed: Moment
     """When this version was first given to a job; its patience (`GIVE_UP_HOURS`) counts from here."""
-    updated: datetime
+    updated: Moment
     pieces: int = 1
     warnings: tuple[str, ...] = ()
     claims: int = 1

@@ -1,9 +1,8 @@
 """From what the service found in a piece to entities at their places in the document, each checked against the text."""
 
 from collections.abc import Iterable
-from datetime import datetime
 
-from .documents import Record
+from .documents import Moment, Record
 from .jobs import Job, Piece
 from .outcomes import Finished, FoundEntities, FoundEntity
 from .text_units import TEXT_ELEMENT, UTF16, Ruler, length
@@ -13,9 +12,9 @@ RECORD_CHARACTERS = 1_000
 
 
 class Entity(Record, frozen=True, kw_only=True):
-    """One entity. `offset` and `length` are in the result's string index type, `utf16_*` in UTF-16 code units.
+    """One entity. `offset` and `length` are in the result's string index type, `utf16…` in UTF-16 code units.
 
-    `utf16_offset` and `utf16_length` are None for an entity that does not fit the text; a warning names it.
+    `utf16Offset` and `utf16Length` are null for an entity that does not fit the text; a warning names it.
     """
 
     text: str
@@ -39,8 +38,8 @@ class JobFacts(Record, frozen=True, kw_only=True, omit_defaults=False):
     """One of the service's jobs that a result came from."""
 
     job_id: str
-    submitted_date_time: datetime | None
-    completed_date_time: datetime | None
+    submitted_date_time: Moment | None
+    completed_date_time: Moment | None
     polls: int
 
 

@@ -12,14 +12,16 @@ import msgspec
 
 from ..errors import Problem
 from ..settings import Settings
-from .documents import DocumentFacts, DocumentRecord, Record
+from .documents import DocumentFacts, DocumentRecord, Moment, Record
 from .entities import Entity, JobFacts, PieceResult, Warning, merge
+from .text_units import UTF16, length
 
 ENTITIES_SUFFIX = ".entities.json"
 ERROR_SUFFIX = ".error.json"
 
 LONGEST_BLOB_NAME = 1024
-"""Characters in a blob's name ("Naming and Referencing Containers, Blobs, and Metadata", read 2026-11)."""
+"""Characters in a blob's name ("Naming and Referencing Containers, Blobs, and Metadata", read 2026-11), taken for
+UTF-16 code units: the page does not say, and a name that is short in those is short in any unit."""
 
 
 class ModelFacts(Record, frozen=True, kw_only=True):
@@ -41,7 +43,7 @@ class EntitiesResult(Record, frozen=True, kw_only=True, omit_defaults=False):
     string_index_type: str
     entities: tuple[Entity, ...]
     warnings: tuple[Warning, ...]
-    completed_date_time: datetime
+    completed_date_time: Moment
 
 
 class ReportedError(Record, frozen=True, kw_only=True):
@@ -59,7 +61,7 @@ class ErrorReport(Record, frozen=True, kw_only=True, omit_defaults=False):
     document: DocumentFacts
     error: ReportedError
     attempts: int
-    occurred_date_time: datetime
+    occurred_date_time: Moment
 
 
 def entities_name(document: str) -> str:
@@ -75,10 +77,15 @@ def error_name(document: str) -> str:
 def _with_suffix(document: str, suffix: str) -> str:
     """Append the suffix; the last few of the longest possible names make room for it by a digest."""
     name = document + suffix
-    if len(name) <= LONGEST_BLOB_NAME:
+    if length(name, UTF16) <= LONGEST_BLOB_NAME:
         return name
     digest = hashlib.sha256(document.encode()).hexdigest()[:16]
-    return f"{document[: LONGEST_BLOB_NAME - len(suffix) - len(digest) - 1]}~{digest}{suffix}"
+    ending = f"~{digest}{suffix}"
+    # A character takes one unit or two: take off what is too much, counting from one each.
+    kept = document[: LONGEST_BLOB_NAME - len(ending)]
+    while length(kept, UTF16) > LONGEST_BLOB_NAME - len(ending):
+        kept = kept[:-1]
+    return kept + ending
 
 
 def model_facts(settings: Settings) -> ModelFacts:
