@@ -271,8 +271,11 @@ class Stack:
             last.callback(self.storage.stop)
             last.callback(self.language.stop)
             for host in self.hosts:
-                last.callback(host.stop)
-                host.process.ask_to_stop()  # all at once; each is waited for afterwards
+                if self.storage.running:
+                    last.callback(host.stop)
+                    host.process.ask_to_stop()  # all at once; each is waited for afterwards
+                else:
+                    last.callback(host.kill)  # it would only wait for a storage that is gone
 
     def check(self) -> None:
         """Raise ``LocalProcessError``, with its last log lines, for a part that has died."""

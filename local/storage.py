@@ -74,6 +74,11 @@ class Azurite:
         return self._process
 
     @property
+    def running(self) -> bool:
+        """Whether the emulator's process lives."""
+        return self._process is not None and self._process.running
+
+    @property
     def blob_endpoint(self) -> str:
         """The blob service's URL, with the account name."""
         return f"http://127.0.0.1:{self._blob_port}/{ACCOUNT_NAME}"

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
+from azure.core.exceptions import AzureError
+from requests import RequestException
 from rich.console import Console
 from rich.text import Text
 
@@ -95,14 +97,26 @@ def _with_stack(folder: Path, act: Callable[[Stack, Console], int], *, hosts: in
         with _only_one(folder):
             shutil.rmtree(folder / "logs", ignore_errors=True)
             with _started(console, folder, hosts, folder / "storage" if keep_storage else None) as stack:
-                code = act(stack, console)
+                code = _act(stack, console, act)
     except KeyboardInterrupt:
         console.print(Text("\nStopped.", style="bold"))
         code = 0 if keep_storage else EXIT_INTERRUPTED
     except (LocalProcessError, StorageMissingError, MeasurementError, AlreadyRunningError) as error:
         console.print(Text("\n").append_text(_lines(str(error))))
         code = 1
+    except (AzureError, RequestException) as error:
+        what = f"A request to a part that runs failed: {str(error).splitlines()[0]}"
+        console.print(Text("\n").append_text(_lines(f"{what}\nIts log is in {view.path(folder / 'logs')}/.")))
+        code = 1
     sys.exit(code)
+
+
+def _act(stack: Stack, console: Console, act: Callable[[Stack, Console], int]) -> int:
+    try:
+        return act(stack, console)
+    except (AzureError, RequestException):
+        stack.check()  # a part that has died explains more than a request that failed
+        raise
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from azure.core.exceptions import ResourceNotFoundError
-from azure.storage.blob import BlobServiceClient, ContentSettings
+from azure.storage.blob import BlobServiceClient, ContentSettings, LinearRetry
 
 from functions.pipeline.results import ENTITIES_SUFFIX, ERROR_SUFFIX, entities_name, error_name
 from local.stack import Stack
@@ -35,7 +35,9 @@ class Containers:
     """Drops documents and reads results."""
 
     def __init__(self, stack: Stack) -> None:
-        self._service = BlobServiceClient.from_connection_string(stack.connection_string)
+        # Storage on this machine answers at once or not at all: the patience that a network needs would only hide it.
+        retry = LinearRetry(backoff=1, retry_total=2, random_jitter_range=0)
+        self._service = BlobServiceClient.from_connection_string(stack.connection_string, retry_policy=retry)
         self._intake = self._service.get_container_client(stack.setting("INPUT_CONTAINER"))
         self._output = self._service.get_container_client(stack.setting("OUTPUT_CONTAINER"))
         self._state = self._service.get_container_client(stack.setting("STATE_CONTAINER"))

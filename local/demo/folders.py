@@ -50,8 +50,11 @@ def write_result(folder: Path, name: str, content: bytes) -> Path:
     file = result_file(folder, name)
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_name(f".{os.getpid()}.tmp")
-    unfinished.write_bytes(content)
-    unfinished.replace(file)
+    try:
+        unfinished.write_bytes(content)
+        unfinished.replace(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
     return file
 
 

@@ -26,30 +26,30 @@ class Mirror:
     def __init__(self, containers: Containers, folder: Path) -> None:
         self._containers = containers
         self._folder = folder
-        self._known: dict[str, str] = {}
+        self._etags: dict[str, str] = {}
+        self._files: dict[str, Path] = {}
 
     def update(self) -> list[Arrival]:
         """Bring the folder up to date; returns what is new in it."""
         stored = {result.name: result for result in self._containers.results()}
-        for name in self._known.keys() - stored.keys():
-            result_file(self._folder, name).unlink(missing_ok=True)
-            del self._known[name]
-        arrivals = []
-        for result in stored.values():
-            if self._known.get(result.name) != result.etag and (arrival := self._fetch(result)):
-                arrivals.append(arrival)
-        return arrivals
+        for name in self._etags.keys() - stored.keys():
+            del self._etags[name]
+            if file := self._files.pop(name, None):
+                file.unlink(missing_ok=True)
+        changed = [result for result in stored.values() if self._etags.get(result.name) != result.etag]
+        return [arrival for result in changed if (arrival := self._fetch(result))]
 
     def _fetch(self, result: StoredResult) -> Arrival | None:
         content = self._containers.read(result)
         if content is None:
             return None  # changed meanwhile: the next round brings the newer one
-        self._known[result.name] = result.etag
+        self._etags[result.name] = result.etag
         try:
             file = result_file(self._folder, result.name)
-            if file.is_file() and file.read_bytes() == content:
-                return None  # from the last time
-            write_result(self._folder, result.name, content)
+            is_new = not file.is_file() or file.read_bytes() != content
+            if is_new:
+                write_result(self._folder, result.name, content)
         except (OSError, ValueError) as error:
             return Arrival(result, parse(content), None, str(error))
-        return Arrival(result, parse(content), file)
+        self._files[result.name] = file
+        return Arrival(result, parse(content), file) if is_new else None

@@ -43,7 +43,14 @@ def start(stack: Stack, console: Console, drop: Path, out: Path) -> None:
     with Containers(stack) as containers:
         watch = Watch(containers, console, drop, out)
         while True:
-            watch.look()
+            try:
+                watch.look()
+            except AzureError as error:
+                stack.check()
+                reason = str(error).splitlines()[0]
+                console.print(
+                    view.event("!", "bold red", view.plain(f"Storage does not answer, trying again: {reason}"))
+                )
             stack.check()
             time.sleep(_POLL_S)
 

@@ -105,7 +105,9 @@ def progress(rows: Sequence[Row], now: float) -> Table:
 
 def progress_line(row: Row) -> Text:
     """Say in one line that a document is done, for places without a terminal."""
-    return Text.assemble(f"{row.seconds:7.1f} s  ", row.outcome(), "  ", plain(row.name))
+    outcome = row.outcome()
+    outcome.pad_right(max(0, 14 - len(outcome)))
+    return Text.assemble(f"{row.seconds:7.1f} s  ", outcome, plain(row.name))
 
 
 def entities(row: Row) -> RenderableType:

@@ -170,15 +170,24 @@ def test_a_file_saved_into_drop_comes_back_and_nothing_is_lost_over_a_restart(
     assert again.end(signal.SIGINT) == 0, again.text
 
 
-def test_a_part_that_dies_ends_everything_with_its_last_words(tmp_path: Path, started: list[Demo]) -> None:
+@pytest.mark.parametrize(
+    ("program", "name", "last_words"),
+    [
+        ("local.functions_host", "functions host", "Functions host ready on"),
+        ("azurite.js", "storage emulator", "Azurite Queue service is successfully listening"),
+    ],
+)
+def test_a_part_that_dies_ends_everything_with_its_last_words(
+    tmp_path: Path, started: list[Demo], program: str, name: str, last_words: str
+) -> None:
     demo = Demo(tmp_path, "start", "--drop", str(tmp_path / "drop"))
     started.append(demo)
     demo.until(lambda: "Watching" in demo.text, "it watches")
     parts = demo.parts()
-    demo.part("local.functions_host").kill()
+    demo.part(program).kill()
     assert demo.process.wait(DEADLINE_S) == 1
-    assert "The functions host stopped with exit code -9. Its last lines, from" in demo.text
-    assert "Functions host ready on" in demo.text
+    assert f"The {name} stopped with exit code -9. Its last lines, from" in demo.text
+    assert last_words in demo.text
     assert not [part for part in parts if is_alive(part)]
 
 

@@ -1,0 +1,91 @@
+"""out/ follows the output container, whatever the results are called."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from azure.storage.blob import BlobServiceClient, ContainerClient
+
+from local.demo.containers import Containers
+from local.demo.mirror import Mirror
+from local.stack import Stack
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Storage with its containers, and nothing that works on them."""
+    prepared = Stack(tmp_path_factory.mktemp("stack"))
+    with prepared.storage:
+        prepared.create_containers()
+        yield prepared
+
+
+@pytest.fixture
+def output(stack: Stack) -> Iterator[ContainerClient]:
+    with BlobServiceClient.from_connection_string(stack.connection_string) as service:
+        container = service.get_container_client("entities")
+        yield container
+        for blob in list(container.list_blob_names()):
+            container.delete_blob(blob)
+
+
+def put(output: ContainerClient, name: str, document: str, entities: int = 0) -> None:
+    content = {"document": {"name": document}, "entities": [{}] * entities}
+    output.upload_blob(name, json.dumps(content), overwrite=True, metadata={"source_etag": '"0x1"'})
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def test_results_appear_change_and_go_as_in_the_container(
+    stack: Stack, output: ContainerClient, tmp_path: Path
+) -> None:
+    with Containers(stack) as containers:
+        mirror = Mirror(containers, tmp_path)
+        put(output, "a b/ä#.txt.error.json", "a b/ä#.txt")
+        (arrival,) = mirror.update()
+        assert arrival.file == tmp_path / "a b" / "ä#.txt.error.json"
+        assert mirror.update() == []
+
+        output.delete_blob("a b/ä#.txt.error.json")
+        put(output, "a b/ä#.txt.entities.json", "a b/ä#.txt")
+        assert [arrival.result.is_error for arrival in mirror.update()] == [False]
+        assert files(tmp_path) == ["a b/ä#.txt.entities.json"]
+
+        put(output, "a b/ä#.txt.entities.json", "a b/ä#.txt", entities=2)
+        (arrival,) = mirror.update()
+        assert len(arrival.content["entities"]) == 2
+
+
+def test_results_that_are_there_from_the_last_time_are_no_news_but_still_followed(
+    stack: Stack, output: ContainerClient, tmp_path: Path
+) -> None:
+    with Containers(stack) as containers:
+        put(output, "a.txt.entities.json", "a.txt")
+        Mirror(containers, tmp_path).update()
+        mirror = Mirror(containers, tmp_path)
+        assert mirror.update() == []
+        output.delete_blob("a.txt.entities.json")
+        mirror.update()
+        assert files(tmp_path) == []
+
+
+def test_result_whose_name_cannot_be_a_file_is_reported_once_and_disturbs_no_other(
+    stack: Stack, output: ContainerClient, tmp_path: Path
+) -> None:
+    """A blob may be called after a blob and below it; a file may not."""
+    (tmp_path / "taken.entities.json").mkdir()
+    with Containers(stack) as containers:
+        mirror = Mirror(containers, tmp_path)
+        put(output, "taken.entities.json", "taken")
+        put(output, "good.entities.json", "good")
+        arrivals = {arrival.result.name: arrival for arrival in mirror.update()}
+        assert arrivals["taken.entities.json"].file is None
+        assert arrivals["taken.entities.json"].problem
+        assert arrivals["good.entities.json"].file == tmp_path / "good.entities.json"
+        assert mirror.update() == []
+        output.delete_blob("taken.entities.json")
+        mirror.update()
+        assert files(tmp_path) == ["good.entities.json"]
