@@ -64,7 +64,7 @@ class LocalProcess:
         self.command = list(command)
         self.log_file = log_file
         self._ready = [re.compile(pattern, re.MULTILINE) for pattern in ready]
-        self._environment = dict(environment or {})
+        self.environment = dict(environment or {})
         self._start_timeout_s = start_timeout_s
         self._stop_timeout_s = stop_timeout_s
         self._orphan_signal = orphan_signal
@@ -107,7 +107,7 @@ class LocalProcess:
         """Start the process without waiting for it; ``wait_until_ready`` must follow."""
         if self.running:
             raise RuntimeError(f"The {self.name} is already running (process {self.pid}). Call stop() first.")
-        environment = {**os.environ, **loopback_without_proxy(), "PYTHONUNBUFFERED": "1", **self._environment}
+        environment = {**os.environ, **loopback_without_proxy(), "PYTHONUNBUFFERED": "1", **self.environment}
         self.log_file.parent.mkdir(parents=True, exist_ok=True)
         with self.log_file.open("ab") as log:
             self._log_begin = log.tell()

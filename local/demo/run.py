@@ -43,10 +43,9 @@ class Requests:
 
     def describe(self, documents: int) -> str:
         """Say how many requests there were, and how many for each document."""
-        return (
-            f"{self.total} ({self.submissions} submissions, {self.polls} polls) for {self.jobs} jobs; "
-            f"{self.total / documents:.2f} for each document"
-        )
+        submissions = view.count(self.submissions, "submission", "submissions")
+        polls, jobs = view.count(self.polls, "poll", "polls"), view.count(self.jobs, "job", "jobs")
+        return f"{self.total} ({submissions}, {polls}) for {jobs}; {self.total / documents:.2f} for each document"
 
 
 def run(stack: Stack, console: Console, documents: Path, out: Path, timeout_s: float) -> int:
