@@ -13,7 +13,7 @@ from ..pipeline.entities import job_facts
 from ..pipeline.jobs import Job, JobMessage, JobState, Piece, decode_message
 from ..pipeline.outcomes import Finished, StillRunning
 from ..pipeline.states import is_outdated, may_write
-from .conclude import forget_deleted
+from .conclude import forget_deleted, let_go
 from .steps import perform, post, read_text, run_all, send_message
 
 logger = logging.getLogger(__name__)
@@ -80,15 +80,15 @@ def _submit(app: EntityDrop, job: Job, etag: str) -> None:
 def _text_if_ours(app: EntityDrop, job: Job, piece: Piece) -> str | None:
     """Return the text of a piece; None where its document has another owner, another version, or is gone."""
     record, _ = app.states.document(piece.document)
-    if not may_write(record, job.owner, piece.etag):
-        return None
-    try:
-        return read_text(app, piece)
-    except Missing:
-        forget_deleted(app, piece.document, piece.etag, job.owner)
-        return None
-    except Changed:
-        return None
+    if may_write(record, job.owner, piece.etag):
+        try:
+            return read_text(app, piece)
+        except Missing:
+            forget_deleted(app, piece.document, piece.etag, job.owner)
+        except Changed:
+            logger.debug("A document of job %s has been replaced.", job.id)
+    let_go(app, piece, job.owner)
+    return None
 
 
 def _poll(app: EntityDrop, job: Job, etag: str) -> None:

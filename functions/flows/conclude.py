@@ -13,6 +13,7 @@ from ..app import EntityDrop
 from ..errors import Changed, Missing, Problem
 from ..pipeline.documents import DocumentFacts, DocumentRecord
 from ..pipeline.entities import PieceResult
+from ..pipeline.jobs import Piece
 from ..pipeline.results import (
     EntitiesResult,
     Result,
@@ -112,6 +113,17 @@ def _withdraw_own(app: EntityDrop, name: str, etag: str, owner: str, record: Doc
         info = app.documents.look_at_result(result)
         if info and info.metadata.get("job") == owner and info.metadata.get("source_etag") == etag:
             app.documents.withdraw_result(result, info.etag)
+
+
+def let_go(app: EntityDrop, piece: Piece, owner: str) -> None:
+    """Clear away what an owner has left at a document that is not its own any more, perhaps before a crash.
+
+    That is results of pieces, and a result of the version that a newer one has replaced.
+    """
+    record, _ = app.states.document(piece.document)
+    _withdraw_own(app, piece.document, piece.etag, owner, record)
+    if not piece.is_whole:
+        app.states.delete_pieces(owner, piece.document)
 
 
 def forget_deleted(app: EntityDrop, name: str, etag: str, owner: str) -> None:

@@ -13,11 +13,11 @@ from typing import TypeVar
 from ..app import EntityDrop
 from ..errors import Changed, Missing, Problem
 from ..pipeline.decisions import Answer, Step, after_submission
-from ..pipeline.entities import JobFacts, locate
+from ..pipeline.entities import JobFacts, PieceResult, locate
 from ..pipeline.jobs import Job, JobMessage, Piece
 from ..pipeline.states import JobEvent, may_write
 from ..services.job_queue import Receipt
-from .conclude import forget_deleted, write_entities, write_error
+from .conclude import forget_deleted, let_go, write_entities, write_error
 
 logger = logging.getLogger(__name__)
 
@@ -81,19 +81,34 @@ def _answer(app: EntityDrop, job: Job, piece: Piece, answer: Answer, facts: JobF
         text = read_text(app, piece)
     except Missing:
         forget_deleted(app, name, etag, owner)
+        let_go(app, piece, owner)
         return
     except Changed:
         # The newer version has an event and an owner of its own.
+        let_go(app, piece, owner)
         return
     result = locate(piece, text, answer, app.settings.string_index_type, facts)
     if piece.is_whole:
         write_entities(app, name, etag, owner, [result])
-    elif _is_still_wanted(app, piece, owner):
-        app.states.save_piece(owner, name, result)
-        # Each piece is kept before its siblings are counted, so the last of them finds all; two may both be last.
-        if app.states.count_pieces(owner, name) == piece.count:
-            write_entities(app, name, etag, owner, list(app.states.pieces(owner, name)))
-            app.states.delete_pieces(owner, name)
+    else:
+        _gather(app, piece, owner, result)
+
+
+def _gather(app: EntityDrop, piece: Piece, owner: str, result: PieceResult) -> None:
+    """Keep the result of a piece, and write the entities of its document if it was the last to come."""
+    name = piece.document
+    app.states.save_piece(owner, name, result)
+    # Asked after the piece is kept: whoever ended the work on the document before has cleaned up already.
+    if not _is_still_wanted(app, piece, owner):
+        let_go(app, piece, owner)
+        return
+    # Each piece is kept before its siblings are counted, so the last of them finds all; two may both be last, and then
+    # the one that comes too late finds fewer, or none.
+    if app.states.count_pieces(owner, name) == piece.count:
+        pieces = list(app.states.pieces(owner, name))
+        if len(pieces) == piece.count:
+            write_entities(app, name, piece.etag, owner, pieces)
+        app.states.delete_pieces(owner, name)
 
 
 def _is_still_wanted(app: EntityDrop, piece: Piece, owner: str) -> bool:

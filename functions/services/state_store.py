@@ -121,9 +121,12 @@ class StateStore:
         return sum(1 for _ in self._container.list(_pieces(owner, document)))
 
     def pieces(self, owner: str, document: str) -> Iterator[PieceResult]:
-        """Yield the results of the pieces of a document."""
+        """Yield the results of the pieces of a document that are still there."""
         for info in self._container.list(_pieces(owner, document)):
-            yield _decode(self._container.read(info.name), PieceResult)
+            try:
+                yield _decode(self._container.read(info.name), PieceResult)
+            except Missing:
+                continue
 
     def delete_pieces(self, owner: str, document: str) -> None:
         """Delete the results of pieces that have been merged, or are not wanted any more."""
