@@ -11,10 +11,11 @@ import json
 import random
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import requests
@@ -51,7 +52,10 @@ KEY = "local"
 
 MAX_DEQUEUE_COUNT = 5
 RETRY_AFTER_S = 30.0
-"""`maxDequeueCount` and `visibilityTimeout` of host.json; the host hides a message in work for ten minutes."""
+"""`maxDequeueCount` and `visibilityTimeout` of host.json."""
+
+HIDDEN_S = 600.0
+"""How long the host hides a message in work; that of a worker that dies comes back after it."""
 
 SETTINGS = {
     "LANGUAGE_ENDPOINT": ENDPOINT,
@@ -63,19 +67,26 @@ SETTINGS = {
 }
 
 
+_PATTERN = re.compile(r"(?P<Name>\b[A-Z][a-z]+ [A-Z][a-z]+\b)|(?P<Amount>\$\d+\b)")
+
+
+@lru_cache(maxsize=200)
+def _find(text: str) -> tuple[Entity, ...]:
+    return tuple(
+        Entity(str(found.lastgroup), found.start(), found.end() - found.start(), 0.9, found.group())
+        for found in _PATTERN.finditer(text)
+    )
+
+
 class PatternProject:
     """A deployed project that finds names (two capitalised words) and amounts: what is right is plain to see."""
 
     name: str | None = "loans"
     kind = ProjectKind.ENTITIES
-    _pattern = re.compile(r"(?P<Name>\b[A-Z][a-z]+ [A-Z][a-z]+\b)|(?P<Amount>\$\d+\b)")
 
-    def entities(self, text: str) -> list[Entity]:
+    def entities(self, text: str) -> Sequence[Entity]:
         """Find the names and amounts of a text."""
-        return [
-            Entity(str(found.lastgroup), found.start(), found.end() - found.start(), 0.9, found.group())
-            for found in self._pattern.finditer(text)
-        ]
+        return _find(text)
 
     def classes(self, text: str) -> list[tuple[str, float]]:
         """Find nothing: the project does not classify."""
@@ -379,7 +390,10 @@ class World:
         worker.submitter.submit(name)
 
     def deliver_together(self, *names: str) -> None:
-        """Run the submissions of several documents at the same moment, so that they share a job."""
+        """Run the submissions of several documents at the same moment, so that they share a job.
+
+        The event of a run that fails or dies comes again, as the host's would. Raises what the first of them raised.
+        """
         together = _Together(self.worker.app, len(names))
         errors: list[BaseException] = []
 
@@ -388,6 +402,8 @@ class World:
                 together.submit(name)
             except BaseException as error:
                 errors.append(error)
+                together.miss_one()
+                self.announce(name, HIDDEN_S if isinstance(error, Crash) else 0)
 
         threads = [threading.Thread(target=run, args=(name,), daemon=True) for name in names]
         for thread in threads:
@@ -400,7 +416,7 @@ class World:
     def step(self) -> bool:
         """Receive and process one visible message; return False where there is none."""
         for door in self.doors:
-            message = door.queue.receive()
+            message = door.queue.receive(HIDDEN_S)
             if message:
                 self._process(door, message)
                 return True
@@ -456,6 +472,14 @@ class World:
         """Return when the next message becomes visible."""
         return min((message.visible for door in self.doors for message in door.queue.messages[:1]), default=None)
 
+    def settle(self) -> None:
+        """Let the host go on after a fault, with the sweep's timer, until nothing happens any more."""
+        for _ in range(4):
+            self.run()
+            self.clock.advance(301)
+            self.sweep()
+        self.run()
+
     def sweep(self) -> int:
         return sweep(self.worker.app)
 
@@ -503,7 +527,8 @@ class World:
     def describe(self) -> dict[str, Any]:
         """Return everything that helps to understand a failed test."""
         records = {info.name: dict(info.metadata) for info in self.state.list("documents/")}
-        return {"at": self.clock().isoformat(), **self.leftovers(), "records": records}
+        left = {kind: names[:10] for kind, names in self.leftovers().items()}
+        return {"at": self.clock().isoformat(), **left, "records": dict(list(records.items())[:10])}
 
     def check_right(self, *names: str) -> None:
         """Check that documents ended with the right entities of their newest version, and with nothing else."""
@@ -539,13 +564,23 @@ class _Together(Submitter):
     def __init__(self, app: EntityDrop, expected: int) -> None:
         super().__init__(replace(app, settings=replace(app.settings, batch_linger_ms=10_000)))
         self._expected = expected
-        self._joined = 0
+        self._batches: list[Any] = []
         self._count_lock = threading.Lock()
 
     def _board(self, item: Any) -> Any:
         batch, is_leader = super()._board(item)
         with self._count_lock:
-            self._joined += 1
-            if self._joined == self._expected:
-                batch.full.set()
+            self._batches.append(batch)
+        self._go_if_complete()
         return batch, is_leader
+
+    def miss_one(self) -> None:
+        """Wait for one run less: it has failed, before it joined or after."""
+        self._expected -= 1
+        self._go_if_complete()
+
+    def _go_if_complete(self) -> None:
+        with self._count_lock:
+            if len(self._batches) >= self._expected:
+                for batch in self._batches:
+                    batch.full.set()
