@@ -179,7 +179,12 @@ SETTINGS: tuple[Setting, ...] = (
         _choice(*BLOB_TRIGGER_SOURCES),
         "how new documents are noticed; `EventGrid` in Azure",
     ),
-    Setting("BATCH_LINGER_MS", "200", _integer(0, 10_000), "how long the first piece waits for company"),
+    Setting(
+        "BATCH_LINGER_MS",
+        "200",
+        _integer(0, 10_000),
+        "how long the first piece waits for company; while company keeps coming, up to five times as long",
+    ),
     Setting("MAX_DOCUMENT_BYTES", "10485760", _integer(1, 104_857_600), "larger documents get an error report at once"),
     Setting(
         "REQUESTS_PER_MINUTE",
