@@ -1,6 +1,6 @@
 """The JSON Schemas of the two files that a document can end with, made from the classes that write them.
 
-python -m local.schemas     writes functions/schemas/entities.schema.json and error.schema.json
+python -m local.schemas     writes docs/schemas/entities.schema.json and error.schema.json
 """
 
 import inspect
@@ -13,7 +13,7 @@ import msgspec
 
 from functions.pipeline.results import EntitiesResult, ErrorReport
 
-FOLDER = Path(__file__).parents[1] / "functions" / "schemas"
+FOLDER = Path(__file__).parents[1] / "docs" / "schemas"
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 PUBLISHED: Mapping[str, type[msgspec.Struct]] = {
