@@ -48,7 +48,7 @@ class _Span(NamedTuple):
 def train(documents: Iterable[LabelledDocument], model_file: Path) -> tuple[Problem, ...]:
     """Learn from labelled documents and write the model to ``model_file``; give the labels that had to be left out."""
     trainer = pycrfsuite.Trainer(algorithm="lbfgs", verbose=False)
-    trainer.set_params({"c1": 0.05, "c2": 0.02, "max_iterations": 120, "feature.possible_transitions": True})
+    trainer.set_params({"c1": 0.0, "c2": 0.1, "max_iterations": 60, "feature.possible_transitions": True})
     problems: list[Problem] = []
     tagged = [pair for document in documents for pair in _tagged(document, problems)]
     rare = _rare_words(sequence for sequence, _ in tagged)

@@ -9,7 +9,8 @@ Three rules, from strong to weak:
 
 1. A text is always cut at a blank line, at a very wide gap and at the end of a sentence.
 2. A stretch between two such cuts that is longer than ``MAX_SEQUENCE`` is cut on: at each gap that has no better one
-   within ``CUT_WINDOW`` characters on either side, gaps as near as that to the stretch's ends not counting at all.
+   within ``CUT_WINDOW`` characters on either side (``POOR_CUT_WINDOW`` for a gap that may well lie inside a name),
+   gaps nearer than ``CUT_WINDOW`` to the stretch's ends not counting at all.
 3. What is still longer than ``MAX_SEQUENCE`` (only text made to be so) falls apart into single tokens.
 """
 
@@ -21,14 +22,16 @@ from zlib import crc32
 #: The longest sequence, in characters from its first token's start to its last token's end.
 MAX_SEQUENCE = 128
 #: How far rule 2 looks for a better place to cut, in characters.
-CUT_WINDOW = 32
+CUT_WINDOW = 24
+#: How far rule 2 looks before it takes a poor gap, one that names and addresses may have inside.
+POOR_CUT_WINDOW = 48
 #: A run of as many letters (or digits) is no word: each of its characters becomes a token.
-LONG_RUN = 32
+LONG_RUN = 24
 #: White space of as many characters is a cut of rule 1.
-WIDE_GAP = 16
+WIDE_GAP = 12
 #: What is found at a place depends on no character farther away than this: a sequence; the window that decides where it
 #: ends, and the one that decides which gaps count in that window; a word and a gap at that window's edge.
-REACH = MAX_SEQUENCE + 2 * CUT_WINDOW + LONG_RUN + WIDE_GAP
+REACH = MAX_SEQUENCE + POOR_CUT_WINDOW + CUT_WINDOW + LONG_RUN + WIDE_GAP
 
 # Thai to Lao, Myanmar, Khmer, kana, Han: scripts written without spaces, where each character becomes a token.
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
@@ -37,6 +40,8 @@ _MARKS = "\u0300-\u036f\u064b-\u065f\u0900-\u0903\u093a-\u094f"
 _TOKEN = re.compile(rf"[{_UNSPACED}]|(?:[^\W\d_{_UNSPACED}][{_MARKS}]*)+|\d+|[^\w\s]|_|\w")
 _LINE_END = re.compile(r"\r\n|[\n\r\v\f\u0085\u2028\u2029]")
 
+#: Gaps of this rank and above are poor: names, numbers and addresses have gaps like these inside.
+_POOR = 16
 _CLOSING = frozenset("\"'”’»)]")
 _SENTENCE_MARKS = frozenset(".!?…")
 _FULL_WIDTH_MARKS = frozenset("。！？｡।")
@@ -136,15 +141,16 @@ def _cuts(run: list[Token]) -> Iterator[int]:
     begin, end = run[0].start + CUT_WINDOW, run[-1].end - CUT_WINDOW
     gaps = [(run[i].start, _rank(run[i - 1], run[i]), i) for i in range(1, len(run)) if begin < run[i].start < end]
     for n, (place, rank, i) in enumerate(gaps):
+        window = CUT_WINDOW if rank < _POOR else POOR_CUT_WINDOW
         left = n - 1
-        while left >= 0 and place - gaps[left][0] <= CUT_WINDOW and gaps[left][1] >= rank:
+        while left >= 0 and place - gaps[left][0] <= window and gaps[left][1] >= rank:
             left -= 1
-        if left >= 0 and place - gaps[left][0] <= CUT_WINDOW:
+        if left >= 0 and place - gaps[left][0] <= window:
             continue
         right = n + 1
-        while right < len(gaps) and gaps[right][0] - place <= CUT_WINDOW and gaps[right][1] >= rank:
+        while right < len(gaps) and gaps[right][0] - place <= window and gaps[right][1] >= rank:
             right += 1
-        if right == len(gaps) or gaps[right][0] - place > CUT_WINDOW:
+        if right == len(gaps) or gaps[right][0] - place > window:
             yield i
 
 

@@ -37,6 +37,8 @@ _PREVIEW_JOBS = re.compile(
     re.IGNORECASE,
 )
 _ADMIN = "/admin/"
+#: The first version whose error replies repeat the code in a header (language-api.md 4).
+_ERROR_CODE_HEADER_SINCE = "2024-11-01"
 
 
 class Project(Protocol):
@@ -180,7 +182,7 @@ class LanguageService:
                 self._admit(route, request, now)
                 response = self._perform(route, request, fault, now)
             except Refusal as refusal:
-                response = self._refused(refusal, now)
+                response = self._refused(refusal, route, now)
             self._count(route, response, fault)
             return self._deliver(response, fault, chance)
 
@@ -451,7 +453,7 @@ class LanguageService:
             common["Content-Type"] = "application/json; charset=utf-8"
         return Response(status, {**common, **(headers or {})}, body)
 
-    def _refused(self, refusal: Refusal, now: datetime) -> Response:
+    def _refused(self, refusal: Refusal, route: _Route | None, now: datetime) -> Response:
         headers = {
             "apim-request-id": str(uuid.uuid4()),
             "Date": format_datetime(now, usegmt=True),
@@ -461,6 +463,8 @@ class LanguageService:
         }
         if not refusal.gateway:
             headers["x-envoy-upstream-service-time"] = "5"
+            if route is not None and not route.dialect.is_preview and route.version >= _ERROR_CODE_HEADER_SINCE:
+                headers["x-ms-error-code"] = refusal.error.code
         return Response(refusal.status, {**headers, **refusal.headers}, _encoded({"error": refusal.error.as_json()}))
 
     def _count(self, route: _Route | None, response: Response, fault: str | None) -> None:

@@ -260,3 +260,8 @@ def test_a_partly_failed_job_can_have_either_name(make_caller: Callable[..., Cal
 def test_every_reply_is_ascii_json(caller: Caller) -> None:
     reply = caller.follow(caller.submit("Borrower: María Núñez 👩"))
     assert json.loads(reply.content.decode("ascii"))["status"] == "succeeded"
+
+
+def test_errors_of_newer_versions_repeat_their_code_in_a_header(caller: Caller) -> None:
+    assert caller.submit("", version="2024-11-01").headers["x-ms-error-code"] == "InvalidRequest"
+    assert "x-ms-error-code" not in caller.submit("", version="2023-04-01").headers
