@@ -1,6 +1,5 @@
 import json
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -289,7 +288,3 @@ def test_a_result_that_lacks_a_required_field_is_not_valid(name: str, result: En
     written = json.loads(to_json(result))
     for field in written:
         assert not validator.is_valid({key: value for key, value in written.items() if key != field}), field
-
-
-def test_the_schemas_are_deployed_with_the_app() -> None:
-    assert Path(__file__).parents[2] / "functions" / "schemas" == FOLDER
