@@ -191,7 +191,9 @@ def _hold_off(job: Job, hold: HoldOff, now: datetime, policy: Policy) -> Step:
     if job.submitted and now - job.submitted > RESULT_RETENTION:
         return _submit_again(job, hold.problem, now, policy)
     due = now + timedelta(seconds=hold_off_s(hold, job.waits, policy.rng))
-    held = move_job(job, JobEvent.HELD_OFF, due=due, waits=job.waits + 1, last_error=hold.problem)
+    # A wait for our own budget says nothing about the service, and does not make the next wait for that longer.
+    waits = job.waits + (hold.reason is not HoldReason.BUDGET)
+    held = move_job(job, JobEvent.HELD_OFF, due=due, waits=waits, last_error=hold.problem)
     return Step(event=JobEvent.HELD_OFF, job=held, reason=hold.problem)
 
 
