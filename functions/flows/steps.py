@@ -47,10 +47,10 @@ def perform(
     run_all(app, lambda answered: _answer(app, job, *answered, facts), step.answers)
     for half in step.halves:
         _create(app, half)
-    if step.job is None:
-        _delete(app, job, etag)
-    else:
-        _save(app, step.job, etag, receipt)
+    if not (_save(app, step.job, etag, receipt) if step.job else _delete(app, job, etag)):
+        # What the other worker decided counts: it may well be waiting for the operation.
+        logger.info("Job %s was taken further by another worker.", job.id, extra=_context(job, "race_lost"))
+        return
     if step.cancel:
         app.language.cancel(step.cancel)
     _log(job, step)
@@ -136,7 +136,7 @@ def _create(app: EntityDrop, half: Job) -> None:
     app.queue.send(JobMessage(half.id, half.step), 0)
 
 
-def _save(app: EntityDrop, job: Job, etag: str, receipt: Receipt | None) -> None:
+def _save(app: EntityDrop, job: Job, etag: str, receipt: Receipt | None) -> bool:
     delay_s = (job.due - app.clock()).total_seconds()
     if receipt:
         app.queue.resend(receipt, JobMessage(job.id, job.step), delay_s)
@@ -145,14 +145,16 @@ def _save(app: EntityDrop, job: Job, etag: str, receipt: Receipt | None) -> None
     try:
         app.states.save_job(job, etag)
     except (Changed, Missing):
-        logger.info("Job %s was taken further by another worker.", job.id, extra=_context(job, "race_lost"))
+        return False
+    return True
 
 
-def _delete(app: EntityDrop, job: Job, etag: str) -> None:
+def _delete(app: EntityDrop, job: Job, etag: str) -> bool:
     try:
         app.states.delete_job(job.id, etag)
     except (Changed, Missing):
-        logger.info("Job %s was taken further by another worker.", job.id, extra=_context(job, "race_lost"))
+        return False
+    return True
 
 
 def _context(job: Job, action: str) -> dict[str, object]:
