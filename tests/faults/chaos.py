@@ -1,0 +1,399 @@
+"""The chaos run: every document ends in exactly one right result, whatever dies on the way.
+
+`python -m tests.faults.chaos --seed 7` drops 1,000 documents while three functions hosts are killed and started again
+at random moments and the Language stand-in fails, throttles, cuts connections and loses jobs; then it checks every
+document. Exit code 0 only if every promise was kept. The seed decides documents, names, events, replacements, the
+times of the kills and what the stand-in does to whom; which documents share a request depends on the machine's speed.
+"""
+
+import json
+import random
+import re
+import secrets
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+from azure.core.exceptions import ResourceNotFoundError
+from azure.storage.blob import BlobServiceClient
+from azure.storage.queue import QueueServiceClient
+
+from functions.pipeline.results import entities_name, error_name
+from local.language_service.projects import learn_project
+from local.process import ROOT
+from local.stack import MODEL_CACHE, SAMPLES, Stack
+from tests.faults.chaos_plan import FAULTS, Plan, make_plan
+from tests.faults.chaos_verdict import Evidence, StoredResult, Verdict, judge
+from tests.faults.chaos_world import Agenda, Dropper, Hosts, Killer
+
+STALLED_S = 480.0
+"""Seconds without any progress after which a document counts as lost: longer than a sweep's grace and a lease."""
+
+SWEEP_EVERY_S = 15.0
+RECONCILE_EVERY_S = 25.0
+"""How often the two timers are fired by hand, on top of their schedules; a run has no night to wait for."""
+
+MESSAGE_LEASE_S = 20
+"""After which the messages of a killed host are seen again; in Azure it is ten minutes."""
+
+_LOOK_EVERY_S = 2.0
+_BLOB_QUEUE_PREFIX = "azure-webjobs-blobtrigger-"
+_RECONCILED = re.compile(
+    r"Reconcile: (\d+) dropped = (\d+) done \+ (\d+) failed \+ (\d+) pending, of which (\d+) were submitted"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a run has shown, and how it went."""
+
+    plan: Plan
+    verdict: Verdict
+    seconds: float
+    kills: int
+    requests: dict[str, int]
+    faults: dict[str, int]
+    reconciled: str
+    """The last line of `reconcile`, which ran when everything was quiet."""
+    problems: list[str] = field(default_factory=list)
+    """What went wrong beside single documents."""
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether every promise was kept."""
+        return self.verdict.is_clean and not self.problems
+
+
+def run(
+    plan: Plan,
+    folder: Path,
+    *,
+    hosts: int = 3,
+    events: str = "eventgrid",
+    tell: Callable[[str], None] = lambda text: None,
+) -> Report:
+    """Let a plan happen and return what came of it; logs, and whatever went wrong, are left in `folder`."""
+    key = secrets.token_urlsafe(24)
+    by_events = events == "eventgrid"
+    stack = Stack(
+        folder,
+        hosts=hosts,
+        settings={
+            "BLOB_TRIGGER_SOURCE": "EventGrid" if by_events else "LogsAndContainerScan",
+            "FIRST_POLL_SECONDS": "1",
+            "MAX_POLL_SECONDS": "5",
+            "JOB_TIMEOUT_MINUTES": "0.3",
+        },
+        language_options=[
+            *("--seed", str(plan.seed), "--min-seconds", "0.5", "--max-seconds", "1.5"),
+            *(option for fault in FAULTS for option in ("--fault", fault)),
+        ],
+        host_options=["--message-lease", str(MESSAGE_LEASE_S), "--extension-key", key],
+        tell=tell,
+    )
+    with stack, _Watch(plan, stack, tell) as watch, ExitStack() as last:
+        rng = random.Random(f"{plan.seed}|callers")
+        callers = Hosts(stack.hosts, key, rng)
+        agenda = Agenda()
+        last.callback(agenda.stop)
+        dropper = Dropper(plan, agenda, watch.intake, callers if by_events else None)
+        last.callback(dropper.stop)
+        killers = [Killer(host, plan.outages(number)) for number, host in enumerate(stack.hosts)]
+        for killer in killers:
+            killer.start()
+            last.callback(killer.stop)
+        dropper.begin()
+        watch.until_all_have_results(dropper, agenda, callers, killers)
+        for killer in killers:
+            killer.stop()
+        left_over = watch.until_quiet(callers)
+        seconds = agenda.now_s
+        dropper.stop()
+        reconciled, problems = watch.reconcile_at_rest(callers)
+        problems += [str(killer.error) for killer in killers if killer.error]
+        evidence = Evidence(
+            dropper.etags, watch.results(), stack.language.admin("GET", "ledger"), left_over, frozenset(watch.went_back)
+        )
+        tell("Checking every document against the stand-in's model")
+        verdict = judge(plan, evidence, _model())
+        watch.keep(verdict, evidence)
+        counters = stack.language.counters()
+        return Report(
+            plan,
+            verdict,
+            seconds,
+            sum(killer.kills for killer in killers),
+            counters["requests"],
+            counters["faults"],
+            reconciled,
+            problems,
+        )
+
+
+def _model() -> Callable[[str], list[dict[str, Any]]]:
+    """Return the model that the stand-in serves, taken from the same cache."""
+    project = learn_project(SAMPLES / "labels.json", SAMPLES / "labelled", MODEL_CACHE)
+    return lambda text: [entity._asdict() for entity in project.entities(text)]
+
+
+class _Watch:
+    """Looks at the storage from outside: what has a result, what is left over, what became of a document."""
+
+    def __init__(self, plan: Plan, stack: Stack, tell: Callable[[str], None]) -> None:
+        self._plan = plan
+        self._stack = stack
+        self._tell = tell
+        self._blobs = BlobServiceClient.from_connection_string(stack.connection_string)
+        self._queues = QueueServiceClient.from_connection_string(stack.connection_string)
+        self.intake = self._blobs.get_container_client(stack.setting("INPUT_CONTAINER"))
+        self._output = self._blobs.get_container_client(stack.setting("OUTPUT_CONTAINER"))
+        self._state = self._blobs.get_container_client(stack.setting("STATE_CONTAINER"))
+        self._sweep_s = self._reconcile_s = 0.0
+        self._newest: dict[str, int] = {}
+        self.went_back: set[str] = set()
+
+    def __enter__(self) -> "_Watch":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._blobs.close()
+        self._queues.close()
+
+    def until_all_have_results(self, dropper: Dropper, agenda: Agenda, hosts: Hosts, killers: list[Killer]) -> None:
+        """Wait until every newest version has its result, firing the timers; give up when nothing moves any more."""
+        told, moved, before = 0.0, time.monotonic(), -1
+        while True:
+            done = self._with_result(dropper.etags)
+            progress = len(done) + dropper.dropped
+            if progress != before:
+                moved, before = time.monotonic(), progress
+            is_dropped = dropper.dropped == self._plan.versions
+            if is_dropped and agenda.is_done and len(done) == len(self._plan.documents):
+                return
+            if time.monotonic() - moved > STALLED_S or any(killer.error for killer in killers):
+                return
+            self._fire(agenda.now_s, hosts)
+            if agenda.now_s - told >= 15:
+                told = agenda.now_s
+                kills = sum(killer.kills for killer in killers)
+                waiting = sorted(set(dropper.etags) - done)
+                names = f"; waiting for {', '.join(map(repr, waiting))}" if is_dropped and len(waiting) <= 3 else ""
+                self._tell(f"{told:4.0f} s: {dropper.dropped} versions dropped, {len(done)} done, {kills} kills{names}")
+            time.sleep(_LOOK_EVERY_S)
+
+    def until_quiet(self, hosts: Hosts) -> dict[str, int]:
+        """Wait until no job, piece or message is left, and return what does not go away."""
+        moved, before = time.monotonic(), self.left_over()
+        while any(before.values()) and time.monotonic() - moved < STALLED_S:
+            self._fire(time.monotonic(), hosts)
+            time.sleep(_LOOK_EVERY_S)
+            now = self.left_over()
+            if now != before:
+                self._tell("Left over: " + (", ".join(f"{n} {what}" for what, n in now.items() if n) or "nothing"))
+                moved, before = time.monotonic(), now
+        return before
+
+    def left_over(self) -> dict[str, int]:
+        """Count what should be gone once every document has its result."""
+        jobs = self._stack.setting("JOB_QUEUE")
+        queues = [jobs, f"{jobs}-poison", "webjobs-blobtrigger-poison"]
+        queues += [queue.name for queue in self._queues.list_queues(name_starts_with=_BLOB_QUEUE_PREFIX)]
+        states = [
+            (blob.name, (blob.metadata or {}).get("state")) for blob in self._state.list_blobs(include=["metadata"])
+        ]
+        return {
+            "job records": sum(name.startswith("jobs/") for name, _ in states),
+            "results of pieces": sum(name.startswith("pieces/") for name, _ in states),
+            "records set aside": sum(name.startswith("set-aside/") for name, _ in states),
+            "pending documents": sum(name.startswith("documents/") and state == "pending" for name, state in states),
+            **{f"messages of {queue}": self._messages(queue) for queue in queues},
+        }
+
+    def reconcile_at_rest(self, hosts: Hosts) -> tuple[str, list[str]]:
+        """Let `reconcile` count when it must find nothing to do; return its line and what is wrong with it."""
+        seen = len(list(self._reconciled()))
+        # A run that began before may still end, so the second line that comes is surely one that began now.
+        for _ in range(2):
+            hosts.fire("reconcile")
+            deadline = time.monotonic() + 60
+            while len(lines := list(self._reconciled())) <= seen and time.monotonic() < deadline:
+                time.sleep(0.5)
+            seen = len(lines)
+        if not lines:
+            return "", ["reconcile left no line in the hosts' logs"]
+        line = max(lines)[1]
+        dropped, done, failed, pending, submitted = map(int, _RECONCILED.search(line).groups())  # type: ignore[union-attr]
+        expected = (len(self._plan.documents), dropped, 0, 0)
+        if (dropped, done + failed, pending, submitted) != expected:
+            return line, [f"reconcile does not agree that everything is done: {line}"]
+        return line, []
+
+    def results(self) -> list[StoredResult]:
+        """Read every result."""
+
+        def read(blob: Any) -> StoredResult:
+            metadata = blob.metadata or {}
+            body = self._output.download_blob(blob.name).readall()
+            return StoredResult(blob.name, metadata.get("source_etag", ""), metadata.get("job", ""), body)
+
+        with ThreadPoolExecutor(8) as pool:
+            return list(pool.map(read, self._output.list_blobs(include=["metadata"])))
+
+    def keep(self, verdict: Verdict, evidence: Evidence) -> None:
+        """Leave record and results of every document in the folder to which a promise was broken."""
+        for number, breach in enumerate(verdict.breaches, 1):
+            names = {entities_name(breach.document), error_name(breach.document)}
+            kept = {
+                "document": breach.document,
+                "breach": f"{breach.kind}: {breach.what}",
+                "etags": evidence.etags.get(breach.document),
+                "record": self._record(breach.document),
+                "results": [
+                    {"name": one.name, "sourceEtag": one.source_etag, "job": one.job, "content": json.loads(one.body)}
+                    for one in evidence.results
+                    if one.name in names
+                ],
+            }
+            file = self._stack.folder / "broken" / f"{number:03}.json"
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        left = [blob.name for blob in self._state.list_blobs() if not blob.name.startswith("documents/")]
+        for name in left:
+            file = self._stack.folder / "left-over" / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(self._state.download_blob(name).readall())
+
+    def _record(self, document: str) -> Any:
+        try:
+            return json.loads(self._state.download_blob(f"documents/{document}").readall())
+        except ResourceNotFoundError:
+            return None
+
+    def _reconciled(self) -> Iterator[tuple[str, str]]:
+        """Yield the lines of finished reconcile runs, each after its time, from all hosts' logs."""
+        for host in self._stack.hosts:
+            for line in host.process.log_file.read_text("utf-8", "replace").splitlines():
+                found = _RECONCILED.search(line)
+                if found:
+                    yield line[:23], line[found.start() :]
+
+    def _messages(self, queue: str) -> int:
+        try:
+            return self._queues.get_queue_client(queue).get_queue_properties().approximate_message_count or 0
+        except ResourceNotFoundError:
+            return 0
+
+    def _with_result(self, etags: dict[str, tuple[str, ...]]) -> set[str]:
+        """Return the documents whose newest version has its result; note any that fell back to an older one."""
+        known = dict(etags)
+        owners = {name: document for document in known for name in (entities_name(document), error_name(document))}
+        done = set()
+        for blob in self._output.list_blobs(include=["metadata"]):
+            document = owners.get(blob.name)
+            etag = (blob.metadata or {}).get("source_etag", "")
+            if document is None or etag not in known[document]:
+                continue
+            version = known[document].index(etag)
+            if version < self._newest.get(blob.name, -1):
+                self.went_back.add(document)
+            self._newest[blob.name] = version
+            if version == len(known[document]) - 1:
+                done.add(document)
+        return done
+
+    def _fire(self, now_s: float, hosts: Hosts) -> None:
+        if now_s - self._sweep_s >= SWEEP_EVERY_S and hosts.fire("sweep"):
+            self._sweep_s = now_s
+        if now_s - self._reconcile_s >= RECONCILE_EVERY_S and hosts.fire("reconcile"):
+            self._reconcile_s = now_s
+
+
+# --- The command ---
+
+
+@click.command(help="Drop documents while everything fails, and check what every one of them ended with.")
+@click.option("--seed", type=int, required=True, help="Decides everything that can be decided beforehand.")
+@click.option("--documents", type=click.IntRange(10), default=1000, show_default=True)
+@click.option("--hosts", type=click.IntRange(1, 16), default=3, show_default=True)
+@click.option(
+    "--events",
+    type=click.Choice(["eventgrid", "scan"]),
+    default="eventgrid",
+    show_default=True,
+    help="What tells the app of documents: events, some doubled and some lost, or its own scan of the container.",
+)
+@click.option("--folder", type=click.Path(path_type=Path), help="For logs and evidence.  [default: out/chaos/SEED]")
+def main(seed: int, documents: int, hosts: int, events: str, folder: Path | None) -> None:
+    """Run and print; exit code 1 if a promise was broken."""
+    folder = folder or ROOT / "out" / "chaos" / str(seed)
+    shutil.rmtree(folder, ignore_errors=True)
+    plan = make_plan(seed, documents)
+    click.echo(f"Chaos run: seed {seed}, {documents} documents, {hosts} functions hosts, events by {events}")
+    click.echo(
+        f"  planned: {plan.versions} versions ({plan.replaced} documents are replaced), "
+        f"{plan.doubled_events} events delivered twice, {plan.lost_events} lost; faults {', '.join(FAULTS)}"
+    )
+    report = run(plan, folder, hosts=hosts, events=events, tell=lambda text: click.echo(f"  {text}"))
+    click.echo(describe(report))
+    if not report.is_clean:
+        click.echo(_advice(report, folder))
+    sys.exit(0 if report.is_clean else 1)
+
+
+def describe(report: Report) -> str:
+    """Return the report as lines for people."""
+    verdict, bill = report.verdict, report.verdict.bill
+    reports = ", ".join(f"{count} {code}" for code, count in sorted(verdict.reports.items())) or "none"
+    asked = sum(report.requests.values())
+    faults = ", ".join(f"{count} {fault}" for fault, count in sorted(report.faults.items()))
+    lines = [
+        ("documents", f"{verdict.documents}, in {report.plan.versions} versions"),
+        ("right results", f"{verdict.right}"),
+        ("error reports", f"{verdict.reports.total()}, each justified: {reports}"),
+        ("lost", str(verdict.count("lost"))),
+        ("wrong", str(verdict.count("wrong"))),
+        ("stale", str(verdict.count("stale"))),
+        ("left over", ", ".join(f"{count} {what}" for what, count in verdict.left_over.items()) or "nothing"),
+        ("hosts killed", f"{report.kills} times"),
+        ("faults", faults),
+        ("submissions", f"{bill.jobs} accepted, {bill.jobs / verdict.documents:.2f} for each document"),
+        ("requests", f"{asked}, {asked / verdict.documents:.2f} for each document"),
+        (
+            "billed",
+            f"{bill.accepted} texts accepted for {bill.dropped} dropped; {bill.forced} forced by failed jobs, "
+            f"{bill.reply_cut} after a cut reply; {bill.excess:+.1%} beyond what was forced, bar {bill.bar:.0f}",
+        ),
+        ("reconcile", report.reconciled),
+        ("time", f"{report.seconds:.0f} s"),
+        ("verdict", "every promise kept" if report.is_clean else "BROKEN"),
+    ]
+    return "\n".join(f"  {name:14} {value}" for name, value in lines)
+
+
+def _advice(report: Report, folder: Path) -> str:
+    lines = ["", "What was broken:"]
+    lines += [f"  {breach.kind}: {breach.document!r}: {breach.what}" for breach in report.verdict.breaches[:20]]
+    lines += [f"  {problem}" for problem in report.problems]
+    if report.verdict.bill.accepted > report.verdict.bill.bar:
+        lines.append(
+            f"  the bill: {report.verdict.bill.accepted} accepted, at most {report.verdict.bill.bar:.0f} allowed"
+        )
+    lines += [
+        "To see what happened:",
+        f"  {folder}/broken/*.json     record (with its history), results and ETags of each document above",
+        f"  {folder}/left-over/        job records and pieces that should be gone",
+        f"  {folder}/logs/host-*.log   search for a document's name or for the job ids in its record's history",
+        f"  again: python -m tests.faults.chaos --seed {report.plan.seed} --documents {report.verdict.documents}",
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,246 @@
+"""The verdict on a chaos run: what every document ended with, held against what its newest version should end with."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from functions.pipeline.decisions import MAX_FAILURES
+from functions.pipeline.results import entities_name, error_name
+from functions.pipeline.splitting import split
+from tests.faults.chaos_plan import Plan, Version
+
+FAILING_FATES = frozenset({"stuck", "failed", "vanished"})
+"""Injected fates of a job after which its documents have to be sent again."""
+
+ALLOWANCE = 1.10
+"""Accepted documents for each one dropped, beside those that a failed job forced to be sent again."""
+
+Entities = Callable[[str], Sequence[Mapping[str, Any]]]
+"""What the model finds in a text: text, category, offset and length in code points, confidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResult:
+    """A result blob as it lies in the output container."""
+
+    name: str
+    source_etag: str
+    job: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A promise that was broken: to which document, and how."""
+
+    document: str
+    kind: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a run left behind.
+
+    `etags` are those of each document's versions in the order they were dropped; `ledger` is the stand-in's;
+    `left_over` counts what should be gone by now; `went_back` names documents whose newer result was seen to be
+    replaced by an older one.
+    """
+
+    etags: Mapping[str, Sequence[str]]
+    results: Sequence[StoredResult]
+    ledger: Sequence[Mapping[str, Any]]
+    left_over: Mapping[str, int] = field(default_factory=dict)
+    went_back: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class Bill:
+    """What the stand-in accepted: one document of a request counts one, so a long document counts its pieces."""
+
+    dropped: int = 0
+    accepted: int = 0
+    forced: int = 0
+    """Sent again because their job failed, got stuck or vanished on purpose."""
+    reply_cut: int = 0
+    """Sent again because the reply to their accepted submission was cut."""
+    jobs: int = 0
+    unknown: int = 0
+    """Accepted texts that no version has."""
+
+    @property
+    def bar(self) -> float:
+        """What may be accepted at most."""
+        return ALLOWANCE * self.dropped + self.forced
+
+    @property
+    def excess(self) -> float:
+        """The share of the dropped documents that was accepted once more without an injected failure of a job."""
+        return (self.accepted - self.forced) / self.dropped - 1 if self.dropped else 0.0
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What a run has shown."""
+
+    documents: int
+    right: int = 0
+    reports: Counter[str] = field(default_factory=Counter)
+    """Justified error reports by code."""
+    breaches: list[Breach] = field(default_factory=list)
+    bill: Bill = field(default_factory=Bill)
+    left_over: dict[str, int] = field(default_factory=dict)
+
+    def count(self, kind: str) -> int:
+        """How many documents a promise was broken to in that way."""
+        return sum(breach.kind == kind for breach in self.breaches)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether every promise was kept."""
+        return not (self.breaches or any(self.left_over.values()) or self.bill.unknown) and (
+            self.bill.accepted <= self.bill.bar
+        )
+
+
+def judge(plan: Plan, evidence: Evidence, entities: Entities) -> Verdict:
+    """Hold every document against what its newest version should end with."""
+    verdict = Verdict(len(plan.documents), left_over={k: n for k, n in evidence.left_over.items() if n})
+    verdict.bill = bill(plan, evidence.ledger)
+    failures = _failures(evidence.ledger)
+    stored = {result.name: result for result in evidence.results}
+    for document in plan.documents:
+        found = [stored.pop(name) for name in _result_names(document.name) if name in stored]
+        version, etags = document.versions[-1], evidence.etags.get(document.name, ())
+        if len(etags) != len(document.versions):
+            verdict.breaches.append(Breach(document.name, "lost", "its newest version was never dropped"))
+            continue
+        breach = _breach(document.name, version, etags, found, failures, entities)
+        if breach:
+            verdict.breaches.append(breach)
+        elif version.text is None:
+            verdict.reports[str(version.problem)] += 1
+        elif found[0].name == error_name(document.name):
+            verdict.reports[json.loads(found[0].body)["error"]["code"]] += 1
+        else:
+            verdict.right += 1
+    verdict.breaches += [Breach(name, "wrong", "a result of no document") for name in stored]
+    verdict.breaches += [Breach(name, "stale", "an older result replaced a newer one") for name in evidence.went_back]
+    return verdict
+
+
+def _result_names(document: str) -> tuple[str, str]:
+    return entities_name(document), error_name(document)
+
+
+def _breach(
+    name: str,
+    version: Version,
+    etags: Sequence[str],
+    found: Sequence[StoredResult],
+    failures: Mapping[str, int],
+    entities: Entities,
+) -> Breach | None:
+    if not found:
+        return Breach(name, "lost", "it has no result")
+    if len(found) > 1:
+        return Breach(name, "wrong", "it has entities and an error report")
+    (result,) = found
+    if result.source_etag != etags[-1]:
+        which = etags.index(result.source_etag) + 1 if result.source_etag in etags else "an unknown one"
+        return Breach(name, "stale", f"its result belongs to version {which} of {len(etags)}")
+    body = json.loads(result.body)
+    wrong = _wrong_facts(body["document"], name, version, etags[-1])
+    if wrong:
+        return Breach(name, "wrong", wrong)
+    is_report = result.name == error_name(name)
+    if version.text is None:
+        if not is_report:
+            return Breach(name, "wrong", "it has no text, and has entities")
+        code = body["error"]["code"]
+        return None if code == version.problem else Breach(name, "wrong", f"reported as {code}, not {version.problem}")
+    if is_report:
+        # Justified only where the stand-in's ledger shows that the app tried as often as it promises to.
+        worst = max(failures.get(digest, 0) for digest in digests(version.text))
+        code = body["error"]["code"]
+        return None if worst >= MAX_FAILURES else Breach(name, "wrong", f"reported as {code} after {worst} failed jobs")
+    wrong = _wrong_entities(body, version.text, entities(version.text))
+    return Breach(name, "wrong", wrong) if wrong else None
+
+
+def _wrong_facts(facts: Mapping[str, Any], name: str, version: Version, etag: str) -> str | None:
+    expected = {"name": name, "etag": etag, "sizeBytes": len(version.data)}
+    if version.text is not None:
+        expected |= {"encoding": version.encoding, "characters": len(version.text)}
+    differing = [key for key, value in expected.items() if facts.get(key) != value]
+    return f"its result says {', '.join(f'{key} {facts.get(key)!r}' for key in differing)}" if differing else None
+
+
+def _wrong_entities(body: Mapping[str, Any], text: str, expected: Sequence[Mapping[str, Any]]) -> str | None:
+    if body["warnings"]:
+        return f"its result has warnings: {body['warnings'][0]}"
+    wanted = sorted(
+        (one["offset"], one["length"], one["category"], one["text"], round(one["confidence"], 6)) for one in expected
+    )
+    given = [
+        (one["offset"], one["length"], one["category"], one["text"], round(one["confidenceScore"], 6))
+        for one in body["entities"]
+    ]
+    if given != wanted:
+        missing, extra = set(wanted) - set(given), set(given) - set(wanted)
+        return f"{len(missing)} of {len(wanted)} entities are missing, {len(extra)} are not the model's"
+    for one in body["entities"]:
+        start, end = one["offset"], one["offset"] + one["length"]
+        utf16 = (_utf16(text[:start]), _utf16(text[start:end]))
+        if text[start:end] != one["text"] or (one["utf16Offset"], one["utf16Length"]) != utf16:
+            return f"the entity at {start} is not at its place in the text"
+    return None
+
+
+def _utf16(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2
+
+
+# --- The bill ---
+
+
+def digests(text: str) -> list[str]:
+    """Return how the ledger names the pieces of a text."""
+    return [
+        hashlib.sha256(text[part.start : part.end].encode("utf-8", "surrogatepass")).hexdigest() for part in split(text)
+    ]
+
+
+def bill(plan: Plan, ledger: Iterable[Mapping[str, Any]]) -> Bill:
+    """Return what was accepted, held against what was dropped."""
+    known = {
+        digest
+        for document in plan.documents
+        for version in document.versions
+        if version.text is not None
+        for digest in digests(version.text)
+    }
+    total = Bill(dropped=len(known))
+    last: dict[str, Mapping[str, Any]] = {}
+    for entry in ledger:
+        total.jobs += 1
+        for document in entry["documents"]:
+            digest = document["sha256"]
+            total.accepted += 1
+            total.unknown += digest not in known
+            before = last.get(digest)
+            if before is not None and before["fate"] in FAILING_FATES:
+                total.forced += 1
+            elif before is not None and before["reply"] != "ok":
+                total.reply_cut += 1
+            last[digest] = entry
+    return total
+
+
+def _failures(ledger: Iterable[Mapping[str, Any]]) -> Counter[str]:
+    return Counter(
+        document["sha256"] for entry in ledger if entry["fate"] in FAILING_FATES for document in entry["documents"]
+    )
