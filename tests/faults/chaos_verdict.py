@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from functions.pipeline.decisions import MAX_FAILURES
@@ -207,11 +208,11 @@ def _utf16(text: str) -> int:
 # --- The bill ---
 
 
-def digests(text: str) -> list[str]:
+@cache
+def digests(text: str) -> tuple[str, ...]:
     """Return how the ledger names the pieces of a text."""
-    return [
-        hashlib.sha256(text[part.start : part.end].encode("utf-8", "surrogatepass")).hexdigest() for part in split(text)
-    ]
+    pieces = (text[part.start : part.end] for part in split(text))
+    return tuple(hashlib.sha256(piece.encode("utf-8", "surrogatepass")).hexdigest() for piece in pieces)
 
 
 def bill(plan: Plan, ledger: Iterable[Mapping[str, Any]]) -> Bill:

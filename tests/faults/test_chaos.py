@@ -1,0 +1,248 @@
+"""The chaos run in small, and proof that its verdict can be bad: each kind of breach, made by hand, is found."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from functions.pipeline.results import entities_name, error_name
+from tests.faults.chaos import describe, run
+from tests.faults.chaos_plan import LOST, REPLACED, TWICE, Plan, PlannedDocument, Version, make_plan
+from tests.faults.chaos_verdict import Breach, Evidence, StoredResult, Verdict, digests, judge
+
+SEED = 11
+
+
+@pytest.mark.timeout(900)
+def test_every_document_ends_in_one_right_result_whatever_dies_on_the_way(tmp_path: Path) -> None:
+    """Two hosts are killed over and over, the service fails, events are doubled and lost; `make chaos` does more."""
+    lines: list[str] = []
+    report = run(make_plan(SEED, 70), tmp_path, hosts=2, tell=lines.append)
+    told = "\n".join([*lines, describe(report), *map(str, report.verdict.breaches), *report.problems])
+    assert report.is_clean, told
+    assert report.kills > 0, told
+    assert report.faults, told
+
+
+# --- The plan ---
+
+
+def test_the_same_seed_gives_the_same_documents_events_and_kills() -> None:
+    first, second = make_plan(SEED, 60), make_plan(SEED, 60)
+    assert first == second
+    assert [next(first.outages(host)) for host in range(3)] == [next(second.outages(host)) for host in range(3)]
+
+
+def test_another_seed_gives_another_run() -> None:
+    first, second = make_plan(SEED, 60), make_plan(SEED + 1, 60)
+    assert first.documents != second.documents
+    assert next(first.outages(0)) != next(second.outages(0))
+
+
+def test_hosts_die_at_different_times() -> None:
+    plan = make_plan(SEED, 10)
+    assert next(plan.outages(0)) != next(plan.outages(1))
+
+
+def test_a_plan_has_the_promised_shares_of_trouble() -> None:
+    plan = make_plan(SEED, 1000)
+    assert len({document.name for document in plan.documents}) == 1000
+    assert plan.replaced == REPLACED * 1000
+    assert plan.doubled_events == round(TWICE * plan.versions)
+    assert plan.lost_events == round(LOST * plan.versions)
+    assert {version.problem for document in plan.documents for version in document.versions} > {None, "EmptyDocument"}
+
+
+def test_no_two_pieces_of_a_plan_have_the_same_text_so_that_the_bill_can_tell_them_apart() -> None:
+    plan = make_plan(SEED, 300)
+    texts = [version.text for document in plan.documents for version in document.versions if version.text is not None]
+    pieces = [digest for text in texts for digest in digests(text)]
+    assert len(pieces) == len(set(pieces)) > len(texts), "some documents must be long"
+
+
+# --- The verdict ---
+
+
+def model(text: str) -> list[dict[str, Any]]:
+    """A model that finds the first two words of every text."""
+    return [
+        {"text": word, "category": "Word", "offset": text.index(word), "length": len(word), "confidence": 0.5}
+        for word in text.split()[:2]
+    ]
+
+
+PLAN = make_plan(SEED, 60)
+ETAGS = {
+    document.name: tuple(f'"{document.name} {number}"' for number in range(len(document.versions)))
+    for document in PLAN.documents
+}
+
+
+def stored(document: PlannedDocument, number: int = -1) -> StoredResult:
+    """The right result of a version."""
+    version, etag = document.versions[number], ETAGS[document.name][number]
+    facts = {"name": document.name, "etag": etag, "sizeBytes": len(version.data), "encoding": version.encoding}
+    body: dict[str, Any]
+    if version.text is None:
+        name, body = error_name(document.name), {"document": facts, "error": {"code": version.problem}}
+    else:
+        facts["characters"] = len(version.text)
+        name, body = entities_name(document.name), {"document": facts, "warnings": [], "entities": found(version)}
+    return StoredResult(name, etag, "job", json.dumps(body).encode())
+
+
+def found(version: Version) -> list[dict[str, Any]]:
+    text = version.text or ""
+    return [
+        {
+            **{key: entity[key] for key in ("text", "category", "offset", "length")},
+            "confidenceScore": entity["confidence"],
+            "utf16Offset": len(text[: entity["offset"]].encode("utf-16-le")) // 2,
+            "utf16Length": len(entity["text"].encode("utf-16-le")) // 2,
+        }
+        for entity in model(text)
+    ]
+
+
+def submission(version: Version, fate: str = "ok", reply: str = "ok") -> dict[str, Any]:
+    """A line of the stand-in's ledger in which every piece of a version was accepted."""
+    return {
+        "fate": fate,
+        "reply": reply,
+        "documents": [{"sha256": digest} for digest in digests(version.text or "")],
+    }
+
+
+LEDGER = [
+    submission(version) for document in PLAN.documents for version in document.versions if version.text is not None
+]
+CLEAN = Evidence(ETAGS, [stored(document) for document in PLAN.documents], LEDGER)
+
+
+def a_document(fits: Callable[[PlannedDocument], bool]) -> PlannedDocument:
+    return next(document for document in PLAN.documents if fits(document))
+
+
+LETTER = a_document(lambda one: one.versions[-1].text is not None and len(one.versions) == 1)
+UNREADABLE = a_document(lambda one: one.versions[-1].text is None)
+REPLACED_DOCUMENT = a_document(lambda one: len(one.versions) > 1)
+
+
+def with_results(*changed: StoredResult, of: PlannedDocument) -> Evidence:
+    names = {entities_name(of.name), error_name(of.name)}
+    return replace(CLEAN, results=[*(one for one in CLEAN.results if one.name not in names), *changed])
+
+
+def edited(result: StoredResult, edit: Callable[[dict[str, Any]], None]) -> StoredResult:
+    body = json.loads(result.body)
+    edit(body)
+    return replace(result, body=json.dumps(body).encode())
+
+
+def judged(evidence: Evidence, plan: Plan = PLAN) -> Verdict:
+    return judge(plan, evidence, model)
+
+
+def breaches(verdict: Verdict) -> Sequence[tuple[str, str]]:
+    assert not verdict.is_clean
+    return [(breach.document, breach.kind) for breach in verdict.breaches]
+
+
+def test_a_run_that_kept_every_promise_is_clean() -> None:
+    verdict = judged(CLEAN)
+    assert verdict.is_clean
+    assert verdict.right + verdict.reports.total() == 60
+    assert verdict.bill.excess == 0
+
+
+def test_a_document_without_a_result_is_lost() -> None:
+    assert breaches(judged(with_results(of=LETTER))) == [(LETTER.name, "lost")]
+
+
+def test_the_result_of_an_older_version_is_stale() -> None:
+    old = with_results(stored(REPLACED_DOCUMENT, 0), of=REPLACED_DOCUMENT)
+    assert breaches(judged(old)) == [(REPLACED_DOCUMENT.name, "stale")]
+
+
+def test_an_older_result_that_replaced_a_newer_one_for_a_while_is_stale() -> None:
+    verdict = judged(replace(CLEAN, went_back=frozenset({LETTER.name})))
+    assert breaches(verdict) == [(LETTER.name, "stale")]
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda body: body["entities"].pop(),
+        lambda body: body["entities"].append(body["entities"][0]),
+        lambda body: body["entities"].reverse(),
+        lambda body: body["entities"][0].update(offset=body["entities"][0]["offset"] + 1),
+        lambda body: body["entities"][0].update(utf16Offset=body["entities"][0]["utf16Offset"] + 1),
+        lambda body: body["entities"][0].update(category="Sentence"),
+        lambda body: body["entities"][0].update(confidenceScore=0.4),
+        lambda body: body["warnings"].append({"code": "OffsetMismatch"}),
+        lambda body: body["document"].update(sizeBytes=1),
+        lambda body: body["document"].update(etag="another"),
+    ],
+    ids=["missing", "doubled", "unsorted", "offset", "utf16", "category", "score", "warning", "size", "etag"],
+)
+def test_a_result_that_is_not_the_models_is_wrong(edit: Callable[[dict[str, Any]], None]) -> None:
+    wrong = with_results(edited(stored(LETTER), edit), of=LETTER)
+    assert breaches(judged(wrong)) == [(LETTER.name, "wrong")]
+
+
+def test_entities_beside_an_error_report_are_wrong() -> None:
+    right = stored(LETTER)
+    both = with_results(right, replace(right, name=error_name(LETTER.name)), of=LETTER)
+    assert breaches(judged(both)) == [(LETTER.name, "wrong")]
+
+
+def test_a_result_of_no_document_is_wrong() -> None:
+    extra = replace(CLEAN, results=[*CLEAN.results, replace(stored(LETTER), name="nobody.entities.json")])
+    assert breaches(judged(extra)) == [("nobody.entities.json", "wrong")]
+
+
+def test_an_error_report_for_another_reason_is_wrong() -> None:
+    other = edited(stored(UNREADABLE), lambda body: body["error"].update(code="TooLarge"))
+    assert breaches(judged(with_results(other, of=UNREADABLE))) == [(UNREADABLE.name, "wrong")]
+
+
+def test_an_error_report_is_justified_only_by_as_many_failed_jobs_as_the_app_promises_to_try() -> None:
+    report = edited(stored(LETTER), lambda body: body.update(error={"code": "JobFailed"}))
+    reported = with_results(replace(report, name=error_name(LETTER.name)), of=LETTER)
+    assert breaches(judged(reported)) == [(LETTER.name, "wrong")]
+    failed = [submission(LETTER.versions[0], fate="failed") for _ in range(5)]
+    others = [entry for entry in LEDGER if entry != submission(LETTER.versions[0])]
+    assert judged(replace(reported, ledger=[*others, *failed])).is_clean
+
+
+def test_what_is_left_over_breaks_a_promise() -> None:
+    verdict = judged(replace(CLEAN, left_over={"job records": 1, "results of pieces": 0}))
+    assert not verdict.is_clean
+    assert verdict.left_over == {"job records": 1}
+
+
+def test_a_bill_above_the_bar_breaks_a_promise() -> None:
+    again = LEDGER[: len(LEDGER) // 5]
+    verdict = judged(replace(CLEAN, ledger=[*LEDGER, *again]))
+    assert verdict.bill.excess > 0.10
+    assert not verdict.is_clean
+
+
+def test_what_a_failed_job_forced_to_be_sent_again_is_not_held_against_the_app() -> None:
+    failed = [{**entry, "fate": "stuck"} for entry in LEDGER]
+    verdict = judged(replace(CLEAN, ledger=[*failed, *LEDGER]))
+    assert verdict.is_clean
+    assert verdict.bill.forced == verdict.bill.dropped
+
+
+def test_an_accepted_text_that_nobody_dropped_breaks_a_promise() -> None:
+    unknown = {"fate": "ok", "reply": "ok", "documents": [{"sha256": "0" * 64}]}
+    assert not judged(replace(CLEAN, ledger=[*LEDGER, unknown])).is_clean
+
+
+def test_a_breach_says_what_happened() -> None:
+    (breach,) = judged(with_results(of=LETTER)).breaches
+    assert breach == Breach(LETTER.name, "lost", "it has no result")
