@@ -1,0 +1,76 @@
+"""The Language stand-in in this process, with the model learnt from the samples, and the app's own client before it."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import requests
+from requests.auth import AuthBase
+
+from functions.pipeline.budget import RequestBudget
+from functions.services.language_client import KeyAuth, LanguageClient, default_session
+from functions.settings import Settings
+from local.language_service.behaviour import Behaviour
+from local.language_service.faults import FaultPlan, Scripted
+from local.language_service.in_process import InProcessAdapter, MovableClock
+from local.language_service.projects import LearntProject, learn_project
+from local.language_service.service import LanguageService
+from local.stack import MODEL_CACHE, SAMPLES
+
+ENDPOINT = "https://loans.cognitiveservices.azure.com"
+KEY = "local"
+ENVIRON = {
+    "LANGUAGE_ENDPOINT": ENDPOINT,
+    "LANGUAGE_KEY": KEY,
+    "LANGUAGE_PROJECT": "loans",
+    "LANGUAGE_DEPLOYMENT": "production",
+    "DocumentStorage": "UseDevelopmentStorage=true",
+}
+JOB_S = 2.0
+"""How long each job takes, by the clock that the tests move."""
+
+
+@cache
+def loans() -> LearntProject:
+    """Return the project learnt from the samples; learnt once a machine, then taken from the cache."""
+    return learn_project(SAMPLES / "labels.json", SAMPLES / "labelled", MODEL_CACHE)
+
+
+class Stage:
+    """A service whose clock stands still until it is moved, and a client of it."""
+
+    def __init__(
+        self,
+        environ: Mapping[str, str] | None = None,
+        *,
+        faults: FaultPlan | None = None,
+        auth: AuthBase | None = None,
+        requests_per_minute: int | None = None,
+        service: Mapping[str, Any] | None = None,
+        **behaviour: Any,
+    ) -> None:
+        self.clock = MovableClock()
+        self.settings = Settings.from_env({**ENVIRON, **(environ or {})})
+        self.faults = faults or FaultPlan()
+        options: dict[str, Any] = {"rate_rules": (), "key": KEY, **(service or {})}
+        self.service = LanguageService(
+            [loans()],
+            behaviour=Behaviour(job_seconds=(JOB_S, JOB_S), **behaviour),
+            faults=self.faults,
+            clock=self.clock,
+            **options,
+        )
+        self.session: requests.Session = default_session()
+        self.session.mount("https://", InProcessAdapter(self.service, wait=self.clock.advance))
+        budget = requests_per_minute or 1_000_000
+        self.client = LanguageClient(
+            self.settings,
+            self.session,
+            auth or KeyAuth(KEY),
+            RequestBudget(budget, self.clock()),
+            self.clock,
+        )
+
+    def script(self, kind: str, **options: Any) -> None:
+        """Let the next request, or the next job, suffer a fault."""
+        self.faults.script.append(Scripted(kind, **options))
