@@ -129,7 +129,11 @@ class _Claim:
 
     def is_ours(self) -> bool:
         """Wait for the claim and return whether the document is ours; its own run raises what went wrong."""
-        return self._made.exception() is None and self._made.result()
+        return self.is_certain() and self._made.result()
+
+    def is_certain(self) -> bool:
+        """Wait for the claim and return whether it is known how it ended."""
+        return self._made.exception() is None
 
 
 @dataclass(slots=True)
@@ -151,7 +155,11 @@ class _Batch:
         self.job.set_result(opened.job)
         own = self.load.items[0]
         self.claims[own.version].make(app, opened.job, own)
-        send(app, opened, [item for item in self.load.items if self.claims[item.version].is_ours()])
+        ours = [item for item in self.load.items if self.claims[item.version].is_ours()]
+        if all(claim_of_item.is_certain() for claim_of_item in self.claims.values()):
+            send(app, opened, ours)
+        # Otherwise the storage may have taken a claim and failed to say so. Who left that document out would own it
+        # for nothing; so the job waits for its message, when `advance` asks the records which documents it has.
 
     def outcome(self, app: EntityDrop, item: ReadyPiece) -> None:
         """Claim one document once the job is open; return when that is settled, or raise what went wrong."""
