@@ -13,10 +13,17 @@ from ..pipeline.entities import job_facts
 from ..pipeline.jobs import Job, JobMessage, JobState, Piece, decode_message
 from ..pipeline.outcomes import Finished, StillRunning
 from ..pipeline.states import is_outdated, may_write
+from ..services.blobs import is_passing
 from .conclude import forget_deleted, let_go
 from .steps import perform, post, read_text, run_all, send_message
 
 logger = logging.getLogger(__name__)
+
+FAULT = "Fault"
+"""Code of a problem of our own: so many steps that end in it, and the job is given up."""
+
+STORAGE_FAULT = "StorageFault"
+"""Code of a problem of the storage: a job waits for the end of it."""
 
 
 def advance(app: EntityDrop, text: str | bytes) -> None:
@@ -111,7 +118,7 @@ def _poll(app: EntityDrop, job: Job, etag: str) -> None:
 def _remember(app: EntityDrop, job: Job, etag: str, error: Exception) -> None:
     """Keep the cause of a failed step in the record, if the storage allows, for an error report that may follow."""
     problem = Problem(
-        "Fault",
+        STORAGE_FAULT if is_passing(error) else FAULT,
         f"A step of the job ended in an error: {type(error).__name__}.",
         "It is repeated. If it lasts, look for the action job_step_failed in the logs.",
     )

@@ -7,10 +7,12 @@ from typing import Any
 import msgspec
 
 from ..app import EntityDrop
-from ..errors import Missing, Problem
+from ..errors import Missing, Problem, StorageOutcome
 from ..pipeline.decisions import after_fault
 from ..pipeline.documents import DocumentFacts
-from .advance import job_of
+from ..pipeline.states import is_outdated
+from ..services.blobs import is_passing
+from .advance import FAULT, STORAGE_FAULT, job_of
 from .steps import perform
 from .submit import report, submit_batch
 
@@ -20,8 +22,8 @@ logger = logging.getLogger(__name__)
 def rescue_document(app: EntityDrop, text: str | bytes) -> None:
     """Submit a document once more whose event was poisoned; write its error report where that fails too.
 
-    `text` is the host's own message (container, blob name, ETag). If the error report can not be written either, the
-    storage is what fails: that is raised, and the message comes back.
+    `text` is the host's own message (container, blob name, ETag). Where the storage is what fails, and may be well
+    again later, no report is written: the fault is raised, and the message comes back in ten minutes.
     """
     name = _document_of(app, text)
     if name is None:
@@ -34,6 +36,14 @@ def rescue_document(app: EntityDrop, text: str | bytes) -> None:
             extra={"action": "document_rescued", "document": name},
         )
     except Exception as error:
+        if isinstance(error, StorageOutcome) or is_passing(error):
+            logger.warning(
+                "Document %r waits for the storage: %s.",
+                name,
+                type(error).__name__,
+                extra={"action": "document_waits", "document": name},
+            )
+            raise
         logger.exception(
             "Document %r can not be submitted.", name, extra={"action": "document_unprocessable", "document": name}
         )
@@ -41,17 +51,24 @@ def rescue_document(app: EntityDrop, text: str | bytes) -> None:
 
 
 def rescue_job(app: EntityDrop, text: str | bytes) -> None:
-    """Put a job back to work whose message was poisoned, after a growing wait; give up after `MAX_FAULTS` times."""
+    """Put a job back to work whose message was poisoned, after a growing wait; give up after `MAX_FAULTS` times.
+
+    Where the storage was what failed there is no such limit but the document's time. A message that is out of date is
+    dropped: another one drives the job.
+    """
     found = job_of(app, text)
-    if not found:
+    if not found or is_outdated(found[0], found[1]):
         return
     _, job, etag = found
+    # A cause that could not even be kept is the storage's; one that was kept earlier is not this one.
+    has_own_fault = job.last_error is not None and job.last_error.code == FAULT
     problem = job.last_error or Problem(
-        "Fault",
+        STORAGE_FAULT,
         "The steps of the job failed, and the cause could not be kept.",
         "Look for the action job_step_failed in the logs.",
     )
-    perform(app, job, etag, after_fault(job, problem, app.clock(), app.policy))
+    step = after_fault(job, problem, app.clock(), app.policy, is_passing=not has_own_fault)
+    perform(app, job, etag, step)
 
 
 def _document_of(app: EntityDrop, text: str | bytes) -> str | None:

@@ -120,10 +120,17 @@ def after_poll(job: Job, answer: Progress, now: datetime, policy: Policy) -> Ste
             return _submit_again(job, problem, now, policy)
 
 
-def after_fault(job: Job, problem: Problem, now: datetime, policy: Policy) -> Step:
-    """Return what becomes of a job whose step failed until its message was poisoned."""
-    if job.faults + 1 >= MAX_FAULTS or now - job.created > policy.give_up:
+def after_fault(job: Job, problem: Problem, now: datetime, policy: Policy, *, is_passing: bool = False) -> Step:
+    """Return what becomes of a job whose step failed until its message was poisoned.
+
+    A passing fault, such as an outage of the storage, is a wait: it is not counted.
+    """
+    if now - job.created > policy.give_up or (not is_passing and job.faults + 1 >= MAX_FAULTS):
         return _give_up(job, problem, now)
+    if is_passing:
+        due = now + timedelta(seconds=STEP_FAULT.wait_s(job.waits, policy.rng))
+        waiting = move_job(job, JobEvent.FAULTED, due=due, waits=job.waits + 1, last_error=problem)
+        return Step(event=JobEvent.FAULTED, job=waiting, reason=problem)
     due = now + timedelta(seconds=STEP_FAULT.wait_s(job.faults, policy.rng))
     faulted = move_job(job, JobEvent.FAULTED, due=due, faults=job.faults + 1, last_error=problem)
     return Step(event=JobEvent.FAULTED, job=faulted, reason=problem)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from azure.core import MatchConditions
 from azure.core.exceptions import (
+    AzureError,
     HttpResponseError,
     ResourceExistsError,
     ResourceModifiedError,
@@ -190,6 +191,17 @@ def _error_code(error: HttpResponseError) -> str:
     # A member of an enumeration where the client library knows the code, plain text where it does not.
     code = getattr(error, "error_code", None) or ""
     return str(getattr(code, "value", code))
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether a fault of the storage may be over at a later try, with nobody having touched the document.
+
+    So it is with outages, with leases, and with a deployment that somebody has to mend. It is not with a blob that
+    the storage will not give out (archived) or whose name it does not take.
+    """
+    if isinstance(error, HttpResponseError):
+        return error.status_code != 400 and _error_code(error) != "BlobArchived"
+    return isinstance(error, AzureError)
 
 
 @contextmanager
