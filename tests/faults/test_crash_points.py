@@ -7,12 +7,20 @@ one submission was made that would not have been made otherwise.
 """
 
 import threading
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
 
-from functions.pipeline.splitting import MAX_REQUEST_CHARACTERS
+from tests.faults.scenarios import (
+    LONG,
+    Scenario,
+    accepted,
+    check_end,
+    deliver_three,
+    drop_one,
+    drop_three,
+    results_of,
+)
 from tests.world import Call, Crash, World, letter
 
 
@@ -34,33 +42,6 @@ class CrashAt:
             if self.is_dead:
                 # The other threads of a dead process do not go on either.
                 raise Crash(f"killed {call}")
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """What people and the service do, and how it has to end."""
-
-    prepare: Callable[[World], None]
-    play: Callable[[World], None] = lambda world: world.run()
-    check: Callable[[World], None] = lambda world: world.check_right(*world.versions)
-    settings: dict[str, str] = field(default_factory=dict)
-    step: int = 1
-    """2 leaves out the crashes just after a call: with one thread they leave what one just before the next leaves."""
-
-    def start(self, gate: CrashAt) -> World:
-        world = World(settings=dict(self.settings))
-        self.prepare(world)
-        world.gate = gate
-        return world
-
-
-def accepted(world: World) -> list[int]:
-    """Return how many documents each submission had that the service accepted."""
-    return [len(entry.documents) for entry in world.service.counters.ledger]
-
-
-def results_of(world: World) -> list[str]:
-    return [info.name for info in world.output.list()]
 
 
 def crash_everywhere(scenario: Scenario) -> int:
@@ -94,19 +75,7 @@ def crash_everywhere(scenario: Scenario) -> int:
     return whole.passed
 
 
-def check_end(scenario: Scenario, world: World, where: str) -> None:
-    try:
-        scenario.check(world)
-        world.check_quiet()
-    except AssertionError as error:
-        raise AssertionError(f"{where}: {error}") from error
-
-
 # --- One document ---
-
-
-def drop_one(world: World) -> None:
-    world.drop("a.txt", letter(1))
 
 
 def test_a_lone_document_survives_a_crash_at_every_call() -> None:
@@ -134,7 +103,7 @@ def test_a_document_that_ends_in_an_error_report_survives_a_crash_at_every_call(
     def check(world: World) -> None:
         world.check_failed("a.txt", "NotText")
 
-    assert crash_everywhere(Scenario(lambda world: void(world.drop("a.txt", b"%PDF-1.7")), check=check)) > 8
+    assert crash_everywhere(Scenario(lambda world: world.drop("a.txt", b"%PDF-1.7"), check=check)) > 8
 
 
 def test_a_refused_document_survives_a_crash_at_every_call() -> None:
@@ -212,20 +181,6 @@ def test_a_document_deleted_while_its_job_runs_survives_a_crash_at_every_call() 
 
 # --- Documents that share a job ---
 
-TOGETHER = ["0.txt", "1.txt", "2.txt"]
-
-
-def drop_three(world: World) -> None:
-    for number, name in enumerate(TOGETHER):
-        world.drop(name, letter(number), announce=False)
-
-
-def deliver_three(world: World) -> None:
-    """Deliver three events at the same moment; what a crash cut off comes back by itself."""
-    if not world.jobs.messages and not world.events.messages:
-        world.deliver_together(*TOGETHER)
-    world.run()
-
 
 def test_three_documents_that_share_a_job_survive_a_crash_at_every_call() -> None:
     assert crash_everywhere(Scenario(drop_three, deliver_three)) > 40
@@ -251,35 +206,11 @@ def test_a_job_with_one_document_left_out_survives_a_crash_at_every_call() -> No
     assert crash_everywhere(Scenario(prepare, deliver_three)) > 60
 
 
-def void(_: object) -> None:
-    return
-
-
 # --- A long document ---
 
 
-def long_text(characters: int, version: int = 1) -> str:
-    """Return a text with entities all over, some of them on the seams of its pieces."""
-
-    def paragraphs() -> Iterator[str]:
-        number, length = 0, 0
-        while length < characters:
-            number += 1
-            paragraph = (
-                f"clause {number} of version {version}: Mary Miller pays ${number} to Alan Archer.\n"
-                + "and so on " * 40
-            )
-            length += len(paragraph)
-            yield paragraph
-
-    return "".join(paragraphs())
-
-
-LONG = long_text(2 * MAX_REQUEST_CHARACTERS)
-
-
 def test_a_long_document_in_several_jobs_survives_a_crash_at_every_call() -> None:
-    assert crash_everywhere(Scenario(lambda world: void(world.drop("long.txt", LONG)), step=2)) > 80
+    assert crash_everywhere(Scenario(lambda world: world.drop("long.txt", LONG), step=2)) > 80
 
 
 def test_a_long_document_replaced_while_its_jobs_run_survives_a_crash_at_every_call() -> None:
