@@ -200,10 +200,11 @@ def _over_budget(settings: Settings, wait_s: float) -> HoldOff:
 
 
 def _is_credential_error(error: Exception) -> bool:
-    # Only where azure-identity is in use has azure.core been loaded; CredentialUnavailableError is one of these.
-    from azure.core.exceptions import ClientAuthenticationError
+    # In this call only the credential is Azure's: it has no identity (ClientAuthenticationError), or can not reach the
+    # place that gives tokens (ServiceRequestError).
+    from azure.core.exceptions import AzureError
 
-    return isinstance(error, ClientAuthenticationError)
+    return isinstance(error, AzureError)
 
 
 def _no_token(error: Exception) -> HoldOff:

@@ -1,6 +1,7 @@
 """The Language stand-in in this process, with the model learnt from the samples, and the app's own client before it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -47,6 +48,7 @@ class Stage:
         auth: AuthBase | None = None,
         requests_per_minute: int | None = None,
         service: Mapping[str, Any] | None = None,
+        session: requests.Session | None = None,
         **behaviour: Any,
     ) -> None:
         self.clock = MovableClock()
@@ -60,17 +62,24 @@ class Stage:
             clock=self.clock,
             **options,
         )
-        self.session: requests.Session = default_session()
-        self.session.mount("https://", InProcessAdapter(self.service, wait=self.clock.advance))
-        budget = requests_per_minute or 1_000_000
-        self.client = LanguageClient(
-            self.settings,
-            self.session,
-            auth or KeyAuth(KEY),
-            RequestBudget(budget, self.clock()),
-            self.clock,
-        )
+        if session is None:
+            session = default_session()
+            session.mount("https://", InProcessAdapter(self.service, wait=self.clock.advance))
+        self.session = session
+        self.auth = auth or KeyAuth(KEY)
+        self.budget = RequestBudget(requests_per_minute or 1_000_000, self.clock())
+        self.client = self.client_at(ENDPOINT)
+
+    def client_at(self, endpoint: str) -> LanguageClient:
+        """Return a client of the service at an endpoint: that of the adapter, or a port that it listens on."""
+        at = replace(self.settings, language_endpoint=endpoint)
+        return LanguageClient(at, self.session, self.auth, self.budget, self.clock)
 
     def script(self, kind: str, **options: Any) -> None:
         """Let the next request, or the next job, suffer a fault."""
         self.faults.script.append(Scripted(kind, **options))
+
+    @property
+    def requests(self) -> dict[str, int]:
+        """Return how many requests of each kind the service has seen."""
+        return dict(self.service.counters.requests)
