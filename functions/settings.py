@@ -58,6 +58,13 @@ def _text(value: str) -> str:
     return value
 
 
+def _key(value: str) -> Secret:
+    # It travels in a header, which takes nothing else; what is pasted from a page may have an invisible character.
+    if value.isascii() and value.isprintable() and " " not in value:
+        return Secret(value)
+    raise ValueError("the key as the portal shows it, only letters, digits and signs of ASCII")
+
+
 def _endpoint(value: str) -> str:
     parts = urlsplit(value)
     host = parts.hostname or ""
@@ -142,7 +149,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "LANGUAGE_KEY",
         None,
-        Secret,
+        _key,
         "resource key; without it Microsoft Entra ID is used (`DefaultAzureCredential`)",
     ),
     Setting(
@@ -285,7 +292,8 @@ def _read_all(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
         try:
             values[setting.name] = setting.parse(text)
         except ValueError as error:
-            problems.append(f"{setting.name} is {text!r}; expected is {error}.")
+            shown = "not usable (value not shown)" if setting.parse is _key else repr(text)
+            problems.append(f"{setting.name} is {shown}; expected is {error}.")
     return values, problems
 
 

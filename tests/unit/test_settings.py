@@ -180,6 +180,15 @@ def test_a_wrong_connection_string_is_refused_without_being_shown() -> None:
     assert problem == "DocumentStorage is set but is not a storage connection string (value not shown)."
 
 
+@pytest.mark.parametrize("key", ["0123\u200b4567", "0123 4567", "0123\n4567", "0123–4567"])
+def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(key: str) -> None:
+    (problem,) = problems_of({**REQUIRED, "LANGUAGE_KEY": key})
+    assert problem.startswith(
+        "LANGUAGE_KEY is not usable (value not shown); expected is the key as the portal shows it"
+    )
+    assert "0123" not in problem and "4567" not in problem
+
+
 def test_a_secret_is_the_text_it_hides() -> None:
     assert Secret("abc") == "abc"
     assert repr([Secret("abc")]) == "[Secret('**********')]"
