@@ -3,7 +3,7 @@
 The service calls them string index types: code points, UTF-16 code units and text elements ("TextElements_v8").
 The last are not today's grapheme clusters: recorded replies are reproduced by starting a new element at the
 start of the text and at each code point that is not a mark (general category Mn, Mc or Me), which is what .NET
-Framework's StringInfo did (recordings of the JavaScript SDK's string encoding tests, 2022).
+Framework's StringInfo did (docs/language-api.md 5.1).
 """
 
 import unicodedata

@@ -1,7 +1,7 @@
 """The words of the Language service on the wire, both generations: from values to requests, from replies to outcomes.
 
 Pure functions, so that every recorded reply can be tested without a server. Sources are named where a rule is not
-obvious; "recorded" means seen in the recorded traffic of the official SDKs' tests.
+obvious; "recorded" means seen in the recorded traffic of the official SDKs' tests (docs/language-api.md).
 """
 
 import re

@@ -1,4 +1,4 @@
-"""The service's error replies, word for word where they were recorded (language-api.md 4).
+"""The service's error replies, word for word where they were recorded (docs/language-api.md 4).
 
 Two producers answer. The **gateway** in front of the service knows keys, paths and rates: its code is the HTTP status
 as a string. The **service** itself has symbolic codes and, mostly, an inner error that says more.

@@ -1,4 +1,4 @@
-"""Read a Language Studio labels file and the documents it names (language-api.md 7).
+"""Read a Language Studio labels file and the documents it names (docs/language-api.md 7).
 
 Two forms are read: the export format ``2022-05-01``, whose offsets are UTF-16 code units from the start of the file,
 and the form of 2021 with ``entityNames``. A label that cannot be used is left out and named as a ``Problem``.
@@ -156,7 +156,8 @@ def _source_of(content: dict[str, Any], path: Path) -> _Source:
 
 
 def _kind(assets: dict[str, Any], metadata: dict[str, Any], path: Path) -> ProjectKind:
-    # Some exports carry the kind in both places and some only in the metadata; both must be read (section 7).
+    # Some exports carry the kind in both places and some only in the metadata; both must be read
+    # (docs/language-api.md 7).
     stated = {str(part["projectKind"]) for part in (metadata, assets) if part.get("projectKind")}
     if len({kind.lower() for kind in stated}) > 1:
         raise LabelsFileError(

@@ -1,7 +1,7 @@
 """The limits of the service: sizes of a request, and requests per minute.
 
-Sources: language-api.md 5. The prediction rate of the GA API is 1,000 GET and POST per minute; the preview of custom
-text had 100 per minute, its successor 300; the 1,000 for everything under ``/text/analytics`` is more than both.
+Sources: docs/language-api.md 5. The prediction rate of the GA API is 1,000 GET and POST per minute; the preview of
+custom text had 100 per minute, its successor 300; the 1,000 for everything under ``/text/analytics`` is more than both.
 """
 
 import math

@@ -37,7 +37,7 @@ _PREVIEW_JOBS = re.compile(
     re.IGNORECASE,
 )
 _ADMIN = "/admin/"
-#: The first version whose error replies repeat the code in a header (language-api.md 4).
+#: The first version whose error replies repeat the code in a header (docs/language-api.md 4).
 _ERROR_CODE_HEADER_SINCE = "2024-11-01"
 
 
@@ -558,7 +558,7 @@ def _doomed(submission: Submission, fate: str | None) -> Submission:
 
 
 def _classes_json(found: Sequence[tuple[str, float]], task: Task, dialect: Dialect) -> dict[str, Any]:
-    """Write classes under the name that each generation had for them (language-api.md 6)."""
+    """Write classes under the name that each generation had for them (docs/language-api.md 6)."""
     listed = [{"category": category, "confidenceScore": confidence} for category, confidence in found]
     if dialect is Dialect.GA:
         return {"class": listed}

@@ -12,7 +12,7 @@ TEXT_ELEMENTS = "TextElements_v8"
 CODE_POINTS = "UnicodeCodePoint"
 UTF16_UNITS = "Utf16CodeUnit"
 
-#: The values of ``stringIndexType`` (language-api.md 5.1); the first is the service's default.
+#: The values of ``stringIndexType`` (docs/language-api.md 5.1); the first is the service's default.
 STRING_INDEX_TYPES = (TEXT_ELEMENTS, CODE_POINTS, UTF16_UNITS)
 
 _FIRST_MARK = "\u0300"
@@ -23,7 +23,7 @@ def _mark_positions(text: str) -> list[int]:
     """Find the code points that continue a text element: categories Mn, Mc and Me, anywhere but at the start.
 
     The recordings show the old .NET rule, not today's grapheme clusters: joiners, skin tones and conjoining Jamo
-    each count as one (language-api.md 5.1).
+    each count as one (docs/language-api.md 5.1).
     """
     return [
         i for i, char in enumerate(text) if char >= _FIRST_MARK and i > 0 and unicodedata.category(char).startswith("M")

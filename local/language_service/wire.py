@@ -1,4 +1,4 @@
-"""Requests read and replies written, for both generations of the API (language-api.md 1 to 3)."""
+"""Requests read and replies written, for both generations of the API (docs/language-api.md 1 to 3)."""
 
 import json
 import re
@@ -15,7 +15,8 @@ from local.language_service.languages import SUPPORTED_LANGUAGES, is_supported
 from local.language_service.limits import CHARACTERS_PER_RECORD, MAX_CHARACTERS, MAX_DOCUMENTS, PAGE_SIZE
 from local.language_service.text_units import STRING_INDEX_TYPES, TEXT_ELEMENTS, text_elements
 
-#: Versions of the date-versioned API (language-api.md 8), but for 2021-11-01-preview, whose bodies had the old form.
+#: Versions of the date-versioned API (docs/language-api.md 8), but for 2021-11-01-preview, whose bodies had the old
+#: form.
 API_VERSIONS = frozenset(
     {
         "2022-02-01-preview",
@@ -193,7 +194,7 @@ def _required(parameters: Mapping[str, Any], name: str, kind: str, *, preview: b
 def _string_index_type(parameters: Mapping[str, Any], kind: str, *, preview: bool) -> str:
     value = parameters.get("stringIndexType") or TEXT_ELEMENTS
     for known in STRING_INDEX_TYPES:
-        # The enumeration of v3.1 spells TextElement_v8 (language-api.md 5.1).
+        # The enumeration of v3.1 spells TextElement_v8 (docs/language-api.md 5.1).
         if str(value).lower() in (known.lower(), known.lower().replace("elements", "element")):
             return known
     raise errors.bad_parameter(value, "stringIndexType", kind, ",".join(STRING_INDEX_TYPES), preview=preview)

@@ -1,4 +1,4 @@
-"""Cancelling a job (language-api.md 2.4)."""
+"""Cancelling a job (docs/language-api.md 2.4)."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The error replies, word for word (language-api.md 4)."""
+"""The error replies, word for word (docs/language-api.md 4)."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The date-versioned API: submission, polls, results and their spelling (language-api.md 2 and 6)."""
+"""The date-versioned API: submission, polls, results and their spelling (docs/language-api.md 2 and 6)."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Requests per minute: the recorded rules, and what a refused request is told (language-api.md 4 and 5)."""
+"""Requests per minute: the recorded rules, and what a refused request is told (docs/language-api.md 4 and 5)."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

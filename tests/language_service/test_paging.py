@@ -1,4 +1,4 @@
-"""Pages of the date-versioned API (language-api.md 3)."""
+"""Pages of the date-versioned API (docs/language-api.md 3)."""
 
 from collections.abc import Callable
 from typing import Any

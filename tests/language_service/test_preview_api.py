@@ -1,4 +1,4 @@
-"""The preview APIs ``v3.1-preview.ct.1``, in both shapes, and ``v3.2-preview.2`` (language-api.md 1)."""
+"""The preview APIs ``v3.1-preview.ct.1``, in both shapes, and ``v3.2-preview.2`` (docs/language-api.md 1)."""
 
 import re
 from collections.abc import Callable
