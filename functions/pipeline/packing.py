@@ -11,7 +11,8 @@ MAX_REQUEST_DOCUMENTS = 25
 """Documents in one request of the asynchronous API (recorded: a 400 says "Max 25 records are permitted")."""
 
 MAX_REQUEST_BYTES = 1_000_000
-"""Bytes of one request: the commonly quoted limit is 1 MB; the rest is left to the envelope of the request."""
+"""Bytes of one request: 1 MB is documented for the preconfigured features ("data limits", read 2026-11), and no figure
+for custom text."""
 
 _ENVELOPE_BYTES = 2_000
 _PIECE_ENVELOPE_BYTES = 100

@@ -28,7 +28,7 @@ class Behaviour:
     unknown_project: UnknownProject = "404"
     #: The status of an unknown or expired job.
     unknown_job_status: int = 404
-    #: The status of a request with too many characters or bytes: 400 documented for jobs, 413 in older pages.
+    #: The status of a request with too many characters or bytes: 400 documented for jobs; 413 is a guess.
     oversize_status: int = 400
     #: The most bytes a request may have.
     max_request_bytes: int = MAX_REQUEST_BYTES

@@ -122,7 +122,7 @@ def all_documents_empty() -> Refusal:
 
 
 def request_too_large(status: int, limit: int) -> Refusal:
-    """Answer more characters than a request may have (status 400 documented, 413 for older versions; text ASSUMED)."""
+    """Answer more characters than a request may have (status 400 documented, 413 a guess; text ASSUMED)."""
     return _refusal(
         status,
         _INVALID_DOCUMENT,

@@ -16,7 +16,7 @@ MAX_DOCUMENTS = 25
 MAX_CHARACTERS = 125_000
 #: Characters of one billed text record; rounded up per document.
 CHARACTERS_PER_RECORD = 1_000
-#: Bytes of a request. Commonly quoted as 1 MB, not found in writing.
+#: Bytes of a request. 1 MB for the preconfigured features ("data limits"); for custom text no figure was found.
 MAX_REQUEST_BYTES = 1_048_576
 #: Documents on one page of results.
 PAGE_SIZE = 20

@@ -165,7 +165,7 @@ def test_a_foreign_address_is_known_by_scheme_and_host(url: str, foreign: bool) 
     assert is_foreign(GA, url) is foreign
 
 
-# --- refusals of a submission: every row of the reference's table of errors ---
+# --- refusals of a submission: every row of docs/language-api.md 4 ---
 
 QUOTA = (
     "Out of call volume quota for TextAnalytics F0 pricing tier. Please retry after 15 days. "
