@@ -1,6 +1,6 @@
 """From a dropped document to a job at the service, its request shared with the documents that arrive with it.
 
-The order of a submission: (a) the job's record, (b) its message, hidden for a minute, (c) each document is claimed
+The order of a submission: (a) the job's message, hidden for a minute, (b) its record, (c) each document is claimed
 for the job, (d) POST, (e) the message is made visible when the first poll is due, and the record is saved. A worker
 that dies between any two of these leaves an event that comes again or a message that comes back.
 """
@@ -236,7 +236,7 @@ def report(app: EntityDrop, facts: DocumentFacts, problem: Problem) -> None:
 def open_job(
     app: EntityDrop, items: Sequence[ReadyPiece], job_id: str | None = None, owner: str | None = None
 ) -> OpenJob:
-    """Record a job that carries `items` and put its message on the queue, hidden while the job is being submitted."""
+    """Put the message of a job of `items` on the queue, hidden while it is being submitted; record the job."""
     now = app.clock()
     job_id = job_id or new_id()
     job = Job(
@@ -249,8 +249,10 @@ def open_job(
         pieces=tuple(item.piece for item in items),
         trace_parent=telemetry.trace_parent(),
     )
+    # In this order: a message without its job dies out by itself, a job without its message waits for the sweep.
+    receipt = send_message(app, job, now)
     etag = app.states.save_job(job, None)
-    return OpenJob(job, etag, send_message(app, job, now))
+    return OpenJob(job, etag, receipt)
 
 
 def send(app: EntityDrop, opened: OpenJob, items: Sequence[ReadyPiece]) -> None:
