@@ -43,6 +43,9 @@ RECONCILE_EVERY_S = 25.0
 MESSAGE_LEASE_S = 20
 """After which the messages of a killed host are seen again; in Azure it is ten minutes."""
 
+BROKEN, LEFT_OVER = "broken", "left-over"
+"""Folders for the records of documents to which a promise was broken, and for what should be gone."""
+
 _LOOK_EVERY_S = 2.0
 _BLOB_QUEUE_PREFIX = "azure-webjobs-blobtrigger-"
 _RECONCILED = re.compile(
@@ -155,7 +158,7 @@ class _Watch:
         self.intake = self._blobs.get_container_client(stack.setting("INPUT_CONTAINER"))
         self._output = self._blobs.get_container_client(stack.setting("OUTPUT_CONTAINER"))
         self._state = self._blobs.get_container_client(stack.setting("STATE_CONTAINER"))
-        self._sweep_s = self._reconcile_s = 0.0
+        self._sweep_s = self._reconcile_s = time.monotonic()
         self._newest: dict[str, int] = {}
         self.went_back: set[str] = set()
 
@@ -179,7 +182,7 @@ class _Watch:
                 return
             if time.monotonic() - moved > STALLED_S or any(killer.error for killer in killers):
                 return
-            self._fire(agenda.now_s, hosts)
+            self._fire(hosts)
             if agenda.now_s - told >= 15:
                 told = agenda.now_s
                 kills = sum(killer.kills for killer in killers)
@@ -192,7 +195,7 @@ class _Watch:
         """Wait until no job, piece or message is left, and return what does not go away."""
         moved, before = time.monotonic(), self.left_over()
         while any(before.values()) and time.monotonic() - moved < STALLED_S:
-            self._fire(time.monotonic(), hosts)
+            self._fire(hosts)
             time.sleep(_LOOK_EVERY_S)
             now = self.left_over()
             if now != before:
@@ -261,12 +264,12 @@ class _Watch:
                     if one.name in names
                 ],
             }
-            file = self._stack.folder / "broken" / f"{number:03}.json"
+            file = self._stack.folder / BROKEN / f"{number:03}.json"
             file.parent.mkdir(exist_ok=True)
             file.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", "utf-8")
         left = [blob.name for blob in self._state.list_blobs() if not blob.name.startswith("documents/")]
         for name in left:
-            file = self._stack.folder / "left-over" / name
+            file = self._stack.folder / LEFT_OVER / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(self._state.download_blob(name).readall())
 
@@ -308,7 +311,8 @@ class _Watch:
                 done.add(document)
         return done
 
-    def _fire(self, now_s: float, hosts: Hosts) -> None:
+    def _fire(self, hosts: Hosts) -> None:
+        now_s = time.monotonic()
         if now_s - self._sweep_s >= SWEEP_EVERY_S and hosts.fire("sweep"):
             self._sweep_s = now_s
         if now_s - self._reconcile_s >= RECONCILE_EVERY_S and hosts.fire("reconcile"):
@@ -333,7 +337,8 @@ class _Watch:
 def main(seed: int, documents: int, hosts: int, events: str, folder: Path | None) -> None:
     """Run and print; exit code 1 if a promise was broken."""
     folder = folder or ROOT / "out" / "chaos" / str(seed)
-    shutil.rmtree(folder, ignore_errors=True)
+    for part in ("logs", BROKEN, LEFT_OVER):
+        shutil.rmtree(folder / part, ignore_errors=True)
     plan = make_plan(seed, documents)
     click.echo(f"Chaos run: seed {seed}, {documents} documents, {hosts} functions hosts, events by {events}")
     click.echo(
@@ -387,8 +392,8 @@ def _advice(report: Report, folder: Path) -> str:
         )
     lines += [
         "To see what happened:",
-        f"  {folder}/broken/*.json     record (with its history), results and ETags of each document above",
-        f"  {folder}/left-over/        job records and pieces that should be gone",
+        f"  {folder}/{BROKEN}/*.json     record (with its history), results and ETags of each document above",
+        f"  {folder}/{LEFT_OVER}/        job records and pieces that should be gone",
         f"  {folder}/logs/host-*.log   search for a document's name or for the job ids in its record's history",
         f"  again: python -m tests.faults.chaos --seed {report.plan.seed} --documents {report.verdict.documents}",
     ]
