@@ -2,7 +2,7 @@ import codecs
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from functions.pipeline.decoding import DecodedText, decode
@@ -106,6 +106,8 @@ def test_bytes_that_have_two_spellings_are_found_where_they_are() -> None:
 
 
 @settings(max_examples=30)
+@example("\u0301", "utf-8", TEXT_ELEMENT)
+@example("ab" + "\u0301" * 400, "utf-16-le", TEXT_ELEMENT)
 @given(any_text.filter(bool), st.sampled_from([*MARKS]), st.sampled_from([CODE_POINT, UTF16, TEXT_ELEMENT]))
 def test_a_piece_knows_where_it_lies_in_every_unit(sample: str, encoding: str, unit: str) -> None:
     text = (sample * 6_000)[:6_000]

@@ -74,6 +74,20 @@ def test_no_cut_parts_a_line_end_or_a_character_from_its_marks(text: str, limit:
         assert not parts_a_character(text, place) or all(parts_a_character(text, near) for near in reach)
 
 
+@pytest.mark.parametrize(
+    "word", ["word ", "word   ", "word\r\n", "word. ", "word \u0301", "word\n\u200d", "日本 \u3000"]
+)
+def test_all_four_edges_of_a_slice_lie_between_words(word: str) -> None:
+    """Behind the white space, not in it; and white space that carries a mark or a joiner is no place to cut."""
+    text = word * 1_000
+    places = cuts(split(text, 200, lead_in=20, run_out=20)) - {0, len(text)}
+    assert len(places) > 20
+    carried = {"\u0301", "\u200d"} & set(word)
+    for place in places:
+        assert not parts_a_character(text, place)
+        assert carried or (text[place - 1].isspace() and not text[place].isspace())
+
+
 def test_a_text_that_fits_is_one_slice() -> None:
     assert split("") == [Slice(0, 0, 0, 0)]
     text = "a" * MAX_REQUEST_CHARACTERS
