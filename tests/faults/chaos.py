@@ -372,8 +372,9 @@ def describe(report: Report) -> str:
         ("requests", f"{asked}, {asked / verdict.documents:.2f} for each document"),
         (
             "billed",
-            f"{bill.accepted} texts accepted for {bill.dropped} dropped; {bill.forced} forced by failed jobs, "
-            f"{bill.reply_cut} after a cut reply; {bill.excess:+.1%} beyond what was forced, bar {bill.bar:.0f}",
+            f"{bill.accepted} texts accepted for {bill.dropped} dropped, at most {bill.bar} allowed; "
+            f"{bill.failed} forced by failed jobs and {bill.reply_cut} by cut replies; "
+            f"{bill.per_dropped:.3f} for each but for these, {bill.per_dropped_strictly:.3f} with the cut replies",
         ),
         ("reconcile", report.reconciled),
         ("time", f"{report.seconds:.0f} s"),
@@ -387,9 +388,7 @@ def _advice(report: Report, folder: Path) -> str:
     lines += [f"  {breach.kind}: {breach.document!r}: {breach.what}" for breach in report.verdict.breaches[:20]]
     lines += [f"  {problem}" for problem in report.problems]
     if report.verdict.bill.accepted > report.verdict.bill.bar:
-        lines.append(
-            f"  the bill: {report.verdict.bill.accepted} accepted, at most {report.verdict.bill.bar:.0f} allowed"
-        )
+        lines.append(f"  the bill: {report.verdict.bill.accepted} accepted, at most {report.verdict.bill.bar} allowed")
     lines += [
         "To see what happened:",
         f"  {folder}/{BROKEN}/*.json     record (with its history), results and ETags of each document above",

@@ -11,7 +11,7 @@ import pytest
 from functions.pipeline.results import entities_name, error_name
 from tests.faults.chaos import describe, run
 from tests.faults.chaos_plan import LOST, REPLACED, TWICE, Plan, PlannedDocument, Version, make_plan
-from tests.faults.chaos_verdict import Breach, Evidence, StoredResult, Verdict, digests, judge
+from tests.faults.chaos_verdict import Bill, Breach, Evidence, StoredResult, Verdict, digests, judge
 
 SEED = 11
 
@@ -155,7 +155,7 @@ def test_a_run_that_kept_every_promise_is_clean() -> None:
     verdict = judged(CLEAN)
     assert verdict.is_clean
     assert verdict.right + verdict.reports.total() == 60
-    assert verdict.bill.excess == 0
+    assert verdict.bill.per_dropped == 1
 
 
 def test_a_document_without_a_result_is_lost() -> None:
@@ -224,15 +224,26 @@ def test_what_is_left_over_breaks_a_promise() -> None:
     assert verdict.left_over == {"job records": 1}
 
 
-def test_a_bill_above_the_bar_breaks_a_promise() -> None:
-    again = LEDGER[: len(LEDGER) // 5]
-    verdict = judged(replace(CLEAN, ledger=[*LEDGER, *again]))
-    assert verdict.bill.excess > 0.10
+def test_sending_everything_twice_breaks_a_promise() -> None:
+    verdict = judged(replace(CLEAN, ledger=[*LEDGER, *LEDGER]))
+    assert verdict.bill.per_dropped == 2
     assert not verdict.is_clean
 
 
-def test_what_a_failed_job_forced_to_be_sent_again_is_not_held_against_the_app() -> None:
-    failed = [{**entry, "fate": "stuck"} for entry in LEDGER]
+def test_a_tenth_may_be_sent_again_beside_what_was_forced() -> None:
+    bill = Bill(dropped=1000, accepted=1130, failed=20, reply_cut=10)
+    assert bill.bar == 1130
+    assert bill.per_dropped == 1.1
+    assert bill.per_dropped_strictly == 1.11
+
+
+def test_a_small_run_may_have_two_requests_cut_in_half() -> None:
+    assert Bill(dropped=70).bar == 70 + 50
+
+
+@pytest.mark.parametrize("injected", [{"fate": "stuck"}, {"fate": "vanished"}, {"reply": "cut-after"}])
+def test_what_an_injected_failure_forced_to_be_sent_again_is_not_held_against_the_app(injected: dict[str, str]) -> None:
+    failed = [{**entry, **injected} for entry in LEDGER]
     verdict = judged(replace(CLEAN, ledger=[*failed, *LEDGER]))
     assert verdict.is_clean
     assert verdict.bill.forced == verdict.bill.dropped
