@@ -4,6 +4,7 @@ Their JSON Schemas are published in `docs/schemas/` and made from these classes 
 """
 
 import hashlib
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -18,6 +19,8 @@ from .text_units import UTF16, length
 
 ENTITIES_SUFFIX = ".entities.json"
 ERROR_SUFFIX = ".error.json"
+
+_SHORTENED = re.compile(r"~[0-9a-f]{16}(\.(entities|error)\.json)?$")
 
 LONGEST_BLOB_NAME = 1024
 """Characters in a blob's name ("Naming and Referencing Containers, Blobs, and Metadata", read 2026-11), taken for
@@ -66,26 +69,31 @@ class ErrorReport(Record, frozen=True, kw_only=True, omit_defaults=False):
 
 def entities_name(document: str) -> str:
     """Return the name of the blob with the entities of `document`."""
-    return _with_suffix(document, ENTITIES_SUFFIX)
+    return fitting_name("", document, ENTITIES_SUFFIX)
 
 
 def error_name(document: str) -> str:
     """Return the name of the blob with the error report of `document`."""
-    return _with_suffix(document, ERROR_SUFFIX)
+    return fitting_name("", document, ERROR_SUFFIX)
 
 
-def _with_suffix(document: str, suffix: str) -> str:
-    """Append the suffix; the last few of the longest possible names make room for it by a digest."""
-    name = document + suffix
+def fitting_name(prefix: str, document: str, suffix: str) -> str:
+    """Return a blob name made of a document's; the last few of the longest possible names make room by a digest."""
+    name = prefix + document + suffix
     if length(name, UTF16) <= LONGEST_BLOB_NAME:
         return name
     digest = hashlib.sha256(document.encode()).hexdigest()[:16]
     ending = f"~{digest}{suffix}"
     # A character takes one unit or two: take off what is too much, counting from one each.
-    kept = document[: LONGEST_BLOB_NAME - len(ending)]
+    kept = (prefix + document)[: LONGEST_BLOB_NAME - len(ending)]
     while length(kept, UTF16) > LONGEST_BLOB_NAME - len(ending):
         kept = kept[:-1]
     return kept + ending
+
+
+def is_shortened(name: str) -> bool:
+    """Whether `fitting_name` had to shorten a name, so that the document's own name can not be read from it."""
+    return length(name, UTF16) >= LONGEST_BLOB_NAME - 1 and bool(_SHORTENED.search(name))
 
 
 def model_facts(settings: Settings) -> ModelFacts:

@@ -15,6 +15,7 @@ from ..errors import Missing, RecordError
 from ..pipeline.documents import DocumentRecord, Record
 from ..pipeline.entities import PieceResult
 from ..pipeline.jobs import Job
+from ..pipeline.results import fitting_name, is_shortened
 from .blobs import Blob, BlobInfo, Container
 
 logger = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ class StateStore:
         A record that can not be read is worth as much as none, but its ETag is returned so that it is overwritten.
         """
         try:
-            blob = self._container.read(DOCUMENTS + name)
+            blob = self._container.read(_document_name(name))
         except Missing:
             return None, None
         try:
@@ -58,16 +59,20 @@ class StateStore:
 
     def save_document(self, record: DocumentRecord, etag: str | None) -> str:
         """Save a record over the version `etag`, or create it where that is None. Raises `Changed`."""
-        return self._save(DOCUMENTS + record.document.name, record, etag, record.metadata())
+        return self._save(_document_name(record.document.name), record, etag, record.metadata())
 
     def delete_document(self, name: str, etag: str) -> None:
         """Delete the record of a document that is gone. Raises `Missing` and `Changed`."""
-        self._container.delete(DOCUMENTS + name, if_match=etag)
+        self._container.delete(_document_name(name), if_match=etag)
 
     def list_documents(self) -> Iterator[BlobInfo]:
-        """Yield every document record, under the document's name, with its metadata and without its content."""
+        """Yield every document record, under the document's name, with its metadata and without its content.
+
+        Left out are those of the very longest names, which their records' names do not tell.
+        """
         for info in self._container.list(DOCUMENTS):
-            yield info._replace(name=info.name.removeprefix(DOCUMENTS))
+            if not is_shortened(info.name):
+                yield info._replace(name=info.name.removeprefix(DOCUMENTS))
 
     # --- Jobs ---
 
@@ -146,6 +151,10 @@ def _decode(blob: Blob, kind: type[R]) -> R:
         return msgspec.json.decode(blob.data, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RecordError(f"{blob.info.name!r} is not a {kind.__name__} of this version: {error}") from error
+
+
+def _document_name(name: str) -> str:
+    return fitting_name(DOCUMENTS, name, "")
 
 
 def _job_name(job_id: str) -> str:
