@@ -152,7 +152,12 @@ def _save(app: EntityDrop, job: Job, etag: str, receipt: Receipt | None) -> bool
 def _delete(app: EntityDrop, job: Job, etag: str) -> bool:
     try:
         app.states.delete_job(job.id, etag)
-    except (Changed, Missing):
+    except Missing:
+        return False
+    except Changed:
+        # The other worker's message may be the very one that woke us, seen before its record was saved: an end sends no
+        # other, and the job would wait for the sweep.
+        app.queue.send(JobMessage(job.id, job.step + 1), 0)
         return False
     return True
 
