@@ -106,7 +106,7 @@ _RESULTS = (_Results(DocumentState.DONE, ENTITIES_SUFFIX), _Results(DocumentStat
 def _rows(app: EntityDrop) -> Iterator[_Row]:
     for document, record in side_by_side(app.documents.list(), app.states.list_documents()):
         if document:
-            yield _Row(document, record)
+            yield _Row(document, record or app.states.unlisted_document(document.name))
         elif record:
             _forget(app, record)
 

@@ -68,11 +68,21 @@ class StateStore:
     def list_documents(self) -> Iterator[BlobInfo]:
         """Yield every document record, under the document's name, with its metadata and without its content.
 
-        Left out are those of the very longest names, which their records' names do not tell.
+        Left out are those of the very longest names, which their records' names do not tell; see `unlisted_document`.
         """
         for info in self._container.list(DOCUMENTS):
             if not is_shortened(info.name):
                 yield info._replace(name=info.name.removeprefix(DOCUMENTS))
+
+    def unlisted_document(self, name: str) -> BlobInfo | None:
+        """Return what `list_documents` leaves out of a document with one of the very longest names; None for others."""
+        stored = _document_name(name)
+        if not is_shortened(stored):
+            return None
+        try:
+            return self._container.look(stored)._replace(name=name)
+        except Missing:
+            return None
 
     # --- Jobs ---
 

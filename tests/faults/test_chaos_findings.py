@@ -1,4 +1,4 @@
-"""What the chaos run found, made to happen by hand: two workers at the same step of a job, and a worker that dies."""
+"""What the chaos run found, made to happen by hand: races of two workers, a worker that dies, the longest name."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -47,6 +47,17 @@ def test_a_worker_that_dies_while_it_opens_a_job_leaves_no_record_without_a_mess
     world.deliver_together("a.txt")
     assert max(records for records, _ in seen) == 1
     assert all(messages for records, messages in seen if records)
+
+
+def test_a_document_with_the_longest_name_counts_as_done_when_it_is() -> None:
+    """Its record's name is shortened, so that no listing tells whose record it is."""
+    world = World()
+    name = "long-" * 204 + "name"
+    world.drop(name, letter(1))
+    world.run()
+    tally = world.reconcile()
+    assert (tally.done, tally.pending, tally.submitted) == (1, 0, 0)
+    world.check_right(name)
 
 
 def running(name: str, fate: str | None = None) -> tuple[World, tuple[Job, str]]:
