@@ -36,6 +36,9 @@ from tests.faults.chaos_world import Agenda, Dropper, Hosts, Killer
 STALLED_S = 480.0
 """Seconds without any progress after which a document counts as lost: longer than a sweep's grace and a lease."""
 
+QUIET_WITHIN_S = 900.0
+"""Seconds in which everything must be gone once every document has its result, even if things still move."""
+
 SWEEP_EVERY_S = 15.0
 RECONCILE_EVERY_S = 25.0
 """How often the two timers are fired by hand, on top of their schedules; a run has no night to wait for."""
@@ -194,7 +197,8 @@ class _Watch:
     def until_quiet(self, hosts: Hosts) -> dict[str, int]:
         """Wait until no job, piece or message is left, and return what does not go away."""
         moved, before = time.monotonic(), self.left_over()
-        while any(before.values()) and time.monotonic() - moved < STALLED_S:
+        end = moved + QUIET_WITHIN_S
+        while any(before.values()) and time.monotonic() < min(moved + STALLED_S, end):
             self._fire(hosts)
             time.sleep(_LOOK_EVERY_S)
             now = self.left_over()
