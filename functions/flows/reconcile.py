@@ -20,6 +20,7 @@ from ..pipeline.packing import MAX_REQUEST_DOCUMENTS
 from ..pipeline.reconciling import in_result_order, side_by_side
 from ..pipeline.results import ENTITIES_SUFFIX, ERROR_SUFFIX, entities_name, error_name
 from ..services.blobs import BlobInfo
+from .rescue import submit_or_report
 from .submit import submit_batch
 
 logger = logging.getLogger(__name__)
@@ -62,14 +63,28 @@ def reconcile(app: EntityDrop) -> Tally:
     until = app.clock() + LONGEST_RUN
     found = chain(_unowned(app, tally), *(_without_result(app, tally, results) for results in _RESULTS))
     for names in _batches(found, MAX_REQUEST_DOCUMENTS):
-        submit_batch(app, names)
-        tally.submitted += len(names)
+        tally.submitted += _submit(app, names)
         app.sleep(REQUESTS_PER_BATCH * 60 / (app.settings.requests_per_minute * BUDGET_SHARE))
         if app.clock() > until:
             tally.is_complete = False
             break
     _log(tally)
     return tally
+
+
+def _submit(app: EntityDrop, names: list[str]) -> int:
+    """Submit documents and return how many; one that can not be submitted is reported, and hinders no other."""
+    try:
+        submit_batch(app, names)
+    except Exception as error:
+        logger.warning(
+            "One of %s documents could not be submitted (%s); each is tried by itself.",
+            len(names),
+            type(error).__name__,
+            extra={"action": "reconcile_one_by_one"},
+        )
+        return sum(submit_or_report(app, name) for name in names)
+    return len(names)
 
 
 class _Row(NamedTuple):

@@ -26,15 +26,21 @@ def rescue_document(app: EntityDrop, text: str | bytes) -> None:
     again later, no report is written: the fault is raised, and the message comes back in ten minutes.
     """
     name = _document_of(app, text)
-    if name is None:
-        return
-    try:
-        submit_batch(app, [name])
+    if name is not None and submit_or_report(app, name):
         logger.warning(
             "Document %r is back at work after its event was poisoned.",
             name,
             extra={"action": "document_rescued", "document": name},
         )
+
+
+def submit_or_report(app: EntityDrop, name: str) -> bool:
+    """Submit a document by itself and return whether that worked; write its error report where it can not.
+
+    Raises what the storage fails with, if it may be well again later.
+    """
+    try:
+        submit_batch(app, [name])
     except Exception as error:
         if isinstance(error, StorageOutcome) or is_passing(error):
             logger.warning(
@@ -48,6 +54,8 @@ def rescue_document(app: EntityDrop, text: str | bytes) -> None:
             "Document %r can not be submitted.", name, extra={"action": "document_unprocessable", "document": name}
         )
         _report_fault(app, name, error)
+        return False
+    return True
 
 
 def rescue_job(app: EntityDrop, text: str | bytes) -> None:
