@@ -99,26 +99,29 @@ def running_document(world: World, version: int = 1) -> None:
     world.clock.advance(5)
 
 
+def dropping(world: World, name: str, content: str | bytes) -> Flow:
+    """Replace a document, and submit it as its event would."""
+
+    def drop(worker: Worker) -> None:
+        world.drop(name, content, announce=False)
+        worker.submitter.submit(name)
+
+    return drop
+
+
 def replaced(world: World) -> tuple[Flow, Flow]:
     running_document(world)
-    world.drop("a.txt", letter(1, version=2), announce=False)
-    return advancing(world), submitting("a.txt")
+    return advancing(world), dropping(world, "a.txt", letter(1, version=2))
 
 
 def replaced_by_one_that_fails_at_once(world: World) -> tuple[Flow, Flow]:
     running_document(world)
-    world.drop("a.txt", b"%PDF-1.7", announce=False)
-    return advancing(world), submitting("a.txt")
+    return advancing(world), dropping(world, "a.txt", b"%PDF-1.7")
 
 
 def replaced_while_it_is_reported(world: World) -> tuple[Flow, Flow]:
     world.drop("a.txt", b"%PDF-1.7", announce=False)
-
-    def report_then(worker: Worker) -> None:
-        world.drop("a.txt", letter(1, version=2), announce=False)
-        worker.submitter.submit("a.txt")
-
-    return submitting("a.txt"), report_then
+    return submitting("a.txt"), dropping(world, "a.txt", letter(1, version=2))
 
 
 def submitted_twice(world: World) -> tuple[Flow, Flow]:
@@ -173,8 +176,7 @@ def compared_and_advanced(world: World) -> tuple[Flow, Flow]:
 def compared_and_replaced(world: World) -> tuple[Flow, Flow]:
     world.drop("a.txt", letter(1))
     world.run()
-    world.drop("a.txt", letter(1, version=2), announce=False)
-    return reconciling, submitting("a.txt")
+    return reconciling, dropping(world, "a.txt", letter(1, version=2))
 
 
 def overdue(world: World) -> None:
@@ -214,12 +216,9 @@ def two_parts_finished_at_once(world: World) -> tuple[Flow, Flow]:
 
 
 def a_part_finished_while_the_document_is_replaced(world: World) -> tuple[Flow, Flow]:
-    flows = two_parts_finished_at_once(world)
-    world.step()
-    remaining = advancing(world, 0)
-    del flows
-    world.drop("long.txt", letter(1), announce=False)
-    return remaining, submitting("long.txt")
+    one, other = two_parts_finished_at_once(world)
+    one(world.worker)
+    return other, dropping(world, "long.txt", letter(1))
 
 
 MEETINGS = [
