@@ -28,6 +28,7 @@ _FIGURES: tuple[tuple[str, str, Callable[[float], str]], ...] = (
     ("function-seconds per document", "function_seconds_per_document", "{:.3f}".format),
     ("drop to result, median (s)", "median_s", "{:.1f}".format),
     ("drop to result, 95th percentile (s)", "p95_s", "{:.1f}".format),
+    ("documents without a result", "lost", "{:,.0f}".format),
     ("peak memory of the host (MB)", "peak_memory", lambda value: f"{value / 1e6:,.0f}"),
 )
 
@@ -185,7 +186,8 @@ def picture(results: Results, file: Path) -> None:
 
     figure, axes = pyplot.subplots(2, 3, figsize=(11, 5.6))
     names = [each.name for each in (OURS, BLOCKING) if results.of(each.name)]
-    for place, (label, key, shown) in zip(axes.flat, _FIGURES, strict=True):
+    drawn = [each for each in _FIGURES if each[1] != "lost"]
+    for place, (label, key, shown) in zip(axes.flat, drawn, strict=True):
         values = [(results.of(name) or {})[key] for name in names]
         shapes = place.barh(names, values, color=[_COLOURS[name] for name in names])
         place.bar_label(shapes, labels=[shown(value) for value in values], padding=4, fontsize=9)

@@ -191,20 +191,21 @@ class Round:
         """Return the status of each host."""
         return [host.status() for host in self.hosts]
 
+    def is_busy(self) -> bool:
+        """Whether a function runs or a message is in work."""
+        return any(
+            sum(host["messagesInFlight"].values()) + sum(each["running"] for each in host["functions"].values())
+            for host in self.status()
+        )
+
     def wait_until_idle(self, deadline_s: float = 120) -> list[dict[str, Any]]:
         """Wait until no function runs and no message is in work; return the status of each host."""
         until = time.monotonic() + deadline_s
-        while True:
-            found = self.status()
-            busy = any(
-                sum(host["messagesInFlight"].values()) + sum(each["running"] for each in host["functions"].values())
-                for host in found
-            )
-            if not busy:
-                return found
+        while self.is_busy():
             if time.monotonic() > until:
                 raise TimeoutError(f"{self.contestant.name} is still at work {deadline_s} s after its last result.")
             time.sleep(_IDLE_POLL_S)
+        return self.status()
 
     def peak_memory(self) -> int:
         """Return the most memory that a host has held since its start, in bytes."""
