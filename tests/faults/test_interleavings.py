@@ -221,7 +221,18 @@ def a_part_finished_while_the_document_is_replaced(world: World) -> tuple[Flow, 
     return other, dropping(world, "long.txt", letter(1))
 
 
+def a_part_finished_while_the_document_is_replaced_and_the_other_part_ends(world: World) -> tuple[Flow, Flow]:
+    one, other = two_parts_finished_at_once(world)
+
+    def replace_and_end(worker: Worker) -> None:
+        dropping(world, "long.txt", letter(1))(worker)
+        other(worker)
+
+    return one, replace_and_end
+
+
 MEETINGS = [
+    a_part_finished_while_the_document_is_replaced_and_the_other_part_ends,
     replaced,
     replaced_by_one_that_fails_at_once,
     replaced_while_it_is_reported,

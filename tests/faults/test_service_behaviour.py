@@ -490,7 +490,7 @@ def test_a_reply_to_a_submission_that_is_lost_costs_one_more_submission_and_no_r
     assert {world.submissions_of(letter(number)) for number in range(3)} == {2}
 
 
-@pytest.mark.parametrize("body", [b"", b"null", b"[]", b'"succeeded"', b'{"status": null}', b'{"status": 7}'])
+@pytest.mark.parametrize("body", [b"", b"null", b"[]", b'"succeeded"', b"{}", b'{"status": null}', b'{"status": 7}'])
 def test_a_200_that_is_not_the_state_of_a_job_is_asked_for_again(
     world: World, body: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -521,10 +521,11 @@ def damage_task(body: dict[str, Any], **changes: Any) -> None:
         lambda body: body.update(tasks=[]),
         lambda body: body.update(tasks="none"),
         lambda body: damage_task(body, results="none"),
+        lambda body: damage_task(body, results={"documents": [{"entities": []}]}),
         lambda body: damage_task(body, results={"documents": [{"id": "0", "entities": [{"text": "Mary"}]}]}),
         lambda body: damage_task(body, results={"documents": "none"}),
     ],
-    ids=["tasks-a-list", "tasks-a-text", "results-a-text", "half-an-entity", "documents-a-text"],
+    ids=["tasks-a-list", "tasks-a-text", "results-a-text", "no-id", "half-an-entity", "documents-a-text"],
 )
 def test_results_of_another_shape_than_documented_are_asked_for_again(
     world: World, change: Callable[[dict[str, Any]], None], caplog: pytest.LogCaptureFixture
