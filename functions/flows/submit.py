@@ -5,6 +5,7 @@ for the job, (d) POST, (e) the message is made visible when the first poll is du
 that dies between any two of these leaves an event that comes again or a message that comes back.
 """
 
+import contextlib
 import logging
 import threading
 import uuid
@@ -289,11 +290,20 @@ def submit_long(app: EntityDrop, pieces: Sequence[ReadyPiece]) -> None:
     ]
     # Only now, when all parts are there to come back: a part never claims its document by itself.
     if claim_document(app, owner, pieces[0]):
+        is_late = app.clock() >= opened[0].job.due
         for part in opened:
+            if is_late:
+                _put_back(app, part.job)
             app.queue.resend(part.receipt, JobMessage(part.job.id, part.job.step), 0)
     else:
         for part in opened:
             perform(app, part.job, part.etag, nothing_left(part.job, app.clock()))
+
+
+def _put_back(app: EntityDrop, part: Job) -> None:
+    """Record a part once more that was seen before its document was claimed: it had no document, and has ended."""
+    with contextlib.suppress(Changed):
+        app.states.save_job(part, None)
 
 
 def claim_document(app: EntityDrop, owner: str, item: ReadyPiece) -> bool:
