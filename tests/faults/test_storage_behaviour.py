@@ -128,6 +128,26 @@ def test_a_long_document_survives_a_fault_of_any_storage_call() -> None:
     assert fail_everywhere(Scenario(lambda world: world.drop("long.txt", long))) > 60
 
 
+def test_parts_that_are_seen_before_their_document_is_claimed_are_put_back(world: World) -> None:
+    """So slow was the storage that the parts' messages came back first: without an owner, a part ends."""
+    other = world.start_worker(gate=lambda call: None)
+
+    def come_back_first() -> None:
+        world.clock.advance(61)
+        for _ in range(2):
+            message = world.jobs.receive()
+            assert message is not None
+            advance(other.app, message.text)
+            world.jobs.delete(message)
+
+    world.drop("long.txt", LONG)
+    once(world, "state", "write", "before", come_back_first, "documents/")
+    world.settle()
+    world.check_right("long.txt")
+    world.check_quiet()
+    assert world.reconcile().submitted == 0
+
+
 def test_a_new_version_with_another_kind_of_result_survives_a_fault_of_any_storage_call() -> None:
     def prepare(world: World) -> None:
         world.drop("a.txt", b"%PDF-1.7")
