@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 from azure.core.exceptions import ResourceNotFoundError
@@ -39,12 +39,20 @@ STALLED_S = 480.0
 QUIET_WITHIN_S = 900.0
 """Seconds in which everything must be gone once every document has its result, even if things still move."""
 
-SWEEP_EVERY_S = 15.0
-RECONCILE_EVERY_S = 25.0
-"""How often the two timers are fired by hand, on top of their schedules; a run has no night to wait for."""
 
-MESSAGE_LEASE_S = 20
-"""After which the messages of a killed host are seen again; in Azure it is ten minutes."""
+class Pace(NamedTuple):
+    """What in Azure takes minutes, or waits for the night, and here must not; seconds but for the last."""
+
+    message_lease_s: float = 20.0
+    """After which the messages of a killed host are seen again; in Azure it is ten minutes."""
+    sweep_every_s: float = 15.0
+    reconcile_every_s: float = 25.0
+    """How often the two timers are fired by hand, on top of their schedules."""
+    job_timeout_minutes: float = 0.3
+
+
+HURRY = Pace(message_lease_s=8.0, sweep_every_s=8.0, reconcile_every_s=12.0, job_timeout_minutes=0.15)
+"""For a small run."""
 
 BROKEN, LEFT_OVER = "broken", "left-over"
 """Folders for the records of documents to which a promise was broken, and for what should be gone."""
@@ -83,6 +91,7 @@ def run(
     *,
     hosts: int = 3,
     events: str = "eventgrid",
+    pace: Pace = Pace(),  # noqa: B008 - frozen
     tell: Callable[[str], None] = lambda text: None,
 ) -> Report:
     """Let a plan happen and return what came of it; logs, and whatever went wrong, are left in `folder`."""
@@ -95,16 +104,16 @@ def run(
             "BLOB_TRIGGER_SOURCE": "EventGrid" if by_events else "LogsAndContainerScan",
             "FIRST_POLL_SECONDS": "1",
             "MAX_POLL_SECONDS": "5",
-            "JOB_TIMEOUT_MINUTES": "0.3",
+            "JOB_TIMEOUT_MINUTES": f"{pace.job_timeout_minutes:g}",
         },
         language_options=[
             *("--seed", str(plan.seed), "--min-seconds", "0.5", "--max-seconds", "1.5"),
             *(option for fault in FAULTS for option in ("--fault", fault)),
         ],
-        host_options=["--message-lease", str(MESSAGE_LEASE_S), "--extension-key", key],
+        host_options=["--message-lease", f"{pace.message_lease_s:g}", "--extension-key", key],
         tell=tell,
     )
-    with stack, _Watch(plan, stack, tell) as watch, ExitStack() as last:
+    with stack, _Watch(plan, stack, pace, tell) as watch, ExitStack() as last:
         rng = random.Random(f"{plan.seed}|callers")
         callers = Hosts(stack.hosts, key, rng)
         agenda = Agenda()
@@ -152,9 +161,10 @@ def _model() -> Callable[[str], list[dict[str, Any]]]:
 class _Watch:
     """Looks at the storage from outside: what has a result, what is left over, what became of a document."""
 
-    def __init__(self, plan: Plan, stack: Stack, tell: Callable[[str], None]) -> None:
+    def __init__(self, plan: Plan, stack: Stack, pace: Pace, tell: Callable[[str], None]) -> None:
         self._plan = plan
         self._stack = stack
+        self._pace = pace
         self._tell = tell
         self._blobs = BlobServiceClient.from_connection_string(stack.connection_string)
         self._queues = QueueServiceClient.from_connection_string(stack.connection_string)
@@ -317,9 +327,9 @@ class _Watch:
 
     def _fire(self, hosts: Hosts) -> None:
         now_s = time.monotonic()
-        if now_s - self._sweep_s >= SWEEP_EVERY_S and hosts.fire("sweep"):
+        if now_s - self._sweep_s >= self._pace.sweep_every_s and hosts.fire("sweep"):
             self._sweep_s = now_s
-        if now_s - self._reconcile_s >= RECONCILE_EVERY_S and hosts.fire("reconcile"):
+        if now_s - self._reconcile_s >= self._pace.reconcile_every_s and hosts.fire("reconcile"):
             self._reconcile_s = now_s
 
 

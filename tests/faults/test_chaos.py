@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from functions.pipeline.results import entities_name, error_name
-from tests.faults.chaos import describe, run
+from tests.faults.chaos import HURRY, describe, run
 from tests.faults.chaos_plan import LOST, REPLACED, TWICE, Plan, PlannedDocument, Version, make_plan
 from tests.faults.chaos_verdict import Bill, Breach, Evidence, StoredResult, Verdict, digests, judge
 
@@ -20,7 +20,7 @@ SEED = 11
 def test_every_document_ends_in_one_right_result_whatever_dies_on_the_way(tmp_path: Path) -> None:
     """Two hosts are killed over and over, the service fails, events are doubled and lost; `make chaos` does more."""
     lines: list[str] = []
-    report = run(make_plan(SEED, 70), tmp_path, hosts=2, tell=lines.append)
+    report = run(make_plan(SEED, 70), tmp_path, hosts=2, pace=HURRY, tell=lines.append)
     told = "\n".join([*lines, describe(report), *map(str, report.verdict.breaches), *report.problems])
     assert report.is_clean, told
     assert report.kills > 0, told
