@@ -16,11 +16,15 @@ from .report import conditions, markdown, picture, show
 from .results import Machine, Results, bars
 from .rig import BLOCKING, OURS, THREADS, Rig
 from .single import import_time, lone_documents, longest_document, merging
+from .transactions import count_transactions
 
-PARTS = ("burst", "lone", "long", "import", "merging", "growth")
+PARTS = ("burst", "lone", "long", "import", "merging", "growth", "transactions")
 LONE_DOCUMENTS = {OURS: 15, BLOCKING: 5}
 GROWTH = ((100, 1), (1_000, 1), (5_000, 1), (1_000, 2), (1_000, 4))
 """Documents and hosts of the rounds that show how cost grows."""
+
+COUNTED = 200
+"""Documents of the burst whose storage requests are counted."""
 
 QUICK_GROWTH = ((50, 1), (100, 1), (100, 2))
 QUICK_LONG_BYTES = 1_000_000
@@ -85,6 +89,10 @@ def main(
                 more = documents(number, characters)
                 rig.acquaint(more)
                 results.growth.append(run_burst(rig, OURS, more, hosts=hosts))
+    if "transactions" in parts:
+        console.print("Storage requests …")
+        with tempfile.TemporaryDirectory(prefix="entity-drop-bench-") as folder:
+            results.transactions = count_transactions(Path(folder), documents(min(count, COUNTED), characters))
     show(results, console)
     _write(results, output)
     if publish:

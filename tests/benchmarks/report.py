@@ -42,6 +42,11 @@ def sheets(results: Results) -> list[Sheet]:
         found.append(_single(results))
     if results.growth:
         found.append(_growth(results))
+    if counted := results.transactions:
+        title = f"Storage requests per document, {counted.documents} documents in {counted.jobs} jobs"
+        kinds = [(kind, f"{count:.2f}") for kind, count in counted.per_document.items()]
+        total = ("together", f"{sum(counted.per_document.values()):.2f}")
+        found.append(Sheet(title, ("", "requests"), [*kinds, total]))
     if held := bars(results):
         rows = [
             (

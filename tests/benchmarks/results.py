@@ -19,6 +19,7 @@ from local.process import ROOT
 from .burst import Burst
 from .rig import BLOCKING, JOB_SECONDS, OURS, REQUESTS_PER_MINUTE
 from .single import Import, Lone, Long, Merging, median_lone
+from .transactions import Transactions
 
 MEBIBYTE = 1024 * 1024
 
@@ -82,6 +83,7 @@ class Results:
     imported: Import | None = None
     merging: Merging | None = None
     growth: list[Burst] = field(default_factory=list)
+    transactions: Transactions | None = None
 
     def of(self, contestant: str) -> dict[str, float] | None:
         """Return the medians of an app's rounds by figure; None where it ran none."""
@@ -126,6 +128,7 @@ def from_json(text: str) -> Results:
         imported=Import(**imported) if imported else None,
         merging=Merging(**content["merging"]) if content["merging"] else None,
         growth=[Burst(**each) for each in content["growth"]],
+        transactions=Transactions(**content["transactions"]) if content["transactions"] else None,
     )
 
 

@@ -1,0 +1,212 @@
+"""The benchmark's own arithmetic and reports, and one small burst of each app."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from functions.pipeline.splitting import MAX_REQUEST_CHARACTERS
+
+from .burst import Burst, run_burst
+from .documents import CHARACTERS, documents, folders, letter
+from .report import conditions, markdown, picture, sheets
+from .results import Bar, Machine, Results, bars, from_json
+from .rig import BLOCKING, OURS, THREADS, Contestant, Rig
+from .single import Import, Lone, Long, Merging, long_document, read_import_trace
+from .transactions import Transactions, kind_of
+
+MACHINE = Machine(
+    processor="Test",
+    cores=2,
+    memory_gib=8,
+    python="3.11",
+    node="v20",
+    azurite="3.37.0",
+    commit="abc1234",
+    date="2026-11-23",
+    load_before=0.1,
+)
+BURST = Burst(
+    contestant=OURS.name,
+    documents=1_000,
+    lost=0,
+    hosts=1,
+    threads=THREADS,
+    seconds=20.0,
+    drop_seconds=2.0,
+    documents_per_minute=3_000.0,
+    requests_per_document=0.1,
+    submissions=40,
+    polls=60,
+    refused_by_rate_limit=0,
+    function_seconds_per_document=0.1,
+    runs={"submit": 1_000},
+    failures=0,
+    median_s=10.0,
+    p95_s=19.0,
+    peak_memory=90_000_000,
+    processor_share={"storage emulator": 0.9},
+)
+OTHER = replace(
+    BURST,
+    contestant=BLOCKING.name,
+    lost=1,
+    documents_per_minute=300.0,
+    requests_per_document=3.0,
+    function_seconds_per_document=10.0,
+)
+
+
+@pytest.fixture
+def results() -> Results:
+    return Results(
+        machine=MACHINE,
+        threads=THREADS,
+        rounds=[replace(BURST, median_s=each) for each in (9.0, 10.0, 30.0)] + [OTHER] * 3,
+        lone=[Lone(contestant=OURS.name, drop_to_result=4.0, detection=0.5, job=2.0)],
+        long=Long(
+            size=10, characters=10, requests=2, drop_to_result=1.0, entities=3, idle_memory=1, peak_memory=2_000_001
+        ),
+        imported=Import(seconds=0.5, without_bytecode=2.0, slowest=(("azure.storage.blob", 0.1),)),
+        merging=Merging(entities=100, merge_seconds=0.5, write_seconds=0.5, result_bytes=1_000),
+        growth=[BURST],
+        transactions=Transactions(documents=10, jobs=1, per_document={"app: blob reads": 2.0}),
+    )
+
+
+# --- Documents ---
+
+
+def test_the_same_letters_are_made_every_time_and_no_two_are_alike() -> None:
+    first, second = documents(300), documents(300)
+    assert first == second
+    assert len({document.text for document in first}) == len({document.name for document in first}) == 300
+    assert all(CHARACTERS - 200 < len(document.text) <= CHARACTERS for document in first)
+
+
+def test_the_folders_hold_all_documents() -> None:
+    assert folders(documents(250)) == {"000/": 100, "001/": 100, "002/": 50}
+
+
+def test_the_long_document_fills_its_size_and_needs_several_requests() -> None:
+    document = long_document(1_000_000)
+    assert 997_000 < len(document.data) <= 1_000_000
+    assert len(document.text) > 7 * MAX_REQUEST_CHARACTERS
+    assert document.text.startswith(letter(0, 2_000))
+
+
+# --- Results ---
+
+
+def test_medians_are_taken_over_the_rounds_of_one_app(results: Results) -> None:
+    ours = results.of(OURS.name)
+    assert ours is not None
+    assert (ours["median_s"], ours["documents_per_minute"]) == (10.0, 3_000.0)
+    assert results.of("nobody") is None
+
+
+def test_bars_hold_ours_against_blocking(results: Results) -> None:
+    held = {bar.what: (round(bar.measured, 3), bar.is_met) for bar in bars(results)}
+    assert held == {
+        "requests per document": (0.1, True),
+        "fewer requests per document than blocking": (30.0, True),
+        "function-seconds per document, of blocking's": (1.0, True),
+        "more documents per minute than blocking": (10.0, True),
+        "lone document, beyond job and detection": (1.5, True),
+        "longest document, memory above idle": (2.0, True),
+        "import of the app": (0.5, True),
+    }
+
+
+@pytest.mark.parametrize(("measured", "at_least", "met"), [(1.9, True, False), (2, True, True), (2.1, False, False)])
+def test_a_bar_is_met_at_its_limit(measured: float, at_least: bool, met: bool) -> None:
+    assert Bar(what="", measured=measured, limit=2, unit="", at_least=at_least).is_met is met
+
+
+def test_parts_that_were_not_measured_have_no_bars_and_no_tables() -> None:
+    nothing = Results(machine=MACHINE, threads=THREADS)
+    assert bars(nothing) == []
+    assert sheets(nothing) == []
+
+
+def test_results_survive_the_way_through_json(results: Results) -> None:
+    assert from_json(results.to_json()) == results
+    assert {bar["what"] for bar in json.loads(results.to_json())["bars"]} == {bar.what for bar in bars(results)}
+
+
+# --- Reports ---
+
+
+def test_every_row_has_a_cell_for_each_column(results: Results) -> None:
+    for sheet in sheets(results):
+        assert all(len(row) == len(sheet.head) for row in sheet.rows), sheet.title
+
+
+def test_the_page_says_what_it_was_measured_with(results: Results) -> None:
+    page = markdown(results)
+    for fact in ("1.5 to 3 s", "1,000 requests a minute", "64 worker threads", "2 cores", "abc1234", "2026-11-23"):
+        assert fact in conditions(results)
+    assert "10.0 (9.0 to 30.0)" in page
+    assert "documents without a result | 0" in page
+
+
+def test_the_picture_is_drawn(results: Results, tmp_path: Path) -> None:
+    picture(results, tmp_path / "images" / "bench.png")
+    assert (tmp_path / "images" / "bench.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_import_trace_is_summed_by_package_up_to_the_app() -> None:
+    trace = """import time: self [us] | cumulative | imported package
+import time:       300 |        300 |     azure.storage.blob._models
+import time:       200 |        500 |   azure.storage.blob
+import time:        50 |         50 |   json.decoder
+import time:       100 |        650 | function_app
+import time:      9000 |       9000 | afterwards
+"""
+    seconds, packages = read_import_trace(trace)
+    assert seconds == pytest.approx(0.00065)
+    assert packages["azure.storage.blob"] == pytest.approx(0.0005)
+    assert "afterwards" not in packages
+    with pytest.raises(ValueError, match="function_app"):
+        read_import_trace("nothing")
+
+
+@pytest.mark.parametrize(
+    ("request_line", "kind"),
+    [
+        ("PUT /devstoreaccount1/documents-a/000/x.txt", None),
+        ("GET /devstoreaccount1/documents-a/000/x.txt", "app: blob reads"),
+        ("HEAD /devstoreaccount1/documents-a/000/x.txt", "trigger: blobs"),
+        ("PUT /devstoreaccount1/state-a/documents/000/x.txt", "app: blob writes"),
+        ("DELETE /devstoreaccount1/state-a/jobs/1.json", "app: blob deletions"),
+        ("GET /devstoreaccount1/entities-a?restype=container&comp=list&prefix=000", None),
+        ("POST /devstoreaccount1/jobs-a/messages?visibilitytimeout=60", "app: queue"),
+        ("GET /devstoreaccount1/jobs-a/messages?numofmessages=16", "trigger: job queue"),
+        ("POST /devstoreaccount1/azure-webjobs-blobtrigger-a/messages", "trigger: queue"),
+        ("PUT /devstoreaccount1/azure-webjobs-hosts/blobreceipts/a?comp=lease", "trigger: blobs"),
+    ],
+)
+def test_storage_requests_are_told_apart_by_who_makes_them(request_line: str, kind: str | None) -> None:
+    assert kind_of(f'127.0.0.1 - - [23/Nov/2026:15:00:00 +0000] "{request_line} HTTP/1.1" 201 -') == kind
+
+
+# --- The real thing, small ---
+
+
+@pytest.fixture(scope="module")
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    with Rig(tmp_path_factory.mktemp("bench")) as rig:
+        yield rig
+
+
+@pytest.mark.parametrize("contestant", [OURS, BLOCKING], ids=lambda contestant: contestant.name)
+def test_a_small_burst_is_measured_and_every_document_has_the_right_result(rig: Rig, contestant: Contestant) -> None:
+    dropped = documents(6)
+    rig.acquaint(dropped)
+    burst = run_burst(rig, contestant, dropped)
+    assert (burst.contestant, burst.documents, burst.lost, burst.failures) == (contestant.name, 6, 0, 0)
+    assert burst.function_seconds_per_document > 0
+    assert burst.submissions == 6 if contestant is BLOCKING else 1 <= burst.submissions <= 6
+    assert 0 < burst.median_s <= burst.p95_s <= burst.seconds
