@@ -110,7 +110,7 @@ class LanguageClient:
     def progress(self, operation_url: str) -> Progress:
         """Return the state of a job, with the results of all its pages once it is done."""
         job_id = wire.job_id_of(operation_url) or ""
-        path = wire.operation_path(self._settings, job_id)
+        path = wire.status_path(self._settings, job_id)
         first = self._page(path)
         if not isinstance(first.progress, Finished):
             return first.progress
@@ -118,7 +118,7 @@ class LanguageClient:
         query, seen = first.next_query, set[str]()
         while query and query not in seen and len(pages) < MAX_PAGES:
             seen.add(query)
-            page = self._page(self._next_path(path, query))
+            page = self._page(self._next_path(path, query), RequestKind.PAGE)
             if not isinstance(page.progress, Finished):
                 # Half a result is no result: the job is asked for as a whole when its message comes back.
                 return page.progress
@@ -132,8 +132,8 @@ class LanguageClient:
         if path is not None:
             self._send(RequestKind.POLL, "POST", path)
 
-    def _page(self, path: str) -> wire.Page:
-        reply = self._send(RequestKind.POLL, "GET", path)
+    def _page(self, path: str, kind: RequestKind = RequestKind.POLL) -> wire.Page:
+        reply = self._send(kind, "GET", path)
         if isinstance(reply, HoldOff):
             return wire.Page(reply, None)
         page = wire.page_outcome(reply, self._clock())

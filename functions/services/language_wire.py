@@ -27,6 +27,7 @@ from ..pipeline.outcomes import (
     StillRunning,
     Submission,
 )
+from ..pipeline.packing import MAX_REQUEST_DOCUMENTS
 from ..settings import PREVIEW_API_VERSION, Settings
 
 
@@ -53,6 +54,16 @@ def operation_path(settings: Settings, job_id: str) -> str:
     if settings.is_preview:
         return f"/text/analytics/{PREVIEW_API_VERSION}/analyze/jobs/{job_id}"
     return f"/language/analyze-text/jobs/{job_id}?api-version={settings.language_api_version}"
+
+
+def status_path(settings: Settings, job_id: str) -> str:
+    """Return path and query of the question for a job's state, with as many documents on a page as a job can have.
+
+    A page has 20 unless asked otherwise, so a full job would take two requests (docs/language-api.md 3).
+    """
+    if settings.is_preview:
+        return f"{operation_path(settings, job_id)}?$top={MAX_REQUEST_DOCUMENTS}"
+    return f"{operation_path(settings, job_id)}&top={MAX_REQUEST_DOCUMENTS}"
 
 
 def cancel_path(settings: Settings, job_id: str) -> str | None:

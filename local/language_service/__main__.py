@@ -86,6 +86,7 @@ def _spec_of_faults() -> str:
 @click.option("--max-request-bytes", type=click.IntRange(1), default=_BEHAVIOUR.max_request_bytes)
 @click.option("--blank-is-empty/--blank-is-text", default=_BEHAVIOUR.blank_is_empty)
 @click.option("--check-language/--any-language", default=_BEHAVIOUR.check_language)
+@click.option("--most-on-a-page", type=click.IntRange(1), default=_BEHAVIOUR.most_on_a_page, show_default="no bound")
 @click.option("--errors-page", type=click.Choice(["first", "last", "every"]), default=_BEHAVIOUR.errors_page)
 @click.option("--entity-order", type=click.Choice(["offset", "category"]), default=_BEHAVIOUR.entity_order)
 @click.option(
@@ -174,6 +175,7 @@ def _behaviour(options: dict[str, Any]) -> Behaviour:
         max_request_bytes=options["max_request_bytes"],
         blank_is_empty=options["blank_is_empty"],
         check_language=options["check_language"],
+        most_on_a_page=options["most_on_a_page"],
         errors_page=options["errors_page"],
         entity_order=options["entity_order"],
         updated_key=options["updated_key"],

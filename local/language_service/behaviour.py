@@ -36,6 +36,8 @@ class Behaviour:
     blank_is_empty: bool = True
     #: Whether language codes are checked, document by document.
     check_language: bool = True
+    #: The most documents on a page, whatever ``top`` asks for; no bound is documented for the date-versioned API.
+    most_on_a_page: int | None = None
     #: The page or pages on which per-document errors stand.
     errors_page: Literal["first", "last", "every"] = "first"
     #: The order of a document's entities: by place, or grouped by category as in recordings of 2021 and early 2022.

@@ -370,6 +370,8 @@ class LanguageService:
         preview = route.dialect.is_preview
         query = dict(parse_qsl(request.query))
         page = wire.parse_page(query, route.dialect, MAX_TOP_PREVIEW if preview else None)
+        if self.behaviour.most_on_a_page is not None:
+            page = replace(page, top=min(page.size, self.behaviour.most_on_a_page))
         body = wire.render_job(
             job,
             view(job, now),

@@ -609,7 +609,12 @@ def test_the_key_never_follows_a_redirect(world: World, status: int, method: Met
 # --- Results ---
 
 
-def test_all_pages_of_a_job_are_read(world: World) -> None:
+SMALL_PAGES = Behaviour(most_on_a_page=20)
+"""A service that gives twenty documents a page, as it does unasked, although it is asked for all."""
+
+
+def test_all_pages_of_a_job_are_read() -> None:
+    world = World(behaviour=SMALL_PAGES)
     names = drop_together(world)
     world.run()
     world.check_right(*names)
@@ -625,7 +630,8 @@ def test_repeated_documents_on_overlapping_pages_give_each_entity_once(world: Wo
     world.check_quiet()
 
 
-def test_a_fault_on_the_second_page_gives_no_half_result(world: World) -> None:
+def test_a_fault_on_the_second_page_gives_no_half_result() -> None:
+    world = World(behaviour=SMALL_PAGES)
     world.faults.rates = {}
     names = drop_together(world)
     faults = 0
@@ -712,3 +718,35 @@ def test_the_budget_holds_for_submissions_and_polls_together() -> None:
     for first, moment in enumerate(at):
         in_a_minute = [one for one in at[first:] if one < moment + timedelta(minutes=1)]
         assert len(in_a_minute) <= 60 + burst
+
+
+@pytest.mark.parametrize("budget", ["2", "6", "12"])
+def test_the_second_page_is_read_with_the_smallest_budget(budget: str) -> None:
+    world = World(settings={"REQUESTS_PER_MINUTE": budget}, behaviour=SMALL_PAGES)
+    names = drop_together(world)
+    world.run(within=timedelta(minutes=10))
+    world.check_right(*names)
+    assert all(world.submissions_of(letter(number)) == 1 for number in range(25))
+    assert len(world.exchanges("GET")) == 2
+
+
+def test_full_jobs_do_not_keep_each_other_from_their_second_pages() -> None:
+    world = World(settings={"REQUESTS_PER_MINUTE": "60"}, behaviour=SMALL_PAGES)
+    for job in range(12):
+        names = [f"{job}-{number}" for number in range(25)]
+        for number, name in enumerate(names):
+            world.drop(name, letter(100 * job + number), announce=False)
+        world.deliver_together(*names)
+    world.run(within=timedelta(minutes=2))
+    world.check_quiet()
+    assert len(world.exchanges("GET")) <= 2 * 12 + 6
+
+
+def test_jobs_that_wait_for_the_budget_come_back_one_after_the_other() -> None:
+    """Sixty lone documents at sixty requests a minute take few more messages than requests."""
+    world = World(settings={"REQUESTS_PER_MINUTE": "60"})
+    names = [f"{number}.txt" for number in range(60)]
+    for number, name in enumerate(names):
+        world.drop(name, letter(number))
+    world.run(within=timedelta(minutes=10), max_steps=800)
+    world.check_right(*names)

@@ -127,15 +127,17 @@ def test_offsets_come_in_the_unit_that_was_asked_for(unit: str) -> None:
 
 
 @pytest.mark.parametrize("environ", [{}, CT1], ids=["2023-04-01", "ct.1"])
-def test_all_pages_of_a_full_job_are_read_with_one_request_each(
-    reach: Callable[[Stage], LanguageClient], environ: dict[str, str]
+@pytest.mark.parametrize(("most", "pages"), [(None, 1), (20, 2), (10, 3)])
+def test_all_documents_of_a_full_job_are_read_from_as_few_pages_as_there_are(
+    reach: Callable[[Stage], LanguageClient], environ: dict[str, str], most: int | None, pages: int
 ) -> None:
-    stage = Stage(environ)
+    """A page with all 25 is asked for; a service that gives fewer is asked for the rest."""
+    stage = Stage(environ, most_on_a_page=most)
     client = reach(stage)
     texts = [f"Loan {number}: $1,{number:03}.00 to Grace Lee." for number in range(25)]
     done = finished(stage, client, *texts)
     assert done.pieces == {str(number): found_in(text) for number, text in enumerate(texts)}
-    assert stage.requests == {"submit": 1, "status": 2}
+    assert stage.requests["status"] == pages
 
 
 def test_an_empty_document_among_others_has_an_error_of_its_own(reach: Callable[[Stage], LanguageClient]) -> None:
@@ -211,7 +213,7 @@ def test_a_poll_that_is_not_answered_is_held_off_and_the_job_is_still_there(
 @pytest.mark.parametrize("fault", ["truncated", "garbage", *REQUEST_FAULTS])
 def test_half_a_result_is_no_result(fault: str) -> None:
     """The second of two pages fails: nothing is returned until both can be read."""
-    stage = Stage()
+    stage = Stage(most_on_a_page=20)
     url = accepted(stage.client, *[TEXT] * 25)
     stage.clock.advance(JOB_S)
     stage.script(fault, method="GET", skip=1)
@@ -410,7 +412,7 @@ def test_a_link_to_another_host_lends_only_its_query() -> None:
     stage, adapter = stage_before(answer)
     assert isinstance(stage.client.progress("https://evil.example/language/analyze-text/jobs/x?a=b"), Finished)
     assert [request.url for request in adapter.seen] == [
-        f"{ENDPOINT}/language/analyze-text/jobs/x?api-version=2023-04-01",
+        f"{ENDPOINT}/language/analyze-text/jobs/x?api-version=2023-04-01&top=25",
         f"{ENDPOINT}/language/analyze-text/jobs/x?skip=20&api-version=2023-04-01",
     ]
 
