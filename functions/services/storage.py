@@ -47,7 +47,7 @@ def queue(connection: StorageConnection, name: str) -> QueueClient:
 def _transport() -> RequestsTransport:
     session = requests.Session()
     # Looking for proxies and certificates in the environment costs a sixth of each call; mostly there are none.
-    session.trust_env = bool(getproxies()) or any(os.environ.get(name) for name in _CERTIFICATES)
+    session.trust_env = bool(getproxies().keys() - {"no"}) or any(os.environ.get(name) for name in _CERTIFICATES)
     adapter = HTTPAdapter(pool_connections=2, pool_maxsize=POOL_SIZE)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
