@@ -25,11 +25,11 @@ from functions.flows.submit import LONGEST_WAIT_IN_LINGERS
 from functions.pipeline.budget import RequestBudget, RequestKind
 from functions.pipeline.entities import text_records
 from functions.pipeline.outcomes import HoldOff, HoldReason
-from functions.pipeline.packing import Load
+from functions.pipeline.packing import MAX_REQUEST_DOCUMENTS, Load
 from functions.pipeline.poll_timer import PollTimer
 from functions.pipeline.retry import hold_off_s, next_poll_s
 from functions.settings import SETTINGS
-from local.language_service.limits import PAGE_SIZE, RateLimiter, rules_for
+from local.language_service.limits import RateLimiter, rules_for
 from local.process import ROOT
 
 from .documents import CHARACTERS, letter
@@ -61,6 +61,9 @@ class World:
     """Of each Language resource, POST and GET together (paid tier; "service limits", read 2026-11)."""
     job_seconds: tuple[float, float] = (1.5, 3.0)
     """How long a job takes; recorded jobs of the service lie here. Longer jobs delay results, they slow nothing."""
+
+    page_size: int = MAX_REQUEST_DOCUMENTS
+    """Documents on a page of results: what the app asks for. The service gives 20 unasked."""
 
     runs_at_once: int = 64
     """Runs of the blob trigger on an instance (`maxDegreeOfParallelism` of host.json)."""
@@ -480,8 +483,8 @@ class Simulation:
         self.outcome.function_seconds += done - now
 
     def _further_pages(self, instance: Instance, job: Job, now: float) -> float | None:
-        for _ in range(-(-job.documents // PAGE_SIZE) - 1):
-            wait = self._ask(instance, RequestKind.POLL, "pages", job, now)
+        for _ in range(-(-job.documents // self.world.page_size) - 1):
+            wait = self._ask(instance, RequestKind.PAGE, "pages", job, now)
             if wait is not None:
                 return wait
         return None
