@@ -101,10 +101,15 @@ class Finished:
 
     @property
     def duration_s(self) -> float | None:
-        """How long the job took by the service's own clock, in seconds; None where it did not say."""
+        """How long the job took by the service's own clock, in seconds; None where it did not say.
+
+        The service cuts the time of creation down to whole seconds (recorded): half a second is what that adds to a
+        duration on average.
+        """
         if self.created is None or self.completed is None:
             return None
-        return max(0.0, (self.completed - self.created).total_seconds())
+        cut_off_s = 0.0 if self.created.microsecond else 0.5
+        return max(0.0, (self.completed - self.created).total_seconds() - cut_off_s)
 
 
 Submission = Accepted | Refused | HoldOff | ComeToNothing

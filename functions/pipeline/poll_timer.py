@@ -11,8 +11,8 @@ QUANTILE = 0.9
 """Share of the remembered jobs that the first poll would have found done: one more poll for one job in ten costs
 less time than a tenth more waiting for all."""
 
-MARGIN_S = 0.25
-"""The service rounds a job's creation down to whole seconds and needs a moment to publish a result."""
+MARGIN_S = 0.1
+"""The service needs a moment to publish a result."""
 
 
 class PollTimer:
