@@ -177,11 +177,15 @@ _ACTIONS = {
 }
 
 
+# Who acts: nobody while our own budget refills, somebody where the deployment has to be mended.
+_LEVELS = {"OverBudget": logging.INFO, "Misconfigured": logging.ERROR}
+
+
 def _log(job: Job, step: Step) -> None:
     level, action, sentence = _ACTIONS[step.event]
     reason = step.reason
-    if reason and reason.code == "Misconfigured":
-        level = logging.ERROR
+    if reason:
+        level = _LEVELS.get(reason.code, level)
     if reason:
         # The service's own words may quote the document; the code and our advice can not.
         sentence = f"{sentence}: {reason.code}. {reason.help}"

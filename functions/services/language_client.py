@@ -192,7 +192,8 @@ def _over_budget(settings: Settings, wait_s: float) -> HoldOff:
         HoldReason.BUDGET,
         Problem(
             "OverBudget",
-            f"The worker's budget of {settings.requests_per_minute} requests a minute is used up for the moment.",
+            f"The worker's budget of {settings.requests_per_minute} requests a minute is used up for the moment, "
+            "or the service has asked it to pause.",
             "Nothing to do: the job waits. REQUESTS_PER_MINUTE may be raised if the resource allows more.",
         ),
         wait_s,
