@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -11,14 +13,13 @@ from rich.console import Console
 from local.process import ROOT
 
 from .burst import run_burst, side_by_side
-from .documents import CHARACTERS, documents
+from .documents import CHARACTERS, Document, documents
 from .report import conditions, markdown, picture, show
-from .results import Machine, Results, bars
+from .results import Machine, Results, bars, from_json
 from .rig import BLOCKING, OURS, THREADS, Rig
-from .single import import_time, lone_documents, longest_document, merging
+from .single import LONGEST_DOCUMENT_BYTES, import_time, lone_documents, longest_document, merging
 from .transactions import count_transactions
 
-PARTS = ("burst", "lone", "long", "import", "merging", "growth", "transactions")
 LONE_DOCUMENTS = {OURS: 15, BLOCKING: 5}
 GROWTH = ((100, 1), (1_000, 1), (5_000, 1), (1_000, 2), (1_000, 4))
 """Documents and hosts of the rounds that show how cost grows."""
@@ -33,6 +34,69 @@ DOCUMENTATION = ROOT / "docs" / "benchmarks.md"
 PICTURE = ROOT / "docs" / "images" / "bench.png"
 
 
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is measured."""
+
+    documents: list[Document]
+    rounds: int
+    characters: int
+    quick: bool
+
+
+def measure_burst(rig: Rig, size: Size, results: Results) -> None:
+    """The burst, both apps in turn"""
+    results.rounds = side_by_side(rig, size.documents, size.rounds)
+
+
+def measure_lone(rig: Rig, size: Size, results: Results) -> None:
+    """Lone documents"""
+    results.lone = []
+    for contestant, count in LONE_DOCUMENTS.items():
+        results.lone += lone_documents(rig, contestant, min(3, count) if size.quick else count)
+
+
+def measure_long(rig: Rig, size: Size, results: Results) -> None:
+    """The longest document"""
+    results.long = longest_document(rig, QUICK_LONG_BYTES if size.quick else LONGEST_DOCUMENT_BYTES)
+
+
+def measure_import(rig: Rig, size: Size, results: Results) -> None:
+    """The import of the app"""
+    results.imported = import_time()
+
+
+def measure_merging(rig: Rig, size: Size, results: Results) -> None:
+    """Merging and writing"""
+    results.merging = merging(rig)
+
+
+def measure_growth(rig: Rig, size: Size, results: Results) -> None:
+    """Growth: more documents, more hosts"""
+    results.growth = []
+    for count, hosts in QUICK_GROWTH if size.quick else GROWTH:
+        more = documents(count, size.characters)
+        rig.acquaint(more)
+        results.growth.append(run_burst(rig, OURS, more, hosts=hosts))
+
+
+def measure_transactions(rig: Rig, size: Size, results: Results) -> None:
+    """Storage requests"""
+    results.transactions = count_transactions(rig.folder / "counted", size.documents[:COUNTED])
+
+
+MEASURES: dict[str, Callable[[Rig, Size, Results], None]] = {
+    "burst": measure_burst,
+    "lone": measure_lone,
+    "long": measure_long,
+    "import": measure_import,
+    "merging": measure_merging,
+    "growth": measure_growth,
+    "transactions": measure_transactions,
+}
+PARTS = tuple(MEASURES)
+
+
 @click.command(context_settings={"show_default": True})
 @click.option("--documents", "count", type=click.IntRange(1), default=1_000, help="Documents of a burst.")
 @click.option("--characters", type=click.IntRange(100), default=CHARACTERS, help="Characters of a document, about.")
@@ -40,6 +104,7 @@ PICTURE = ROOT / "docs" / "images" / "bench.png"
 @click.option("--threads", type=click.IntRange(1), default=THREADS, help="Threads of the worker, for both apps.")
 @click.option("--only", type=click.Choice(PARTS), multiple=True, help="Measure this part only; repeatable.")
 @click.option("--quick", is_flag=True, help="100 documents, one round, a shorter long document: to try it out.")
+@click.option("--add", is_flag=True, help="Keep what the last run measured of the other parts.")
 @click.option("--publish", is_flag=True, help="Write docs/benchmarks.md and its picture as well.")
 @click.option(
     "--output",
@@ -55,50 +120,36 @@ def main(
     threads: int,
     only: tuple[str, ...],
     quick: bool,
+    add: bool,
     publish: bool,
     output: Path,
 ) -> None:
     """Measure Entity Drop against an app that does what the public samples do: wait for each document's job."""
     console = Console()
-    parts = only or PARTS
     if quick:
         count, rounds = min(count, 100), 1
-    results = Results(machine=Machine.this(), threads=threads)
+    results = _last(output) if add else None
+    results = replace(results or Results(machine=Machine.this(), threads=threads), machine=Machine.this())
     console.print(conditions(results), soft_wrap=True)
+    size = Size(documents(count, characters), rounds, characters, quick)
     with tempfile.TemporaryDirectory(prefix="entity-drop-bench-") as folder, Rig(Path(folder), threads=threads) as rig:
-        dropped = documents(count, characters)
-        if "burst" in parts:
-            console.print(f"{count:,} documents, {rounds} rounds of each app …")
-            results.rounds = side_by_side(rig, dropped, rounds)
-        if "lone" in parts:
-            console.print("Lone documents …")
-            for contestant, lone in LONE_DOCUMENTS.items():
-                results.lone += lone_documents(rig, contestant, min(3, lone) if quick else lone)
-        if "long" in parts:
-            console.print("The longest document …")
-            results.long = longest_document(rig, QUICK_LONG_BYTES) if quick else longest_document(rig)
-        if "import" in parts:
-            console.print("The import of the app …")
-            results.imported = import_time()
-        if "merging" in parts:
-            console.print("Merging and writing …")
-            results.merging = merging(rig)
-        if "growth" in parts:
-            for number, hosts in QUICK_GROWTH if quick else GROWTH:
-                console.print(f"{number:,} documents on {hosts} host{'s' if hosts > 1 else ''} …")
-                more = documents(number, characters)
-                rig.acquaint(more)
-                results.growth.append(run_burst(rig, OURS, more, hosts=hosts))
-    if "transactions" in parts:
-        console.print("Storage requests …")
-        with tempfile.TemporaryDirectory(prefix="entity-drop-bench-") as folder:
-            results.transactions = count_transactions(Path(folder), documents(min(count, COUNTED), characters))
+        for part in PARTS:
+            if part in (only or PARTS):
+                console.print(f"{MEASURES[part].__doc__} …")
+                MEASURES[part](rig, size, results)
+                # After each part: a long run that is interrupted has not been for nothing.
+                _write(results, output)
     show(results, console)
-    _write(results, output)
     if publish:
         _publish(results)
     if not all(bar.is_met for bar in bars(results)):
         console.print("Some bars are missed; see the table of processor time for what the machine was busy with.")
+
+
+def _last(output: Path) -> Results | None:
+    """Return the results of the last run, where there was one."""
+    file = output / "bench.json"
+    return from_json(file.read_text("utf-8")) if file.exists() else None
 
 
 def _write(results: Results, output: Path) -> None:

@@ -76,6 +76,7 @@ class Rig:
         self._rounds = 0
 
     def __enter__(self) -> Self:
+        self.folder.mkdir(parents=True, exist_ok=True)
         try:
             self.language.launch()
             self.storage.start()
