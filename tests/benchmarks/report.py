@@ -47,6 +47,10 @@ def sheets(results: Results) -> list[Sheet]:
         kinds = [(kind, f"{count:.2f}") for kind, count in counted.per_document.items()]
         total = ("together", f"{sum(counted.per_document.values()):.2f}")
         found.append(Sheet(title, ("", "requests"), [*kinds, total]))
+    if results.calls:
+        title = "Processor time of one storage call, in milliseconds"
+        costs = [(call.what, f"{call.app_ms:.2f}", f"{call.emulator_ms:.2f}") for call in results.calls]
+        found.append(Sheet(title, ("", "app (storage client)", "storage emulator"), costs))
     if held := bars(results):
         rows = [
             (
@@ -83,11 +87,16 @@ def _side_by_side(results: Results) -> Sheet:
 
 
 def _processors(results: Results) -> Sheet:
-    ours, blocking = (results.processor_share(each.name) for each in (OURS, BLOCKING))
-    parts = sorted(ours | blocking)
-    shares = [[f"{100 * app[part]:.0f} %" if part in app else "" for app in (ours, blocking)] for part in parts]
-    rows = [(part, *row) for part, row in zip(parts, shares, strict=True)]
-    return Sheet("Processor time while the burst ran, in per cent of one core", ("", OURS.name, BLOCKING.name), rows)
+    """Return what each part works for a document, and how many documents the cores allow for that."""
+    apps = [results.processor_ms(each.name) for each in (OURS, BLOCKING)]
+    parts = sorted({part for app in apps for part in app})
+    rows = [(part, *(f"{app[part]:.1f}" if part in app else "" for app in apps)) for part in parts]
+    sums = [sum(app.values()) for app in apps]
+    rows.append(("together", *(f"{each:.1f}" if each else "" for each in sums)))
+    cores = results.machine.cores
+    most = [f"{60_000 * cores / each:,.0f}" if each else "" for each in sums]
+    rows.append((f"documents a minute that {cores} cores allow", *most))
+    return Sheet("Processor time of a document, in milliseconds", ("", OURS.name, BLOCKING.name), rows)
 
 
 def _single(results: Results) -> Sheet:

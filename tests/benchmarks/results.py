@@ -17,6 +17,7 @@ import psutil
 from local.process import ROOT
 
 from .burst import Burst
+from .calls import Call
 from .rig import BLOCKING, JOB_SECONDS, OURS, REQUESTS_PER_MINUTE
 from .single import Import, Lone, Long, Merging, median_lone
 from .transactions import Transactions
@@ -84,6 +85,7 @@ class Results:
     merging: Merging | None = None
     growth: list[Burst] = field(default_factory=list)
     transactions: Transactions | None = None
+    calls: list[Call] = field(default_factory=list)
 
     def of(self, contestant: str) -> dict[str, float] | None:
         """Return the medians of an app's rounds by figure; None where it ran none."""
@@ -98,11 +100,16 @@ class Results:
         measured = [each for each in self.lone if each.contestant == contestant]
         return median_lone(measured) if measured else None
 
-    def processor_share(self, contestant: str) -> dict[str, float]:
-        """Return the share of a core that each part used, the median of an app's rounds."""
+    def processor_ms(self, contestant: str) -> dict[str, float]:
+        """Return the processor time that each part used for a document, in milliseconds, the median of the rounds."""
         rounds = [each for each in self.rounds if each.contestant == contestant]
         parts = {name for each in rounds for name in each.processor_share}
-        return {name: statistics.median(each.processor_share[name] for each in rounds) for name in sorted(parts)}
+        return {
+            name: statistics.median(
+                1000 * each.processor_share.get(name, 0.0) * each.seconds / each.documents for each in rounds
+            )
+            for name in sorted(parts)
+        }
 
     def to_json(self) -> str:
         """Return the results as JSON, the bars included."""
@@ -129,6 +136,7 @@ def from_json(text: str) -> Results:
         merging=Merging(**content["merging"]) if content["merging"] else None,
         growth=[Burst(**each) for each in content["growth"]],
         transactions=Transactions(**content["transactions"]) if content["transactions"] else None,
+        calls=[Call(**each) for each in content["calls"]],
     )
 
 
