@@ -185,6 +185,10 @@ of the results is compared with what the stand-in finds when it is asked directl
 The stand-in has read every text before, because the real service computes on machines of its own.
 A burst on a small machine is bounded by what the storage client and the storage emulator compute; the tables of
 processor time say how much, and so how many documents the cores allow at most when nothing else wants them.
+Two of the bars below are out of reach of such a machine, and this is why.
+Ten times as many documents per minute as blocking take more processor time than two cores have.
+And a run holds its thread while its request fills: at n documents a second about 12/n seconds for each document, so that
+2 % of blocking's five seconds take 120 documents a second, or requests that go half empty.
 How it scales beyond one machine: [scale.md](scale.md).
 
 ![The burst, ours and blocking](images/bench.png)
