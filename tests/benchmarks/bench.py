@@ -187,8 +187,8 @@ A burst on a small machine is bounded by what the storage client and the storage
 processor time say how much, and so how many documents the cores allow at most when nothing else wants them.
 Two of the bars below are out of reach of such a machine, and this is why.
 Ten times as many documents per minute as blocking take more processor time than two cores have.
-And a run holds its thread while its request fills: at n documents a second about 12/n seconds for each document, so that
-2 % of blocking's five seconds take 120 documents a second, or requests that go half empty.
+And a run holds its thread while its request fills: at n documents a second about 12/n seconds for each document.
+So 2 % of blocking's five seconds take 120 documents a second, or requests that go half empty.
 How it scales beyond one machine: [scale.md](scale.md).
 
 ![The burst, ours and blocking](images/bench.png)
