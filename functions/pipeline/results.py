@@ -1,6 +1,6 @@
 """The two files that a document can end with, and their names.
 
-Their JSON Schemas are published in `docs/schemas/` and made from these classes (`make check` compares them).
+Their JSON Schemas are published in `docs/schemas/` and made from these classes (a test compares them).
 """
 
 import hashlib
