@@ -143,6 +143,10 @@ class Container:
                 return
             query["marker"] = marker
 
+    def url(self, blob: str) -> str:
+        """Return a blob's address."""
+        return self._service.url + self._path(blob)
+
     def head(self, blob: str) -> BlobProperties:
         """Return a blob's properties; a missing blob raises `is_missing`."""
         path = self._path(blob)

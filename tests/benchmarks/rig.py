@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import psutil
+import requests
 
 from functions.pipeline.results import entities_name
 from local.functions_host.connections import find_connection
@@ -33,29 +35,30 @@ REQUESTS_PER_MINUTE = RECORDED_RULES[0].count
 RATE_WINDOW_S = 61
 """After this long, the rate limit has forgotten the round before."""
 
-THREADS = 64
-"""Threads of the worker, for both apps: what the product ships with (`PYTHON_THREADPOOL_THREAD_COUNT`).
-
-It is also the best number for the other side: 28 threads that wait five seconds each use up the service's rate limit,
-so with 64 the blocking app is held back by the service and not by its threads.
-"""
+THREADS = 12
+"""Threads of the worker, for both apps: what the product ships with (`PYTHON_THREADPOOL_THREAD_COUNT`)."""
 
 DROPPERS = 8
-"""Threads that drop documents."""
+"""Threads that drop documents and bring their events."""
+
+EXTENSION_KEY = "benchmark"
+"""Key of the hosts' webhook, to which Event Grid brings the events of new blobs."""
 
 _IDLE_POLL_S = 0.1
+_WEBHOOK_TIMEOUT_S = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """An app to measure: its name, and the folder of its `function_app.py`."""
+    """An app to measure: its name, the folder of its `function_app.py`, and its function for new documents."""
 
     name: str
     folder: Path
+    function: str
 
 
-OURS = Contestant("entity-drop", ROOT)
-BLOCKING = Contestant("blocking", ROOT / "tests" / "benchmarks" / "blocking")
+OURS = Contestant("entity-drop", ROOT, "submit")
+BLOCKING = Contestant("blocking", ROOT / "tests" / "benchmarks" / "blocking", "extract")
 
 
 class Rig:
@@ -122,7 +125,11 @@ class Rig:
                 f"host {number + 1} of {name}",
                 settings_file,
                 log_file=self.folder / "logs" / f"{name}-{number + 1}.log",
-                options=["--app", str(contestant.folder), "--log-level", "warning"],
+                options=[
+                    *("--app", str(contestant.folder)),
+                    *("--log-level", "warning"),
+                    *("--extension-key", EXTENSION_KEY),
+                ],
             )
             for number in range(hosts)
         ]
@@ -143,6 +150,7 @@ class Rig:
             "AzureWebJobsStorage": self.storage.connection_string,
             "AzureFunctionsWebHost__hostid": name,
             "DocumentStorage": self.storage.connection_string,
+            "BLOB_TRIGGER_SOURCE": "EventGrid",
             "LANGUAGE_ENDPOINT": self.language.url,
             "LANGUAGE_KEY": self.language.key,
             "LANGUAGE_PROJECT": PROJECT,
@@ -166,14 +174,26 @@ class Round:
         self.output = rig.account.container(settings["OUTPUT_CONTAINER"])
 
     def drop(self, documents: list[Document]) -> dict[str, float]:
-        """Drop documents, several at a time; return when each was in the container (`time.monotonic`)."""
+        """Drop documents, several at a time; return when each was in the container (`time.monotonic`).
 
-        def one(document: Document) -> tuple[str, float]:
-            self.intake.put(document.name, document.data)
-            return document.name, time.monotonic()
+        Each is followed by its event, as Event Grid sends it, to the hosts in turn.
+        """
+        with requests.Session() as webhook, ThreadPoolExecutor(DROPPERS, thread_name_prefix="drop") as pool:
+            webhook.trust_env = False
 
-        with ThreadPoolExecutor(DROPPERS, thread_name_prefix="drop") as pool:
-            return dict(pool.map(one, documents))
+            def one(document: Document, host: HostPart) -> tuple[str, float]:
+                etag = self.intake.put(document.name, document.data)
+                dropped = time.monotonic()
+                webhook.post(
+                    f"{host.url}/runtime/webhooks/blobs",
+                    params={"functionName": f"Host.Functions.{self.contestant.function}", "code": EXTENSION_KEY},
+                    headers={"aeg-event-type": "Notification"},
+                    json=[_created(self.intake.url(document.name), etag)],
+                    timeout=_WEBHOOK_TIMEOUT_S,
+                ).raise_for_status()
+                return document.name, dropped
+
+            return dict(pool.map(one, documents, itertools.cycle(self.hosts)))
 
     def results(self, prefix: str = "") -> set[str]:
         """Return the names of the result blobs."""
@@ -219,6 +239,14 @@ class Round:
         used["functions hosts"] = sum(_processor_s(host.process.pid) for host in self.hosts)
         used["benchmark"] = time.process_time()
         return used
+
+
+def _created(url: str, etag: str) -> dict[str, Any]:
+    """Return the event of a new blob, with the fields that the host looks at."""
+    return {
+        "eventType": "Microsoft.Storage.BlobCreated",
+        "data": {"api": "PutBlob", "url": url, "eTag": etag.strip('"'), "blobType": "BlockBlob"},
+    }
 
 
 def _processor_s(pid: int) -> float:

@@ -23,7 +23,12 @@ app = func.FunctionApp()
 
 
 @app.function_name("extract")
-@app.blob_trigger(arg_name="document", path="%INPUT_CONTAINER%/{name}", connection="DocumentStorage")
+@app.blob_trigger(
+    arg_name="document",
+    path="%INPUT_CONTAINER%/{name}",
+    connection="DocumentStorage",
+    source=func.BlobSource(os.environ["BLOB_TRIGGER_SOURCE"]),
+)
 def extract(document: func.InputStream) -> None:
     """Find the entities of a document and write them beside its name."""
     text = document.read().decode("utf-8")
