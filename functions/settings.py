@@ -190,7 +190,7 @@ SETTINGS: tuple[Setting, ...] = (
         "BATCH_LINGER_MS",
         "200",
         _integer(0, 10_000),
-        "how long the first piece waits for company; while company keeps coming, up to five times as long",
+        "how long the first piece waits for company; while company comes, up to ten times as long (at most 10 s)",
     ),
     Setting("MAX_DOCUMENT_BYTES", "10485760", _integer(1, 104_857_600), "larger documents get an error report at once"),
     Setting(

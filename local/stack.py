@@ -217,7 +217,7 @@ class Stack:
         """The app settings of the hosts, known once storage and Language stand-in run."""
         return {
             "FUNCTIONS_WORKER_RUNTIME": "python",
-            "PYTHON_THREADPOOL_THREAD_COUNT": "64",
+            "PYTHON_THREADPOOL_THREAD_COUNT": "12",
             "AzureWebJobsStorage": self.connection_string,
             "DocumentStorage": self.connection_string,
             "LANGUAGE_ENDPOINT": self.language_url,

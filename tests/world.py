@@ -26,10 +26,11 @@ from functions.errors import Missing
 from functions.flows.advance import advance
 from functions.flows.reconcile import Tally, reconcile
 from functions.flows.rescue import rescue_document, rescue_job
-from functions.flows.submit import Submitter
+from functions.flows.sharing import Batch, Seat, Submitter
 from functions.flows.sweep import sweep
 from functions.pipeline.budget import RequestBudget
 from functions.pipeline.jobs import JobMessage
+from functions.pipeline.pieces import ReadyPiece
 from functions.pipeline.poll_timer import PollTimer
 from functions.pipeline.results import entities_name, error_name
 from functions.services.blobs import Blob, BlobInfo, Container
@@ -559,20 +560,22 @@ class World:
 
 
 class _Together(Submitter):
-    """Lets a batch go as soon as all runs have joined it, instead of when its time is up."""
+    """Lets runs join one after the other, each when the one before is listed, and the batch go when all have joined."""
 
     def __init__(self, app: EntityDrop, expected: int) -> None:
         super().__init__(replace(app, settings=replace(app.settings, batch_linger_ms=10_000)))
         self._expected = expected
-        self._batches: list[Any] = []
-        self._count_lock = threading.Lock()
+        self._boarded: list[tuple[Batch, Seat]] = []
+        self._turn = threading.Lock()
 
-    def _board(self, item: Any) -> Any:
-        batch, is_leader = super()._board(item)
-        with self._count_lock:
-            self._batches.append(batch)
+    def board(self, item: ReadyPiece) -> tuple[Batch, Seat, bool]:
+        with self._turn:
+            if self._boarded:
+                self._boarded[-1][1].listed.exception()
+            batch, seat, is_leader = super().board(item)
+            self._boarded.append((batch, seat))
         self._go_if_complete()
-        return batch, is_leader
+        return batch, seat, is_leader
 
     def miss_one(self) -> None:
         """Wait for one run less: it has failed, before it joined or after."""
@@ -580,7 +583,6 @@ class _Together(Submitter):
         self._go_if_complete()
 
     def _go_if_complete(self) -> None:
-        with self._count_lock:
-            if len(self._batches) >= self._expected:
-                for batch in self._batches:
-                    batch.full.set()
+        if len(self._boarded) >= self._expected:
+            for batch, _ in self._boarded:
+                self.close(batch)

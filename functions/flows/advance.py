@@ -8,7 +8,7 @@ import msgspec
 from .. import telemetry
 from ..app import EntityDrop
 from ..errors import Changed, EntityDropError, Missing, Problem, RecordError
-from ..pipeline.decisions import after_poll, nothing_left, reserve, without
+from ..pipeline.decisions import after_poll, after_submission, nothing_left, reserve, without
 from ..pipeline.entities import job_facts
 from ..pipeline.jobs import Job, JobMessage, JobState, Piece, decode_message
 from ..pipeline.outcomes import Finished, StillRunning
@@ -68,6 +68,11 @@ def job_of(app: EntityDrop, text: str | bytes) -> tuple[JobMessage, Job, str] | 
 
 
 def _submit(app: EntityDrop, job: Job, etag: str) -> None:
+    # Asked before the texts are read: a backlog that waits for the budget would read them again and again.
+    held = app.language.leave_to_submit()
+    if held:
+        perform(app, job, etag, after_submission(job, held, app.clock(), app.policy))
+        return
     texts = dict(zip(job.pieces, run_all(app, partial(_text_if_ours, app, job), job.pieces), strict=True))
     ours = without(job, [piece for piece, text in texts.items() if text is None])
     now = app.clock()
@@ -81,7 +86,7 @@ def _submit(app: EntityDrop, job: Job, etag: str) -> None:
     except (Changed, Missing):
         logger.debug("Job %s is being submitted by another worker.", job.id)
         return
-    post(app, reserved, etag, receipt, [texts[piece] or "" for piece in reserved.pieces])
+    post(app, reserved, etag, receipt, [texts[piece] or "" for piece in reserved.pieces], has_leave=True)
 
 
 def _text_if_ours(app: EntityDrop, job: Job, piece: Piece) -> str | None:

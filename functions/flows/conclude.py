@@ -11,7 +11,7 @@ from collections.abc import Callable
 from .. import telemetry
 from ..app import EntityDrop
 from ..errors import Changed, Missing, Problem
-from ..pipeline.documents import DocumentFacts, DocumentRecord
+from ..pipeline.documents import Claimed, DocumentFacts, DocumentRecord
 from ..pipeline.entities import PieceResult
 from ..pipeline.jobs import Piece
 from ..pipeline.results import (
@@ -35,14 +35,19 @@ MAX_RACES = 20
 """Races that one result may lose before the step is given back to the queue; each loss means somebody else won."""
 
 
-def write_entities(app: EntityDrop, name: str, etag: str, owner: str, pieces: list[PieceResult]) -> bool:
-    """Write the entities of a document all of whose pieces have come; return whether `owner` could still do so."""
+def write_entities(
+    app: EntityDrop, name: str, etag: str, owner: str, pieces: list[PieceResult], claimed: Claimed | None = None
+) -> bool:
+    """Write the entities of a document all of whose pieces have come; return whether `owner` could still do so.
+
+    `claimed` is the record as the owner knew it last, if it was the document's first.
+    """
     settings = app.settings
 
     def make(record: DocumentRecord) -> Result:
         return entities_result(record, pieces, model_facts(settings), settings.string_index_type, app.clock())
 
-    return _write(app, name, etag, owner, make, None)
+    return _write(app, name, etag, owner, make, None, claimed)
 
 
 def write_error(app: EntityDrop, name: str, etag: str, owner: str, problem: Problem, attempts: int) -> bool:
@@ -61,11 +66,15 @@ def _write(
     owner: str,
     make: Callable[[DocumentRecord], Result],
     problem: Problem | None,
+    claimed: Claimed | None = None,
 ) -> bool:
     present: dict[str, str] = {}
     has_looked = False
     for _ in range(MAX_RACES):
-        record, record_etag = app.states.document(name)
+        # What the owner knew last saves a read. Where it is out of date, no record can be saved over it, and the next
+        # round reads what there is.
+        known = (claimed.record, claimed.etag) if claimed else app.states.document(name)
+        (record, record_etag), claimed = known, None
         if record is None or record_etag is None or not may_write(record, owner, etag):
             _withdraw_own(app, name, etag, owner, record)
             return False

@@ -30,9 +30,9 @@ def send_message(app: EntityDrop, job: Job, now: datetime) -> Receipt:
     return app.queue.send(JobMessage(job.id, job.step), (job.due - now).total_seconds())
 
 
-def post(app: EntityDrop, job: Job, etag: str, receipt: Receipt, texts: list[str]) -> None:
+def post(app: EntityDrop, job: Job, etag: str, receipt: Receipt, texts: list[str], *, has_leave: bool = False) -> None:
     """Submit a reserved job whose texts are at hand, and take the step that the answer leads to."""
-    answer = app.language.submit(job.id, texts)
+    answer = app.language.submit(job.id, texts, has_leave=has_leave)
     perform(app, job, etag, after_submission(job, answer, app.clock(), app.policy), receipt=receipt)
 
 
@@ -89,7 +89,8 @@ def _answer(app: EntityDrop, job: Job, piece: Piece, answer: Answer, facts: JobF
         return
     result = locate(piece, text, answer, app.settings.string_index_type, facts)
     if piece.is_whole:
-        write_entities(app, name, etag, owner, [result])
+        claimed = next((each for each in job.claims if each.record.document.name == name), None)
+        write_entities(app, name, etag, owner, [result], claimed)
     else:
         _gather(app, piece, owner, result)
 

@@ -97,3 +97,10 @@ class DocumentRecord(Record, frozen=True, kw_only=True):
         if self.last_error and self.state is DocumentState.FAILED:
             metadata["reason"] = self.last_error.code
         return metadata
+
+
+class Claimed(Record, frozen=True, kw_only=True):
+    """A document record as its claim left it, and the record's ETag then."""
+
+    record: DocumentRecord
+    etag: str

@@ -6,7 +6,7 @@ from enum import StrEnum
 import msgspec
 
 from ..errors import Problem, RecordError
-from .documents import Record
+from .documents import Claimed, Record
 
 
 class JobState(StrEnum):
@@ -62,6 +62,9 @@ class Job(Record, frozen=True, kw_only=True):
     """When its message should be back; the sweep looks after jobs that are long overdue."""
     created: datetime
     pieces: tuple[Piece, ...]
+    claims: tuple[Claimed, ...] = ()
+    """The records of documents that were new when the job claimed them, so that concluding them need not read those
+    again: a hint, which may be out of date and may name documents that the job has lost since."""
     operation_url: str | None = None
     submitted: datetime | None = None
     submissions: int = 0

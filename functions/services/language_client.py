@@ -93,8 +93,18 @@ class LanguageClient:
         self._budget = budget
         self._clock = clock
 
-    def submit(self, name: str, texts: Sequence[str]) -> Submission:
+    def leave_to_submit(self) -> HoldOff | None:
+        """Take one submission out of the budget, for a `submit` that follows; return why to wait where none is left.
+
+        For a caller who has work to do before that request, which would be in vain.
+        """
+        return self._take(RequestKind.SUBMISSION)
+
+    def submit(self, name: str, texts: Sequence[str], *, has_leave: bool = False) -> Submission:
         """Submit one job of up to 25 texts and return what came of it. `name` is its display name."""
+        held = None if has_leave else self.leave_to_submit()
+        if held:
+            return held
         body = wire.submission_body(self._settings, name, texts)
         reply = self._send(RequestKind.SUBMISSION, "POST", wire.submit_path(self._settings), body)
         if isinstance(reply, HoldOff):
@@ -129,11 +139,11 @@ class LanguageClient:
     def cancel(self, operation_url: str) -> None:
         """Ask the service to stop a job, where the API can; whether it does makes no difference to us."""
         path = wire.cancel_path(self._settings, wire.job_id_of(operation_url) or "")
-        if path is not None:
+        if path is not None and not self._take(RequestKind.POLL):
             self._send(RequestKind.POLL, "POST", path)
 
     def _page(self, path: str, kind: RequestKind = RequestKind.POLL) -> wire.Page:
-        reply = self._send(kind, "GET", path)
+        reply = self._take(kind) or self._send(kind, "GET", path)
         if isinstance(reply, HoldOff):
             return wire.Page(reply, None)
         page = wire.page_outcome(reply, self._clock())
@@ -147,10 +157,11 @@ class LanguageClient:
             query += f"&api-version={self._settings.language_api_version}"
         return f"{base}?{query}"
 
-    def _send(self, kind: RequestKind, method: str, path: str, body: bytes | None = None) -> wire.Reply | HoldOff:
+    def _take(self, kind: RequestKind) -> HoldOff | None:
         wait_s = self._budget.take(kind, self._clock())
-        if wait_s > 0:
-            return _over_budget(self._settings, wait_s)
+        return _over_budget(self._settings, wait_s) if wait_s > 0 else None
+
+    def _send(self, kind: RequestKind, method: str, path: str, body: bytes | None = None) -> wire.Reply | HoldOff:
         with telemetry.span(f"{method} {kind.value}", kind=SpanKind.CLIENT, method=method) as span:
             reply = self._exchange(method, path, body)
             status = reply.status if isinstance(reply, wire.Reply) else 0

@@ -4,7 +4,7 @@ import azure.functions as func
 import azurefunctions.extensions.bindings.blob as blob
 
 from ..app import EntityDrop
-from ..flows.submit import Submitter
+from ..flows.sharing import Submitter
 
 
 def blueprint(app: EntityDrop) -> func.Blueprint:

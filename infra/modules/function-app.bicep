@@ -110,7 +110,7 @@ resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
       // The app exports its own logs and traces (telemetryMode in host.json); the host need not repeat them.
       PYTHON_ENABLE_OPENTELEMETRY: 'true'
       // As many as extensions.blobs.maxDegreeOfParallelism in host.json; see docs/host-json.md.
-      PYTHON_THREADPOOL_THREAD_COUNT: '64'
+      PYTHON_THREADPOOL_THREAD_COUNT: '12'
     },
     empty(languageKey) ? {} : { LANGUAGE_KEY: languageKey }
   )

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import click
 
 from functions.errors import Problem
-from functions.flows.submit import LONGEST_WAIT_IN_LINGERS
+from functions.flows.sharing import LONGEST_WAIT_IN_LINGERS
 from functions.pipeline.budget import RequestBudget, RequestKind
 from functions.pipeline.entities import text_records
 from functions.pipeline.outcomes import HoldOff, HoldReason
