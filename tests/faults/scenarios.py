@@ -1,7 +1,10 @@
 """Short stories of documents, which the tests of crashes and of storage faults tell once for each call of the app."""
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+
+import pytest
 
 from functions.pipeline.splitting import MAX_REQUEST_CHARACTERS
 from tests.world import Gate, World, letter
@@ -28,6 +31,11 @@ class Scenario:
 def accepted(world: World) -> list[int]:
     """Return how many documents each submission had that the service accepted."""
     return [len(entry.documents) for entry in world.service.counters.ledger]
+
+
+def lines(caplog: pytest.LogCaptureFixture, action: str) -> list[logging.LogRecord]:
+    """Return the log lines with an action."""
+    return [record for record in caplog.records if getattr(record, "action", "") == action]
 
 
 def results_of(world: World) -> list[str]:
@@ -63,6 +71,20 @@ def deliver_three(world: World) -> None:
     if not world.jobs.messages and not world.events.messages:
         world.deliver_together(*TOGETHER)
     world.run()
+
+
+def drop_three_one_of_them_refused(world: World) -> None:
+    world.faults.refused_texts = (letter(1),)
+    drop_three(world)
+
+
+def check_the_second_failed(world: World) -> None:
+    world.check_right("0.txt", "2.txt")
+    world.check_failed("1.txt", "InvalidDocument")
+
+
+SHARED_JOB = Scenario(drop_three, deliver_three)
+SPLIT_JOB = Scenario(drop_three_one_of_them_refused, deliver_three, check_the_second_failed)
 
 
 def long_text(characters: int, version: int = 1) -> str:

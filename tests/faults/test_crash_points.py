@@ -13,6 +13,8 @@ import pytest
 
 from tests.faults.scenarios import (
     LONG,
+    SHARED_JOB,
+    SPLIT_JOB,
     Scenario,
     accepted,
     check_end,
@@ -183,19 +185,11 @@ def test_a_document_deleted_while_its_job_runs_survives_a_crash_at_every_call() 
 
 
 def test_three_documents_that_share_a_job_survive_a_crash_at_every_call() -> None:
-    assert crash_everywhere(Scenario(drop_three, deliver_three)) > 40
+    assert crash_everywhere(SHARED_JOB) > 40
 
 
 def test_a_split_job_survives_a_crash_at_every_call() -> None:
-    def prepare(world: World) -> None:
-        world.faults.refused_texts = (letter(1),)
-        drop_three(world)
-
-    def check(world: World) -> None:
-        world.check_right("0.txt", "2.txt")
-        world.check_failed("1.txt", "InvalidDocument")
-
-    assert crash_everywhere(Scenario(prepare, deliver_three, check)) > 80
+    assert crash_everywhere(SPLIT_JOB) > 80
 
 
 def test_a_job_with_one_document_left_out_survives_a_crash_at_every_call() -> None:

@@ -16,21 +16,8 @@ from functions.pipeline.reconciling import side_by_side, sort_key
 from functions.pipeline.results import entities_name, error_name
 from functions.services.blobs import BlobInfo
 from local.in_memory import MemoryContainer
+from tests.faults.scenarios import lines
 from tests.world import Call, World, letter
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture(autouse=True)
-def _log(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "functions")
-
-
-def lines(caplog: pytest.LogCaptureFixture, action: str) -> list[logging.LogRecord]:
-    return [record for record in caplog.records if getattr(record, "action", "") == action]
 
 
 def lose_all_messages(world: World) -> None:

@@ -15,26 +15,12 @@ import pytest
 import requests
 
 from local.language_service.behaviour import Behaviour
+from tests.faults.scenarios import lines
 from tests.world import ENDPOINT, Call, World, letter
 
 Method = Literal["POST", "GET"]
 
 NAMES = [f"letter-{number}.txt" for number in range(25)]
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture(autouse=True)
-def _log(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "functions")
-
-
-def lines(caplog: pytest.LogCaptureFixture, action: str) -> list[logging.LogRecord]:
-    """Return the log lines with an action."""
-    return [record for record in caplog.records if getattr(record, "action", "") == action]
 
 
 def drop_together(world: World, count: int = 25) -> list[str]:
@@ -63,6 +49,15 @@ def rewrite_json(world: World, change: Callable[[dict[str, Any]], None], times: 
 
 
 # --- Throttling and quota ---
+
+
+def check_goes_on_once_it_is_over(world: World, within: timedelta) -> None:
+    """Check that a fault of the service has not failed `a.txt`, and end it: the result comes, with one submission."""
+    assert world.error("a.txt") is None
+    world.faults.rates = {}
+    world.run(within=within)
+    world.check_right("a.txt")
+    assert world.submissions_of(letter(1)) == 1
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
@@ -112,11 +107,7 @@ def test_a_throttled_service_fails_nothing_for_days(world: World) -> None:
     world.faults.rates = {"throttle-429-bare@POST": 1.0}
     world.drop("a.txt", letter(1))
     world.run_for(timedelta(days=1))
-    assert world.error("a.txt") is None
-    world.faults.rates = {}
-    world.run(within=timedelta(minutes=5))
-    world.check_right("a.txt")
-    assert world.submissions_of(letter(1)) == 1
+    check_goes_on_once_it_is_over(world, within=timedelta(minutes=5))
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
@@ -126,17 +117,13 @@ def test_403_quota_with_days_of_retry_after_waits_and_looks_again_within_hours(
     world.faults.rates = {f"quota-403@{method}": 1.0}
     world.drop("a.txt", letter(1))
     world.run_for(timedelta(hours=13))
-    assert world.error("a.txt") is None
     asked = [exchange.at for exchange in world.exchanges(method)]
     waits = [later - earlier for earlier, later in pairwise(asked)]
     assert waits
     assert all(timedelta(hours=6) <= wait <= timedelta(hours=6.7) for wait in waits)
     (line, *_) = lines(caplog, "job_held_off")
     assert "paid tier" in line.getMessage()
-    world.faults.rates = {}
-    world.run(within=timedelta(hours=7))
-    world.check_right("a.txt")
-    assert world.submissions_of(letter(1)) == 1
+    check_goes_on_once_it_is_over(world, within=timedelta(hours=7))
 
 
 # --- A deployment that somebody has to mend ---
@@ -440,11 +427,7 @@ def test_an_outage_of_a_day_fails_nothing(world: World, method: Method) -> None:
     world.faults.rates = {f"error-503@{method}": 1.0}
     world.drop("a.txt", letter(1))
     world.run_for(timedelta(hours=23))
-    assert world.error("a.txt") is None
-    world.faults.rates = {}
-    world.run(within=timedelta(minutes=5))
-    world.check_right("a.txt")
-    assert world.submissions_of(letter(1)) == 1
+    check_goes_on_once_it_is_over(world, within=timedelta(minutes=5))
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])

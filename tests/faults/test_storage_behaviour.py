@@ -22,30 +22,18 @@ from functions.services.blobs import AzureContainer
 from local.storage import Azurite
 from tests.faults.scenarios import (
     LONG,
+    SHARED_JOB,
+    SPLIT_JOB,
     TOGETHER,
     Scenario,
     accepted,
     check_end,
-    deliver_three,
     drop_one,
     drop_three,
+    lines,
     results_of,
 )
 from tests.world import Call, Gate, World, letter
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture(autouse=True)
-def _log(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "functions")
-
-
-def lines(caplog: pytest.LogCaptureFixture, action: str) -> list[logging.LogRecord]:
-    return [record for record in caplog.records if getattr(record, "action", "") == action]
 
 
 def storage_error(status: int, code: str) -> HttpResponseError:
@@ -108,19 +96,11 @@ def test_a_lone_document_survives_a_fault_of_any_storage_call() -> None:
 
 def test_documents_that_share_a_job_survive_a_fault_of_any_storage_call() -> None:
     """Also one that was carried out, and whose answer was lost: the document is ours, and nobody has told us."""
-    assert fail_everywhere(Scenario(drop_three, deliver_three)) > 40
+    assert fail_everywhere(SHARED_JOB) > 40
 
 
 def test_a_split_job_survives_a_fault_of_any_storage_call() -> None:
-    def prepare(world: World) -> None:
-        world.faults.refused_texts = (letter(1),)
-        drop_three(world)
-
-    def check(world: World) -> None:
-        world.check_right("0.txt", "2.txt")
-        world.check_failed("1.txt", "InvalidDocument")
-
-    assert fail_everywhere(Scenario(prepare, deliver_three, check)) > 80
+    assert fail_everywhere(SPLIT_JOB) > 80
 
 
 def test_a_long_document_survives_a_fault_of_any_storage_call() -> None:
