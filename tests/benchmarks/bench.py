@@ -181,14 +181,17 @@ stand-in, get the same documents of about 2,000 characters, round after round in
 
 Every round has fresh hosts, empty containers and the whole rate limit; every document must get its result, and a sample
 of the results is compared with what the stand-in finds when it is asked directly.
+Each document is followed by its event, as Event Grid sends it: the only source that Flex Consumption takes.
+The number of threads is what the product ships with; each app has the `host.json` that suits it, ours 4 runs of the
+blob trigger at a time, the blocking app as many as there are threads.
 *Function-seconds* is the time for which a thread of the worker is held.
 The stand-in has read every text before, because the real service computes on machines of its own.
-A burst on a small machine is bounded by what the storage client and the storage emulator compute; the tables of
-processor time say how much, and so how many documents the cores allow at most when nothing else wants them.
-Two of the bars below are out of reach of such a machine, and this is why.
-Ten times as many documents per minute as blocking take more processor time than two cores have.
-And a run holds its thread while its request fills: at n documents a second about 12/n seconds for each document.
-So 2 % of blocking's five seconds take 120 documents a second, or requests that go half empty.
+
+What bounds each of them: the blocking app its threads, as each is held for five seconds; from 28 threads on the rate
+limit of the service would, at 333 documents a minute. Ours, on a small machine, what the storage clients and the
+storage emulator compute: the tables of processor time say how much, and so how many documents the cores allow at most
+when nothing else wants them. More threads would not make it faster here. Each of the two processes has one core's
+worth of work at most, because Python and the emulator each compute on one core at a time.
 How it scales beyond one machine: [scale.md](scale.md).
 
 ![The burst, ours and blocking](images/bench.png)

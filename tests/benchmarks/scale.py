@@ -65,8 +65,8 @@ class World:
     page_size: int = MAX_REQUEST_DOCUMENTS
     """Documents on a page of results: what the app asks for. The service gives 20 unasked."""
 
-    runs_at_once: int = 64
-    """Runs of the blob trigger on an instance (`maxDegreeOfParallelism` of host.json)."""
+    runs_at_once: int = 4
+    """Runs of the blob trigger on an instance (`maxDegreeOfParallelism` of host.json); one of them leads a batch."""
     queue_poll_s: float = 2.0
     """The longest that a visible message lies on an idle queue (`maxPollingInterval`)."""
     memory_gb: float = 2.0
@@ -124,24 +124,25 @@ NOTHING = Storage()
 # part is that of the Event Grid source: message, look at the blob, deletion, and a share of the fetches.
 TRIGGER = Storage(reads=1, queue=2 + 1 / 16)
 SUBMIT_DOCUMENT = Storage(reads=1, writes=1)
+LISTING = Storage(writes=0.5)
 OPEN_JOB = Storage(writes=1, queue=1)
 SAVE_JOB = Storage(writes=1, queue=1)
 STEP = Storage(reads=1, queue=2)
 RETRY_DOCUMENT = Storage(reads=2)
-RESULT_DOCUMENT = Storage(reads=2, writes=2)
+RESULT_DOCUMENT = Storage(reads=1, writes=2)
 END_JOB = Storage(deletions=1)
 
 
 @cache
 def to_take_on(documents: int) -> Storage:
-    """Return the storage requests of taking on a batch."""
-    return TRIGGER.plus(SUBMIT_DOCUMENT).times(documents).plus(OPEN_JOB)
+    """Return the storage requests of taking on a batch: the leader opens its job, the others are listed and claim."""
+    return TRIGGER.plus(SUBMIT_DOCUMENT).times(documents).plus(LISTING.times(documents - 1)).plus(OPEN_JOB)
 
 
 @cache
 def to_submit_again(documents: int) -> Storage:
-    """Return the storage requests of a step that submits a waiting job, up to its request."""
-    return RETRY_DOCUMENT.times(documents).plus(STEP).plus(SAVE_JOB)
+    """Return the storage requests of submitting a waiting job, from the budget's leave to its request."""
+    return RETRY_DOCUMENT.times(documents).plus(SAVE_JOB)
 
 
 @cache
@@ -276,7 +277,6 @@ class Instance:
     poll_timer: PollTimer
     backlog: Backlog
     free_at: float = 0.0
-    runs: int = 0
     busy_from: float = 0.0
     busy_until: float = 0.0
     busy_s: float = 0.0
@@ -397,26 +397,30 @@ class Simulation:
     # --- The blob trigger ---
 
     def _take_on(self, instance: Instance, now: float) -> None:
-        """Begin batches while the host would start more runs."""
-        while instance.backlog.left and instance.runs < self.world.runs_at_once:
-            size = instance.backlog.take()
-            instance.runs += size
-            done = self._run(
-                instance,
-                now,
-                to_take_on(size),
-                in_a_row=4,
-                processor_s=size * self.world.submit_processor_s + self.world.step_processor_s,
-            )
-            self.outcome.function_seconds += size * (done - now)
-            self._at(done, partial(self._post, instance, Job(size), partial(self._release, instance, size)))
+        """Fill one batch after the other: one run leads it, the others come, are listed, claim and go."""
+        if not instance.backlog.left:
+            return
+        size, runs = instance.backlog.take(), self.world.runs_at_once
+        rounds = -(-size // (runs - 1))
+        done = self._run(
+            instance,
+            now,
+            to_take_on(size),
+            # The host's look at the blob, reading it, one and a half listings on average, and the claim.
+            in_a_row=2 + round(4.5 * rounds),
+            processor_s=size * self.world.submit_processor_s + self.world.step_processor_s,
+        )
+        self.outcome.function_seconds += runs * (done - now)
+        self._at(done, partial(self._ask_and_post, instance, Job(size)))
+        self._at(done, partial(self._take_on, instance))
 
-    def _release(self, instance: Instance, size: int, now: float) -> None:
-        instance.runs -= size
-        self._take_on(instance, now)
+    def _ask_and_post(self, instance: Instance, job: Job, now: float) -> None:
+        self._post(instance, job, self._leave(instance, RequestKind.SUBMISSION, job, now), now)
 
-    def _post(self, instance: Instance, job: Job, then: Callable[[float], None] | None, now: float) -> None:
-        wait = self._ask(instance, RequestKind.SUBMISSION, "submissions", job, now)
+    def _post(self, instance: Instance, job: Job, wait: float | None, now: float) -> None:
+        """Send a job's request, unless its budget has told it to wait."""
+        if wait is None:
+            wait = self._answer(instance, "submissions", job, now)
         done = self._run(instance, now, SAVE_JOB, in_a_row=2) + self.world.service_latency_s
         self.outcome.function_seconds += done - now
         if wait is not None:
@@ -428,8 +432,6 @@ class Simulation:
             self.outcome.jobs += 1
             self.outcome.records += job.documents * self._records_each
             self._at(self._visible(done, instance.poll_timer.first_poll_s), partial(self._poll, instance, job))
-        if then:
-            self._at(done, then)
 
     # --- The queue trigger ---
 
@@ -439,12 +441,21 @@ class Simulation:
 
     def _resubmit(self, instance: Instance, job: Job, now: float) -> None:
         self.outcome.steps += 1
+        done = self._run(instance, now, STEP, in_a_row=1, processor_s=self.world.step_processor_s)
+        self.outcome.function_seconds += done - now
+        self._at(done, partial(self._read_and_post, instance, job))
+
+    def _read_and_post(self, instance: Instance, job: Job, now: float) -> None:
+        wait = self._leave(instance, RequestKind.SUBMISSION, job, now)
+        if wait is not None:
+            self._post(instance, job, wait, now)
+            return
         done = self._run(
             instance,
             now,
             to_submit_again(job.documents),
-            in_a_row=4,
-            processor_s=self.world.step_processor_s + job.documents * self.world.result_processor_s / 2,
+            in_a_row=3,
+            processor_s=job.documents * self.world.result_processor_s / 2,
         )
         self.outcome.function_seconds += done - now
         self._at(done, partial(self._post, instance, job, None))
@@ -474,7 +485,7 @@ class Simulation:
                 instance,
                 now,
                 to_finish(job.documents),
-                in_a_row=5,
+                in_a_row=4,
                 processor_s=job.documents * self.world.result_processor_s,
             )
             self.outcome.documents += job.documents
@@ -491,9 +502,14 @@ class Simulation:
 
     def _ask(self, instance: Instance, kind: RequestKind, name: str, job: Job, now: float) -> float | None:
         """Send a request within the budget and the rate limit; return how long the job has to stay away, else None."""
+        wait = self._leave(instance, kind, job, now)
+        return self._answer(instance, name, job, now) if wait is None else wait
+
+    def _leave(self, instance: Instance, kind: RequestKind, job: Job, now: float) -> float | None:
         own_wait = instance.budget.take(kind, moment(now))
-        if own_wait > 0:
-            return self._held_off(job, HoldReason.BUDGET, own_wait)
+        return self._held_off(job, HoldReason.BUDGET, own_wait) if own_wait > 0 else None
+
+    def _answer(self, instance: Instance, name: str, job: Job, now: float) -> float | None:
         asked = instance.language.admit(now)
         if asked is not None:
             self.outcome.requests["refused"] += 1
