@@ -179,7 +179,7 @@ stand-in, get the same documents of about 2,000 characters, round after round in
 - **blocking**: [what the public samples for this job do](../tests/benchmarks/blocking/function_app.py), a blob trigger
   that calls `azure-ai-textanalytics`' `begin_recognize_custom_entities(…).result()` and writes the output.
 
-Every round has fresh hosts, empty containers and the whole rate limit; every document must get its result, and a sample
+Every round has fresh hosts, a fresh emulator and the whole rate limit; every document must get its result, and a sample
 of the results is compared with what the stand-in finds when it is asked directly.
 Each document is followed by its event, as Event Grid sends it: the only source that Flex Consumption takes.
 The number of threads is what the product ships with; each app has the `host.json` that suits it, ours 4 runs of the
