@@ -18,7 +18,7 @@ from ..pipeline.documents import Claimed
 from ..pipeline.jobs import Job
 from ..pipeline.packing import Load
 from ..pipeline.pieces import ReadyPiece
-from .submit import OpenJob, claim_document, list_again, open_job, send, take_on
+from .submit import OpenJob, claim_for, list_again, open_job, send, take_on
 
 LONGEST_WAIT_IN_LINGERS = 10
 """A lone document waits for one linger. As long as runs come and go, the request waits on, up to so many: one that is
@@ -124,7 +124,7 @@ class Seat:
         with self._lock:
             if not self._claimed.done():
                 try:
-                    self._claimed.set_result(claim_document(app, job.owner, self.item))
+                    self._claimed.set_result(claim_for(app, job, self.item))
                 except BaseException as error:
                     self._claimed.set_exception(error)
                     if not isinstance(error, Exception):

@@ -133,8 +133,11 @@ def list_again(app: EntityDrop, opened: OpenJob, items: Sequence[ReadyPiece]) ->
     job = msgspec.structs.replace(opened.job, pieces=tuple(item.piece for item in items))
     try:
         etag = app.states.save_job(job, opened.etag)
-    except Changed:
-        stored, etag = app.states.job(job.id)
+    except (Changed, Missing) as error:
+        try:
+            stored, etag = app.states.job(job.id)
+        except Missing:
+            raise Changed(job.id) from error
         if stored != job:
             raise
         logger.debug("The storage took job %s and its answer was lost on the way.", job.id)
@@ -161,7 +164,7 @@ def submit_batch(app: EntityDrop, names: Iterable[str]) -> None:
     ready = run_all(app, partial(take_on, app), names)
     for items in pack(item for item in ready if item):
         opened = open_job(app, items)
-        claims = run_all(app, partial(claim_document, app, opened.job.owner), items)
+        claims = run_all(app, partial(claim_for, app, opened.job), items)
         send(app, opened, [(item, claimed) for item, claimed in zip(items, claims, strict=True) if claimed])
 
 
@@ -188,6 +191,33 @@ def submit_long(app: EntityDrop, pieces: Sequence[ReadyPiece]) -> None:
     else:
         for part in opened:
             perform(app, part.job, part.etag, nothing_left(part.job, app.clock()))
+
+
+def claim_for(app: EntityDrop, job: Job, item: ReadyPiece) -> Claimed | None:
+    """Take a document on for a job that lists it; return None where the job does not get it.
+
+    Where the storage took longer over it than the job was reserved, somebody may have got the job's message by now, and
+    left the document out because nobody had claimed it yet. So it gets a job of its own.
+    """
+    claimed = claim_document(app, job.owner, item)
+    if claimed is None or app.clock() < job.due:
+        return claimed
+    own = open_job(app, [item])
+    try:
+        record = claim(
+            claimed.record,
+            item.facts,
+            own.job.owner,
+            app.clock(),
+            warnings=item.warnings,
+            trace_parent=own.job.trace_parent,
+        )
+        etag = app.states.save_document(record, claimed.etag)
+    except Changed:
+        perform(app, own.job, own.etag, nothing_left(own.job, app.clock()))
+    else:
+        send(app, own, [(item, Claimed(record=record, etag=etag))])
+    return None
 
 
 def _put_back(app: EntityDrop, part: Job) -> None:

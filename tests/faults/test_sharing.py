@@ -1,5 +1,6 @@
 """Documents that share a job: who waits for whom, and what becomes of the others when one of them fails."""
 
+import contextlib
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +9,7 @@ import pytest
 from azure.core.exceptions import ServiceResponseError
 
 from functions.errors import Changed
+from functions.flows.advance import advance
 from functions.flows.sharing import Submitter
 from functions.pipeline.packing import MAX_REQUEST_DOCUMENTS
 from tests.world import Call, World, letter
@@ -117,6 +119,36 @@ def test_a_job_that_somebody_else_has_taken_lists_nobody_else() -> None:
     assert sum(submitted(world)) == len(names)
     world.check_right(*names)
     world.check_quiet()
+
+
+@pytest.mark.parametrize("late", [0, 1])
+def test_a_document_that_was_claimed_when_its_job_had_gone_without_it_gets_a_job_of_its_own(late: int) -> None:
+    """So slow was the storage that the job's message came back first, and found a document that nobody had claimed."""
+    world = World()
+    names = drop(world, 2)
+    other = world.start_worker(gate=lambda call: None)
+    has_come_back = False
+
+    def come_back_first(call: Call) -> None:
+        nonlocal has_come_back
+        if (call.action, call.name, call.moment) != ("write", f"documents/{names[late]}", "before") or has_come_back:
+            return
+        has_come_back = True
+        world.clock.advance(61)
+        message = world.jobs.receive()
+        assert message is not None
+        advance(other.app, message.text)
+        world.jobs.delete(message)
+
+    world.gate = come_back_first
+    with contextlib.suppress(Changed):  # Who would follow in a job that has gone comes again.
+        world.deliver_together(*names)
+    world.settle()
+    assert has_come_back
+    world.check_right(*names)
+    world.check_quiet()
+    assert world.reconcile().submitted == 0
+    assert sum(submitted(world)) == len(names)
 
 
 def test_the_same_document_twice_takes_one_seat() -> None:
