@@ -192,6 +192,8 @@ limit of the service would, at 333 documents a minute. Ours, on a small machine,
 storage emulator compute: the tables of processor time say how much, and so how many documents the cores allow at most
 when nothing else wants them. More threads would not make it faster here. Each of the two processes has one core's
 worth of work at most, because Python and the emulator each compute on one core at a time.
+With more documents the emulator works longer for each request, because of what it holds already; the app does not, as
+the last two columns of "How it grows" say, and its memory stays flat.
 How it scales beyond one machine: [scale.md](scale.md).
 
 ![The burst, ours and blocking](images/bench.png)

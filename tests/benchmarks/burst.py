@@ -57,6 +57,11 @@ class Burst:
     processor_share: dict[str, float]
     """Share of one core that each part used while the burst ran."""
 
+    @property
+    def processor_ms(self) -> dict[str, float]:
+        """The processor time that each part used for a document, in milliseconds."""
+        return {part: 1_000 * share * self.seconds / self.documents for part, share in self.processor_share.items()}
+
 
 def run_burst(rig: Rig, contestant: Contestant, documents: list[Document], *, hosts: int = 1) -> Burst:
     """Drop the documents on fresh hosts and wait until each has its result.

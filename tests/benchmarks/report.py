@@ -33,6 +33,10 @@ _FIGURES: tuple[tuple[str, str, Callable[[float], str]], ...] = (
 )
 
 
+_GROWING_PARTS = ("functions hosts", "storage emulator")
+"""Whose processor time shows which part it is that gets slower with more documents."""
+
+
 def sheets(results: Results) -> list[Sheet]:
     """Return the tables of everything that was measured."""
     found = []
@@ -141,13 +145,15 @@ def _single(results: Results) -> Sheet:
 
 
 def _growth(results: Results) -> Sheet:
-    head = ("", "documents", "hosts", *(label for label, _, _ in _FIGURES))
+    parts = (f"processor time of a document, {part} (ms)" for part in _GROWING_PARTS)
+    head = ("", "documents", "hosts", *(label for label, _, _ in _FIGURES), *parts)
     return Sheet("How it grows", head, [_growth_row(each) for each in results.growth])
 
 
 def _growth_row(burst: Burst) -> tuple[str, ...]:
     figures = (shown(getattr(burst, figure)) for _, figure, shown in _FIGURES)
-    return (burst.contestant, f"{burst.documents:,}", str(burst.hosts), *figures)
+    parts = (f"{burst.processor_ms.get(part, 0):.1f}" for part in _GROWING_PARTS)
+    return (burst.contestant, f"{burst.documents:,}", str(burst.hosts), *figures, *parts)
 
 
 def conditions(results: Results) -> str:

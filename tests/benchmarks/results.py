@@ -103,13 +103,8 @@ class Results:
     def processor_ms(self, contestant: str) -> dict[str, float]:
         """Return the processor time that each part used for a document, in milliseconds, the median of the rounds."""
         rounds = [each for each in self.rounds if each.contestant == contestant]
-        parts = {name for each in rounds for name in each.processor_share}
-        return {
-            name: statistics.median(
-                1000 * each.processor_share.get(name, 0.0) * each.seconds / each.documents for each in rounds
-            )
-            for name in sorted(parts)
-        }
+        parts = {part for each in rounds for part in each.processor_ms}
+        return {part: statistics.median(each.processor_ms.get(part, 0.0) for each in rounds) for part in sorted(parts)}
 
     def to_json(self) -> str:
         """Return the results as JSON, the bars included."""

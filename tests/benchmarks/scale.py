@@ -124,7 +124,7 @@ NOTHING = Storage()
 # part is that of the Event Grid source: message, look at the blob, deletion, and a share of the fetches.
 TRIGGER = Storage(reads=1, queue=2 + 1 / 16)
 SUBMIT_DOCUMENT = Storage(reads=1, writes=1)
-LISTING = Storage(writes=0.5)
+LISTING = Storage(writes=0.75)
 OPEN_JOB = Storage(writes=1, queue=1)
 SAVE_JOB = Storage(writes=1, queue=1)
 STEP = Storage(reads=1, queue=2)
