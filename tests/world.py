@@ -391,7 +391,7 @@ class World:
         worker.submitter.submit(name)
 
     def deliver_together(self, *names: str) -> None:
-        """Run the submissions of several documents at the same moment, so that they share a job.
+        """Run the submissions of several documents at the same moment, so that they share a job, in this order.
 
         The event of a run that fails or dies comes again, as the host's would. Raises what the first of them raised.
         """
@@ -405,10 +405,12 @@ class World:
                 errors.append(error)
                 together.miss_one()
                 self.announce(name, HIDDEN_S if isinstance(error, Crash) else 0)
+            finally:
+                together.is_next()
 
         threads = [threading.Thread(target=run, args=(name,), daemon=True) for name in names]
         for thread in threads:
-            thread.start()
+            together.starts(thread)
         for thread in threads:
             thread.join()
         if errors:
@@ -560,20 +562,30 @@ class World:
 
 
 class _Together(Submitter):
-    """Lets runs join one after the other, each when the one before is listed, and the batch go when all have joined."""
+    """Lets runs join in order, each when the one before is listed, and the batch go when all have joined."""
 
     def __init__(self, app: EntityDrop, expected: int) -> None:
         super().__init__(replace(app, settings=replace(app.settings, batch_linger_ms=10_000)))
         self._expected = expected
         self._boarded: list[tuple[Batch, Seat]] = []
-        self._turn = threading.Lock()
+        self._may_start: dict[threading.Thread, threading.Event] = {}
+
+    def starts(self, thread: threading.Thread) -> None:
+        """Start a run and wait until the next may start: this one has joined, or ended without."""
+        self._may_start[thread] = threading.Event()
+        thread.start()
+        self._may_start[thread].wait()
+
+    def is_next(self) -> None:
+        """Let the next run start."""
+        self._may_start[threading.current_thread()].set()
 
     def board(self, item: ReadyPiece) -> tuple[Batch, Seat, bool]:
-        with self._turn:
-            if self._boarded:
-                self._boarded[-1][1].listed.exception()
-            batch, seat, is_leader = super().board(item)
-            self._boarded.append((batch, seat))
+        if self._boarded:
+            self._boarded[-1][1].listed.exception()
+        batch, seat, is_leader = super().board(item)
+        self._boarded.append((batch, seat))
+        self.is_next()
         self._go_if_complete()
         return batch, seat, is_leader
 

@@ -703,6 +703,25 @@ def test_the_budget_holds_for_submissions_and_polls_together() -> None:
         assert len(in_a_minute) <= 60 + burst
 
 
+def test_a_job_that_waits_for_the_budget_does_not_read_its_documents_each_time() -> None:
+    """Else a backlog behind a short budget makes more storage requests than requests to the service."""
+    world = World(settings={"REQUESTS_PER_MINUTE": "2"})
+    reads: list[str] = []
+
+    def count_reads(call: Call) -> None:
+        if (call.place, call.action, call.moment) == ("intake", "read", "before"):
+            reads.append(call.name)
+
+    world.gate = count_reads
+    names = [f"{number}.txt" for number in range(12)]
+    for number, name in enumerate(names):
+        world.drop(name, letter(number))
+    world.run()
+    world.check_right(*names)
+    # Once when it is dropped, once when it is submitted later, and once for its result.
+    assert max(reads.count(name) for name in names) <= 3
+
+
 @pytest.mark.parametrize("budget", ["2", "6", "12"])
 def test_the_second_page_is_read_with_the_smallest_budget(budget: str) -> None:
     world = World(settings={"REQUESTS_PER_MINUTE": budget}, behaviour=SMALL_PAGES)
