@@ -40,7 +40,9 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         # Names and entities may have characters that this terminal cannot show; that is no reason to fail.
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # SIGINT as well: a shell lets what it starts in the background ignore it, and then nothing but a kill would end us.
+    for end in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(end, signal.default_int_handler)
 
 
 @main.command(help="Drop the samples, show progress, print each document's entities; exit code 0 if all have some.")
