@@ -49,7 +49,7 @@ param privateNetworking string = 'false'
 @description('With private networking: IP addresses or ranges, separated by commas, that may still reach the storage account from outside, to drop documents.')
 param allowedIpRanges string = ''
 
-@description('Memory of an instance. 4096 when many documents are near MAX_DOCUMENT_BYTES, because the up to 25 documents of a request are in memory at once.')
+@description('Memory of an instance. 4096 when MAX_DOCUMENT_BYTES is raised far, because two long documents may be in memory at once.')
 @allowed(['512', '2048', '4096'])
 param instanceMemoryMB string = '2048'
 

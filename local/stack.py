@@ -33,6 +33,11 @@ SAMPLES = ROOT / "samples"
 MODEL_CACHE = ROOT / ".cache" / "language-models"
 PROJECT = "loans"
 DEPLOYMENT = "production"
+THREADS = int(
+    json.loads((ROOT / "local.settings.sample.json").read_text("utf-8"))["Values"]["PYTHON_THREADPOOL_THREAD_COUNT"]
+)
+"""Threads of a host's worker: what the product ships with."""
+
 _STATUS_TIMEOUT_S = 10
 _NO_PROXY = {"http": "", "https": ""}  # these addresses are on this machine, whatever the environment says
 
@@ -217,7 +222,7 @@ class Stack:
         """The app settings of the hosts, known once storage and Language stand-in run."""
         return {
             "FUNCTIONS_WORKER_RUNTIME": "python",
-            "PYTHON_THREADPOOL_THREAD_COUNT": "12",
+            "PYTHON_THREADPOOL_THREAD_COUNT": str(THREADS),
             "AzureWebJobsStorage": self.connection_string,
             "DocumentStorage": self.connection_string,
             "LANGUAGE_ENDPOINT": self.language_url,

@@ -83,15 +83,15 @@ class Submitter:
         app = self._app
         try:
             opened = open_job(app, batch.aboard())
-            batch.is_listed(opened.job)
+            batch.tell_listed(opened.job)
             batch.seats[0].claim(app)
             while self._has_news(batch):
                 opened = list_again(app, opened, batch.aboard())
-                batch.is_listed(opened.job)
+                batch.tell_listed(opened.job)
         except BaseException as error:
             # Those who are listed have their job, which is submitted when its message comes; the others come again.
             self.close(batch)
-            batch.fail(error)
+            batch.tell_failed(error)
             raise
         batch.go(app, opened)
 
@@ -165,15 +165,15 @@ class Batch:
 
     def aboard(self) -> list[ReadyPiece]:
         """Return the items of all who have joined by now."""
-        return [seat.item for seat in self.seats[:]]
+        return [seat.item for seat in self.seats]
 
-    def is_listed(self, job: Job) -> None:
+    def tell_listed(self, job: Job) -> None:
         """Tell everybody whom the job's record lists by now."""
         newly, self.listed = self.seats[self.listed : len(job.pieces)], len(job.pieces)
         for seat in newly:
             seat.listed.set_result(job)
 
-    def fail(self, error: BaseException) -> None:
+    def tell_failed(self, error: BaseException) -> None:
         """Tell everybody who is not listed that it will not come to that."""
         for seat in self.seats[self.listed :]:
             seat.listed.set_exception(error)

@@ -187,7 +187,6 @@ def _log(job: Job, step: Step) -> None:
     reason = step.reason
     if reason:
         level = _LEVELS.get(reason.code, level)
-    if reason:
         # The service's own words may quote the document; the code and our advice can not.
         sentence = f"{sentence}: {reason.code}. {reason.help}"
     fields = _context(job, action)

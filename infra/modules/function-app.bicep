@@ -109,7 +109,7 @@ resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
       APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
       // The app exports its own logs and traces (telemetryMode in host.json); the host need not repeat them.
       PYTHON_ENABLE_OPENTELEMETRY: 'true'
-      // As many as extensions.blobs.maxDegreeOfParallelism in host.json; see docs/host-json.md.
+      // What the runs that host.json allows at a time add up to; see docs/host-json.md.
       PYTHON_THREADPOOL_THREAD_COUNT: '12'
     },
     empty(languageKey) ? {} : { LANGUAGE_KEY: languageKey }

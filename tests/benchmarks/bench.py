@@ -11,13 +11,14 @@ import click
 from rich.console import Console
 
 from local.process import ROOT
+from local.stack import THREADS
 
 from .burst import run_burst, side_by_side
 from .calls import storage_calls
 from .documents import CHARACTERS, Document, documents
 from .report import conditions, markdown, picture, show
 from .results import Machine, Results, bars, from_json
-from .rig import BLOCKING, OURS, THREADS, Rig
+from .rig import BLOCKING, OURS, Rig
 from .single import LONGEST_DOCUMENT_BYTES, import_time, lone_documents, longest_document, merging
 from .transactions import count_transactions
 

@@ -21,7 +21,7 @@ from local.functions_host.connections import find_connection
 from local.functions_host.storage import StorageAccount
 from local.language_service.limits import RECORDED_RULES
 from local.process import ROOT
-from local.stack import DEPLOYMENT, PROJECT, HostPart, LanguagePart
+from local.stack import DEPLOYMENT, PROJECT, THREADS, HostPart, LanguagePart
 from local.storage import Azurite
 
 from .documents import Document
@@ -34,9 +34,6 @@ REQUESTS_PER_MINUTE = RECORDED_RULES[0].count
 
 RATE_WINDOW_S = 61
 """After this long, the rate limit has forgotten the round before."""
-
-THREADS = 12
-"""Threads of the worker, for both apps: what the product ships with (`PYTHON_THREADPOOL_THREAD_COUNT`)."""
 
 DROPPERS = 8
 """Threads that drop documents and bring their events."""

@@ -9,6 +9,7 @@ from the providers' pages as each says. `docs/scale.md` shows what it prints.
 from __future__ import annotations
 
 import heapq
+import json
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -42,6 +43,7 @@ SAMPLE_DOCUMENTS = 1_000
 """Documents that are really packed; the batches they make are repeated to the full number."""
 
 _SETTINGS = {setting.name: setting.default or "" for setting in SETTINGS}
+_HOST = json.loads((ROOT / "host.json").read_text("utf-8"))
 _PATH = "/language/analyze-text/jobs"
 _FIRST_POLL_S, _MAX_POLL_S = (float(_SETTINGS[name]) for name in ("FIRST_POLL_SECONDS", "MAX_POLL_SECONDS"))
 _NO_PROBLEM = Problem("", "", "")
@@ -65,7 +67,7 @@ class World:
     page_size: int = MAX_REQUEST_DOCUMENTS
     """Documents on a page of results: what the app asks for. The service gives 20 unasked."""
 
-    runs_at_once: int = 4
+    runs_at_once: int = _HOST["extensions"]["blobs"]["maxDegreeOfParallelism"]
     """Runs of the blob trigger on an instance (`maxDegreeOfParallelism` of host.json); one of them leads a batch."""
     queue_poll_s: float = 2.0
     """The longest that a visible message lies on an idle queue (`maxPollingInterval`)."""

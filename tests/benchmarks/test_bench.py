@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from functions.pipeline.splitting import MAX_REQUEST_CHARACTERS
+from local.stack import THREADS
 
 from .burst import Burst, run_burst
 from .calls import Call
 from .documents import CHARACTERS, documents, folders, letter
 from .report import conditions, markdown, picture, sheets
 from .results import Bar, Machine, Results, bars, from_json
-from .rig import BLOCKING, OURS, THREADS, Contestant, Rig
+from .rig import BLOCKING, OURS, Contestant, Rig
 from .single import Import, Lone, Long, Merging, long_document, read_import_trace
 from .transactions import Transactions, kind_of
 
