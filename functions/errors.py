@@ -14,6 +14,7 @@ What the Language service answers is not in this tree: throttling, outages and r
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 
@@ -33,18 +34,33 @@ class SettingsError(EntityDropError):
         )
 
 
+class Fault(StrEnum):
+    """Whose fault it is that something did not work: who has to act before it can work."""
+
+    DOCUMENT = "document"
+    """The document has to be corrected by whoever dropped it; submitting it again changes nothing."""
+    SERVICE = "service"
+    """The Language service, or the network on the way to it, failed; it may work later."""
+    STORAGE = "storage"
+    """The storage failed or refused; it may work later."""
+    CONFIGURATION = "configuration"
+    """A setting, a key, a role, or the model's deployment has to be corrected by the operator."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Why something did not work, in words for the person who dropped the document.
 
     `code` is stable and for machines; `message` says what happened, with the value and the limit; `help` says what to
-    do next; `service` is the Language service's own error object, where there was one.
+    do next; `service` is the Language service's own error object, where there was one; `fault` says whose fault it is.
+    Records written before `fault` existed do not have it: they count as the service's fault, which is never final.
     """
 
     code: str
     message: str
     help: str
     service: dict[str, Any] | None = None
+    fault: Fault = Fault.SERVICE
 
 
 class DocumentError(EntityDropError):

@@ -130,6 +130,12 @@ def _number(low: float, high: float) -> Callable[[str], float]:
     return parse
 
 
+def _switch(value: str) -> bool:
+    if value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    raise ValueError("true or false")
+
+
 def _moment(value: str) -> datetime:
     try:
         moment = datetime.fromisoformat(value)
@@ -214,6 +220,18 @@ SETTINGS: tuple[Setting, ...] = (
         "after which a document that still has no result gets an error report",
     ),
     Setting(
+        "CONTROL_DOCUMENTS",
+        "true",
+        _switch,
+        "probe a failing resource or model with a fixed short text (one text record each) instead of with documents",
+    ),
+    Setting(
+        "ALLOW_HTTP_ENDPOINT",
+        "false",
+        _switch,
+        "allow plain `http` to a private address, for Language containers in one's own network",
+    ),
+    Setting(
         "IGNORE_DOCUMENTS_BEFORE",
         None,
         _moment,
@@ -252,6 +270,8 @@ class Settings:
     max_poll_seconds: float
     job_timeout_minutes: float
     give_up_hours: float
+    control_documents: bool = True
+    allow_http_endpoint: bool = False
     ignore_documents_before: datetime | None = None
 
     @property

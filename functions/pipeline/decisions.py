@@ -7,21 +7,23 @@ from random import Random
 
 import msgspec
 
-from ..errors import Problem
+from ..errors import Fault, Problem
 from .jobs import Job, JobState, Piece
 from .outcomes import (
     Accepted,
-    ComeToNothing,
+    DeferReason,
+    Deferred,
     Finished,
     FoundEntities,
-    HoldOff,
-    HoldReason,
+    JobFailed,
+    JobLost,
     Progress,
     Refused,
     StillRunning,
     Submission,
+    Unanswered,
 )
-from .retry import HOLD_OFF, STEP_FAULT, SUBMIT_AGAIN, hold_off_s, next_poll_s
+from .retry import HOLD_OFF, STEP_FAULT, SUBMIT_AGAIN, deferral_s, next_poll_s
 from .states import JobEvent, move_job
 
 MAX_FAILURES = 5
@@ -95,12 +97,12 @@ def after_submission(job: Job, answer: Submission, now: datetime, policy: Policy
                 last_error=None,
             )
             return Step(event=JobEvent.ACCEPTED, job=accepted)
-        case HoldOff():
+        case Deferred():
             return _hold_off(job, answer, now, policy)
         case Refused(problem):
             # No failure is counted: nothing was accepted, so nothing is billed, and halving ends by itself.
             return _split(job, problem, now) if len(job.pieces) > 1 else _give_up(job, problem, now)
-        case ComeToNothing(problem):
+        case Unanswered(problem):
             tried = msgspec.structs.replace(job, submissions=job.submissions + 1)
             return _submit_again(tried, problem, now, policy)
 
@@ -112,11 +114,11 @@ def after_poll(job: Job, answer: Progress, now: datetime, policy: Policy) -> Ste
             return _finish(job, answer, now, policy)
         case StillRunning(status):
             return _wait_on(job, status, now, policy)
-        case HoldOff():
+        case Deferred():
             return _hold_off(job, answer, now, policy)
-        case ComeToNothing(problem, HoldReason() as hold):
-            return _submit_when_mended(job, problem, hold, now, policy)
-        case ComeToNothing(problem):
+        case JobFailed(problem) if problem.fault is Fault.CONFIGURATION:
+            return _submit_when_mended(job, problem, DeferReason.MISCONFIGURED, now, policy)
+        case JobFailed(problem) | JobLost(problem):
             return _submit_again(job, problem, now, policy)
 
 
@@ -192,19 +194,19 @@ def _wait_on(job: Job, status: str, now: datetime, policy: Policy) -> Step:
     return Step(event=JobEvent.STILL_RUNNING, job=move_job(job, JobEvent.STILL_RUNNING, due=due, polls=polls, waits=0))
 
 
-def _hold_off(job: Job, hold: HoldOff, now: datetime, policy: Policy) -> Step:
+def _hold_off(job: Job, hold: Deferred, now: datetime, policy: Policy) -> Step:
     if now - job.created > policy.give_up:
         return _give_up(job, hold.problem, now)
     if job.submitted and now - job.submitted > RESULT_RETENTION:
         return _submit_again(job, hold.problem, now, policy)
-    due = now + timedelta(seconds=hold_off_s(hold, job.waits, policy.rng))
+    due = now + timedelta(seconds=deferral_s(hold, job.waits, policy.rng))
     # A wait for our own budget says nothing about the service, and does not make the next wait for that longer.
-    waits = job.waits + (hold.reason is not HoldReason.BUDGET)
+    waits = job.waits + (hold.reason is not DeferReason.BUDGET)
     held = move_job(job, JobEvent.HELD_OFF, due=due, waits=waits, last_error=hold.problem)
     return Step(event=JobEvent.HELD_OFF, job=held, reason=hold.problem)
 
 
-def _submit_when_mended(job: Job, problem: Problem, hold: HoldReason, now: datetime, policy: Policy) -> Step:
+def _submit_when_mended(job: Job, problem: Problem, hold: DeferReason, now: datetime, policy: Policy) -> Step:
     if now - job.created > policy.give_up:
         return _give_up(job, problem, now)
     # Each round is one submission, so their number is what the wait grows with.

@@ -71,6 +71,18 @@ class DocumentRecord(Record, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     claims: int = 1
     """How many jobs have owned this version, one after the other."""
+    submissions: int = 0
+    """How often this version was submitted, or may have been, under all of its owners: each reservation of a job
+    counts until the service has surely refused it. Bounded by `submissions_allowed`."""
+    submissions_before: int = 0
+    """Those of them under earlier owners."""
+    submissions_allowed: int = 6
+    """After so many without a result the version is reported; a version that was reported for another cause than the
+    document is allowed one more each night."""
+    first_reported: Moment | None = None
+    """When this version was first reported for another cause than the document."""
+    content_sha256: str | None = None
+    """SHA-256 of the content as stored: the same content under a new ETag is not submitted again."""
     last_error: Problem | None = None
     trace_parent: str | None = None
     """The span that took this version on, as a W3C `traceparent`: its result belongs to the same trace."""
@@ -96,6 +108,9 @@ class DocumentRecord(Record, frozen=True, kw_only=True):
         }
         if self.last_error and self.state is DocumentState.FAILED:
             metadata["reason"] = self.last_error.code
+            metadata["fault"] = self.last_error.fault.value
+            if self.first_reported:
+                metadata["first_reported"] = self.first_reported.isoformat(timespec="seconds")
         return metadata
 
 

@@ -39,6 +39,13 @@ class Piece(Record, frozen=True, kw_only=True):
     byte_start: int | None = None
     byte_end: int | None = None
     encoding: str
+    encoding_errors: str = "strict"
+    """Python's error policy that the bytes were decoded with: `strict`, or `replace` where some were damaged."""
+    content_encoding: str | None = None
+    """How the stored bytes are compressed (`gzip`, `deflate`, `br`); None where they are not. Positions in bytes count
+    in the uncompressed content."""
+    language: str | None = None
+    """The document's own language, from its blob metadata; None where the setting DOCUMENT_LANGUAGE holds."""
 
     @property
     def is_whole(self) -> bool:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from ..errors import Problem
 
 
-class HoldReason(StrEnum):
+class DeferReason(StrEnum):
     """Why a request has to come back later; each has waits of its own in `retry`."""
 
     BUDGET = "budget"
@@ -27,10 +27,13 @@ class HoldReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class HoldOff:
-    """The service was not asked or said later; `retry_after_s` is its own wish in seconds, where it had one."""
+class Deferred:
+    """Surely nothing was accepted: the service was not asked, or refused in its own form.
 
-    reason: HoldReason
+    `retry_after_s` is the wait that the service asked for, in seconds, where it asked for one.
+    """
+
+    reason: DeferReason
     problem: Problem
     retry_after_s: float | None = None
 
@@ -44,29 +47,56 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The request as a whole was refused because of what is in it (400): one bad document is enough for that."""
+    """The request as a whole was refused, in the service's own form, because of what is in it (400, 413).
+
+    One bad document is enough for that. Nothing was accepted, nothing is billed. `problem.fault` is `DOCUMENT` where
+    the code is documented as a document's fault, else `SERVICE`: then only other documents can tell whose it is.
+    """
 
     problem: Problem
 
 
 @dataclass(frozen=True, slots=True)
-class ComeToNothing:
-    """The service took the job, and nothing comes of it: failed, rejected, vanished, or not to be found again.
+class Unanswered:
+    """A request was sent, and no answer in the service's own form came: it may have been accepted, and billed.
 
-    `hold` is set where that is nobody's fault but the deployment's: submitting again makes sense only once it is
-    mended, and does not count as a failure.
+    A time-out after sending, a broken connection, an exception, a page of a proxy with any status, an
+    `operation-location` that is missing or can not be read. `retry_after_s` is the wait that the reply asked for.
     """
 
     problem: Problem
-    hold: HoldReason | None = None
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobFailed:
+    """The service accepted the job and ended it without results: failed or rejected.
+
+    `problem.fault` is `CONFIGURATION` where the service's codes say that project, deployment or key are wrong.
+    """
+
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class JobLost:
+    """The service says in its own form that it does not know the job (any more)."""
+
+    problem: Problem
 
 
 @dataclass(frozen=True, slots=True)
 class StillRunning:
-    """The service is not done; `status` is its own word, `is_known` whether that word is documented."""
+    """The service is not done; `status` is its own word, `is_known` whether that word is documented.
+
+    `has_started` is false while the job waits in the service's queue; `expires` is when the service will drop it, by
+    its own word.
+    """
 
     status: str
     is_known: bool = True
+    has_started: bool = True
+    expires: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +117,9 @@ class FoundEntities:
 
     entities: tuple[FoundEntity, ...]
     warnings: tuple[str, ...] = ()
+    """What the service warned of."""
+    unreadable: tuple[str, ...] = ()
+    """A sentence for each entity that is left out because a field of it can not be read, naming the field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +145,8 @@ class Finished:
         return max(0.0, (self.completed - self.created).total_seconds() - cut_off_s)
 
 
-Submission = Accepted | Refused | HoldOff | ComeToNothing
+Submission = Accepted | Refused | Deferred | Unanswered
 """What comes of a POST."""
 
-Progress = StillRunning | Finished | ComeToNothing | HoldOff
+Progress = StillRunning | Finished | JobFailed | JobLost | Deferred
 """What comes of a GET."""

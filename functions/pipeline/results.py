@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from ..errors import Problem
+from ..errors import Fault, Problem
 from ..settings import Settings
 from .documents import DocumentFacts, DocumentRecord, Moment, Record
 from .entities import Entity, JobFacts, PieceResult, Warning, merge
@@ -56,6 +56,8 @@ class ReportedError(Record, frozen=True, kw_only=True):
     message: str
     help: str
     service: dict[str, Any] | None = None
+    fault: Fault
+    """`reconcile` submits the document again, once a night, unless this is `document`."""
 
 
 class ErrorReport(Record, frozen=True, kw_only=True, omit_defaults=False):
@@ -126,7 +128,9 @@ def entities_result(
 
 def error_report(document: DocumentFacts, problem: Problem, attempts: int, now: datetime) -> ErrorReport:
     """Return the error report of a document that can have no entities."""
-    error = ReportedError(code=problem.code, message=problem.message, help=problem.help, service=problem.service)
+    error = ReportedError(
+        code=problem.code, message=problem.message, help=problem.help, service=problem.service, fault=problem.fault
+    )
     return ErrorReport(document=document, error=error, attempts=attempts, occurred_date_time=now)
 
 

@@ -8,7 +8,7 @@ setting GIVE_UP_HOURS, and how often a submission may fail is `decisions.MAX_FAI
 from random import Random
 from typing import NamedTuple
 
-from .outcomes import HoldOff, HoldReason
+from .outcomes import DeferReason, Deferred
 
 LONGEST_HONOURED_RETRY_AFTER_S = 6 * 3600.0
 """A longer `Retry-After` is not obeyed to the end: the free tier asks for 15 days, and its owner may well have moved
@@ -29,17 +29,17 @@ class Backoff(NamedTuple):
         return min(self.ceiling_s, grown) * rng.uniform(0.8, 1.2)
 
 
-HOLD_OFF: dict[HoldReason, Backoff] = {
+HOLD_OFF: dict[DeferReason, Backoff] = {
     # Our own budget refills steadily; its `retry_after_s` says when.
-    HoldReason.BUDGET: Backoff(0.5, 10),
+    DeferReason.BUDGET: Backoff(0.5, 10),
     # The limit is counted over a minute, and recorded replies ask for 1 or 2 seconds.
-    HoldReason.THROTTLED: Backoff(2, 60),
+    DeferReason.THROTTLED: Backoff(2, 60),
     # Nothing changes within minutes; each try costs one request that is not billed.
-    HoldReason.QUOTA: Backoff(60, 3600),
+    DeferReason.QUOTA: Backoff(60, 3600),
     # Most outages are over in seconds; the longer one lasts, the less a minute matters.
-    HoldReason.UNAVAILABLE: Backoff(2, 120),
+    DeferReason.UNAVAILABLE: Backoff(2, 120),
     # Somebody has to come and mend it, and should then see the effect within a few minutes.
-    HoldReason.MISCONFIGURED: Backoff(15, 300),
+    DeferReason.MISCONFIGURED: Backoff(15, 300),
 }
 
 SUBMIT_AGAIN = Backoff(1, 300)
@@ -52,7 +52,7 @@ POLL_GROWTH = 1.5
 """Each poll that finds a job still running waits half as long again as the one before."""
 
 
-def hold_off_s(hold: HoldOff, waits: int, rng: Random) -> float:
+def deferral_s(hold: Deferred, waits: int, rng: Random) -> float:
     """Return how long a job stays away that was held off `waits` times before; `Retry-After` wins up to its cap."""
     backoff = HOLD_OFF[hold.reason].wait_s(waits, rng)
     if hold.retry_after_s is None:

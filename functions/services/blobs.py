@@ -35,6 +35,11 @@ class BlobInfo(NamedTuple):
     last_modified: datetime
     size_bytes: int
     metadata: Mapping[str, str]
+    content_type: str = ""
+    content_encoding: str = ""
+    """Empty where none is declared."""
+    tier: str = ""
+    """The access tier as the storage names it (`Hot`, `Archive`, …); empty where it does not say."""
 
 
 class Blob(NamedTuple):
@@ -188,7 +193,17 @@ class AzureContainer:
 def _info(name: str, properties: Any) -> BlobInfo:
     # A listing leaves out the quotes that every other reply has (List Blobs, read 2026-11).
     etag = str(properties.etag) if str(properties.etag).startswith('"') else f'"{properties.etag}"'
-    return BlobInfo(name, etag, properties.last_modified, int(properties.size), dict(properties.metadata or {}))
+    content = properties.content_settings
+    return BlobInfo(
+        name,
+        etag,
+        properties.last_modified,
+        int(properties.size),
+        dict(properties.metadata or {}),
+        content.content_type or "",
+        content.content_encoding or "",
+        str(getattr(properties.blob_tier, "value", properties.blob_tier) or ""),
+    )
 
 
 def _at_version(etag: str | None) -> dict[str, Any]:

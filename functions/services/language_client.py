@@ -17,7 +17,7 @@ from requests.auth import AuthBase
 from .. import telemetry
 from ..errors import Problem
 from ..pipeline.budget import RequestBudget, RequestKind
-from ..pipeline.outcomes import Finished, HoldOff, HoldReason, Progress, Submission
+from ..pipeline.outcomes import DeferReason, Deferred, Finished, Progress, Submission
 from ..settings import Settings
 from . import language_wire as wire
 
@@ -93,7 +93,7 @@ class LanguageClient:
         self._budget = budget
         self._clock = clock
 
-    def leave_to_submit(self) -> HoldOff | None:
+    def leave_to_submit(self) -> Deferred | None:
         """Take one submission out of the budget, for a `submit` that follows; return why to wait where none is left.
 
         For a caller who has work to do before that request, which would be in vain.
@@ -107,7 +107,7 @@ class LanguageClient:
             return held
         body = wire.submission_body(self._settings, name, texts)
         reply = self._send(RequestKind.SUBMISSION, "POST", wire.submit_path(self._settings), body)
-        if isinstance(reply, HoldOff):
+        if isinstance(reply, Deferred):
             return reply
         location = reply.headers.get("operation-location", "")
         if wire.is_foreign(self._settings, location):
@@ -144,7 +144,7 @@ class LanguageClient:
 
     def _page(self, path: str, kind: RequestKind = RequestKind.POLL) -> wire.Page:
         reply = self._take(kind) or self._send(kind, "GET", path)
-        if isinstance(reply, HoldOff):
+        if isinstance(reply, Deferred):
             return wire.Page(reply, None)
         page = wire.page_outcome(reply, self._clock())
         self._heeding(page.progress)
@@ -157,11 +157,11 @@ class LanguageClient:
             query += f"&api-version={self._settings.language_api_version}"
         return f"{base}?{query}"
 
-    def _take(self, kind: RequestKind) -> HoldOff | None:
+    def _take(self, kind: RequestKind) -> Deferred | None:
         wait_s = self._budget.take(kind, self._clock())
         return _over_budget(self._settings, wait_s) if wait_s > 0 else None
 
-    def _send(self, kind: RequestKind, method: str, path: str, body: bytes | None = None) -> wire.Reply | HoldOff:
+    def _send(self, kind: RequestKind, method: str, path: str, body: bytes | None = None) -> wire.Reply | Deferred:
         with telemetry.span(f"{method} {kind.value}", kind=SpanKind.CLIENT, method=method) as span:
             reply = self._exchange(method, path, body)
             status = reply.status if isinstance(reply, wire.Reply) else 0
@@ -171,7 +171,7 @@ class LanguageClient:
             telemetry.service_throttled.add(1, {"kind": kind.value})
         return reply
 
-    def _exchange(self, method: str, path: str, body: bytes | None) -> wire.Reply | HoldOff:
+    def _exchange(self, method: str, path: str, body: bytes | None) -> wire.Reply | Deferred:
         try:
             response = self._session.request(
                 method,
@@ -193,14 +193,14 @@ class LanguageClient:
 
     def _heeding(self, outcome: T) -> T:
         """Let the whole worker honour the pause that a throttled request was asked for."""
-        if isinstance(outcome, HoldOff) and outcome.reason is HoldReason.THROTTLED:
+        if isinstance(outcome, Deferred) and outcome.reason is DeferReason.THROTTLED:
             self._budget.pause(min(outcome.retry_after_s or 1.0, 60.0), self._clock())
         return outcome
 
 
-def _over_budget(settings: Settings, wait_s: float) -> HoldOff:
-    return HoldOff(
-        HoldReason.BUDGET,
+def _over_budget(settings: Settings, wait_s: float) -> Deferred:
+    return Deferred(
+        DeferReason.BUDGET,
         Problem(
             "OverBudget",
             f"The worker's budget of {settings.requests_per_minute} requests a minute is used up for the moment, "
@@ -219,9 +219,9 @@ def _is_credential_error(error: Exception) -> bool:
     return isinstance(error, AzureError)
 
 
-def _no_token(error: Exception) -> HoldOff:
-    return HoldOff(
-        HoldReason.MISCONFIGURED,
+def _no_token(error: Exception) -> Deferred:
+    return Deferred(
+        DeferReason.MISCONFIGURED,
         Problem(
             "Misconfigured",
             f"No Microsoft Entra ID token could be had for the Language service: {type(error).__name__}.",

@@ -13,19 +13,21 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
 
-from ..errors import Problem
+from ..errors import Fault, Problem
 from ..pipeline.outcomes import (
     Accepted,
-    ComeToNothing,
+    DeferReason,
+    Deferred,
     Finished,
     FoundEntities,
     FoundEntity,
-    HoldOff,
-    HoldReason,
+    JobFailed,
+    JobLost,
     Progress,
     Refused,
     StillRunning,
     Submission,
+    Unanswered,
 )
 from ..pipeline.packing import MAX_REQUEST_DOCUMENTS
 from ..settings import PREVIEW_API_VERSION, Settings
@@ -119,7 +121,7 @@ def submission_outcome(settings: Settings, reply: Reply, now: datetime) -> Submi
     location = reply.headers.get("operation-location", "")
     job_id = job_id_of(location)
     if job_id is None:
-        return ComeToNothing(
+        return Unanswered(
             Problem(
                 "NoOperationLocation",
                 f"The service accepted the job (HTTP {reply.status}) but did not say where to ask for its results.",
@@ -199,13 +201,12 @@ def _progress(body: dict[str, Any]) -> Progress:
     return StillRunning(status, is_known=False)
 
 
-def _failure(body: dict[str, Any]) -> ComeToNothing:
+def _failure(body: dict[str, Any]) -> JobFailed:
     errors = [error for error in body.get("errors") or [] if isinstance(error, dict)]
     error = errors[0] if errors else {}
-    hold = HoldReason.MISCONFIGURED if any(_is_our_configuration(error) for error in errors) else None
-    if hold:
-        return ComeToNothing(_misconfigured(200, error), hold)
-    return ComeToNothing(
+    if any(_is_our_configuration(error) for error in errors):
+        return JobFailed(_misconfigured(200, error))
+    return JobFailed(
         Problem(
             "JobFailed",
             f"The service ended the job as {body['status']!r}: {_message(error)}",
@@ -364,10 +365,10 @@ def _is_our_configuration(error: dict[str, Any]) -> bool:
     )
 
 
-def _lost_or_held(reply: Reply, now: datetime) -> ComeToNothing | HoldOff:
+def _lost_or_held(reply: Reply, now: datetime) -> JobLost | Deferred:
     error = error_of(reply)
     if reply.status in (400, 404, 410):
-        return ComeToNothing(
+        return JobLost(
             Problem(
                 "JobVanished",
                 f"The service no longer knows the job (HTTP {reply.status}): {_message(error)}",
@@ -378,12 +379,12 @@ def _lost_or_held(reply: Reply, now: datetime) -> ComeToNothing | HoldOff:
     return _hold_off(reply, error, now)
 
 
-def _hold_off(reply: Reply, error: dict[str, Any], now: datetime) -> HoldOff:
+def _hold_off(reply: Reply, error: dict[str, Any], now: datetime) -> Deferred:
     retry_after_s = retry_after(reply.headers, now)
     status = reply.status
     if status == 429:
-        return HoldOff(
-            HoldReason.THROTTLED,
+        return Deferred(
+            DeferReason.THROTTLED,
             Problem(
                 "Throttled",
                 f"The service's rate limit is reached (HTTP 429): {_message(error)}",
@@ -393,8 +394,8 @@ def _hold_off(reply: Reply, error: dict[str, Any], now: datetime) -> HoldOff:
             retry_after_s,
         )
     if status == 403 and (retry_after_s is not None or "quota" in _message(error).lower()):
-        return HoldOff(
-            HoldReason.QUOTA,
+        return Deferred(
+            DeferReason.QUOTA,
             Problem(
                 "QuotaExhausted",
                 f"The quota of the Language resource is used up (HTTP 403): {_message(error)}",
@@ -404,9 +405,9 @@ def _hold_off(reply: Reply, error: dict[str, Any], now: datetime) -> HoldOff:
             retry_after_s,
         )
     if 300 <= status < 500 and status != 408:
-        return HoldOff(HoldReason.MISCONFIGURED, _misconfigured(status, error), retry_after_s)
-    return HoldOff(
-        HoldReason.UNAVAILABLE,
+        return Deferred(DeferReason.MISCONFIGURED, _misconfigured(status, error), retry_after_s)
+    return Deferred(
+        DeferReason.UNAVAILABLE,
         Problem(
             "Unavailable",
             f"The service is not available (HTTP {status}): {_message(error)}",
@@ -425,14 +426,15 @@ def _misconfigured(status: int, error: dict[str, Any]) -> Problem:
     return Problem(
         "Misconfigured",
         f"The service refuses the app (HTTP {status}): {_message(error)}",
-        f"Probably {what}. Documents wait and go on by themselves once that is mended.",
+        f"Probably {what}. Documents wait and go on by themselves once that is corrected.",
         error or None,
+        Fault.CONFIGURATION,
     )
 
 
-def _nonsense(reply: Reply, error: Exception) -> HoldOff:
-    return HoldOff(
-        HoldReason.UNAVAILABLE,
+def _nonsense(reply: Reply, error: Exception) -> Deferred:
+    return Deferred(
+        DeferReason.UNAVAILABLE,
         Problem(
             "BadAnswer",
             f"The service answered HTTP {reply.status} with {len(reply.body):,} bytes that are not a job's state: "
@@ -442,10 +444,10 @@ def _nonsense(reply: Reply, error: Exception) -> HoldOff:
     )
 
 
-def unreachable(error: Exception) -> HoldOff:
+def unreachable(error: Exception) -> Deferred:
     """Return what a request means that got no reply at all, or only part of one."""
-    return HoldOff(
-        HoldReason.UNAVAILABLE,
+    return Deferred(
+        DeferReason.UNAVAILABLE,
         Problem(
             "Unreachable",
             f"The service could not be reached: {type(error).__name__}.",

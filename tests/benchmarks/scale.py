@@ -25,10 +25,10 @@ from functions.errors import Problem
 from functions.flows.sharing import LONGEST_WAIT_IN_LINGERS
 from functions.pipeline.budget import RequestBudget, RequestKind
 from functions.pipeline.entities import text_records
-from functions.pipeline.outcomes import HoldOff, HoldReason
+from functions.pipeline.outcomes import DeferReason, Deferred
 from functions.pipeline.packing import MAX_REQUEST_DOCUMENTS, Load
 from functions.pipeline.poll_timer import PollTimer
-from functions.pipeline.retry import hold_off_s, next_poll_s
+from functions.pipeline.retry import deferral_s, next_poll_s
 from functions.settings import SETTINGS
 from local.language_service.limits import RateLimiter, rules_for
 from local.process import ROOT
@@ -509,20 +509,20 @@ class Simulation:
 
     def _leave(self, instance: Instance, kind: RequestKind, job: Job, now: float) -> float | None:
         own_wait = instance.budget.take(kind, moment(now))
-        return self._held_off(job, HoldReason.BUDGET, own_wait) if own_wait > 0 else None
+        return self._held_off(job, DeferReason.BUDGET, own_wait) if own_wait > 0 else None
 
     def _answer(self, instance: Instance, name: str, job: Job, now: float) -> float | None:
         asked = instance.language.admit(now)
         if asked is not None:
             self.outcome.requests["refused"] += 1
             instance.budget.pause(min(asked, 60.0), moment(now))
-            return self._held_off(job, HoldReason.THROTTLED, asked)
+            return self._held_off(job, DeferReason.THROTTLED, asked)
         self.outcome.requests[name] += 1
         return None
 
-    def _held_off(self, job: Job, reason: HoldReason, asked: float) -> float:
+    def _held_off(self, job: Job, reason: DeferReason, asked: float) -> float:
         self.outcome.held_off[reason.value] += 1
-        wait = hold_off_s(HoldOff(reason, _NO_PROBLEM, asked), job.waits, self._rng)
+        wait = deferral_s(Deferred(reason, _NO_PROBLEM, asked), job.waits, self._rng)
         job.waits += 1
         return wait
 

@@ -13,12 +13,11 @@ from requests.adapters import HTTPAdapter
 from functions.errors import Problem
 from functions.pipeline.outcomes import (
     Accepted,
-    ComeToNothing,
+    DeferReason,
+    Deferred,
     Finished,
     FoundEntities,
     FoundEntity,
-    HoldOff,
-    HoldReason,
     Refused,
     StillRunning,
 )
@@ -167,19 +166,19 @@ def test_one_session_serves_all_threads_of_a_worker(reach: Callable[[Stage], Lan
 # --- what the service does to a single request ---
 
 REQUEST_FAULTS = {
-    "error-500": HoldReason.UNAVAILABLE,
-    "error-502": HoldReason.UNAVAILABLE,
-    "error-503": HoldReason.UNAVAILABLE,
-    "error-504": HoldReason.UNAVAILABLE,
-    "throttle-429": HoldReason.THROTTLED,
-    "throttle-429-bare": HoldReason.THROTTLED,
-    "quota-403": HoldReason.QUOTA,
-    "wrong-key-401": HoldReason.MISCONFIGURED,
-    "other-key-401": HoldReason.MISCONFIGURED,
-    "missing-role-401": HoldReason.MISCONFIGURED,
-    "missing-role-403": HoldReason.MISCONFIGURED,
-    "cut-before": HoldReason.UNAVAILABLE,
-    "cut-after": HoldReason.UNAVAILABLE,
+    "error-500": DeferReason.UNAVAILABLE,
+    "error-502": DeferReason.UNAVAILABLE,
+    "error-503": DeferReason.UNAVAILABLE,
+    "error-504": DeferReason.UNAVAILABLE,
+    "throttle-429": DeferReason.THROTTLED,
+    "throttle-429-bare": DeferReason.THROTTLED,
+    "quota-403": DeferReason.QUOTA,
+    "wrong-key-401": DeferReason.MISCONFIGURED,
+    "other-key-401": DeferReason.MISCONFIGURED,
+    "missing-role-401": DeferReason.MISCONFIGURED,
+    "missing-role-403": DeferReason.MISCONFIGURED,
+    "cut-before": DeferReason.UNAVAILABLE,
+    "cut-after": DeferReason.UNAVAILABLE,
 }
 
 
@@ -189,8 +188,8 @@ def test_a_submission_that_is_not_taken_is_held_off(fault: str, reach: Callable[
     client = reach(stage)
     stage.script(fault)
     outcome = client.submit("name", [TEXT])
-    assert isinstance(outcome, HoldOff)
-    assert outcome.reason is REQUEST_FAULTS.get(fault, HoldReason.MISCONFIGURED)
+    assert isinstance(outcome, Deferred)
+    assert outcome.reason is REQUEST_FAULTS.get(fault, DeferReason.MISCONFIGURED)
     assert sum(stage.requests.values()) == 1
 
 
@@ -204,8 +203,8 @@ def test_a_poll_that_is_not_answered_is_held_off_and_the_job_is_still_there(
     stage.clock.advance(JOB_S)
     stage.script(fault)
     outcome = client.progress(url)
-    assert isinstance(outcome, HoldOff)
-    assert outcome.reason is REQUEST_FAULTS.get(fault, HoldReason.UNAVAILABLE)
+    assert isinstance(outcome, Deferred)
+    assert outcome.reason is REQUEST_FAULTS.get(fault, DeferReason.UNAVAILABLE)
     stage.clock.advance(60)
     assert isinstance(client.progress(url), Finished)
 
@@ -217,7 +216,7 @@ def test_half_a_result_is_no_result(fault: str) -> None:
     url = accepted(stage.client, *[TEXT] * 25)
     stage.clock.advance(JOB_S)
     stage.script(fault, method="GET", skip=1)
-    assert isinstance(stage.client.progress(url), HoldOff)
+    assert isinstance(stage.client.progress(url), Deferred)
     stage.clock.advance(60)
     done = stage.client.progress(url)
     assert isinstance(done, Finished) and len(done.pieces) == 25
@@ -227,8 +226,8 @@ def test_a_reply_that_comes_too_late_is_none() -> None:
     stage = Stage(faults=FaultPlan(latency_seconds=(READ_TIMEOUT_S + 1, READ_TIMEOUT_S + 1)))
     stage.script("latency")
     outcome = stage.client.submit("name", [TEXT])
-    assert isinstance(outcome, HoldOff)
-    assert (outcome.reason, outcome.problem.code) == (HoldReason.UNAVAILABLE, "Unreachable")
+    assert isinstance(outcome, Deferred)
+    assert (outcome.reason, outcome.problem.code) == (DeferReason.UNAVAILABLE, "Unreachable")
     assert "ReadTimeout" in outcome.problem.message
 
 
@@ -238,7 +237,7 @@ def test_a_service_that_is_not_there_is_unreachable() -> None:
     with in_background(stage.service) as url:
         gone = url
     outcome = stage.client_at(gone).submit("name", [TEXT])
-    assert isinstance(outcome, HoldOff)
+    assert isinstance(outcome, Deferred)
     assert outcome.problem.code == "Unreachable"
 
 
@@ -249,8 +248,8 @@ def test_the_services_wish_is_passed_on() -> None:
     stage.clock.advance(60)
     stage.script("quota-403")
     out_of_quota = stage.client.submit("name", [TEXT])
-    assert isinstance(throttled, HoldOff) and throttled.retry_after_s == 7
-    assert isinstance(out_of_quota, HoldOff) and out_of_quota.retry_after_s == 15 * 86_400
+    assert isinstance(throttled, Deferred) and throttled.retry_after_s == 7
+    assert isinstance(out_of_quota, Deferred) and out_of_quota.retry_after_s == 15 * 86_400
 
 
 # --- what the service does to a job ---
@@ -261,7 +260,7 @@ def test_the_services_wish_is_passed_on() -> None:
     [
         ("failed", ComeToNothing, None),
         ("failed-bare", ComeToNothing, None),
-        ("failed-project", ComeToNothing, HoldReason.MISCONFIGURED),
+        ("failed-project", ComeToNothing, DeferReason.MISCONFIGURED),
         ("rejected", ComeToNothing, None),
         ("stuck", StillRunning, None),
         ("stuck-not-started", StillRunning, None),
@@ -276,7 +275,7 @@ def test_the_services_wish_is_passed_on() -> None:
 )
 @pytest.mark.parametrize("environ", [{}, CT1], ids=["2023-04-01", "ct.1"])
 def test_every_fate_of_a_job_is_one_of_the_outcomes(
-    fate: str, outcome: type, hold: HoldReason | None, environ: dict[str, str]
+    fate: str, outcome: type, hold: DeferReason | None, environ: dict[str, str]
 ) -> None:
     stage = Stage(environ)
     stage.script(fate)
@@ -310,8 +309,8 @@ def test_a_job_that_the_service_has_forgotten_comes_to_nothing(status: int) -> N
 @pytest.mark.parametrize("environ", [{"LANGUAGE_PROJECT": "other"}, {**CT1, "LANGUAGE_PROJECT": "other"}])
 def test_an_unknown_project_waits_for_somebody_to_mend_it(unknown: str, environ: dict[str, str]) -> None:
     outcome = Stage(environ, unknown_project=unknown).client.submit("name", [TEXT])
-    assert isinstance(outcome, HoldOff)
-    assert (outcome.reason, outcome.problem.code) == (HoldReason.MISCONFIGURED, "Misconfigured")
+    assert isinstance(outcome, Deferred)
+    assert (outcome.reason, outcome.problem.code) == (DeferReason.MISCONFIGURED, "Misconfigured")
 
 
 def test_an_unknown_deployment_that_shows_only_in_the_job_waits_too() -> None:
@@ -319,7 +318,7 @@ def test_an_unknown_deployment_that_shows_only_in_the_job_waits_too() -> None:
     url = accepted(stage.client)
     stage.clock.advance(JOB_S)
     outcome = stage.client.progress(url)
-    assert isinstance(outcome, ComeToNothing) and outcome.hold is HoldReason.MISCONFIGURED
+    assert isinstance(outcome, ComeToNothing) and outcome.hold is DeferReason.MISCONFIGURED
 
 
 def test_one_bad_document_refuses_the_request() -> None:
@@ -400,7 +399,7 @@ def stage_before(
 def test_a_redirect_is_not_followed(status: int) -> None:
     stage, adapter = stage_before(lambda _: (status, {"Location": "https://evil.example/jobs/x"}, b""))
     for outcome in (stage.client.submit("name", [TEXT]), stage.client.progress(f"{ENDPOINT}/jobs/x")):
-        assert isinstance(outcome, HoldOff) and outcome.reason is HoldReason.MISCONFIGURED
+        assert isinstance(outcome, Deferred) and outcome.reason is DeferReason.MISCONFIGURED
     assert [str(request.url).startswith(ENDPOINT + "/") for request in adapter.seen] == [True, True]
 
 
@@ -452,8 +451,8 @@ def test_neither_key_nor_text_is_logged(caplog: pytest.LogCaptureFixture) -> Non
 def test_a_wrong_key_is_a_deployment_to_mend(reach: Callable[[Stage], LanguageClient]) -> None:
     stage = Stage(auth=KeyAuth("wrong"))
     outcome = reach(stage).submit("name", [TEXT])
-    assert isinstance(outcome, HoldOff)
-    assert outcome.reason is HoldReason.MISCONFIGURED
+    assert isinstance(outcome, Deferred)
+    assert outcome.reason is DeferReason.MISCONFIGURED
     assert "LANGUAGE_KEY" in outcome.problem.help
 
 
@@ -463,7 +462,7 @@ def test_a_token_is_asked_for_with_each_request_so_that_a_renewed_one_is_used() 
     url = accepted(stage.client)
     assert isinstance(stage.client.progress(url), StillRunning)
     outcome = stage.client.progress(url)
-    assert isinstance(outcome, HoldOff) and outcome.reason is HoldReason.MISCONFIGURED
+    assert isinstance(outcome, Deferred) and outcome.reason is DeferReason.MISCONFIGURED
 
 
 @pytest.mark.parametrize("error", [ClientAuthenticationError("no identity"), ServiceRequestError("no way there")])
@@ -473,8 +472,8 @@ def test_no_token_is_a_deployment_to_mend_and_nothing_is_sent(error: Exception) 
 
     stage = Stage(auth=TokenAuth(provider))
     outcome = stage.client.submit("name", [TEXT])
-    assert isinstance(outcome, HoldOff)
-    assert outcome.reason is HoldReason.MISCONFIGURED
+    assert isinstance(outcome, Deferred)
+    assert outcome.reason is DeferReason.MISCONFIGURED
     assert type(error).__name__ in outcome.problem.message
     assert "az login" in outcome.problem.help
     assert stage.requests == {}
@@ -500,8 +499,8 @@ def test_over_budget_nothing_is_sent() -> None:
     stage = Stage(requests_per_minute=12)
     assert [type(stage.client.submit("name", [TEXT])) for _ in range(2)] == [Accepted, Accepted]
     over = stage.client.submit("name", [TEXT])
-    assert isinstance(over, HoldOff)
-    assert (over.reason, over.retry_after_s) == (HoldReason.BUDGET, pytest.approx(5.0))
+    assert isinstance(over, Deferred)
+    assert (over.reason, over.retry_after_s) == (DeferReason.BUDGET, pytest.approx(5.0))
     assert stage.requests == {"submit": 2}
     stage.clock.advance(5)
     assert isinstance(stage.client.submit("name", [TEXT]), Accepted)
@@ -511,7 +510,7 @@ def test_polls_leave_a_reserve_for_submissions() -> None:
     stage = Stage(requests_per_minute=24)
     url = accepted(stage.client)
     polls = [type(stage.client.progress(url)) for _ in range(3)]
-    assert polls == [StillRunning, StillRunning, HoldOff]
+    assert polls == [StillRunning, StillRunning, Deferred]
     accepted(stage.client)
 
 
@@ -520,9 +519,9 @@ def test_one_throttled_request_pauses_the_whole_worker(fault: str) -> None:
     stage = Stage()
     url = accepted(stage.client)
     stage.script(fault, method="GET")
-    assert isinstance(stage.client.progress(url), HoldOff)
+    assert isinstance(stage.client.progress(url), Deferred)
     for outcome in (stage.client.submit("name", [TEXT]), stage.client.progress(url)):
-        assert isinstance(outcome, HoldOff) and outcome.reason is HoldReason.BUDGET
+        assert isinstance(outcome, Deferred) and outcome.reason is DeferReason.BUDGET
     assert stage.requests == {"submit": 1, "status": 1}
     stage.clock.advance(2)
     assert isinstance(stage.client.submit("name", [TEXT]), Accepted)
@@ -540,9 +539,9 @@ def test_the_services_real_rate_limit_is_met_with_waiting() -> None:
     """The stand-in's own limit for the preview: the 101st request in a minute is refused, and asks for a wait."""
     stage = Stage(CT1, service={"rate_rules": (*_preview_rules(),)})
     outcomes = [stage.client.submit("name", [TEXT]) for _ in range(101)]
-    assert [type(outcome) for outcome in outcomes] == [Accepted] * 100 + [HoldOff]
+    assert [type(outcome) for outcome in outcomes] == [Accepted] * 100 + [Deferred]
     throttled = outcomes[-1]
-    assert isinstance(throttled, HoldOff) and throttled.reason is HoldReason.THROTTLED
+    assert isinstance(throttled, Deferred) and throttled.reason is DeferReason.THROTTLED
     assert throttled.retry_after_s is not None and 0 < throttled.retry_after_s <= 60
 
 

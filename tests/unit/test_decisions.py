@@ -24,12 +24,11 @@ from functions.pipeline.decisions import (
 from functions.pipeline.jobs import Job, JobState
 from functions.pipeline.outcomes import (
     Accepted,
-    ComeToNothing,
+    DeferReason,
+    Deferred,
     Finished,
     FoundEntities,
     FoundEntity,
-    HoldOff,
-    HoldReason,
     Progress,
     Refused,
     StillRunning,
@@ -87,21 +86,21 @@ def test_an_accepted_job_runs_and_is_polled_when_it_is_likely_to_be_done() -> No
 @pytest.mark.parametrize(
     ("reason", "retry_after", "wait"),
     [
-        (HoldReason.BUDGET, 0.3, 0.55),
-        (HoldReason.THROTTLED, 2.0, 2.25),
-        (HoldReason.THROTTLED, None, 8.0),
-        (HoldReason.QUOTA, 15 * 86_400.0, 22_680.0),
-        (HoldReason.UNAVAILABLE, None, 8.0),
-        (HoldReason.MISCONFIGURED, None, 60.0),
+        (DeferReason.BUDGET, 0.3, 0.55),
+        (DeferReason.THROTTLED, 2.0, 2.25),
+        (DeferReason.THROTTLED, None, 8.0),
+        (DeferReason.QUOTA, 15 * 86_400.0, 22_680.0),
+        (DeferReason.UNAVAILABLE, None, 8.0),
+        (DeferReason.MISCONFIGURED, None, 60.0),
     ],
 )
 def test_a_job_that_is_held_off_waits_and_counts_neither_submission_nor_failure(
-    reason: HoldReason, retry_after: float | None, wait: float
+    reason: DeferReason, retry_after: float | None, wait: float
 ) -> None:
     job = waiting_job(3, waits=2)
     # Only what the service itself said makes the next wait longer.
-    waits = 2 if reason is HoldReason.BUDGET else 3
-    assert submitted(job, HoldOff(reason, PROBLEM, retry_after)) == Step(
+    waits = 2 if reason is DeferReason.BUDGET else 3
+    assert submitted(job, Deferred(reason, PROBLEM, retry_after)) == Step(
         event=JobEvent.HELD_OFF,
         job=waiting_job(3, step=4, due=after(wait), waits=waits, last_error=PROBLEM),
         reason=PROBLEM,
@@ -158,7 +157,7 @@ def test_halves_take_their_names_from_the_job_so_that_a_repeated_step_makes_no_t
 
 
 def test_a_submission_without_an_address_for_its_results_counts_and_is_repeated() -> None:
-    assert submitted(waiting_job(1), ComeToNothing(PROBLEM)) == Step(
+    assert submitted(waiting_job(1), Unanswered(PROBLEM)) == Step(
         event=JobEvent.COME_TO_NOTHING,
         job=waiting_job(1, step=4, due=after(1), submissions=1, failures=1, last_error=PROBLEM),
         reason=PROBLEM,
@@ -276,7 +275,7 @@ def test_the_rest_of_a_finished_job_is_kept_when_what_was_left_out_is_split() ->
 
 
 def test_a_job_that_came_to_nothing_is_submitted_again() -> None:
-    assert polled(running_job(2, polls=4, waits=2), ComeToNothing(PROBLEM)) == Step(
+    assert polled(running_job(2, polls=4, waits=2), JobFailed(PROBLEM)) == Step(
         event=JobEvent.COME_TO_NOTHING,
         job=waiting_job(2, step=4, due=after(1), submissions=1, failures=1, last_error=PROBLEM),
         reason=PROBLEM,
@@ -286,7 +285,7 @@ def test_a_job_that_came_to_nothing_is_submitted_again() -> None:
 def test_the_second_failure_of_a_shared_job_splits_it() -> None:
     job = running_job(2, failures=1, polls=3, waits=1)
     half = waiting_job(id="", submissions=1, failures=1, last_error=PROBLEM, step=0, due=NOW)
-    assert polled(job, ComeToNothing(PROBLEM)) == Step(
+    assert polled(job, JobFailed(PROBLEM)) == Step(
         event=JobEvent.SPLIT,
         job=None,
         halves=(
@@ -300,11 +299,11 @@ def test_the_second_failure_of_a_shared_job_splits_it() -> None:
 def test_a_document_alone_is_tried_five_times() -> None:
     waits = []
     for failures in range(MAX_FAILURES - 1):
-        step = polled(running_job(1, failures=failures), ComeToNothing(PROBLEM))
+        step = polled(running_job(1, failures=failures), JobFailed(PROBLEM))
         assert step.job is not None and step.job.failures == failures + 1
         waits.append((step.job.due - NOW).total_seconds())
     assert waits == [1, 2, 4, 8]
-    assert polled(running_job(1, failures=MAX_FAILURES - 1), ComeToNothing(PROBLEM)) == Step(
+    assert polled(running_job(1, failures=MAX_FAILURES - 1), JobFailed(PROBLEM)) == Step(
         event=JobEvent.FINISHED, job=None, answers=((pieces(1)[0], PROBLEM),), reason=PROBLEM
     )
 
@@ -322,7 +321,7 @@ def test_a_culprit_that_makes_jobs_fail_ends_alone_and_costs_its_neighbours_noth
         if "0.txt" not in names:
             done += names
             continue
-        step = polled(running, ComeToNothing(PROBLEM))
+        step = polled(running, JobFailed(PROBLEM))
         reported += [piece.document for piece, _ in step.answers]
         open_jobs += [*step.halves, *([step.job] if step.job else [])]
     assert reported == ["0.txt"]
@@ -332,7 +331,7 @@ def test_a_culprit_that_makes_jobs_fail_ends_alone_and_costs_its_neighbours_noth
 
 def test_a_deployment_to_mend_is_nobodys_failure() -> None:
     job = running_job(2, submissions=3, failures=1)
-    assert polled(job, ComeToNothing(PROBLEM, HoldReason.MISCONFIGURED)) == Step(
+    assert polled(job, JobFailed(replace(PROBLEM, fault=Fault.CONFIGURATION))) == Step(
         event=JobEvent.COME_TO_NOTHING,
         job=waiting_job(2, step=4, due=after(60), submissions=3, failures=1, last_error=PROBLEM),
         reason=PROBLEM,
@@ -344,7 +343,7 @@ def test_a_deployment_to_mend_is_nobodys_failure() -> None:
 
 def test_a_poll_that_is_held_off_keeps_the_submission() -> None:
     job = running_job(2, polls=2)
-    assert polled(job, HoldOff(HoldReason.THROTTLED, PROBLEM, 1.0)) == Step(
+    assert polled(job, Deferred(DeferReason.THROTTLED, PROBLEM, 1.0)) == Step(
         event=JobEvent.HELD_OFF,
         job=running_job(2, step=4, due=after(1.25), polls=2, waits=1, last_error=PROBLEM),
         reason=PROBLEM,
@@ -361,7 +360,7 @@ def test_a_poll_that_is_held_off_keeps_the_submission() -> None:
 )
 def test_after_the_services_retention_there_is_nothing_left_to_poll_for(age: timedelta, event: JobEvent) -> None:
     job = running_job(1, created=NOW - age - A_SECOND, submitted=NOW - age)
-    assert polled(job, HoldOff(HoldReason.UNAVAILABLE, PROBLEM)).event is event
+    assert polled(job, Deferred(DeferReason.UNAVAILABLE, PROBLEM)).event is event
 
 
 # --- giving up ---
@@ -370,10 +369,10 @@ def test_after_the_services_retention_there_is_nothing_left_to_poll_for(age: tim
 @pytest.mark.parametrize(
     "answer",
     [
-        HoldOff(HoldReason.UNAVAILABLE, PROBLEM),
-        HoldOff(HoldReason.BUDGET, PROBLEM, 1.0),
-        ComeToNothing(PROBLEM),
-        ComeToNothing(PROBLEM, HoldReason.MISCONFIGURED),
+        Deferred(DeferReason.UNAVAILABLE, PROBLEM),
+        Deferred(DeferReason.BUDGET, PROBLEM, 1.0),
+        JobFailed(PROBLEM),
+        JobFailed(replace(PROBLEM, fault=Fault.CONFIGURATION)),
     ],
 )
 @pytest.mark.parametrize(("beyond", "gives_up"), [(-A_SECOND, False), (timedelta(0), False), (A_SECOND, True)])
@@ -391,7 +390,7 @@ def test_after_give_up_hours_every_document_of_a_job_is_reported(
 
 def test_a_waiting_job_gives_up_like_a_running_one() -> None:
     job = waiting_job(2, created=NOW - EVER - A_SECOND)
-    assert submitted(job, HoldOff(HoldReason.QUOTA, PROBLEM)) == Step(
+    assert submitted(job, Deferred(DeferReason.QUOTA, PROBLEM)) == Step(
         event=JobEvent.FINISHED, job=None, answers=tuple((piece, PROBLEM) for piece in pieces(2)), reason=PROBLEM
     )
 

@@ -9,12 +9,11 @@ from requests.structures import CaseInsensitiveDict
 
 from functions.pipeline.outcomes import (
     Accepted,
-    ComeToNothing,
+    DeferReason,
+    Deferred,
     Finished,
     FoundEntities,
     FoundEntity,
-    HoldOff,
-    HoldReason,
     Refused,
     StillRunning,
 )
@@ -243,59 +242,59 @@ HELD = {
         400,
         error_body("InvalidRequest", "Invalid parameter in request", "InvalidParameterValue", PARAMETER),
         {},
-        HoldReason.MISCONFIGURED,
+        DeferReason.MISCONFIGURED,
         None,
     ),
     "bad task parameter, v3.1-preview.5": (
         400,
         error_body("InvalidRequest", PARAMETER),
         {},
-        HoldReason.MISCONFIGURED,
+        DeferReason.MISCONFIGURED,
         None,
     ),
     "unknown project, 404": (
         404,
         error_body("NotFound", "x", "ProjectNotFound", "Unknown."),
         {},
-        HoldReason.MISCONFIGURED,
+        DeferReason.MISCONFIGURED,
         None,
     ),
     "unknown project, 400": (
         400,
         error_body("InvalidRequest", "The project 'loans' was not found."),
         {},
-        HoldReason.MISCONFIGURED,
+        DeferReason.MISCONFIGURED,
         None,
     ),
     "unknown deployment, 400": (
         400,
         error_body("InvalidArgument", "Deployment name production does not exist in the project."),
         {},
-        HoldReason.MISCONFIGURED,
+        DeferReason.MISCONFIGURED,
         None,
     ),
-    "bad key": (401, error_body("401", BAD_KEY), {}, HoldReason.MISCONFIGURED, None),
-    "key of another kind": (401, error_body("401", OTHER_KEY), {}, HoldReason.MISCONFIGURED, None),
+    "bad key": (401, error_body("401", BAD_KEY), {}, DeferReason.MISCONFIGURED, None),
+    "key of another kind": (401, error_body("401", OTHER_KEY), {}, DeferReason.MISCONFIGURED, None),
     "token without role": (
         401,
         error_body("PermissionDenied", "The principal lacks the required data action."),
         {},
-        HoldReason.MISCONFIGURED,
+        DeferReason.MISCONFIGURED,
         None,
     ),
-    "forbidden": (403, error_body("Forbidden", "Access denied."), {}, HoldReason.MISCONFIGURED, None),
-    "firewall": (403, b"<html>", {}, HoldReason.MISCONFIGURED, None),
-    "free quota used up": (403, error_body("403", QUOTA), {"retry_after": "1296000"}, HoldReason.QUOTA, 1_296_000.0),
-    "free quota, no header": (403, error_body("403", QUOTA), {}, HoldReason.QUOTA, None),
-    "rate limit": (429, error_body("429", RATE), {"retry_after": "2"}, HoldReason.THROTTLED, 2.0),
-    "rate limit, no header": (429, error_body("429", RATE), {}, HoldReason.THROTTLED, None),
-    "unknown path": (404, error_body("404", "Resource not found"), {}, HoldReason.MISCONFIGURED, None),
-    "redirect": (302, b"", {"location": "https://evil.example"}, HoldReason.MISCONFIGURED, None),
-    "request timeout": (408, b"", {}, HoldReason.UNAVAILABLE, None),
-    "server fault": (500, error_body("InternalServerError", "free text"), {}, HoldReason.UNAVAILABLE, None),
-    "bad gateway": (502, b"<html>", {}, HoldReason.UNAVAILABLE, None),
-    "unavailable": (503, b"", {"retry_after": "30"}, HoldReason.UNAVAILABLE, 30.0),
-    "gateway timeout": (504, b"\xff\xfe", {}, HoldReason.UNAVAILABLE, None),
+    "forbidden": (403, error_body("Forbidden", "Access denied."), {}, DeferReason.MISCONFIGURED, None),
+    "firewall": (403, b"<html>", {}, DeferReason.MISCONFIGURED, None),
+    "free quota used up": (403, error_body("403", QUOTA), {"retry_after": "1296000"}, DeferReason.QUOTA, 1_296_000.0),
+    "free quota, no header": (403, error_body("403", QUOTA), {}, DeferReason.QUOTA, None),
+    "rate limit": (429, error_body("429", RATE), {"retry_after": "2"}, DeferReason.THROTTLED, 2.0),
+    "rate limit, no header": (429, error_body("429", RATE), {}, DeferReason.THROTTLED, None),
+    "unknown path": (404, error_body("404", "Resource not found"), {}, DeferReason.MISCONFIGURED, None),
+    "redirect": (302, b"", {"location": "https://evil.example"}, DeferReason.MISCONFIGURED, None),
+    "request timeout": (408, b"", {}, DeferReason.UNAVAILABLE, None),
+    "server fault": (500, error_body("InternalServerError", "free text"), {}, DeferReason.UNAVAILABLE, None),
+    "bad gateway": (502, b"<html>", {}, DeferReason.UNAVAILABLE, None),
+    "unavailable": (503, b"", {"retry_after": "30"}, DeferReason.UNAVAILABLE, 30.0),
+    "gateway timeout": (504, b"\xff\xfe", {}, DeferReason.UNAVAILABLE, None),
 }
 
 
@@ -303,7 +302,7 @@ HELD = {
 def test_a_submission_that_has_to_wait(case: str) -> None:
     status, body, headers, reason, wait = HELD[case]
     outcome = submission_outcome(GA, reply(status, body, **headers), NOW)
-    assert isinstance(outcome, HoldOff)
+    assert isinstance(outcome, Deferred)
     assert (outcome.reason, outcome.retry_after_s) == (reason, wait)
     assert f"HTTP {status}" in outcome.problem.message
     assert outcome.problem.help
@@ -315,14 +314,14 @@ def test_a_poll_that_has_to_wait_is_the_same(case: str) -> None:
     status, body, headers, reason, wait = HELD[case]
     page = page_outcome(reply(status, body, **headers), NOW)
     assert page.next_query is None
-    assert isinstance(page.progress, HoldOff)
+    assert isinstance(page.progress, Deferred)
     assert (page.progress.reason, page.progress.retry_after_s) == (reason, wait)
 
 
 def test_the_message_says_what_somebody_has_to_mend() -> None:
     def advice(status: int) -> str:
         outcome = submission_outcome(GA, reply(status, error_body(str(status), "No.")), NOW)
-        assert isinstance(outcome, HoldOff) and outcome.problem.code == "Misconfigured"
+        assert isinstance(outcome, Deferred) and outcome.problem.code == "Misconfigured"
         return outcome.problem.help
 
     assert "LANGUAGE_KEY or LANGUAGE_ENDPOINT" in advice(401)
@@ -537,7 +536,7 @@ def test_a_job_that_failed_without_a_reason_comes_to_nothing_too(status: str, er
 def test_a_job_that_failed_for_our_configuration_waits_for_somebody_to_mend_it(error: dict[str, Any]) -> None:
     failed = progress(ga_page("failed", errors=[error]))
     assert isinstance(failed, ComeToNothing)
-    assert (failed.problem.code, failed.hold) == ("Misconfigured", HoldReason.MISCONFIGURED)
+    assert (failed.problem.code, failed.hold) == ("Misconfigured", DeferReason.MISCONFIGURED)
 
 
 # --- a job's state, preview: the three shapes it was seen in ---
@@ -667,18 +666,18 @@ def test_a_document_that_stands_twice_on_one_page_is_taken_once() -> None:
 )
 def test_a_body_that_makes_no_sense_is_asked_for_again(body: bytes) -> None:
     page = page_outcome(reply(200, body), NOW)
-    assert isinstance(page, Page) and isinstance(page.progress, HoldOff)
-    assert (page.progress.reason, page.progress.problem.code) == (HoldReason.UNAVAILABLE, "BadAnswer")
+    assert isinstance(page, Page) and isinstance(page.progress, Deferred)
+    assert (page.progress.reason, page.progress.problem.code) == (DeferReason.UNAVAILABLE, "BadAnswer")
     assert f"{len(body):,} bytes" in page.progress.problem.message
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"\xff", b"[]", b'{"error": "text"}', b'{"error": null}', b"{}"])
 def test_an_error_reply_without_an_error_object_has_an_empty_one(body: bytes) -> None:
     assert error_of(reply(500, body)) == {}
-    assert isinstance(submission_outcome(GA, reply(500, body), NOW), HoldOff)
+    assert isinstance(submission_outcome(GA, reply(500, body), NOW), Deferred)
 
 
 def test_an_unreachable_service_is_named_by_the_kind_of_error_only() -> None:
     hold = unreachable(ConnectionError("https://user:secret@host failed"))
-    assert (hold.reason, hold.retry_after_s) == (HoldReason.UNAVAILABLE, None)
+    assert (hold.reason, hold.retry_after_s) == (DeferReason.UNAVAILABLE, None)
     assert hold.problem.message == "The service could not be reached: ConnectionError."

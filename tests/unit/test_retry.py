@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.pipeline.outcomes import HoldOff, HoldReason
+from functions.pipeline.outcomes import DeferReason, Deferred
 from functions.pipeline.retry import (
     HOLD_OFF,
     LONGEST_HONOURED_RETRY_AFTER_S,
     STEP_FAULT,
     SUBMIT_AGAIN,
     Backoff,
-    hold_off_s,
+    deferral_s,
     next_poll_s,
 )
 from tests.unit.material import PROBLEM, NoJitter
@@ -20,11 +20,11 @@ from tests.unit.material import PROBLEM, NoJitter
 @pytest.mark.parametrize(
     ("backoff", "waits"),
     [
-        (HOLD_OFF[HoldReason.BUDGET], [0.5, 1, 2, 4, 8, 10, 10]),
-        (HOLD_OFF[HoldReason.THROTTLED], [2, 4, 8, 16, 32, 60, 60]),
-        (HOLD_OFF[HoldReason.QUOTA], [60, 120, 240, 480, 960, 1920, 3600, 3600]),
-        (HOLD_OFF[HoldReason.UNAVAILABLE], [2, 4, 8, 16, 32, 64, 120, 120]),
-        (HOLD_OFF[HoldReason.MISCONFIGURED], [15, 30, 60, 120, 240, 300, 300]),
+        (HOLD_OFF[DeferReason.BUDGET], [0.5, 1, 2, 4, 8, 10, 10]),
+        (HOLD_OFF[DeferReason.THROTTLED], [2, 4, 8, 16, 32, 60, 60]),
+        (HOLD_OFF[DeferReason.QUOTA], [60, 120, 240, 480, 960, 1920, 3600, 3600]),
+        (HOLD_OFF[DeferReason.UNAVAILABLE], [2, 4, 8, 16, 32, 64, 120, 120]),
+        (HOLD_OFF[DeferReason.MISCONFIGURED], [15, 30, 60, 120, 240, 300, 300]),
         (SUBMIT_AGAIN, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]),
         (STEP_FAULT, [5, 10, 20, 40, 80, 160, 320, 640, 900, 900]),
     ],
@@ -34,7 +34,7 @@ def test_waits_grow_to_their_ceiling(backoff: Backoff, waits: list[float]) -> No
 
 
 def test_every_reason_to_hold_off_has_its_waits() -> None:
-    assert set(HOLD_OFF) == set(HoldReason)
+    assert set(HOLD_OFF) == set(DeferReason)
 
 
 @given(st.integers(-1, 10**9), st.randoms(use_true_random=False))
@@ -46,10 +46,10 @@ def test_jitter_stays_within_a_fifth_and_no_number_of_waits_overflows(n: int, rn
 
 def test_jobs_held_off_together_do_not_come_back_together() -> None:
     rng = Random(1)
-    assert len({HOLD_OFF[HoldReason.THROTTLED].wait_s(0, rng) for _ in range(100)}) == 100
+    assert len({HOLD_OFF[DeferReason.THROTTLED].wait_s(0, rng) for _ in range(100)}) == 100
 
 
-@pytest.mark.parametrize("reason", HoldReason)
+@pytest.mark.parametrize("reason", DeferReason)
 @pytest.mark.parametrize(
     ("asked", "wait"),
     [
@@ -62,18 +62,18 @@ def test_jobs_held_off_together_do_not_come_back_together() -> None:
         (float("inf"), LONGEST_HONOURED_RETRY_AFTER_S * 1.05),
     ],
 )
-def test_the_services_own_wish_wins_up_to_six_hours(reason: HoldReason, asked: float, wait: float) -> None:
-    assert hold_off_s(HoldOff(reason, PROBLEM, asked), 50, NoJitter()) == pytest.approx(wait)
+def test_the_services_own_wish_wins_up_to_six_hours(reason: DeferReason, asked: float, wait: float) -> None:
+    assert deferral_s(Deferred(reason, PROBLEM, asked), 50, NoJitter()) == pytest.approx(wait)
 
 
 @given(st.floats(0, LONGEST_HONOURED_RETRY_AFTER_S), st.randoms(use_true_random=False))
 def test_nobody_comes_back_earlier_than_asked(asked: float, rng: Random) -> None:
-    assert hold_off_s(HoldOff(HoldReason.THROTTLED, PROBLEM, asked), 0, rng) >= asked
+    assert deferral_s(Deferred(DeferReason.THROTTLED, PROBLEM, asked), 0, rng) >= asked
 
 
 def test_without_a_wish_the_wait_grows_with_the_waits_before() -> None:
-    hold = HoldOff(HoldReason.UNAVAILABLE, PROBLEM)
-    assert [hold_off_s(hold, n, NoJitter()) for n in range(4)] == [2, 4, 8, 16]
+    hold = Deferred(DeferReason.UNAVAILABLE, PROBLEM)
+    assert [deferral_s(hold, n, NoJitter()) for n in range(4)] == [2, 4, 8, 16]
 
 
 @pytest.mark.parametrize(
