@@ -35,6 +35,7 @@ from functions.pipeline.poll_timer import PollTimer
 from functions.pipeline.results import entities_name, error_name
 from functions.services.blobs import Blob, BlobInfo, Container
 from functions.services.document_store import DocumentStore
+from functions.services.health_store import HealthMonitor, HealthStore
 from functions.services.job_queue import JobQueue, Receipt
 from functions.services.language_client import KeyAuth, LanguageClient
 from functions.services.state_store import StateStore
@@ -171,10 +172,16 @@ class GatedQueue:
         self._gate(Call("queue", "send", message.job, "after"))
         return receipt
 
-    def resend(self, receipt: Receipt, message: JobMessage, delay_s: float) -> None:
+    def resend(self, receipt: Receipt, message: JobMessage, delay_s: float) -> Receipt:
         self._gate(Call("queue", "resend", message.job, "before"))
-        self._inner.resend(receipt, message, delay_s)
+        changed = self._inner.resend(receipt, message, delay_s)
         self._gate(Call("queue", "resend", message.job, "after"))
+        return changed
+
+    def discard(self, receipt: Receipt) -> None:
+        self._gate(Call("queue", "discard", receipt.message_id, "before"))
+        self._inner.discard(receipt)
+        self._gate(Call("queue", "discard", receipt.message_id, "after"))
 
 
 class Exchange(NamedTuple):
@@ -327,6 +334,7 @@ class World:
             states=StateStore(GatedContainer(self.state, "state", pass_gate)),
             queue=GatedQueue(self.jobs, pass_gate),
             language=LanguageClient(read, session, KeyAuth(str(read.language_key)), budget, self.clock),
+            health=HealthMonitor(HealthStore(GatedContainer(self.state, "state", pass_gate), ENDPOINT), self.clock),
             poll_timer=PollTimer(read.first_poll_seconds, read.max_poll_seconds),
             clock=self.clock,
             sleep=self.clock.advance,

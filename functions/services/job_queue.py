@@ -32,8 +32,11 @@ class JobQueue(Protocol):
     def send(self, message: JobMessage, delay_s: float) -> Receipt:
         """Put a message on the queue that becomes visible after `delay_s`."""
 
-    def resend(self, receipt: Receipt, message: JobMessage, delay_s: float) -> None:
+    def resend(self, receipt: Receipt, message: JobMessage, delay_s: float) -> Receipt:
         """Replace a message that nobody has received yet; send it anew where somebody has."""
+
+    def discard(self, receipt: Receipt) -> None:
+        """Delete a message that was sent in vain, unless somebody has received it."""
 
 
 class AzureJobQueue:
@@ -58,10 +61,10 @@ class AzureJobQueue:
             sent = put()
         return Receipt(str(sent.id), str(sent.pop_receipt))
 
-    def resend(self, receipt: Receipt, message: JobMessage, delay_s: float) -> None:
+    def resend(self, receipt: Receipt, message: JobMessage, delay_s: float) -> Receipt:
         """See `JobQueue.resend`."""
         try:
-            self._client.update_message(
+            updated = self._client.update_message(
                 receipt.message_id,
                 receipt.pop_receipt,
                 content=message.encode(),
@@ -72,7 +75,16 @@ class AzureJobQueue:
             # theirs is out of date once the record is saved.
             if error.status_code not in (400, 404):
                 raise
-            self.send(message, delay_s)
+            return self.send(message, delay_s)
+        return Receipt(str(updated.id), str(updated.pop_receipt))
+
+    def discard(self, receipt: Receipt) -> None:
+        """See `JobQueue.discard`."""
+        try:
+            self._client.delete_message(receipt.message_id, receipt.pop_receipt)
+        except HttpResponseError as error:
+            if error.status_code not in (400, 404):
+                raise
 
     def _create(self) -> None:
         try:
