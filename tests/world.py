@@ -289,6 +289,7 @@ class World:
     events: MemoryQueue = field(init=False)
     poisoned_events: MemoryQueue = field(init=False)
     worker: Worker = field(init=False)
+    rewrite: Callable[[requests.Response], None] = field(init=False, default=lambda response: None)
     versions: dict[str, list[str]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -347,6 +348,16 @@ class World:
         """Let a new process take over, perhaps with other settings: what a deployment or a crash does."""
         self.settings.update(settings)
         self.worker = self.start_worker()
+
+    def rewrite_replies(self, rewrite: Callable[[requests.Response], None]) -> None:
+        """Change the service's replies on their way, to this worker and to those that replace it."""
+        self.rewrite = rewrite
+        self.worker.wire.rewrite = rewrite
+
+    def restart_keeping_rewrite(self) -> None:
+        """Let a new process take over after a crash, with the same way to the service."""
+        self.restart()
+        self.worker.wire.rewrite = self.rewrite
 
     def _pass_gate(self, call: Call) -> None:
         if self.gate:

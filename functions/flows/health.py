@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from ..app import EntityDrop
 from ..errors import Fault, Problem
 from ..pipeline import health as ledger
-from ..pipeline.health import Assessment, Health, Level, Probing, assess
+from ..pipeline.health import Assessment, Health, Level, Probing, Since, assess
 from ..pipeline.jobs import Job
 from ..pipeline.outcomes import (
     Accepted,
@@ -50,17 +50,23 @@ def model_of(settings: Settings) -> str:
 
 def assess_job(app: EntityDrop, job: Job) -> Assessment:
     """Return what the health of the service means for a job that is to be submitted; probe it where that is due."""
-    return _assess(app, job.failed_at if job.awaits_verdict else None)
+    return _assess(app, _since(job))
+
+
+def _since(job: Job) -> Since | None:
+    if not job.awaits_verdict or job.failed_at is None:
+        return None
+    return Since(job.failed_at, job.failed_sent or job.failed_at)
 
 
 def is_healthy_since(app: EntityDrop, since: datetime | None) -> bool:
     """Whether the service was proven healthy since a time; probe it where that is due."""
     if since is None:
         return False
-    return _assess(app, since).proof in (ledger.Proof.DOCUMENTS, ledger.Proof.CONTROL)
+    return _assess(app, Since(since, since)).proof in (ledger.Proof.DOCUMENTS, ledger.Proof.CONTROL)
 
 
-def _assess(app: EntityDrop, since: datetime | None) -> Assessment:
+def _assess(app: EntityDrop, since: Since | None) -> Assessment:
     known = app.health.read(FRESH_S if since is None else 0)
     if known is None:
         return ledger.UNKNOWN
@@ -71,14 +77,14 @@ def _assess(app: EntityDrop, since: datetime | None) -> Assessment:
     return assessment
 
 
-def _assessed(app: EntityDrop, known: Health, since: datetime | None) -> Assessment:
+def _assessed(app: EntityDrop, known: Health, since: Since | None) -> Assessment:
     has_control = app.settings.control_documents
     return assess(known, model_of(app.settings), since, app.clock(), has_control=has_control)
 
 
 def take_scout(app: EntityDrop, job: Job) -> bool:
     """Let a document of this job go first, unless another job has been faster; return whether it may."""
-    model, since = model_of(app.settings), job.failed_at if job.awaits_verdict else None
+    model, since = model_of(app.settings), _since(job)
     taken = False
 
     def take(known: Health) -> Health | None:
@@ -91,8 +97,11 @@ def take_scout(app: EntityDrop, job: Job) -> bool:
     return app.health.update(take) is not None and taken
 
 
-def record_success(app: EntityDrop) -> None:
-    """Count that a document has its result; written now and then only, unless there is trouble to take back."""
+def record_success(app: EntityDrop, sent: datetime) -> None:
+    """Count that a document which was submitted at `sent` has its result.
+
+    Written now and then only, unless there is trouble to take back.
+    """
     model, now = model_of(app.settings), app.clock()
 
     def change(known: Health) -> Health | None:
@@ -101,7 +110,7 @@ def record_success(app: EntityDrop) -> None:
             level.failures or level.failed_owners or level.opened_at for level in (standing, known.resource)
         )
         is_recent = standing.real_ok_at is not None and (now - standing.real_ok_at).total_seconds() < SUCCESS_EVERY_S
-        return None if is_clean and is_recent else ledger.succeeded(known, model, now)
+        return None if is_clean and is_recent else ledger.succeeded(known, model, sent, now)
 
     app.health.update(change)
 
@@ -180,7 +189,9 @@ def _after_control_poll(app: EntityDrop, level: Level, outcome: Progress) -> Cha
             found = outcome.pieces.get("0", _CONTROL_LEFT_OUT)
             # Any answer to the document itself, entities or a documented error, is an answer of a working service.
             if isinstance(found, FoundEntities) or found.fault is Fault.DOCUMENT:
-                return lambda known: ledger.succeeded(known, model, now, is_control=True)
+                return lambda known: ledger.succeeded(
+                    known, model, known.standing(level, model).control_sent or now, now, is_control=True
+                )
             return lambda known: ledger.control_failed(known, level, model, _without_reply(found), now)
         case JobFailed(problem):
             return lambda known: ledger.control_failed(known, level, model, _without_reply(problem), now)

@@ -76,7 +76,7 @@ def perform(
     """
     # First, so that a job that comes back after a failure finds what became of the others.
     if step.succeeded:
-        record_success(app)
+        record_success(app, job.submitted or app.clock())
     if step.failure:
         record_failure(app, job, step.failure.level, step.failure.problem, opens=step.failure.opens)
     run_all(app, lambda answered: _answer(app, job, *answered, facts), step.answers)

@@ -211,7 +211,10 @@ def send_scout(job: Job, now: datetime) -> Step:
         moved = move_job(job, JobEvent.DEFERRED, due=now, is_scout=True, retry_at=now)
         return Step(event=JobEvent.DEFERRED, job=moved, reason=job.last_error)
     rest = msgspec.structs.replace(
-        _part(job, "r", job.pieces[1:], now), failed_at=job.failed_at, last_error=job.last_error
+        _part(job, "r", job.pieces[1:], now),
+        failed_at=job.failed_at,
+        failed_sent=job.failed_sent,
+        last_error=job.last_error,
     )
     ended = move_job(job, JobEvent.SPLIT, due=now)
     return Step(event=JobEvent.SPLIT, job=ended, parts=(scout, rest), reason=job.last_error)
@@ -333,7 +336,9 @@ def _refused(job: Job, problem: Problem, now: datetime, policy: Policy) -> Step:
     if job.refused_at:
         return _give_up(job, replace(problem, fault=Fault.DOCUMENT), now)
     due = now + policy.within(VERDICT_WAIT_S)
-    waiting = move_job(job, JobEvent.FAILED, due=due, refused_at=now, failed_at=now, retry_at=None, last_error=problem)
+    waiting = move_job(
+        job, JobEvent.FAILED, due=due, refused_at=now, failed_at=now, failed_sent=now, retry_at=None, last_error=problem
+    )
     return Step(event=JobEvent.FAILED, job=waiting, reason=problem)
 
 
@@ -465,6 +470,7 @@ def _failed(job: Job, failure: Failure, now: datetime, policy: Policy, wait_s: f
         due=due,
         waits=0,
         failed_at=now,
+        failed_sent=job.submitted or now,
         retry_at=None,
         refused_at=None,
         is_scout=False,

@@ -27,6 +27,7 @@ values; `flows.health` reads and writes the ledger.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum
+from typing import NamedTuple
 
 import msgspec
 
@@ -76,6 +77,9 @@ class Standing(Record, frozen=True, kw_only=True):
     """The last success of any kind."""
     real_ok_at: Moment | None = None
     """The last success of a document, which the control document is not."""
+    ok_sent: Moment | None = None
+    real_ok_sent: Moment | None = None
+    """When what succeeded was submitted: a job that was accepted before an incident may succeed in the middle of it."""
     failures: int = 0
     """Failures in a row since the last success."""
     failed_owners: tuple[str, ...] = ()
@@ -120,21 +124,28 @@ class Health(Record, frozen=True, kw_only=True):
 # --- What happened ---
 
 
-def succeeded(health: Health, model: str, now: datetime, *, is_control: bool = False) -> Health:
-    """Return the ledger after a document, or the control document, has its result: that proves both levels."""
+def succeeded(health: Health, model: str, sent: datetime, now: datetime, *, is_control: bool = False) -> Health:
+    """Return the ledger after a document, or the control document, that was submitted at `sent` has its result.
+
+    That proves both levels, for as long as the submission is younger than the incident.
+    """
     for level in Level:
-        health = health.replaced(level, model, _succeeded(health.standing(level, model), now, is_control))
+        standing = health.standing(level, model)
+        if standing.opened_at is None or sent >= standing.opened_at:
+            health = health.replaced(level, model, _succeeded(standing, sent, now, is_control))
     return health
 
 
-def _succeeded(standing: Standing, now: datetime, is_control: bool) -> Standing:
+def _succeeded(standing: Standing, sent: datetime, now: datetime, is_control: bool) -> Standing:
     began = standing.opened_at
     incident = {"incident_from": began, "incident_to": now} if began else _incident(standing)
     if not is_control:
-        return Standing(ok_at=now, real_ok_at=now, **incident)
+        return Standing(ok_at=now, ok_sent=sent, real_ok_at=now, real_ok_sent=sent, **incident)
     return Standing(
         ok_at=now,
+        ok_sent=sent,
         real_ok_at=standing.real_ok_at,
+        real_ok_sent=standing.real_ok_sent,
         failed_owners=standing.failed_owners,
         scout_until=standing.scout_until,
         reason=standing.reason,
@@ -267,8 +278,9 @@ class Probing(Enum):
 class Assessment:
     """What the ledger says to a job that wants to be submitted.
 
-    `is_open`: new jobs wait, too. `was_incident`: the breaker has been open since the job failed. `level`: where the trouble is. `probing`: what to do about it, None where somebody
-    else is at it or its time has not come; `again_at`: when it is worth asking again.
+    `is_open`: new jobs wait, too. `was_incident`: the breaker has been open since the job failed. `level`: where the
+    trouble is. `probing`: what to do about it, None where somebody else is at it or its time has not come; `again_at`:
+    when it is worth asking again.
     """
 
     proof: Proof
@@ -283,10 +295,15 @@ class Assessment:
 UNKNOWN = Assessment(proof=Proof.UNKNOWN)
 
 
-def assess(
-    health: Health, model: str, since: datetime | None, now: datetime, *, has_control: bool = True
-) -> Assessment:
-    """Return what the ledger says to a job of `model` that failed at `since`, None for one that did not."""
+class Since(NamedTuple):
+    """What a proof has to be younger than: a failure, and the submission that failed."""
+
+    failed: datetime
+    sent: datetime
+
+
+def assess(health: Health, model: str, since: Since | None, now: datetime, *, has_control: bool = True) -> Assessment:
+    """Return what the ledger says to a job of `model` that failed `since`, None for one that did not."""
     for level in Level:
         standing = health.standing(level, model)
         if standing.opened_at:
@@ -294,10 +311,10 @@ def assess(
     standing = health.standing(Level.MODEL, model)
     if since is None:
         return Assessment(proof=Proof.DOCUMENTS)
-    was_incident = any(_at_least(health.standing(level, model).incident_to, since) for level in Level)
-    if _at_least(standing.real_ok_at, since):
+    was_incident = any(_at_least(health.standing(level, model).incident_to, since.failed) for level in Level)
+    if _at_least(standing.real_ok_at, since.failed) and _at_least(standing.real_ok_sent, since.sent):
         return Assessment(proof=Proof.DOCUMENTS, was_incident=was_incident)
-    if not _at_least(standing.ok_at, since):
+    if not (_at_least(standing.ok_at, since.failed) and _at_least(standing.ok_sent, since.sent)):
         return _with_probe(standing, Level.MODEL, Proof.NONE, now, has_control)
     if all(len(health.standing(level, model).failed_owners) < CONTRADICTING_OWNERS for level in Level):
         return Assessment(proof=Proof.CONTROL, was_incident=was_incident)

@@ -92,6 +92,8 @@ class Job(Record, frozen=True, kw_only=True):
     """Whether a document in it has no submission left."""
     failed_at: Moment | None = None
     """When its last submission failed. Until the health of the service has told why, it is not submitted again."""
+    failed_sent: Moment | None = None
+    """When that submission was sent."""
     retry_at: Moment | None = None
     """When it is submitted again, once that is decided."""
     lone: LoneFailures | None = None
