@@ -23,12 +23,12 @@ from ..pipeline.documents import DocumentRecord
 from ..pipeline.entities import job_facts
 from ..pipeline.health import Probing
 from ..pipeline.jobs import Job, JobMessage, JobState, Piece, decode_message
-from ..pipeline.outcomes import Finished, JobLost, StillRunning
+from ..pipeline.outcomes import DeferReason, Deferred, Finished, JobLost, Progress, StillRunning
 from ..pipeline.states import count_submission, is_outdated, may_write, submissions_with
 from ..services.blobs import is_passing
 from .conclude import forget_deleted, let_go, write_error
 from .health import assess_job, is_healthy_since, take_scout
-from .steps import perform, post, read_text, run_all, send_message
+from .steps import client_failed, perform, post, read_text, run_all, send_message
 
 logger = logging.getLogger(__name__)
 
@@ -188,7 +188,7 @@ def _count(app: EntityDrop, reserved: Job, document: _Ready) -> _Ready | None:
 
 def _poll(app: EntityDrop, stored: _Stored) -> None:
     job = stored.job
-    answer = app.language.progress(job.operation_url or "")
+    answer = _progress(app, job)
     facts = None
     if isinstance(answer, Finished):
         facts = job_facts(job, answer)
@@ -205,6 +205,15 @@ def _poll(app: EntityDrop, stored: _Stored) -> None:
     is_healthy = isinstance(answer, JobLost) and is_healthy_since(app, job.lost_at)
     step = after_poll(job, answer, app.clock(), app.policy, is_healthy=is_healthy)
     perform(app, job, stored.etag, step, facts=facts)
+
+
+def _progress(app: EntityDrop, job: Job) -> Progress:
+    try:
+        return app.language.progress(job.operation_url or "")
+    except Exception as error:
+        # Asking again costs nothing, and what the client does not expect today it may not meet tomorrow.
+        logger.exception("The Language client failed.", extra={"action": "client_failed", **job.log_context()})
+        return Deferred(DeferReason.UNAVAILABLE, client_failed(error))
 
 
 def _remember(app: EntityDrop, job: Job, etag: str, error: Exception) -> None:

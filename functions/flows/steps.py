@@ -53,15 +53,16 @@ def post(app: EntityDrop, job: Job, etag: str, receipt: Receipt, texts: list[str
     except Exception as error:
         # It may have been sent, so it counts; what the client does not expect is no reason to lose the outcome.
         logger.exception("The Language client failed.", extra=_context(job, "client_failed"))
-        answer = Unanswered(_client_failed(error))
+        answer = Unanswered(client_failed(error))
     perform(app, job, etag, after_submission(job, answer, app.clock(), app.policy), receipt=receipt)
 
 
-def _client_failed(error: Exception) -> Problem:
+def client_failed(error: Exception) -> Problem:
+    """Return what an exception of the Language client means, which should have been an outcome."""
     return Problem(
         "ClientFailed",
-        f"The app could not understand the Language service's answer to a submission: {type(error).__name__}.",
-        "It is submitted again later. If it lasts, look for the action client_failed in the logs.",
+        f"The app could not understand the Language service's answer: {type(error).__name__}.",
+        "It is asked again later. If it lasts, look for the action client_failed in the logs.",
         fault=Fault.SERVICE,
     )
 

@@ -239,9 +239,9 @@ class LanguageService:
     def _identity(self, route: _Route, request: Request) -> bytes:
         """Say what a request is about: the documents' texts, so that a job's random id does not matter."""
         if route.operation == "submit":
-            return _texts_digest(_texts(request.body))
+            return texts_digest(_texts(request.body))
         job = self._jobs.get(route.job_id)
-        return _texts_digest([document.text for document in job.submission.documents]) if job else b"unknown"
+        return texts_digest([document.text for document in job.submission.documents]) if job else b"unknown"
 
     def _times_seen(self, identity: bytes) -> int:
         self._seen[identity] += 1
@@ -348,7 +348,7 @@ class LanguageService:
 
     def _start(self, submission: Submission, now: datetime) -> Job:
         """Give the submission a job whose course is drawn from the seed and its documents."""
-        identity = _texts_digest([document.text for document in submission.documents])
+        identity = texts_digest([document.text for document in submission.documents])
         times = self._times_seen(b"job" + identity)
         poisoned = self.faults.is_poison(document.text for document in submission.documents)
         fate = POISONED if poisoned else self.faults.for_job(identity, times)
@@ -559,7 +559,8 @@ def _texts(body: bytes) -> list[str]:
         return []
 
 
-def _texts_digest(texts: Sequence[str]) -> bytes:
+def texts_digest(texts: Sequence[str]) -> bytes:
+    """Give what faults are drawn by: a digest of the texts of a request."""
     digest = blake2b(digest_size=16)
     for text in texts:
         digest.update(text.encode("utf-8", "surrogatepass"))
