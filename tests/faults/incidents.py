@@ -23,6 +23,8 @@ from tests.world import Call, Crash, World, letter
 PAGE = Path(__file__).parents[2] / "docs" / "incidents.md"
 
 MINUTES = (0.5, 2.0, 10.0, 60.0, 240.0)
+BEGIN, END = "<!-- incidents -->", "<!-- /incidents -->"
+
 BATCH = 25
 LIMIT_MINUTES = {0.5: 5.0, 2.0: 5.0, 10.0: 10.0, 60.0: 12.0, 240.0: 15.0}
 """How long after the end of an incident of this length the last result may come, with up to 100 documents."""
@@ -168,27 +170,11 @@ def table(outcomes: Sequence[Outcome]) -> str:
     return "\n".join(lines)
 
 
-def page(outcomes: Sequence[Outcome]) -> str:
-    """Return the page of documentation with a table of outcomes."""
-    return f"""{_INTRODUCTION}
-{table(outcomes)}
-"""
-
-
-_INTRODUCTION = """\
-# Incidents
-
-What an incident of the Language service costs, by kind and length: printed by `python -m tests.faults.incidents --write`, which runs the whole app on a virtual clock against the Language stand-in.
-Of a hundred documents a quarter is accepted just before the incident, half of the others are dropped as it begins, and the rest evenly all through it.
-
-Every document has its entities afterwards; none is reported, and none is submitted more than twice.
-How that is done stands at the top of [health.py](../functions/pipeline/health.py) and [decisions.py](../functions/pipeline/decisions.py); in short:
-
-- What is submitted counts before it is sent, and a document is submitted six times at most before it has its result or its report.
-- A failed job decides nothing by itself: it asks the ledger of the resource, which all instances share, whether other documents succeed meanwhile.
-- While nothing succeeds, new jobs wait, and a *control document* (a fixed short text, one text record) is sent at growing intervals until one passes. `CONTROL_DOCUMENTS=false` switches that off; then documents find out, one at a time.
-- A document that fails alone in a healthy service is repeated at once, then after 12, 30 and 75 minutes, the last time not before four hours; then it is reported, with `fault: document` if the service was proven healthy meanwhile.
-"""
+def write_page(outcomes: Sequence[Outcome]) -> None:
+    """Write a table of outcomes between the two markers of the page."""
+    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    PAGE.write_text(f"{before}{BEGIN}\n{table(outcomes)}\n{END}{after}", "utf-8")
 
 
 def main() -> None:
@@ -208,7 +194,7 @@ def main() -> None:
                 print(outcomes[-1], file=sys.stderr)
     print(table(outcomes))
     if arguments.write:
-        PAGE.write_text(page(outcomes), "utf-8")
+        write_page(outcomes)
 
 
 if __name__ == "__main__":
