@@ -128,7 +128,11 @@ class Container:
         self._service.call("PUT", f"/{self.name}", {"restype": "container"}, accept=(201, 409))
 
     def pages(self, prefix: str = "", metadata: bool = False) -> Iterator[list[BlobItem]]:
-        """Yield the flat listing, a page of up to 5,000 blobs at a time; a missing container raises `is_missing`."""
+        """Yield the flat listing, a page of up to 5,000 blobs at a time; a missing container raises `is_missing`.
+
+        A reply that is no listing raises `StorageError`, too: with a name that XML cannot hold an emulator may write
+        one that cannot be read.
+        """
         query = {"restype": "container", "comp": "list"}
         if prefix:
             query["prefix"] = prefix
@@ -136,7 +140,10 @@ class Container:
             query["include"] = "metadata"
         while True:
             reply = self._service.call("GET", f"/{self.name}", query, accept=(200,))
-            items, marker = _parse_listing(reply.data)
+            try:
+                items, marker = _parse_listing(reply.data)
+            except ElementTree.ParseError as exc:
+                raise StorageError(f"GET /{self.name}", reply.status, "UnreadableListing", str(exc)) from exc
             yield items
             if not marker:
                 return

@@ -158,10 +158,14 @@ Serve = Callable[..., tuple[LanguageService, str]]
 
 def submission(address: str, path: str, body: bytes) -> bytes:
     """A raw submission that calls the server `localhost`."""
-    return (
-        f"POST {path} HTTP/1.1\r\nHost: localhost:{urlsplit(address).port}\r\nOcp-Apim-Subscription-Key: local\r\nConnection: close\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
-    ).encode() + body
+    head = [
+        f"POST {path} HTTP/1.1",
+        f"Host: localhost:{urlsplit(address).port}",
+        "Ocp-Apim-Subscription-Key: local",
+        "Connection: close",
+        f"Content-Length: {len(body)}",
+    ]
+    return "\r\n".join([*head, "", ""]).encode() + body
 
 
 def test_a_preview_submission_is_answered_in_chunks(serve: Serve) -> None:
