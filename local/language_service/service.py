@@ -11,7 +11,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from email.utils import format_datetime
 from enum import Enum
 from functools import partial
@@ -19,6 +19,7 @@ from hashlib import blake2b
 from typing import Any, Literal, Protocol
 from urllib.parse import parse_qsl
 
+from local.clock import ForwardClock
 from local.language_service import errors, oddities, wire
 from local.language_service.behaviour import ANY_PROJECT, Behaviour
 from local.language_service.counters import Counters
@@ -99,11 +100,6 @@ class Response:
     drip_seconds: float = 0.0
 
 
-def utcnow() -> datetime:
-    """Give the time by the machine's clock."""
-    return datetime.now(UTC)
-
-
 Operation = Literal["submit", "status", "cancel"]
 
 
@@ -144,7 +140,7 @@ class LanguageService:
         behaviour: Behaviour | None = None,
         faults: FaultPlan | None = None,
         rate_rules: Sequence[RateRule] = RECORDED_RULES,
-        clock: Callable[[], datetime] = utcnow,
+        clock: Callable[[], datetime] | None = None,
         admin: bool = False,
         new_job_id: Callable[[], str] = lambda: str(uuid.uuid4()),
     ) -> None:
@@ -156,7 +152,8 @@ class LanguageService:
         self.clock_offset = timedelta(0)
         self._key = key
         self._tokens = frozenset(tokens)
-        self._clock = clock
+        # The service has a clock of its own: setting this machine's must not stretch a job or a window of requests.
+        self._clock = clock or ForwardClock()
         self._admin = admin
         self._new_job_id = new_job_id
         self._limiter = RateLimiter(rate_rules)
@@ -527,7 +524,10 @@ class LanguageService:
                 self.faults.update(content)
                 return self.faults.as_json()
             case ("PUT", "clock"):
-                self.clock_offset += timedelta(seconds=float(content["advanceSeconds"]))
+                seconds = float(content["advanceSeconds"])
+                if not seconds >= 0:
+                    raise ValueError(f"advanceSeconds is {seconds:g}; the service's clock does not go back.")
+                self.clock_offset += timedelta(seconds=seconds)
                 return {"now": self.now().isoformat()}
             case ("POST", "entities"):
                 return self._admin_entities(str(content["text"]))

@@ -1,4 +1,4 @@
-"""The HTTP face of the stand-in: loopback only, on uvicorn with httptools."""
+"""The HTTP face of the stand-in: loopback only, on uvicorn with httptools; pages of other origins are refused."""
 
 import asyncio
 import socket
@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from local.language_service.service import Delivery, LanguageService, Request, Response
+from local.loopback import LoopbackOnly
 
 HOST = "127.0.0.1"
 #: Where the connection's transport is found in the ASGI scope.
@@ -153,7 +154,7 @@ class _Server(uvicorn.Server):
 
     def __init__(self, service: LanguageService, when_ready: Callable[[], None]) -> None:
         config = uvicorn.Config(
-            LanguageApp(service),
+            LoopbackOnly(LanguageApp(service)),
             http=_CuttableProtocol,
             log_level="warning",
             access_log=False,
