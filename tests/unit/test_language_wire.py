@@ -5,8 +5,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
+from functions.errors import Fault, Problem
 from functions.pipeline.outcomes import (
     Accepted,
     DeferReason,
@@ -14,18 +17,21 @@ from functions.pipeline.outcomes import (
     Finished,
     FoundEntities,
     FoundEntity,
+    JobFailed,
+    JobLost,
     Refused,
     StillRunning,
+    Unanswered,
 )
+from functions.services.language_errors import FAULTS, MAX_RECORDED_BYTES
 from functions.services.language_wire import (
-    Page,
-    Reply,
     cancel_path,
-    error_of,
     is_foreign,
     job_id_of,
     join_pages,
+    no_answer,
     operation_path,
+    own_error,
     page_outcome,
     retry_after,
     submission_body,
@@ -34,22 +40,23 @@ from functions.services.language_wire import (
     unreachable,
 )
 from tests.unit.material import ENDPOINT, NOW, PREVIEW, settings
+from tests.unit.replies import (
+    EMPTY_ERROR,
+    GATEWAY_JSON,
+    HTML,
+    JOB,
+    ct1_page,
+    ct1_task,
+    error_body,
+    ga_item,
+    ga_page,
+    reply,
+    wire_entity,
+)
 
 GA = settings()
 CT1 = settings(PREVIEW)
 CT1_MODEL = settings(PREVIEW, LANGUAGE_PROJECT="", LANGUAGE_DEPLOYMENT="", LANGUAGE_MODEL_ID="0a1b_Extraction_latest")
-JOB = "7a9d4c1e-0f3b-4c55-9d7e-2b6f0c1d8e90"
-
-
-def reply(status: int, body: Any = None, **headers: str) -> Reply:
-    content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-    return Reply(status, CaseInsensitiveDict({name.replace("_", "-"): text for name, text in headers.items()}), content)
-
-
-def error_body(code: str, message: str, inner_code: str = "", inner_message: str = "") -> dict[str, Any]:
-    inner = {"innererror": {"code": inner_code, "message": inner_message}} if inner_code else {}
-    return {"error": {"code": code, "message": message, **inner}}
-
 
 # --- requests ---
 
@@ -364,40 +371,6 @@ def test_retry_after_is_read_in_both_forms(value: str | None, seconds: float | N
 # --- a job's state, date versions (recorded 2022-07) ---
 
 
-def ga_page(status: str = "succeeded", items: list[Any] | None = None, **fields: Any) -> dict[str, Any]:
-    return {
-        "jobId": JOB,
-        "lastUpdatedDateTime": "2022-07-21T23:25:56Z",
-        "createdDateTime": "2022-07-21T23:25:55Z",
-        "expirationDateTime": "2022-07-22T23:25:55Z",
-        "status": status,
-        "errors": [],
-        "displayName": "batch-7",
-        "tasks": {"completed": 1, "failed": 0, "inProgress": 0, "total": 1, "items": items or []},
-        **fields,
-    }
-
-
-def wire_entity(text: str = "Bill Gates", offset: int = 25, **fields: Any) -> dict[str, Any]:
-    return {"text": text, "category": "artist", "offset": offset, "length": len(text), "confidenceScore": 0.58} | fields
-
-
-def ga_item(documents: list[Any], errors: list[Any] | None = None, **fields: Any) -> dict[str, Any]:
-    return {
-        "kind": "CustomEntityRecognitionLROResults",
-        "taskName": "entities",
-        "lastUpdateDateTime": "2022-07-21T23:25:56.665944Z",
-        "status": "succeeded",
-        "results": {"documents": documents, "errors": errors or [], "projectName": "P", "deploymentName": "D"},
-        **fields,
-    }
-
-
-EMPTY_ERROR = {
-    "code": "InvalidArgument",
-    "message": "Invalid Document in request.",
-    "innererror": {"code": "InvalidDocument", "message": "Document text is empty."},
-}
 GATES = FoundEntities((FoundEntity("Bill Gates", "artist", 25, 10, 0.58),))
 CREATED = datetime(2022, 7, 21, 23, 25, 55, tzinfo=UTC)
 
@@ -540,29 +513,6 @@ def test_a_job_that_failed_for_our_configuration_waits_for_somebody_to_mend_it(e
 
 
 # --- a job's state, preview: the three shapes it was seen in ---
-
-
-def ct1_page(tasks: dict[str, Any], status: str = "succeeded", **fields: Any) -> dict[str, Any]:
-    return {
-        "jobId": JOB,
-        "lastUpdateDateTime": "2021-10-23T00:43:57Z",
-        "createdDateTime": "2021-10-23T00:43:56Z",
-        "expirationDateTime": "2021-10-24T00:43:56Z",
-        "status": status,
-        "errors": [],
-        "tasks": {"completed": 1, "failed": 0, "inProgress": 0, "total": 1, **tasks},
-        **fields,
-    }
-
-
-def ct1_task(word: str, state: str) -> dict[str, Any]:
-    documents = [{"id": "0", "entities": [wire_entity()], "warnings": []}]
-    return {
-        "lastUpdateDateTime": "2021-10-23T00:43:57.7714953Z",
-        "taskName": "ner",
-        word: state,
-        "results": {"documents": documents, "errors": [], "projectName": "P", "deploymentName": "D"},
-    }
 
 
 @pytest.mark.parametrize(
