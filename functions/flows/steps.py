@@ -21,7 +21,7 @@ from ..pipeline.jobs import Job, JobMessage, Piece
 from ..pipeline.outcomes import Unanswered
 from ..pipeline.states import JobEvent, may_write
 from ..services.job_queue import Receipt
-from ..services.language_client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+from ..services.language_client import LONGEST_EXCHANGE_S
 from .conclude import forget_deleted, let_go, write_entities, write_error
 from .health import record_failure, record_success
 
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 A = TypeVar("A")
 B = TypeVar("B")
 
-LONGEST_POST = timedelta(seconds=CONNECT_TIMEOUT_S + READ_TIMEOUT_S)
+LONGEST_POST = timedelta(seconds=LONGEST_EXCHANGE_S)
 """What must be left of a job's reservation when its request is sent."""
 
 
@@ -49,7 +49,13 @@ def post(app: EntityDrop, job: Job, etag: str, receipt: Receipt, texts: list[str
         perform(app, job, etag, release(job, app.clock()), receipt=receipt)
         return
     try:
-        answer = app.language.submit(job.id, texts, has_leave=has_permit)
+        answer = app.language.submit(
+            job.id,
+            texts,
+            languages=[piece.language for piece in job.pieces],
+            has_leave=has_permit,
+            deadline_s=(job.due - app.clock()).total_seconds(),
+        )
     except Exception as error:
         # It may have been sent, so it counts; what the client does not expect is no reason to lose the outcome.
         logger.exception("The Language client failed.", extra=_context(job, "client_failed"))
