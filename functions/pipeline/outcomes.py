@@ -59,7 +59,7 @@ class Refused:
     """The request as a whole was refused, in the service's own form, because of what is in it (400, 413).
 
     One bad document is enough for that. Nothing was accepted, nothing is billed. `problem.fault` is `DOCUMENT` where
-    the code is documented as a document's fault, else `SERVICE`: then only other documents can tell whose it is.
+    the code is documented as a document's fault, else `SERVICE`: then only other documents can show whose it is.
     """
 
     problem: Problem

@@ -161,9 +161,9 @@ class LanguageClient:
         allowance = self._allowance(deadline_s)
         if allowance.ends_at <= time.monotonic():
             return _no_time_left()
-        held = None if has_leave else self.leave_to_submit()
-        if held:
-            return held
+        over_budget = None if has_leave else self.leave_to_submit()
+        if over_budget:
+            return over_budget
         body = wire.submission_body(self._settings, name, texts, languages)
         reply = self._send(RequestKind.SUBMISSION, "POST", wire.submit_path(self._settings), allowance, body)
         if not isinstance(reply, wire.Reply):

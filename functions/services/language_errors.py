@@ -1,4 +1,4 @@
-"""What the service's errors mean: whose fault they are, by their codes alone, and how they are told to people.
+"""What the service's errors mean: whose fault they are, by their codes alone, and how they are put to people.
 
 A reply counts as the service's own only in the service's form (docs/language-api.md 4): JSON by its content type, and
 an `error` object with a code. Everything else may come from anything in between, whatever its status: a proxy, a
@@ -18,7 +18,7 @@ from ..pipeline.outcomes import UNSUPPORTED_LANGUAGE, DeferReason, Deferred
 
 
 class Reply(NamedTuple):
-    """An HTTP reply; `headers` are looked up without regard to case."""
+    """An HTTP reply; `headers` ignores case."""
 
     status: int
     headers: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""The state of a job as the service tells it, both generations: read document by document and entity by entity.
+"""The state of a job as the service reports it, both generations: read document by document and entity by entity.
 
 What can not be read of an entity leaves out that entity; what can not be read of a document's entry is that document's
 problem; nothing in one document's part touches another's.
@@ -33,7 +33,7 @@ Answer = FoundEntities | Problem
 MAX_ID = 64
 MAX_STATUS = 64
 MAX_UNREADABLE = 100
-"""Entities of one document whose being left out is told one by one."""
+"""Entities of one document that get a sentence each for being left out; the rest are counted."""
 
 
 def state_of(body: bytes) -> State | None:
@@ -229,8 +229,8 @@ def _fault_in(entity: Any) -> str:
 
 def _warning(warning: Any) -> str:
     if isinstance(warning, dict):
-        told = [part for part in (warning.get("message"), warning.get("code")) if isinstance(part, str) and part]
-        warning = told[0] if told else None
+        parts = [part for part in (warning.get("message"), warning.get("code")) if isinstance(part, str) and part]
+        warning = parts[0] if parts else None
     return shortened(warning) if isinstance(warning, str) else "The service gave a warning that can not be read."
 
 
