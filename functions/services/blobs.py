@@ -20,6 +20,7 @@ from azure.core.exceptions import (
 )
 
 from ..errors import Changed, Missing
+from .redaction import redacted_errors
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
@@ -234,7 +235,8 @@ def _named_outcomes(name: str) -> Iterator[None]:
     A lost race and a foreign lease are both a 412; only the error code tells them apart.
     """
     try:
-        yield
+        with redacted_errors():
+            yield
     except ResourceNotFoundError as error:
         raise Missing(name) from error
     except (ResourceExistsError, ResourceModifiedError) as error:
