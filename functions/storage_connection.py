@@ -201,16 +201,25 @@ def _credential_problems(parts: Mapping[str, str]) -> list[str]:
     return problems
 
 
+_SIGNATURE_FIELDS = frozenset(("sv", "ss", "srt", "sp", "st", "se", "sip", "spr", "ses", "sig"))
+"""The fields of an account SAS ("Create an account SAS", learn.microsoft.com, read 2026-11). With any field that they
+do not know, the app's clients take the whole signature for an account key."""
+
+
 def _signature_problems(sas: str) -> list[str]:
-    # "Create an account SAS" (learn.microsoft.com, read 2026-11): `ss` services, `srt` resource types.
-    fields = dict(parse_qsl(sas.removeprefix("?"), keep_blank_values=True))
-    if not fields.get("sig") or re.search(r"[?#]", sas.removeprefix("?")):
+    pairs = parse_qsl(sas.removeprefix("?"), keep_blank_values=True)
+    fields = dict(pairs)
+    if not fields.get("sig"):
         return ["its SharedAccessSignature is cut off or altered (no 'sig')"]
     if "sr" in fields or not {"b", "q"} <= set(fields.get("ss", "")):
         return ["its SharedAccessSignature is not one of the account for blobs and queues (ss=bq)"]
     if not {"c", "o"} <= set(fields.get("srt", "")):
         return ["its SharedAccessSignature does not cover containers and objects (srt=co)"]
-    return [] if fields.get("se") else ["its SharedAccessSignature has no expiry ('se')"]
+    if not fields.get("se"):
+        return ["its SharedAccessSignature has no expiry ('se')"]
+    if not fields.keys() <= _SIGNATURE_FIELDS or len(fields) < len(pairs) or re.search(r"[?#&]{2}|[?#]", sas[1:]):
+        return ["its SharedAccessSignature is altered: a field is unknown or given twice"]
+    return []
 
 
 def _endpoint(parts: Mapping[str, str], service: str) -> Address:

@@ -170,8 +170,9 @@ class AzureContainer:
     def list(self, prefix: str = "") -> Iterator[BlobInfo]:
         """See `Container.list`."""
         try:
-            for properties in self._client.list_blobs(name_starts_with=prefix or None, include=["metadata"]):
-                yield _info(properties.name, properties)
+            with redacted_errors():
+                for properties in self._client.list_blobs(name_starts_with=prefix or None, include=["metadata"]):
+                    yield _info(properties.name, properties)
         except ResourceNotFoundError:
             return
 
