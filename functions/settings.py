@@ -68,7 +68,7 @@ def _endpoint(value: str) -> str:
 
 FIRST_API_DATE = date(2022, 5, 1)
 """The first version with the paths and bodies of today; before it, a date meant the bodies of 2021
-(docs/language-api.md 0)."""
+(docs/language-api.md 2)."""
 
 FIRST_AUTO_LANGUAGE_DATE = date(2022, 7, 1)
 
