@@ -1,4 +1,4 @@
-"""Addresses of services, as settings give them: parsed strictly, written in one form, told apart by where they lead.
+"""Addresses of services, as settings give them: parsed strictly, written in one form, private ones distinguished from public ones.
 
 Only what every HTTP client understands alike is accepted. What one library repairs and another refuses (blanks, user
 names, bad ports, `..`) is refused here with its reason, before any client is made.
@@ -80,7 +80,7 @@ def is_loopback(host: str) -> bool:
 
 
 def is_private(host: str) -> bool:
-    """Whether a host can only be in a private network: an address of one, or a name that the public DNS has not.
+    """Whether a host can only be in a private network: an address of one, or a name that the public DNS does not have.
 
     A name is not looked up: what it means here and now says nothing about the next request. Names of container
     networks have no dot (`language`) or a private domain (`language.svc.cluster.local`), and such names are never

@@ -49,7 +49,7 @@ class StorageConnection:
 def read_storage_connection(environ: Mapping[str, str]) -> tuple[StorageConnection, list[str]]:
     """Return the connection of the app settings, and everything that is wrong with it, a sentence each."""
     given = {name: environ.get(name, "") for name in (NAME, BLOB_URI, QUEUE_URI, CREDENTIAL, CLIENT_ID)}
-    # The host reads the same settings as they are, so what it would stumble over may not be trimmed away here.
+    # The host reads the same settings untrimmed, so blanks that would break its connection are not trimmed here.
     problems = [
         f"{name} has blanks or line breaks around its value (not shown); the Functions host would read them too."
         for name, text in given.items()
@@ -153,7 +153,7 @@ _KNOWN = (
     "BlobSecondaryEndpoint",
     "QueueSecondaryEndpoint",
 )
-"""The parts that the app's clients use; others, such as `TableEndpoint`, are not looked at."""
+"""The parts that the app's clients use; others, such as `TableEndpoint`, are not checked."""
 
 
 def _parts(text: str) -> dict[str, str]:

@@ -105,7 +105,7 @@ resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
       DocumentStorage__clientId: identityClientId
       // The only source this plan knows, and the one that needs no listing of the container.
       BLOB_TRIGGER_SOURCE: 'EventGrid'
-      // Tells DefaultAzureCredential which identity to use for the Language service, of all that the app may be given.
+      // Selects the identity that DefaultAzureCredential uses for the Language service.
       AZURE_CLIENT_ID: identityClientId
       APPLICATIONINSIGHTS_CONNECTION_STRING: applicationInsightsConnectionString
       APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'

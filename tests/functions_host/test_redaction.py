@@ -44,7 +44,7 @@ def test_storage_that_is_down_shows_no_signature(log: io.StringIO) -> None:
     assert SIGNATURE not in str(caught.value)
 
 
-def test_an_app_that_raises_an_address_shows_no_signature(log: io.StringIO) -> None:
+def test_an_apps_exception_shows_no_signature(log: io.StringIO) -> None:
     try:
         raise RuntimeError(f"https://a.blob.core.windows.net/c?sv=1&sig={SIGNATURE}")
     except RuntimeError:

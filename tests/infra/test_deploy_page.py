@@ -49,7 +49,7 @@ def test_everything_beside_the_app_settings_that_can_be_set_is_told_with_its_def
             assert told[name] == f"`{default}`" if default else told[name].startswith("none")
 
 
-def test_every_cloud_is_listed_with_its_scope_and_authority() -> None:
+def test_every_cloud_is_listed_with_scope_and_authority() -> None:
     rows = re.findall(r"^\| `https://….*\| `(https://\S+)` \| `(\S+)` \|$", PAGE, re.MULTILINE)
     assert rows == [(cloud.language_scope, cloud.authority) for cloud in CLOUDS]
 

@@ -57,7 +57,7 @@ def test_no_template_names_a_role_beside_the_list() -> None:
         assert not re.findall(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}", template.read_text()), template.name
 
 
-def test_the_app_may_use_its_own_containers_and_queues_and_the_model() -> None:
+def test_the_app_has_only_the_roles_it_needs() -> None:
     deployment = provision(AZURE_PRINCIPAL_ID="", INPUT_CONTAINER="inbox", JOB_QUEUE="work")
     _, host = storage_accounts(deployment)
     language = deployment.one("Microsoft.CognitiveServices/accounts").name
@@ -81,7 +81,7 @@ def test_the_app_may_use_its_own_containers_and_queues_and_the_model() -> None:
     }
 
 
-def test_nobody_has_a_role_on_the_whole_account_of_the_documents() -> None:
+def test_nobody_has_a_role_on_the_documents_account() -> None:
     """With a role on the account, a name with `..` in it would reach every container."""
     deployment = provision()
     documents, host = storage_accounts(deployment)
@@ -90,7 +90,7 @@ def test_nobody_has_a_role_on_the_whole_account_of_the_documents() -> None:
     assert documents.name not in scopes
 
 
-def test_every_role_on_a_container_or_queue_is_scoped_to_that_of_the_documents_account() -> None:
+def test_narrow_roles_are_on_the_documents_account() -> None:
     deployment = provision()
     documents, _ = storage_accounts(deployment)
     below = 0

@@ -39,7 +39,7 @@ def test_every_other_container_has_a_user() -> None:
     }
 
 
-def test_the_hosts_account_holds_the_package_and_nothing_of_the_app() -> None:
+def test_the_hosts_account_holds_only_the_package() -> None:
     """The host makes its own containers and queues there, beside those of `AzureWebJobsStorage`'s settings."""
     deployment = provision(**NAMED)
     documents, host = storage_accounts(deployment)

@@ -76,7 +76,7 @@ def test_what_has_no_default_must_be_given(parameter: str) -> None:
         deploy(INFRA / "main.bicep", {**parameters(), parameter: ""})
 
 
-def test_the_storage_accounts_accept_neither_keys_nor_anonymous_readers_nor_old_tls() -> None:
+def test_storage_accepts_no_keys_anonymous_readers_or_old_tls() -> None:
     for account in storage_accounts(provision()):
         properties = account.body["properties"]
         assert properties["allowSharedKeyAccess"] is False

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,10 +18,13 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from requests.adapters import HTTPAdapter
 
-from functions.app import connect
+from functions.app import connect, utcnow
 from functions.errors import SettingsError
+from functions.pipeline.budget import RequestBudget
+from functions.pipeline.outcomes import Accepted
 from functions.services.identity import credential
 from functions.services.language_auth import KeyAuth, NoAuth, TokenAuth, default_auth, entra_scope
+from functions.services.language_client import LanguageClient, default_session
 from functions.services.storage import blob_service, queue
 from functions.settings import Settings, StorageConnection
 from functions.storage_connection import BLOB_URI, CLIENT_ID, QUEUE_URI
@@ -98,6 +102,16 @@ def accepted(**environ: str) -> Settings:
         raise
 
 
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Serve on a free port of this machine; yields the address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
 FUZZ = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 
 
@@ -153,6 +167,44 @@ def test_a_header_carries_every_accepted_key(text: str) -> None:
     assume(key is not None)
     prepared = requests.Request("POST", "https://x.example", auth=KeyAuth(str(key))).prepare()
     assert prepared.headers["Ocp-Apim-Subscription-Key"].encode("latin-1").decode() == key
+
+
+def test_a_gateways_path_is_kept() -> None:
+    """Submission, polls and the stored operation URL all go through the gateway, with no slash doubled."""
+    asked: list[str] = []
+
+    class Gateway(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append(self.path)
+            self.rfile.read(int(self.headers["Content-Length"]))
+            host = self.headers["Host"]
+            self.send_response(202)
+            self.send_header(
+                "operation-location", f"http://{host}/lang/v1/language/analyze-text/jobs/j-1?api-version=x"
+            )
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(503)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with serving(Gateway) as address:
+        read = Settings.from_env({**REQUIRED, "LANGUAGE_ENDPOINT": f"{address}/lang/v1//"})
+        client = LanguageClient(read, default_session(), default_auth(read), RequestBudget(1000, utcnow()), utcnow)
+        outcome = client.submit("name", ["text"])
+        assert isinstance(outcome, Accepted)
+        assert outcome.operation_url == f"{address}/lang/v1/language/analyze-text/jobs/j-1?api-version=2023-04-01"
+        client.progress(outcome.operation_url)
+    assert [path.split("?")[0] for path in asked] == [
+        "/lang/v1/language/analyze-text/jobs",
+        "/lang/v1/language/analyze-text/jobs/j-1",
+    ]
 
 
 def test_the_whole_app_connects_with_each_form() -> None:
@@ -215,12 +267,12 @@ def test_scope_and_authority_follow_the_cloud(endpoint: str, scope: str, authori
 
 
 @pytest.mark.parametrize("suffix", ["core.usgovcloudapi.net", "z1.blob.storage.azure.us"])
-def test_storage_of_another_cloud_asks_its_own_authority(suffix: str) -> None:
+def test_storage_asks_its_own_clouds_authority(suffix: str) -> None:
     """The scope is the same in all clouds: "Authorize with Microsoft Entra ID", storage (read 2026-11)."""
     assert _authorities(credential(None, f"https://account.blob.{suffix}")) == {"https://login.microsoftonline.us"}
 
 
-def test_a_gateway_is_in_the_cloud_of_the_configured_authority(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gateway_takes_the_configured_authoritys_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.us/")
     assert entra_scope("https://gw.contoso.com/lang") == "https://cognitiveservices.azure.us/.default"
     assert _authorities(credential(None, "https://gw.contoso.com/lang")) == {"https://login.microsoftonline.us"}
@@ -252,13 +304,10 @@ def token_endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, l
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv("IDENTITY_ENDPOINT", f"http://127.0.0.1:{server.server_address[1]}/msi/token")
-    monkeypatch.setenv("IDENTITY_HEADER", "header")
-    yield asked
-    server.shutdown()
-    server.server_close()
+    with serving(Handler) as address:
+        monkeypatch.setenv("IDENTITY_ENDPOINT", f"{address}/msi/token")
+        monkeypatch.setenv("IDENTITY_HEADER", "header")
+        yield asked
 
 
 @pytest.mark.parametrize(
@@ -270,7 +319,7 @@ def token_endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, l
         ({}, None),
     ],
 )
-def test_the_language_client_signs_as_the_configured_identity(
+def test_language_requests_use_the_configured_identity(
     monkeypatch: pytest.MonkeyPatch,
     token_endpoint: list[dict[str, list[str]]],
     environ: dict[str, str],
@@ -326,7 +375,7 @@ def test_over_plain_http_no_token_is_sent() -> None:
         },
     ],
 )
-def test_variables_that_allow_no_credential_are_a_settings_error(
+def test_unusable_credential_variables_are_a_settings_error(
     monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]
 ) -> None:
     for name, value in environ.items():
@@ -337,7 +386,7 @@ def test_variables_that_allow_no_credential_are_a_settings_error(
     assert caught.value.__suppress_context__
 
 
-def test_an_app_with_wrong_settings_ends_with_the_one_message() -> None:
+def test_a_wrong_start_ends_with_one_message() -> None:
     """No client is made and nothing is loaded that a wrong setting could break first."""
     wrong = {
         "LANGUAGE_ENDPOINT": "https://<resource>.cognitiveservices.azure.com",

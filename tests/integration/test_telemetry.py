@@ -186,7 +186,7 @@ def address(request: pytest.FixtureRequest) -> Iterator[str]:
         yield "http://127.0.0.1:9"
         return
     server = ThreadingHTTPServer(("127.0.0.1", 0), request.param)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_address[1]}"
     server.shutdown()
     server.server_close()

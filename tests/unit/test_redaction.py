@@ -150,7 +150,7 @@ def test_records_of_every_logger_are_redacted(caplog: pytest.LogCaptureFixture) 
 
 
 @pytest.mark.usefixtures("logs")
-def test_a_record_without_secrets_keeps_message_and_arguments(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_harmless_record_keeps_message_and_arguments(caplog: pytest.LogCaptureFixture) -> None:
     protect_logs()
     logging.getLogger("a.library").warning("%s of %s", "one", 2)
     assert (caplog.records[0].msg, caplog.records[0].args) == ("%s of %s", ("one", 2))
@@ -165,7 +165,7 @@ def test_protecting_twice_wraps_once() -> None:
 
 
 @pytest.mark.usefixtures("logs")
-def test_libraries_that_log_addresses_are_quiet_unless_told_otherwise() -> None:
+def test_noisy_libraries_are_quiet_unless_configured() -> None:
     logging.getLogger("msal").setLevel(logging.DEBUG)
     protect_logs()
     assert logging.getLogger("azure.core.pipeline.policies.http_logging_policy").getEffectiveLevel() == logging.WARNING

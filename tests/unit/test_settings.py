@@ -229,7 +229,7 @@ def test_no_secret_is_shown() -> None:
         "0123\x004567",
     ],
 )
-def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(key: str) -> None:
+def test_an_unusable_key_is_refused_without_being_shown(key: str) -> None:
     (problem,) = problems_of({**REQUIRED, "LANGUAGE_KEY": key})
     assert problem.startswith(
         "LANGUAGE_KEY is not usable (value not shown); expected is the key as the portal shows it"
@@ -355,7 +355,7 @@ def test_one_identity_serves_storage_and_language() -> None:
         ("AZURE_AUTHORITY_HOST", "login.microsoftonline.us:x"),
     ],
 )
-def test_what_azure_identity_would_refuse_is_refused_at_start(name: str, text: str) -> None:
+def test_wrong_azure_variables_are_refused_at_start(name: str, text: str) -> None:
     (problem,) = problems_of({**REQUIRED, "LANGUAGE_KEY": "", name: text})
     assert problem.startswith(f"{name} is {text!r}; expected is ")
     assert settings({name: text}).language_key, "without an identity nobody reads it"
@@ -376,7 +376,7 @@ def test_a_regional_address_needs_a_key(host: str) -> None:
     "host",
     ["10.0.0.4", "172.31.255.255", "192.168.1.1", "[fd00::1]", "language", "language.svc.cluster.local", "x.internal"],
 )
-def test_plain_http_to_a_private_host_needs_leave(host: str) -> None:
+def test_plain_http_to_a_private_host_needs_permission(host: str) -> None:
     endpoint = f"http://{host}:5000"
     (problem,) = problems_of({**REQUIRED, "LANGUAGE_ENDPOINT": endpoint})
     assert "needs ALLOW_HTTP_ENDPOINT=true" in problem
@@ -416,7 +416,7 @@ INSIGHTS = "InstrumentationKey=00000000-0000-0000-0000-000000000000;IngestionEnd
         (INSIGHTS.replace("x.in", "<x>.in"), "one of its endpoints is wrong"),
     ],
 )
-def test_a_wrong_connection_of_telemetry_is_in_the_same_message(text: str, reason: str) -> None:
+def test_wrong_telemetry_settings_are_in_the_same_message(text: str, reason: str) -> None:
     (problem,) = problems_of({**REQUIRED, "APPLICATIONINSIGHTS_CONNECTION_STRING": text})
     assert problem.startswith("APPLICATIONINSIGHTS_CONNECTION_STRING is not usable (value not shown)")
     assert reason in problem
