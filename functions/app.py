@@ -15,7 +15,8 @@ from .services.blobs import AzureContainer
 from .services.document_store import DocumentStore
 from .services.health_store import HealthMonitor, HealthStore
 from .services.job_queue import AzureJobQueue, JobQueue
-from .services.language_client import LanguageClient, default_auth, default_session
+from .services.language_auth import default_auth
+from .services.language_client import LanguageClient, default_session
 from .services.state_store import StateStore
 from .services.storage import blob_service, queue
 from .settings import Settings

@@ -37,7 +37,8 @@ from functions.services.blobs import Blob, BlobInfo, Container
 from functions.services.document_store import DocumentStore
 from functions.services.health_store import HealthMonitor, HealthStore
 from functions.services.job_queue import JobQueue, Receipt
-from functions.services.language_client import KeyAuth, LanguageClient
+from functions.services.language_auth import KeyAuth
+from functions.services.language_client import LanguageClient
 from functions.services.state_store import StateStore
 from functions.settings import Settings
 from local.in_memory import MemoryContainer, MemoryQueue, QueuedMessage

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 
 from ..pipeline.jobs import JobMessage
+from .redaction import redacted_errors
 
 if TYPE_CHECKING:
     from azure.storage.queue import QueueClient
@@ -49,6 +50,7 @@ class AzureJobQueue:
     def send(self, message: JobMessage, delay_s: float) -> Receipt:
         """See `JobQueue.send`."""
 
+        @redacted_errors()
         def put() -> Any:
             return self._client.send_message(
                 message.encode(), visibility_timeout=_whole_seconds(delay_s), time_to_live=NEVER
@@ -64,12 +66,13 @@ class AzureJobQueue:
     def resend(self, receipt: Receipt, message: JobMessage, delay_s: float) -> Receipt:
         """See `JobQueue.resend`."""
         try:
-            updated = self._client.update_message(
-                receipt.message_id,
-                receipt.pop_receipt,
-                content=message.encode(),
-                visibility_timeout=_whole_seconds(delay_s),
-            )
+            with redacted_errors():
+                updated = self._client.update_message(
+                    receipt.message_id,
+                    receipt.pop_receipt,
+                    content=message.encode(),
+                    visibility_timeout=_whole_seconds(delay_s),
+                )
         except HttpResponseError as error:
             # It became visible meanwhile and somebody has it (400 PopReceiptMismatch) or is done with it (404):
             # theirs is out of date once the record is saved.
@@ -81,7 +84,8 @@ class AzureJobQueue:
     def discard(self, receipt: Receipt) -> None:
         """See `JobQueue.discard`."""
         try:
-            self._client.delete_message(receipt.message_id, receipt.pop_receipt)
+            with redacted_errors():
+                self._client.delete_message(receipt.message_id, receipt.pop_receipt)
         except HttpResponseError as error:
             if error.status_code not in (400, 404):
                 raise

@@ -49,46 +49,8 @@ _CHUNK_BYTES = 64 * 1024
 MAX_PAGES = 20
 """A job of 25 documents has two pages of 20; a service that goes on linking for ever is not followed for ever."""
 
-ENTRA_SCOPE = "https://cognitiveservices.azure.com/.default"
-"""REST reference of Analyze Text, 2024-11-01 (read 2026-11)."""
-
 Clock = Callable[[], datetime]
-TokenProvider = Callable[[], str]
 T = TypeVar("T")
-
-
-class KeyAuth(AuthBase):
-    """Signs requests with the resource key."""
-
-    def __init__(self, key: str) -> None:
-        self._key = key
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Sign a request that is about to be sent."""
-        request.headers["Ocp-Apim-Subscription-Key"] = self._key
-        return request
-
-
-class TokenAuth(AuthBase):
-    """Signs requests with a Microsoft Entra ID token, which the provider caches and renews."""
-
-    def __init__(self, provider: TokenProvider) -> None:
-        self._provider = provider
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Sign a request that is about to be sent."""
-        request.headers["Authorization"] = f"Bearer {self._provider()}"
-        return request
-
-
-def default_auth(settings: Settings) -> AuthBase:
-    """Return the key where there is one, the app's identity otherwise."""
-    if settings.language_key:
-        return KeyAuth(settings.language_key)
-    # Imported here: it takes longer to load than everything else, and with a key nobody needs it.
-    from azure.identity import DefaultAzureCredential, get_bearer_token_provider
-
-    return TokenAuth(get_bearer_token_provider(DefaultAzureCredential(), ENTRA_SCOPE))
 
 
 def default_session() -> requests.Session:

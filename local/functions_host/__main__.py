@@ -20,6 +20,7 @@ from local.functions_host.events import EventFile
 from local.functions_host.host import Host, HostSettings, describe_webhooks
 from local.functions_host.host_json import read_host_json
 from local.functions_host.queue_trigger import MESSAGE_LEASE_S
+from local.functions_host.redaction import RedactingFormatter
 
 logger = logging.getLogger("local.functions_host")
 
@@ -138,10 +139,10 @@ def _stop(host: Host) -> None:
 
 
 def _configure_logging(level: str) -> None:
-    logging.basicConfig(
-        level=level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", stream=sys.stderr
-    )
-    for name in ("azure", "urllib3", "uvicorn"):
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    logging.basicConfig(level=level.upper(), handlers=[handler])
+    for name in ("azure", "msal", "urllib3", "uvicorn"):
         # Their lines tell about single requests; the host's own lines say what matters.
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))
 

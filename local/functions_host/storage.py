@@ -27,6 +27,7 @@ import urllib3
 
 from local.functions_host.connections import Connection
 from local.functions_host.errors import StorageError
+from local.functions_host.redaction import without_queries
 
 API_VERSION = "2021-12-02"
 
@@ -289,7 +290,8 @@ class _Service:
         try:
             reply = self._http.request(verb, url, headers=sent, body=body or None, redirect=False)
         except urllib3.exceptions.HTTPError as exc:
-            raise StorageError(operation, 0, "", str(exc)) from exc
+            # Without its cause: whoever logs that would log the address with its signature.
+            raise StorageError(operation, 0, "", without_queries(str(exc))) from None
         if reply.status not in accept:
             raise StorageError(operation, reply.status, str(reply.headers.get("x-ms-error-code", "")))
         return reply

@@ -24,7 +24,8 @@ from cryptography.x509.oid import NameOID
 from functions.pipeline.budget import RequestBudget
 from functions.pipeline.outcomes import Accepted, DeferReason, Deferred, Finished, JobLost, StillRunning, Unanswered
 from functions.services import bounded_http
-from functions.services.language_client import MAX_REPLY_BYTES, KeyAuth, LanguageClient, default_session
+from functions.services.language_auth import KeyAuth
+from functions.services.language_client import MAX_REPLY_BYTES, LanguageClient, default_session
 from tests.integration.raw_server import RawServer, Script, raw_server
 from tests.unit.material import NOW
 from tests.unit.material import settings as app_settings
