@@ -498,7 +498,7 @@ def test_a_new_job_is_sent_while_healthy() -> None:
         assert asked(waiting_job(25), Assessment(proof=proof)) is None
 
 
-def test_a_new_job_waits_while_the_breaker_is_open() -> None:
+def test_an_open_breaker_holds_new_jobs() -> None:
     assessment = Assessment(proof=Proof.NONE, is_open=True, again_at=after(30))
     job = waiting_job(25, step=4, due=after(34.5))
     assert asked(waiting_job(25), assessment) == Step(event=JobEvent.DEFERRED, job=job, reason=WAITING_FOR_HEALTH)
@@ -507,7 +507,7 @@ def test_a_new_job_waits_while_the_breaker_is_open() -> None:
 
 
 @pytest.mark.parametrize("again_at", [None, after(-60), NOW])
-def test_a_held_job_never_comes_back_in_the_past(again_at: datetime | None) -> None:
+def test_a_held_job_is_due_in_the_future(again_at: datetime | None) -> None:
     step = asked(waiting_job(), Assessment(proof=Proof.NONE, is_open=True, again_at=again_at))
     assert step and step.job and step.job.due == after(4.5)
 
@@ -624,7 +624,7 @@ def test_a_document_alone_is_repeated_ever_later() -> None:
     )
 
 
-def test_a_document_split_off_is_last_sent_at_245_minutes() -> None:
+def test_a_split_off_document_is_sent_until_245_minutes() -> None:
     """It has failed among 25 and among five: four submissions are left, the last not before its time."""
     minutes, end = alone(Assessment(proof=Proof.DOCUMENTS), submissions=2)
     assert minutes[:2] == [0, 12]
@@ -1041,7 +1041,7 @@ def test_a_transient_fault_is_a_wait(waits: int, wait: float) -> None:
 
 
 @pytest.mark.parametrize("is_transient", [True, False])
-def test_a_fault_after_the_time_limit_ends_a_job(is_transient: bool) -> None:
+def test_a_late_fault_ends_a_job(is_transient: bool) -> None:
     job = running_job(1, created=NOW - EVER)
     limits = policy(give_up=EVER)
     assert after_fault(job, PROBLEM, NOW, limits, is_transient=is_transient).event is JobEvent.FAULTED

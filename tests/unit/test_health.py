@@ -100,7 +100,7 @@ def test_a_documents_success_clears_all_trouble() -> None:
     )
 
 
-def test_a_control_closes_the_breaker_and_remembers_the_failed() -> None:
+def test_a_control_closes_and_remembers_the_failed() -> None:
     known = {
         "real_ok_at": after(-900),
         "real_ok_sent": after(-905),
@@ -113,7 +113,7 @@ def test_a_control_closes_the_breaker_and_remembers_the_failed() -> None:
     )
 
 
-def test_a_success_outside_an_incident_keeps_the_last_one() -> None:
+def test_a_success_keeps_the_last_incident() -> None:
     health = both(incident_from=after(-900), incident_to=after(-300), failures=2)
     after_it = succeeded(health, MODEL, after(-5), NOW)
     assert after_it.resource == after_it.models[MODEL]
@@ -217,7 +217,7 @@ def test_a_failure_moves_no_opened_breaker() -> None:
     assert health == model(**opened(probes=4, failures=4), failed_owners=("j1",))
 
 
-def test_a_probe_that_is_due_stays_due_at_opening() -> None:
+def test_opening_keeps_the_next_probe() -> None:
     health = failed(model(failures=2, next_probe=after(3)), Level.MODEL, MODEL, "j1", PROBLEM, NOW)
     assert health.models[MODEL].next_probe == after(3)
 
