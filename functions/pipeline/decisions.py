@@ -167,7 +167,7 @@ def _verdict(
         if (assessment.was_incident and not job.is_last) or job.refused_at:
             return None
         return _isolate(job, failed_at, now, is_proven=not assessment.was_incident)
-    rest = failed_at + REST_WAITS[min(max(job.submissions, 1), len(REST_WAITS)) - 1]
+    rest = _rest(job, failed_at)
     if assessment.proof is Proof.NONE:
         return _hold(job, assessment, problem, now, policy)
     if now >= rest and job.refused_at:
@@ -202,6 +202,22 @@ def _hold(job: Job, assessment: Assessment, problem: Problem, now: datetime, pol
 
 def _defer(job: Job, due: datetime, problem: Problem, **changes: int) -> Step:
     return Step(event=JobEvent.DEFERRED, job=move_job(job, JobEvent.DEFERRED, due=due, **changes), reason=problem)
+
+
+def _rest(job: Job, failed_at: datetime) -> datetime:
+    """Return until when a job rests that failed for a cause that can not be found out."""
+    return failed_at + REST_WAITS[min(max(job.submissions, 1), len(REST_WAITS)) - 1]
+
+
+def may_scout(job: Job, now: datetime) -> bool:
+    """Whether one document of a job may be the next scout.
+
+    One that has failed twice rests before: few documents would use up their submissions within an hour of an incident,
+    scouting in turns. One that has no submission left would be reported instead of being sent.
+    """
+    if job.is_last:
+        return False
+    return job.submissions <= 1 or job.failed_at is None or now >= _rest(job, job.failed_at)
 
 
 def send_scout(job: Job, now: datetime) -> Step:

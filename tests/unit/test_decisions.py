@@ -36,6 +36,7 @@ from functions.pipeline.decisions import (
     after_submission,
     before_submission,
     exhausted,
+    may_scout,
     not_sent,
     nothing_left,
     release,
@@ -713,6 +714,23 @@ def test_neighbours_of_a_poison_are_submitted_three_times(count: int) -> None:
 
 
 # --- scouts ---
+
+
+@pytest.mark.parametrize(
+    ("submissions", "rest"), [(1, timedelta(0)), (2, REST_WAITS[1]), (3, REST_WAITS[2]), (5, REST_WAITS[4])]
+)
+@pytest.mark.parametrize(("beyond", "may"), [(-A_SECOND, False), (timedelta(0), True), (A_SECOND, True)])
+def test_what_failed_twice_rests_before_it_scouts(
+    submissions: int, rest: timedelta, beyond: timedelta, may: bool
+) -> None:
+    job = failed_job(3, submissions=submissions, failed_at=NOW - rest - beyond)
+    assert may_scout(job, NOW) is (may or submissions == 1)
+
+
+def test_new_jobs_may_scout_and_exhausted_ones_not() -> None:
+    """Without control documents a new job is the first that can find out whether the service works again."""
+    assert may_scout(waiting_job(3), NOW)
+    assert not may_scout(failed_job(1, is_last=True, failed_at=NOW - timedelta(days=1)), NOW)
 
 
 def test_one_document_of_a_shared_job_scouts() -> None:
