@@ -15,6 +15,7 @@ from ..pipeline.decisions import (
     after_poll,
     before_submission,
     exhausted_problem,
+    may_scout,
     nothing_left,
     reserve,
     send_scout,
@@ -92,7 +93,8 @@ def job_of(app: EntityDrop, text: str | bytes) -> tuple[JobMessage, Job, str] | 
 def _submit(app: EntityDrop, stored: _Stored) -> None:
     job, etag = stored.job, stored.etag
     assessment = assess_job(app, job)
-    if assessment.probing is Probing.SCOUT and not job.is_scout and take_scout(app, job):
+    is_scout_due = assessment.probing is Probing.SCOUT and not job.is_scout and may_scout(job, app.clock())
+    if is_scout_due and take_scout(app, job):
         perform(app, job, etag, send_scout(job, app.clock()))
         return
     step = before_submission(job, assessment, app.clock(), app.policy)

@@ -133,6 +133,10 @@ def succeeded(health: Health, model: str, sent: datetime, now: datetime, *, is_c
         standing = health.standing(level, model)
         if standing.opened_at is None or sent >= standing.opened_at:
             health = health.replaced(level, model, _succeeded(standing, sent, now, is_control))
+        elif is_control and sent == standing.control_sent:
+            # Sent before the breaker opened, it proves nothing; but it must not keep the next one from being sent.
+            ended = msgspec.structs.replace(standing, control_url=None, control_sent=None, busy_until=None)
+            health = health.replaced(level, model, ended)
     return health
 
 
