@@ -134,10 +134,6 @@ def test_a_reported_version_gets_one_more_submission(submissions: int) -> None:
     assert again.last_error is None
 
 
-# Defect: the count of a version that has had its result goes on when that result is lost, so that a document which
-# needed six submissions is reported instead of being extracted again. Proposed: `claim` of a DONE version allows
-# MAX_SUBMISSIONS more.
-@pytest.mark.xfail(strict=True, reason="a version whose result was lost has no submission left")
 def test_a_lost_result_can_be_extracted_again() -> None:
     held = record(DocumentState.DONE, submissions=MAX_SUBMISSIONS)
     again = claim(held, facts(), "j2", after(60))

@@ -150,9 +150,6 @@ def test_a_control_older_than_the_incident_makes_way() -> None:
     assert health.models[MODEL] == Standing(**opened())
 
 
-# Defect: the times of the last success are overwritten by those of one that was sent earlier. Proposed: keep the pair
-# of times whose submission is the younger.
-@pytest.mark.xfail(strict=True, reason="a success that was sent earlier replaces the proof of a later one")
 def test_proof_does_not_grow_older() -> None:
     """A slow job that ends after a younger one takes nothing back that the younger one has proven."""
     younger = succeeded(Health(), MODEL, after(-10), after(-5))
