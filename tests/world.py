@@ -165,9 +165,9 @@ class GatedQueue:
     def __init__(self, inner: JobQueue, gate: Gate) -> None:
         self._inner, self._gate = inner, gate
 
-    def send(self, message: JobMessage, delay_s: float) -> Receipt:
+    def send(self, message: JobMessage, delay_s: float, ttl_s: float | None = None) -> Receipt:
         self._gate(Call("queue", "send", message.job, "before"))
-        receipt = self._inner.send(message, delay_s)
+        receipt = self._inner.send(message, delay_s, ttl_s)
         self._gate(Call("queue", "send", message.job, "after"))
         return receipt
 
