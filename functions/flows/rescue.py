@@ -7,14 +7,15 @@ from typing import Any
 import msgspec
 
 from ..app import EntityDrop
-from ..errors import Missing, Problem, StorageOutcome
+from ..errors import Problem, StorageOutcome
 from ..pipeline.decisions import after_fault
-from ..pipeline.documents import DocumentFacts
 from ..pipeline.states import is_outdated
-from ..services.blobs import is_passing
+from ..services.blobs import storage_code
 from .advance import FAULT, STORAGE_FAULT, job_of
+from .refusals import note_refusal
+from .repairs import Found, report_unprocessable
 from .steps import perform
-from .submit import report, submit_batch
+from .submit import prepare, submit_ready
 
 logger = logging.getLogger(__name__)
 
@@ -22,11 +23,11 @@ logger = logging.getLogger(__name__)
 def rescue_document(app: EntityDrop, text: str | bytes) -> None:
     """Submit a document once more whose event was poisoned; write its error report where that fails too.
 
-    `text` is the host's own message (container, blob name, ETag). Where the storage is what fails, and may be well
-    again later, no report is written: the fault is raised, and the message comes back in ten minutes.
+    `text` is the host's own message (container, blob name, ETag). Where the storage is what fails no report is written:
+    `sweep` tries the document again. What can not even be remembered is raised: the message comes back in ten minutes.
     """
     name = _document_of(app, text)
-    if name is not None and submit_or_report(app, name):
+    if name is not None and _submit_or_defer(app, name):
         logger.warning(
             "Document %r is back at work after its event was poisoned.",
             name,
@@ -34,26 +35,24 @@ def rescue_document(app: EntityDrop, text: str | bytes) -> None:
         )
 
 
-def submit_or_report(app: EntityDrop, name: str) -> bool:
-    """Submit a document by itself and return whether that worked; write its error report where it can not.
+def _submit_or_defer(app: EntityDrop, name: str) -> bool:
+    """Submit a document by itself and return whether that worked.
 
-    Raises what the storage fails with, if it may be well again later.
+    What the storage refuses is remembered, and tried again by `sweep`: the host drops this message after five tries.
+    What the app fails at is reported. Raises where neither can be done, and where the document changes all the time.
     """
     try:
-        submit_batch(app, [name])
+        item = prepare(app, name)
+        if item:
+            submit_ready(app, [item])
+    except StorageOutcome:
+        raise
     except Exception as error:
-        if isinstance(error, StorageOutcome) or is_passing(error):
-            logger.warning(
-                "Document %r waits for the storage: %s.",
-                name,
-                type(error).__name__,
-                extra={"action": "document_waits", "document": name},
-            )
-            raise
-        logger.exception(
-            "Document %r can not be submitted.", name, extra={"action": "document_unprocessable", "document": name}
-        )
-        _report_fault(app, name, error)
+        code = storage_code(error)
+        if code:
+            note_refusal(app, name, code)
+        else:
+            report_unprocessable(app, Found(name), error)
         return False
     return True
 
@@ -97,23 +96,3 @@ def _document_of(app: EntityDrop, text: str | bytes) -> str | None:
         )
         return None
     return name
-
-
-def _report_fault(app: EntityDrop, name: str, error: Exception) -> None:
-    try:
-        info = app.documents.look(name)
-    except Missing:
-        return
-    facts = DocumentFacts(
-        name=name,
-        etag=info.etag,
-        last_modified=info.last_modified,
-        size_bytes=info.size_bytes,
-        language=app.settings.document_language,
-    )
-    problem = Problem(
-        "Unprocessable",
-        f"The document could not be submitted after repeated attempts: {type(error).__name__}.",
-        "Drop it again. If it fails again, look for the action document_unprocessable in the logs.",
-    )
-    report(app, facts, problem)

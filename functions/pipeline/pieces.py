@@ -18,6 +18,10 @@ class ReadyPiece:
     text: str
     facts: DocumentFacts
     warnings: tuple[str, ...] = ()
+    content_sha256: str | None = None
+    """SHA-256 of the document's content as stored."""
+    retake: str | None = None
+    """ETag of the document's record, where that has ended and the version shall be taken up again nevertheless."""
 
     @property
     def version(self) -> tuple[str, str]:

@@ -19,8 +19,8 @@ from typing import Any, Final
 
 import msgspec
 
-from ..errors import IllegalTransition, Problem
-from .documents import HISTORY_LENGTH, DocumentFacts, DocumentRecord, DocumentState, HistoryEntry
+from ..errors import Fault, IllegalTransition, Problem
+from .documents import HISTORY_LENGTH, MAX_SUBMISSIONS, DocumentFacts, DocumentRecord, DocumentState, HistoryEntry
 from .jobs import Job, JobMessage, JobState
 
 
@@ -136,9 +136,13 @@ def claim(
 ) -> DocumentRecord:
     """Return the record of a document that `owner` takes on at the version in `facts`.
 
-    A version that is claimed again keeps its first claim's time, so that patience with it does not begin anew.
+    A version that is claimed again keeps its first claim's time and its count of submissions, so that neither its time
+    limit nor its bill begins anew. One that was reported, for another cause than the document, gets one more
+    submission.
     """
     same_version = record is not None and record.document.etag == facts.etag
+    before = record.submissions if record and same_version else 0
+    is_reported = record is not None and same_version and record.state is DocumentState.FAILED
     claimed = DocumentRecord(
         document=facts,
         state=_next(record, DocumentEvent.CLAIMED, facts.name),
@@ -148,6 +152,10 @@ def claim(
         pieces=pieces,
         warnings=warnings,
         claims=record.claims + 1 if record and same_version else 1,
+        submissions=before + 1,
+        submissions_before=before,
+        submissions_allowed=before + 1 if is_reported else _allowed(record if same_version else None),
+        first_reported=record.first_reported if record and same_version else None,
         trace_parent=trace_parent,
         history=record.history if record else (),
     )
@@ -159,7 +167,12 @@ def conclude(
 ) -> DocumentRecord:
     """Return the record of a document whose result (`EXTRACTED`) or error report (`REPORTED`) is written."""
     state = _next(record, event, record.document.name)
-    concluded = msgspec.structs.replace(record, state=state, updated=now, last_error=error)
+    first_reported = record.first_reported
+    if error and error.fault is not Fault.DOCUMENT:
+        first_reported = first_reported or now
+    concluded = msgspec.structs.replace(
+        record, state=state, updated=now, last_error=error, first_reported=first_reported
+    )
     return _remember(concluded, event, now, error.code if error else "")
 
 
@@ -177,6 +190,10 @@ def _next(record: DocumentRecord | None, event: DocumentEvent, name: str) -> Doc
         return DOCUMENT_TRANSITIONS[state][event]
     except KeyError:
         raise IllegalTransition(f"document {name!r} is {state or 'new'}, in which it can not be {event}") from None
+
+
+def _allowed(record: DocumentRecord | None) -> int:
+    return record.submissions_allowed if record else MAX_SUBMISSIONS
 
 
 def _remember(record: DocumentRecord, event: DocumentEvent, now: datetime, reason: str) -> DocumentRecord:

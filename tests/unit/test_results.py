@@ -127,7 +127,12 @@ def test_an_error_report_as_it_is_written() -> None:
             "characters": None,
             "language": "en",
         },
-        "error": {"code": "TooLarge", "message": "It has 11 bytes; the limit is 10.", "help": "Split it."},
+        "error": {
+            "code": "TooLarge",
+            "message": "It has 11 bytes; the limit is 10.",
+            "help": "Split it.",
+            "fault": "service",
+        },
         "attempts": 1,
         "occurredDateTime": "2026-11-23T10:00:00Z",
     }
