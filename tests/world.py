@@ -37,6 +37,7 @@ from functions.services.blobs import Blob, BlobInfo, Container
 from functions.services.document_store import DocumentStore
 from functions.services.job_queue import JobQueue, Receipt
 from functions.services.language_client import KeyAuth, LanguageClient
+from functions.services.poison_queue import PoisonQueue
 from functions.services.state_store import StateStore
 from functions.settings import Settings
 from local.in_memory import MemoryContainer, MemoryQueue, QueuedMessage
@@ -247,7 +248,7 @@ class _Door:
     """A queue of the host, what its messages wake, and where a message goes that failed too often."""
 
     queue: MemoryQueue
-    wake: Callable[[str], None]
+    wake: Callable[[QueuedMessage], None]
     retry_s: float = RETRY_AFTER_S
     poison: MemoryQueue | None = None
 
@@ -326,6 +327,7 @@ class World:
             ),
             states=StateStore(GatedContainer(self.state, "state", pass_gate)),
             queue=GatedQueue(self.jobs, pass_gate),
+            poison_queue=PoisonQueue(self.poisoned_events),
             language=LanguageClient(read, session, KeyAuth(str(read.language_key)), budget, self.clock),
             poll_timer=PollTimer(read.first_poll_seconds, read.max_poll_seconds),
             clock=self.clock,
@@ -375,11 +377,11 @@ class World:
         worker = self.worker
         return (
             # Blob messages are tried again at once, queue messages after `visibilityTimeout`.
-            _Door(self.events, lambda text: self._submit(worker, text), 0.0, self.poisoned_events),
-            _Door(self.jobs, lambda text: advance(worker.app, text), RETRY_AFTER_S, self.poisoned_jobs),
+            _Door(self.events, lambda message: self._submit(worker, message.text), 0.0, self.poisoned_events),
+            _Door(self.jobs, lambda message: advance(worker.app, message.text), RETRY_AFTER_S, self.poisoned_jobs),
             # A poison queue has no poison queue: what fails stays hidden, and comes again.
-            _Door(self.poisoned_events, lambda text: rescue_document(worker.app, text)),
-            _Door(self.poisoned_jobs, lambda text: rescue_job(worker.app, text)),
+            _Door(self.poisoned_events, lambda message: rescue_document(worker.app, message.text, message.expires)),
+            _Door(self.poisoned_jobs, lambda message: rescue_job(worker.app, message.text)),
         )
 
     def _submit(self, worker: Worker, text: str) -> None:
@@ -427,7 +429,7 @@ class World:
 
     def _process(self, door: _Door, message: QueuedMessage) -> None:
         try:
-            door.wake(message.text)
+            door.wake(message)
         except Exception:
             self._failed(door, message)
         else:

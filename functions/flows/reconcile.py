@@ -7,7 +7,7 @@ more by itself, and then goes the ordinary way.
 
 import contextlib
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -161,7 +161,7 @@ class _Run:
         naming = entities_name if results.state is DocumentState.DONE else error_name
         concluded = (row for row in self._rows() if row.state in (DocumentState.DONE, DocumentState.FAILED))
         expected = (_Expected(naming(row.name), row) for row in in_result_order(concluded, naming))
-        listed = self._listing(self.app.documents.list_results())
+        listed = self._listing(self.app.documents.list_results)
         present = (info for info in listed if info.name.endswith(results.suffix))
         for promise, result in side_by_side(expected, present):
             if promise is None:
@@ -182,8 +182,8 @@ class _Run:
 
     def _rows(self) -> Iterator[_Row]:
         """Yield the documents, each with its record; forget the records of those that are gone."""
-        documents = self._listing(self.app.documents.list())
-        for document, record in side_by_side(documents, self._listing(self.app.states.list_documents())):
+        documents = self._listing(self.app.documents.list)
+        for document, record in side_by_side(documents, self._listing(self.app.states.list_documents)):
             if document is None:
                 if record:
                     with self.failures.guard("delete the record of a deleted document", record.name):
@@ -198,10 +198,10 @@ class _Run:
     def _unlisted(self, name: str) -> BlobInfo | None:
         return self.app.states.unlisted_document(name) if is_safe(name) else None
 
-    def _listing(self, items: Iterable[T]) -> Iterator[T]:
+    def _listing(self, items: Callable[[], Iterable[T]]) -> Iterator[T]:
         """Yield what a listing gives. Where it fails the comparison ends: half a listing would show half as missing."""
         try:
-            yield from items
+            yield from items()
         except Exception as error:
             self.failures.note(_LISTING, "", error)
             raise _ListingFailed from error

@@ -276,11 +276,8 @@ def _retry(attempts: Attempts, key: str) -> bool:
     if etag is None:
         return True
     if refusal is not None:
-        record, record_etag = app.states.document(refusal.name)
-        is_failed = record is not None and record.state is DocumentState.FAILED
-        retake = record_etag if record and is_failed and _is_retakeable(record.last_error) else None
-        # A version that is done, or was reported for a reason of its own, needs no more of this.
-        if not attempts.submit([Found(refusal.name, retake)]):
+        found = _found(app, refusal.name)
+        if found and not attempts.submit([found]):
             return False
     try:
         app.states.delete_refusal(key, etag)
@@ -289,5 +286,14 @@ def _retry(attempts: Attempts, key: str) -> bool:
     return True
 
 
-def _is_retakeable(problem: Problem | None) -> bool:
-    return problem is not None and problem.fault is Fault.STORAGE
+def _found(app: EntityDrop, name: str) -> Found | None:
+    """Return a refused document as it is to be submitted; None where it is gone, done, or reported for its own sake."""
+    try:
+        info = app.documents.look(name)
+    except Missing:
+        return None
+    record, etag = app.states.document(name)
+    if record is None or record.is_pending or record.document.etag != info.etag:
+        return Found(name)
+    is_refused = record.last_error is not None and record.last_error.fault is Fault.STORAGE
+    return Found(name, etag) if record.state is DocumentState.FAILED and is_refused else None

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from ..errors import Problem, StorageOutcome
 from ..pipeline.decisions import after_fault
 from ..pipeline.states import is_outdated
 from ..services.blobs import storage_code
+from ..services.poison_queue import BLOB_POISON_QUEUE
 from .advance import FAULT, STORAGE_FAULT, job_of
 from .refusals import note_refusal
 from .repairs import Found, report_unprocessable
@@ -20,14 +22,23 @@ from .submit import prepare, submit_ready
 logger = logging.getLogger(__name__)
 
 
-def rescue_document(app: EntityDrop, text: str | bytes) -> None:
+SUBMIT_FUNCTION = "submit"
+"""The name of the blob trigger's function, by which the host's messages name whom they are for."""
+
+
+def rescue_document(app: EntityDrop, text: str | bytes, expires: datetime | None = None) -> None:
     """Submit a document once more whose event was poisoned; write its error report where that fails too.
 
     `text` is the host's own message (container, blob name, ETag). Where the storage is what fails no report is written:
     `sweep` tries the document again. What can not even be remembered is raised: the message comes back in ten minutes.
+
+    The queue is shared by all apps with the same storage account. A message that is not about the intake, or not even
+    the host's, is left for whom it may concern: put back unchanged, hidden for an hour, until it `expires`.
     """
     name = _document_of(app, text)
-    if name is not None and _submit_or_defer(app, name):
+    if name is None:
+        _leave_for_others(app, text, expires)
+    elif _submit_or_defer(app, name):
         logger.warning(
             "Document %r is back at work after its event was poisoned.",
             name,
@@ -79,20 +90,27 @@ def rescue_job(app: EntityDrop, text: str | bytes) -> None:
 
 
 def _document_of(app: EntityDrop, text: str | bytes) -> str | None:
-    """Return the document that the host's message is about; None for a message that is not about the intake."""
+    """Return the document that the host's message is about; None for a message that is not about our intake."""
     try:
         message: Mapping[str, Any] = msgspec.json.decode(text, type=dict[str, Any])
         container, name = str(message["ContainerName"]), str(message["BlobName"])
-    except (msgspec.DecodeError, UnicodeDecodeError, KeyError) as error:
-        logger.error(
-            "A poison message is set aside: it is not the host's (%s).", error, extra={"action": "message_set_aside"}
-        )
+    except (msgspec.DecodeError, UnicodeDecodeError, KeyError):
         return None
-    if container != app.settings.input_container:
+    # `Host.Functions.<name>`; another app may have a trigger of its own on the same container.
+    function = str(message.get("FunctionId", SUBMIT_FUNCTION)).rpartition(".")[2]
+    is_ours = container == app.settings.input_container and function == SUBMIT_FUNCTION
+    return name if is_ours else None
+
+
+def _leave_for_others(app: EntityDrop, text: str | bytes, expires: datetime | None) -> None:
+    now = app.clock()
+    app.poison_queue.put_back(text if isinstance(text, str) else text.decode("utf-8", "replace"), now, expires)
+    seen = app.poison_queue.count(now)
+    if seen:
         logger.warning(
-            "A poison message is about container %r, not about the intake; it is set aside.",
-            container,
-            extra={"action": "message_set_aside"},
+            "Queue %s holds messages that are not this app's (seen %s time(s) since the last such line); they are left "
+            "there. Give this app host storage of its own.",
+            BLOB_POISON_QUEUE,
+            seen,
+            extra={"action": "foreign_message_left", "count": seen},
         )
-        return None
-    return name

@@ -48,8 +48,8 @@ class EntitiesResult(Record, frozen=True, kw_only=True, omit_defaults=False):
     warnings: tuple[Warning, ...]
     completed_date_time: Moment
     carried_over: bool | msgspec.UnsetType = msgspec.UNSET
-    """True, or not there. Whether an earlier version of the document had the same content, whose result this is: `jobs` and
-    `completedDateTime` are those of that version, and nothing was submitted for this one."""
+    """True, or not there. Whether an earlier version of the document had the same content, whose result this is:
+    `jobs` and `completedDateTime` are those of that version, and nothing was submitted for this one."""
 
 
 class ReportedError(Record, frozen=True, kw_only=True):
