@@ -78,7 +78,7 @@ class BlobInfo(NamedTuple):
     content_encoding: str = ""
     """Empty where none is declared."""
     tier: str = ""
-    """The access tier as the storage names it (`Hot`, `Archive`, …); empty where it does not say."""
+    """The access tier as the storage names it (`Hot`, `Archive`, …); empty where it does not say, as with a read."""
 
     @property
     def is_archived(self) -> bool:

@@ -60,7 +60,7 @@ class AzureTextQueue:
 class PoisonQueue:
     """Puts messages of other apps back on the poison queue; safe to share between threads.
 
-    Messages never multiply. A host that dies before it deletes a message which was put back delivers it once more; it
+    Messages do not multiply. A host that dies before it deletes a message which was put back delivers it once more; it
     is known by its text, within the hour, and not put back a second time. Where another worker gets it there are two
     for an hour, of which one worker then drops one. And none lives longer than the first would have.
     """
