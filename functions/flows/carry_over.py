@@ -38,7 +38,9 @@ def carry_over(
     the document in between wins: the result is withdrawn again. Raises `Changed` where the result was written anew
     meanwhile.
     """
-    if record.state is not DocumentState.DONE or not content_sha256 or record.content_sha256 != content_sha256:
+    if record.state is not DocumentState.DONE or record.document.etag == facts.etag:
+        return False
+    if not content_sha256 or record.content_sha256 != content_sha256:
         return False
     name = entities_name(facts.name)
     result, replaced = _same_work(app, name, record, facts)

@@ -76,16 +76,15 @@ def reconcile(app: EntityDrop) -> Tally:
     taken on are left alone. What fails at one document stops no other; where a listing fails, what was found so far
     is submitted, and the next run goes on.
     """
-    run = _Run(app, Failures("reconcile"), Tally())
-    tally, until = run.tally, app.clock() + LONGEST_RUN
+    run = _Run(app, Failures("reconcile"), Tally(), app.clock() + LONGEST_RUN)
+    tally = run.tally
     comparisons = (run.unowned(), *map(run.without_result, _RESULTS))
     for found in _batches(chain.from_iterable(map(_while_listed, comparisons)), MAX_REQUEST_DOCUMENTS):
         tally.submitted += len(run.attempts.submit(found))
         app.sleep(REQUESTS_PER_BATCH * 60 / (app.settings.requests_per_minute * BUDGET_SHARE))
-        if app.clock() > until:
-            tally.is_complete = False
+        if run.is_time_up():
             break
-    tally.submitted += retry_refused(run.attempts, lambda refusal: run.is_to_be_retried(refusal, until))
+    tally.submitted += retry_refused(run.attempts, run.is_to_be_retried)
     tally.is_complete &= not run.listings_failed
     run.failures.log()
     _log(tally, run.failures.total)
@@ -136,8 +135,8 @@ class _Expected(NamedTuple):
 class _Run:
     """One comparison: what it counts, what fails in it, and what it has tried."""
 
-    def __init__(self, app: EntityDrop, failures: Failures, tally: Tally) -> None:
-        self.app, self.failures, self.tally = app, failures, tally
+    def __init__(self, app: EntityDrop, failures: Failures, tally: Tally, until: datetime) -> None:
+        self.app, self.failures, self.tally, self.until = app, failures, tally, until
         self.attempts = Attempts(app, failures)
         self._tried: set[str] = set()
         """Keys of refused documents that this run need not try again."""
@@ -171,19 +170,23 @@ class _Run:
                 if found:
                     yield found
 
-    def is_to_be_retried(self, refusal: ListedRefusal, until: datetime) -> bool:
-        """Whether a refused document is to be tried at night: the others are tried by every sweep."""
-        if self.app.clock() > until:
+    def is_time_up(self) -> bool:
+        """Whether the run is to end here, incomplete."""
+        if self.app.clock() > self.until:
             self.tally.is_complete = False
-            return False
-        if refusal.code in ARCHIVED_CODES and not refusal.is_reported:
-            return refusal.key not in self._tried
-        return refusal.is_reported and refusal.key not in self._tried
+        return not self.tally.is_complete
+
+    def is_to_be_retried(self, refusal: ListedRefusal) -> bool:
+        """Whether a refused document is to be tried at night: the others are tried by every sweep."""
+        is_for_the_night = refusal.is_reported or refusal.code in ARCHIVED_CODES
+        return is_for_the_night and refusal.key not in self._tried and not self.is_time_up()
 
     def _rows(self) -> Iterator[_Row]:
         """Yield the documents, each with its record; forget the records of those that are gone."""
         documents = self._listing(self.app.documents.list)
         for document, record in side_by_side(documents, self._listing(self.app.states.list_documents)):
+            if self.is_time_up():
+                return  # Thousands of documents may need a look each before one of them needs to be submitted.
             if document is None:
                 if record:
                     with self.failures.guard("delete the record of a deleted document", record.name):

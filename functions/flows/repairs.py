@@ -179,6 +179,8 @@ class Attempts:
         # An outage passes, and somebody may have asked for the blob to leave the archive tier: these wait that long.
         if lasted < REFUSED_ALONE or not is_refusal or refusal.code in ARCHIVED_CODES:
             return False
+        if not _is_refused_itself(self.app, refusal.name):
+            return False
         return refusal.code in OWN_CODES or self.others_can_be_read(refusal.name)
 
     def others_can_be_read(self, name: str) -> bool:
@@ -186,6 +188,15 @@ class Attempts:
         if self._can_read_others is None:
             self._can_read_others = _can_read_others(self.app, name)
         return self._can_read_others
+
+
+def _is_refused_itself(app: EntityDrop, name: str) -> bool:
+    """Whether it is the document that the storage refuses, and not the queue or a record, as without a role there."""
+    try:
+        app.documents.read(name, limit=0)
+    except Exception as error:
+        return is_refusal(error)
+    return False
 
 
 def _can_read_others(app: EntityDrop, name: str) -> bool:

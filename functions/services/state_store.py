@@ -101,7 +101,10 @@ class StateStore:
             blob = self._container.read(_job_name(job_id))
         except UnsafeName as error:
             raise Missing(job_id) from error  # No job of ours has such an id.
-        return _decode(blob, Job), blob.info.etag
+        job = _decode(blob, Job)
+        if job.due.tzinfo is None or job.created.tzinfo is None:
+            raise RecordError(f"{blob.info.name!r} has a time without a zone")
+        return job, blob.info.etag
 
     def save_job(self, job: Job, etag: str | None) -> str:
         """Save a job over the version `etag`, or create it where that is None. Raises `Changed`."""

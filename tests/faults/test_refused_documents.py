@@ -74,6 +74,28 @@ def test_an_outage_is_no_refusal_of_single_documents(world: World) -> None:
     assert list(world.state.list("refused/")) == []
 
 
+@pytest.mark.parametrize(("place", "action"), [("queue", "send"), ("state", "write")])
+def test_a_lost_role_elsewhere_is_no_refusal_of_documents(world: World, place: str, action: str) -> None:
+    """The documents themselves can be read all the time."""
+    world.drop("before.txt", letter(0))
+    world.run()
+
+    def forbid(call: Call) -> None:
+        if (call.place, call.action) == (place, action) and not call.name.startswith("refused/"):
+            refuse()(Call("intake", "read", "", "before"))
+
+    world.gate = forbid
+    for number in range(1, 4):
+        world.drop(f"{number}.txt", letter(number))
+    sweep_for(world, timedelta(hours=5))
+    world.gate = None
+    assert results_of(world) == ["before.txt.entities.json"]
+    sweep_for(world, timedelta(minutes=15))
+    world.check_right("before.txt", "1.txt", "2.txt", "3.txt")
+    world.check_quiet()
+    assert all(world.submissions_of(letter(number)) == 1 for number in range(4))
+
+
 def test_a_failing_storage_is_not_taken_for_a_refusal(world: World) -> None:
     """A blob that answers 500 may be well again; others are read meanwhile."""
     world.gate = refuse("odd.txt", status=500, code="InternalError")

@@ -561,7 +561,10 @@ def test_a_message_delivered_many_times_asks_the_service_once_for_each_delivery_
     assert writes == 1
 
 
-@pytest.mark.parametrize("damage", [b"", b"junk", b"{}", b"[]", b"\xff\xfe", b'{"id": 5}'])
+NO_ZONE = b"2025-01-15T12:00:00"
+
+
+@pytest.mark.parametrize("damage", [b"", b"junk", b"{}", b"[]", b"\xff\xfe", b'{"id": 5}', NO_ZONE])
 @pytest.mark.parametrize("found_by", ["message", "sweep"])
 def test_a_damaged_job_record_is_set_aside_and_reconcile_finds_its_documents(
     world: World, damage: bytes, found_by: str, caplog: pytest.LogCaptureFixture
@@ -569,6 +572,8 @@ def test_a_damaged_job_record_is_set_aside_and_reconcile_finds_its_documents(
     world.drop("a.txt", letter(1))
     world.step()
     (record,) = world.state.list("jobs/")
+    if damage == NO_ZONE:
+        damage = msgspec.json.encode({**json.loads(world.state.read(record.name).data), "due": NO_ZONE.decode()})
     world.state.write(record.name, damage, metadata=record.metadata)
     if found_by == "sweep":
         for message in world.jobs.messages:
