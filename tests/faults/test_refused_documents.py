@@ -2,14 +2,18 @@
 
 import json
 import logging
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
+from itertools import count
 
 import pytest
 from azure.core.exceptions import HttpResponseError
 
+from functions.flows.sweep import sweep
 from functions.pipeline.results import refused_name
 from tests.faults.scenarios import lines, results_of
-from tests.world import Call, Gate, World, letter
+from tests.world import Call, Crash, Gate, World, letter
 
 FORBIDDEN = (403, "AuthorizationPermissionMismatch")
 ENCRYPTED = (409, "BlobUsesCustomerSpecifiedEncryption")
@@ -195,6 +199,79 @@ def test_a_proxy_that_says_404_is_no_missing_document(world: World) -> None:
     sweep_for(world, timedelta(minutes=10))
     world.check_right("a.txt", "b.txt")
     assert world.submissions_of(letter(1)) == 1
+
+
+class AtCall:
+    """A gate that refuses one document, and acts once before the call with a number, counted from 1."""
+
+    def __init__(self, number: int, act: Callable[[], object], refused: Gate) -> None:
+        self.number, self.act, self.refused, self.passed = number, act, refused, 0
+
+    def __call__(self, call: Call) -> None:
+        if call.moment == "before":
+            self.passed += 1
+            if self.passed == self.number:
+                self.act()
+        self.refused(call)
+
+
+def refused_for_an_hour() -> World:
+    world = World()
+    world.drop("good.txt", letter(1))
+    world.drop("refused.txt", letter(2))
+    world.gate = refuse("refused.txt")
+    world.run()
+    world.clock.advance(3700)
+    return world
+
+
+def test_a_crash_while_a_refusal_is_reported_loses_nothing() -> None:
+    def die() -> None:
+        raise Crash("killed")
+
+    for number in count(1):
+        world = refused_for_an_hour()
+        gate = AtCall(number, die, refuse("refused.txt"))
+        world.gate = gate
+        try:
+            world.sweep()
+        except Crash:
+            world.restart()
+        world.gate = refuse("refused.txt")
+        sweep_for(world, timedelta(minutes=10))
+        world.check_failed("refused.txt", FORBIDDEN[1])
+        world.gate = None
+        world.clock.advance(24 * 3600)
+        world.reconcile()
+        world.run()
+        world.check_right("good.txt", "refused.txt")
+        world.check_quiet()
+        assert world.submissions_of(letter(2)) == 1, number
+        if gate.passed < number:
+            break
+    assert number > 12
+
+
+@pytest.mark.parametrize("is_refused", [True, False])
+def test_two_sweeps_at_once_handle_a_refusal_once(is_refused: bool) -> None:
+    refused = refuse("refused.txt") if is_refused else lambda call: None
+    for number in count(1):
+        world = refused_for_an_hour()
+        other = world.start_worker(gate=refused)
+        gate = AtCall(number, partial(sweep, other.app), refused)
+        world.gate = gate
+        world.sweep()
+        world.gate = None
+        world.run()
+        if is_refused:
+            world.check_failed("refused.txt", FORBIDDEN[1])
+        else:
+            world.check_right("refused.txt")
+        world.check_quiet()
+        assert world.submissions_of(letter(2)) == (not is_refused), number
+        if gate.passed < number:
+            break
+    assert number > 8
 
 
 # --- Archived ---

@@ -33,7 +33,7 @@ from urllib3 import HTTPResponse
 from functions.errors import Changed, Missing, UnsafeName
 from functions.pipeline.jobs import JobMessage, decode_message
 from functions.pipeline.reconciling import sort_key
-from functions.services.blobs import AzureContainer, Container, is_safe, storage_code
+from functions.services.blobs import AzureContainer, Container, is_archived, is_safe, storage_code
 from functions.services.document_store import DocumentStore
 from functions.services.job_queue import NEVER, AzureJobQueue, JobQueue, Receipt
 from functions.services.poison_queue import AzureTextQueue
@@ -425,6 +425,9 @@ def test_an_archived_blob_says_so_without_being_read(emulated: AzureContainer) -
     assert emulated.look("a.txt").is_archived
     assert [info.is_archived for info in emulated.list()] == [True]
     assert emulated.look("a.txt").etag == etag, "no event of a new version comes of it"
+    with pytest.raises(HttpResponseError) as raised:
+        emulated.read("a.txt")
+    assert (is_archived(raised.value), storage_code(raised.value)) == (True, "BlobArchived")
 
 
 def test_properties_of_a_folder_marker_are_listed(emulated: AzureContainer) -> None:
