@@ -24,6 +24,9 @@ EXTRA_MESSAGE = timedelta(hours=1)
 """How long the sweep's own message for a job lives, and for how long it sends no other: while nobody consumes the
 queue, the job's own message and one more are all there is."""
 
+BEFORE_IT_IS_SEEN_S = 2.0
+"""How long the message is hidden, so that its job's record is saved before somebody reads that."""
+
 LONGEST_RETRY = timedelta(minutes=4)
 """After which no further refused document is tried: less than the time to the next run."""
 
@@ -41,8 +44,9 @@ def sweep(app: EntityDrop) -> int:
     """Put the jobs back on the queue that are overdue, and return how many; a job on time is not touched.
 
     Finding them takes a listing only. The record's due time is moved by compare-and-set first, so that several
-    instances, or the next sweeps, do not put the same job back again while the message lives. What fails at one job
-    stops no other, and is logged.
+    instances do not put the same job back, and moved on once its message is sent, so that the next sweeps do not
+    either while that lives. A worker that dies in between leaves a job that the sweep after next finds. What fails at
+    one job stops no other, and is logged.
     """
     failures, now = Failures("sweep"), app.clock()
     listed = _list(app, failures, now)
@@ -97,20 +101,16 @@ def _put_back(app: EntityDrop, job_id: str) -> bool:
         now = app.clock()
         if now - job.due <= GRACE:
             return False
-        ours = msgspec.structs.replace(job, due=now + EXTRA_MESSAGE)
-        etag = app.states.save_job(ours, etag)
+        claimed = msgspec.structs.replace(job, due=now)
+        etag = app.states.save_job(claimed, etag)
     except (Missing, Changed):
         return False  # Somebody is driving it after all.
     except RecordError as error:
         logger.error("A job record is set aside: %s", error, extra={"action": "record_set_aside", "job": job_id})
         app.states.set_job_aside(job_id)
         return False
-    try:
-        app.queue.send(JobMessage(job.id, job.step), 0, ttl_s=EXTRA_MESSAGE.total_seconds())
-    except Exception:
-        # Without its message the job is as overdue as it was. A worker that dies here leaves it for an hour.
-        with contextlib.suppress(Missing, Changed):
-            app.states.save_job(job, etag)
-        raise
+    app.queue.send(JobMessage(job.id, job.step), BEFORE_IT_IS_SEEN_S, ttl_s=EXTRA_MESSAGE.total_seconds())
+    with contextlib.suppress(Missing, Changed):
+        app.states.save_job(msgspec.structs.replace(job, due=now + EXTRA_MESSAGE), etag)
     logger.warning("Job %s was overdue.", job.id, extra={"action": "job_swept", **job.log_context()})
     return True

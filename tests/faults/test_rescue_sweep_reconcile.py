@@ -1,5 +1,6 @@
 """The doors for what went wrong: the sweep for jobs, the comparison for documents, the rescue for poisoned messages."""
 
+import contextlib
 import itertools
 import json
 import logging
@@ -19,7 +20,7 @@ from local.in_memory import MemoryContainer
 from local.language_service.in_process import MovableClock
 from tests.faults.scenarios import accepted, lines
 from tests.faults.test_refused_documents import refuse
-from tests.world import Call, World, letter
+from tests.world import Call, Crash, World, letter
 
 
 def lose_all_messages(world: World) -> None:
@@ -211,6 +212,37 @@ def test_reconcile_handles_what_a_broken_listing_gave(which: str, after: int) ->
     world.run()
     world.check_right(*done, *(f"new-{number}.txt" for number in range(5)))
     assert all(world.submissions_of(letter(number)) == 1 for number in range(5))
+
+
+def test_a_sweep_that_is_killed_is_made_up_for_within_minutes() -> None:
+    for number in itertools.count(1):
+        world, passed = World(), 0
+        world.drop("a.txt", letter(1))
+        world.step()
+        lose_all_messages(world)
+        world.clock.advance(600)
+
+        def gate(call: Call, number: int = number) -> None:
+            nonlocal passed
+            passed += 1
+            if passed == number:
+                raise Crash(f"killed {call}")
+
+        world.gate = gate
+        with contextlib.suppress(Crash):
+            world.sweep()
+        world.gate = None
+        world.run()
+        for _ in range(2):
+            world.clock.advance(301)
+            world.sweep()
+            world.run()
+        world.check_right("a.txt")
+        world.check_quiet()
+        assert world.submissions_of(letter(1)) == 1
+        if passed < number:
+            break
+    assert number > 8
 
 
 def test_a_sweep_that_fails_at_one_job_is_made_up_for_by_the_next(world: World) -> None:
