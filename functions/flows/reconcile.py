@@ -18,6 +18,7 @@ from ..app import EntityDrop
 from ..errors import Changed, Fault, Missing
 from ..pipeline.documents import DocumentState
 from ..pipeline.packing import MAX_REQUEST_DOCUMENTS
+from ..pipeline.pieces import Retake
 from ..pipeline.reconciling import in_result_order, side_by_side
 from ..pipeline.results import ENTITIES_SUFFIX, ERROR_SUFFIX, entities_name, error_name
 from ..services.blobs import ARCHIVED_CODES, BlobInfo, is_safe
@@ -225,7 +226,7 @@ class _Run:
                 tally.pending += 1
                 tally.retaken += 1
                 self._tried.add(refusal_key(row.name))
-                return Found(row.name, row.record.etag)
+                return Found(row.name, Retake(row.record.etag))
         else:
             tally.pending += 1
             if state is None or not self._is_alive(row.metadata.get("owner", "-")):
@@ -273,7 +274,7 @@ class _Run:
         _count_as_pending(self.tally, state)
         # Claimed over this very record: were it deleted first, a crash would leave a document that nobody has ever
         # taken on, which IGNORE_DOCUMENTS_BEFORE may say to ignore.
-        return Found(row.name, etag)
+        return Found(row.name, Retake(etag, is_replay=True))
 
 
 class _ListingFailed(Exception):

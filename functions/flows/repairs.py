@@ -17,7 +17,7 @@ import msgspec
 from ..app import EntityDrop
 from ..errors import Changed, Fault, Missing, Problem, StorageOutcome, UnsafeName
 from ..pipeline.documents import DocumentState, Refusal
-from ..pipeline.pieces import ReadyPiece
+from ..pipeline.pieces import ReadyPiece, Retake
 from ..services.blobs import ARCHIVED_CODES, is_refusal, storage_code
 from ..services.state_store import ListedRefusal, refusal_key
 from .refusals import note_refusal
@@ -39,10 +39,10 @@ T = TypeVar("T")
 
 
 class Found(NamedTuple):
-    """A document to be submitted; `retake` is the ETag of its record where that has ended nevertheless."""
+    """A document to be submitted, perhaps although its record has ended."""
 
     name: str
-    retake: str | None = None
+    retake: Retake | None = None
 
 
 class Kind(NamedTuple):
@@ -307,4 +307,5 @@ def _found(app: EntityDrop, name: str) -> Found | None:
     if record is None or record.is_pending or record.document.etag != info.etag:
         return Found(name)
     is_refused = record.last_error is not None and record.last_error.fault is Fault.STORAGE
-    return Found(name, etag) if record.state is DocumentState.FAILED and is_refused else None
+    is_to_be_retaken = record.state is DocumentState.FAILED and is_refused
+    return Found(name, Retake(etag)) if etag and is_to_be_retaken else None

@@ -49,7 +49,7 @@ def rescue_document(app: EntityDrop, text: str | bytes, expires: datetime | None
 def _submit_or_defer(app: EntityDrop, name: str) -> bool:
     """Submit a document by itself and return whether that worked.
 
-    What the storage refuses is remembered, and tried again by `sweep`: the host drops this message after five tries.
+    What the storage refuses is remembered, and tried again by `sweep`: the host runs a poison message five times only.
     What the app fails at is reported. Raises where neither can be done, and where the document changes all the time.
     """
     try:

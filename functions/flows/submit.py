@@ -27,9 +27,9 @@ from ..pipeline.decoding import check_size, decode
 from ..pipeline.documents import Claimed, DocumentFacts, DocumentRecord
 from ..pipeline.jobs import Job, JobMessage, JobState
 from ..pipeline.packing import pack
-from ..pipeline.pieces import ReadyPiece, cut
+from ..pipeline.pieces import ReadyPiece, Retake, cut
 from ..pipeline.results import error_report, refused_name, result_metadata, to_json
-from ..pipeline.states import claim
+from ..pipeline.states import claim, count_afresh
 from ..services.blobs import Blob, BlobInfo, check_name, is_archived, storage_code
 from ..services.job_queue import Receipt
 from ..services.language_client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
@@ -77,11 +77,10 @@ def take_on(app: EntityDrop, name: str) -> ReadyPiece | None:
         return None
 
 
-def prepare(app: EntityDrop, name: str, retake: str | None = None) -> ReadyPiece | None:
+def prepare(app: EntityDrop, name: str, retake: Retake | None = None) -> ReadyPiece | None:
     """Do what `take_on` does, but raise what the storage answers for an archived document.
 
-    `retake` is the ETag of a record of the document that has ended: if it still has that, its version is taken up
-    again although it has its result or report.
+    With `retake` the version is taken up again although it has its result or report.
     """
     try:
         check_name(name)
@@ -109,7 +108,7 @@ def _read(app: EntityDrop, name: str, limit: int) -> Blob:
     raise Changed(name)
 
 
-def _ready(app: EntityDrop, blob: Blob, retake: str | None) -> ReadyPiece | None:
+def _ready(app: EntityDrop, blob: Blob, retake: Retake | None) -> ReadyPiece | None:
     settings, info = app.settings, blob.info
     if info.is_folder:
         logger.debug("Blob %r marks a folder and is no document.", info.name)
@@ -166,7 +165,7 @@ def facts_of(app: EntityDrop, info: BlobInfo) -> DocumentFacts:
     )
 
 
-def report(app: EntityDrop, facts: DocumentFacts, problem: Problem, retake: str | None = None) -> None:
+def report(app: EntityDrop, facts: DocumentFacts, problem: Problem, retake: Retake | None = None) -> None:
     """Write the error report of a document that no job will carry; `retake` as in `prepare`."""
     owner = new_id()
     if _claim(app, facts, owner, 1, (), retake=retake):
@@ -355,7 +354,7 @@ def _claim(
     warnings: tuple[str, ...],
     *,
     content_sha256: str | None = None,
-    retake: str | None = None,
+    retake: Retake | None = None,
 ) -> Claimed | None:
     # Most documents are new: try that first, and read the record only where there is one.
     record, etag = None, None
@@ -376,6 +375,8 @@ def _claim(
                 warnings=warnings,
                 trace_parent=telemetry.trace_parent(),
             )
+            if retake and retake.is_replay:
+                claimed = count_afresh(claimed)
             claimed = msgspec.structs.replace(claimed, content_sha256=content_sha256)
             saved = app.states.save_document(claimed, etag)
         except Changed:
@@ -387,14 +388,18 @@ def _claim(
 
 
 def _may_claim(
-    app: EntityDrop, record: DocumentRecord, etag: str, facts: DocumentFacts, retake: str | None = None
+    app: EntityDrop, record: DocumentRecord, etag: str, facts: DocumentFacts, retake: Retake | None = None
 ) -> bool:
     """Whether a document whose record is stored at `etag` needs a new owner for the version in `facts`.
 
     A version that has ended needs none, unless somebody decided on that very record to take it up again (`retake`).
     """
     if record.document.etag == facts.etag:
-        return not app.states.is_alive(record.owner) if record.is_pending else etag == retake
+        return (
+            not app.states.is_alive(record.owner)
+            if record.is_pending
+            else retake is not None and etag == retake.record_etag
+        )
     # Which of the two versions is newer? Only the one that the document has now, and it was looked at last.
     try:
         return app.documents.look(facts.name).etag == facts.etag

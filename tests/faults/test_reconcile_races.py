@@ -220,6 +220,20 @@ def test_a_report_for_another_cause_is_taken_up_at_night(world: World, fault: Fa
     assert night(world) == 0
 
 
+@pytest.mark.parametrize("content", [letter(1), PDF])
+def test_a_deleted_result_is_a_replay_and_counts_anew(world: World, content: str | bytes) -> None:
+    world.drop("a.txt", content)
+    for _ in range(8):
+        world.run()
+        (result,) = world.output.list()
+        world.output.delete(result.name)
+        assert world.reconcile().submitted == 1
+        record, _ = world.app.states.document("a.txt")
+        assert record and (record.submissions_before, record.submissions_allowed) == (0, 6)
+    world.run()
+    assert len(list(world.output.list())) == 1
+
+
 def test_a_report_for_the_document_stays(world: World) -> None:
     world.drop("a.txt", letter(1), announce=False)
     report_as(world, Fault.DOCUMENT)
