@@ -168,6 +168,13 @@ def claim(
     return _remember(claimed, DocumentEvent.CLAIMED, now, "" if same_version else "new version")
 
 
+def count_afresh(record: DocumentRecord) -> DocumentRecord:
+    """Return a claimed record whose submissions count anew: somebody has asked for its version to be replayed."""
+    return msgspec.structs.replace(
+        record, submissions=1, submissions_before=0, submissions_allowed=MAX_SUBMISSIONS, first_reported=None
+    )
+
+
 def conclude(
     record: DocumentRecord, event: DocumentEvent, now: datetime, error: Problem | None = None
 ) -> DocumentRecord:
