@@ -24,12 +24,13 @@ from ..pipeline.documents import DocumentRecord
 from ..pipeline.entities import job_facts
 from ..pipeline.health import Probing
 from ..pipeline.jobs import Job, JobMessage, JobState, Piece, decode_message
-from ..pipeline.outcomes import DeferReason, Deferred, Finished, JobLost, Progress, StillRunning
+from ..pipeline.outcomes import Finished, JobLost, StillRunning
 from ..pipeline.states import count_submission, is_outdated, may_write, submissions_with
 from ..services.blobs import is_transient
+from .asking import ask_progress
 from .conclude import forget_deleted, let_go, write_error
 from .health import assess_job, is_healthy_since, take_scout
-from .steps import client_failed, perform, post, read_text, run_all, send_message
+from .steps import perform, post, read_text, run_all, send_message
 
 logger = logging.getLogger(__name__)
 
@@ -92,6 +93,11 @@ def job_of(app: EntityDrop, text: str | bytes) -> tuple[JobMessage, Job, str] | 
 
 def _submit(app: EntityDrop, stored: _Stored) -> None:
     job, etag = stored.job, stored.etag
+    if job.reserved_until and app.clock() < job.reserved_until:
+        # Somebody is submitting it, or has and could not save the outcome. Whoever it was has until then.
+        left_s = (job.reserved_until - app.clock()).total_seconds()
+        app.queue.send(JobMessage(job.id, job.step), max(1.0, left_s))
+        return
     assessment = assess_job(app, job)
     is_scout_due = assessment.probing is Probing.SCOUT and not job.is_scout and may_scout(job, app.clock())
     if is_scout_due and take_scout(app, job):
@@ -190,7 +196,7 @@ def _count(app: EntityDrop, reserved: Job, document: _Ready) -> _Ready | None:
 
 def _poll(app: EntityDrop, stored: _Stored) -> None:
     job = stored.job
-    answer = _progress(app, job)
+    answer = ask_progress(app, job.operation_url or "")
     facts = None
     if isinstance(answer, Finished):
         facts = job_facts(job, answer)
@@ -207,15 +213,6 @@ def _poll(app: EntityDrop, stored: _Stored) -> None:
     is_healthy = isinstance(answer, JobLost) and is_healthy_since(app, job.lost_at)
     step = after_poll(job, answer, app.clock(), app.policy, is_healthy=is_healthy)
     perform(app, job, stored.etag, step, facts=facts)
-
-
-def _progress(app: EntityDrop, job: Job) -> Progress:
-    try:
-        return app.language.progress(job.operation_url or "")
-    except Exception as error:
-        # Asking again costs nothing, and what the client does not expect today it may not meet tomorrow.
-        logger.exception("The Language client failed.", extra={"action": "client_failed", **job.log_context()})
-        return Deferred(DeferReason.UNAVAILABLE, client_failed(error))
 
 
 def _remember(app: EntityDrop, job: Job, etag: str, error: Exception) -> None:
