@@ -418,7 +418,8 @@ def test_a_folder_marker_is_no_document(world: World, name: str, properties: dic
     tally = world.reconcile()
     assert (tally.dropped, tally.done, tally.submitted) == (1, 1, 0)
     assert results_of(world) == ["folder/a.txt.entities.json"]
-    assert [info.name for info in world.state.list()] == ["documents/folder/a.txt"]
+    assert [info.name for info in world.state.list("documents/")] == ["documents/folder/a.txt"]
+    assert list(world.state.list("refused/")) == []
 
 
 @pytest.mark.parametrize("properties", [{"metadata": {"hdi_isfolder": "false"}}, {"content_type": "text/plain"}, {}])
