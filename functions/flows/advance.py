@@ -26,10 +26,11 @@ from ..pipeline.health import Probing
 from ..pipeline.jobs import Job, JobMessage, JobState, Piece, decode_message
 from ..pipeline.outcomes import Finished, JobLost, StillRunning
 from ..pipeline.states import count_submission, is_outdated, may_write, submissions_with
-from ..services.blobs import is_transient
+from ..services.blobs import is_refusal, is_transient, storage_code
 from .asking import ask_progress
 from .conclude import forget_deleted, let_go, write_error
 from .health import assess_job, is_healthy_since, take_scout
+from .refusals import note_refusal
 from .steps import perform, post, read_text, run_all, send_message
 
 logger = logging.getLogger(__name__)
@@ -155,6 +156,11 @@ def _read_if_ours(app: EntityDrop, job: Job, piece: Piece) -> _Ready | None:
             forget_deleted(app, piece.document, piece.etag, job.owner)
         except Changed:
             logger.debug("A document of job %s has been replaced.", job.id)
+        except Exception as error:
+            if not is_refusal(error):
+                raise
+            # Its neighbours go on; the document is submitted once the storage gives it out again.
+            note_refusal(app, piece.document, storage_code(error) or "")
     let_go(app, piece, job.owner)
     return None
 
@@ -219,7 +225,7 @@ def _remember(app: EntityDrop, job: Job, etag: str, error: Exception) -> None:
     """Keep the cause of a failed step in the record, if the storage allows, for an error report that may follow."""
     problem = Problem(
         STORAGE_FAULT if is_transient(error) else FAULT,
-        f"A step of the job ended in an error: {type(error).__name__}.",
+        f"A step of the job ended in an error: {storage_code(error) or type(error).__name__}.",
         "It is repeated. If it lasts, look for the action job_step_failed in the logs.",
         fault=Fault.STORAGE if is_transient(error) else Fault.SERVICE,
     )
