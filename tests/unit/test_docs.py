@@ -15,7 +15,7 @@ CODE = re.compile(r"^ *```.*?^ *```|`[^`\n]+`", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^()\s]+)\)")
 PAGE_PATH = re.compile(r"(?<![\w./-])docs/[\w./-]+\.\w+")
 #: `make check test` and `make chaos SEED=1`: the words before two spaces, a variable or the end.
-MAKE = re.compile(r"(?:^|`|&& )make((?: [a-z]+\b(?!=))+)", re.MULTILINE)
+MAKE = re.compile(r"(?:^|`|&& )make((?: [a-z]+(?:-[a-z]+)*\b(?!=))+)", re.MULTILINE)
 SECTIONS = re.compile(r"docs/language-api\.md\W* ((?:\d(?:\.\d)?(?:, | and | to )?)+)")
 #: Folders that exist on somebody's machine only; a web address may have such a part.
 MACHINE_PATH = re.compile(r"(?<![\w.%>}-])(?:/(?:work|root|home/\w+|Users/\w+)/|[A-Z]:\\Users\\)")
@@ -72,7 +72,7 @@ def test_every_page_of_docs_that_any_file_names_exists() -> None:
 
 
 def test_every_make_target_that_a_page_names_is_in_the_makefile() -> None:
-    targets = set(re.findall(r"^([a-z]+):", texts()["Makefile"], re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", texts()["Makefile"], re.MULTILINE))
     named = {
         (path, target)
         for path in markdown()
