@@ -105,7 +105,7 @@ def _install_node_modules(folder: Path) -> None:
     if npm is None:
         raise SetupError(
             "npm was not found on the PATH; the storage emulator Azurite is installed with it. "
-            "Install Node.js 18 or later (https://nodejs.org), then run this again."
+            "Install Node.js 20 or later (https://nodejs.org), then run this again."
         )
     subprocess.run([npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd=folder.parent, check=True)
 

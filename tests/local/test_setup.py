@@ -60,7 +60,7 @@ def test_parts_name_files_that_exist() -> None:
 
 def test_missing_npm_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(setup.SetupError, match=r"Install Node\.js 18 or later"):
+    with pytest.raises(setup.SetupError, match=r"Install Node\.js 20 or later"):
         setup.parts(tmp_path)[1].ensure()
 
 

@@ -84,6 +84,17 @@ def test_every_make_target_that_a_page_names_is_in_the_makefile() -> None:
     assert {(path, target) for path, target in named if target not in targets} == set()
 
 
+def test_contributing_runs_the_tests_as_the_makefile_does() -> None:
+    variables = {"$(PYTEST)": ".venv/bin/python -m pytest -n auto", "$(BIN)": ".venv/bin"}
+    makefile = texts()["Makefile"]
+    assert "PYTEST := $(BIN)/python -m pytest -n auto\n" in makefile
+    for target in ("test", "test-quick", "chaos", "bench"):
+        (command,) = re.findall(rf"^{target}: setup\n\t(.*)$", makefile, re.MULTILINE)
+        for name, value in variables.items():
+            command = command.replace(name, value)
+        assert f"`{command.replace('$(SEED)', '7').replace(' --durations 5', '')}`" in texts()["CONTRIBUTING.md"]
+
+
 def test_every_cited_section_of_the_job_api_exists() -> None:
     existing = set(re.findall(r"^##+ (\d(?:\.\d)?) ", texts()[LANGUAGE_API], re.MULTILINE))
     cited = {(path, section) for path, text in texts().items() if path.endswith(".py") for section in sections(text)}
