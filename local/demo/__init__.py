@@ -8,8 +8,10 @@ import sys
 
 from local.setup import python_of
 
-if importlib.util.find_spec("click") is None:  # here, because the other modules begin with imports
+# Here, because the other modules begin with imports. A Python of the system may have some of them.
+_missing = [name for name in ("azure", "click", "psutil", "requests", "rich") if importlib.util.find_spec(name) is None]
+if _missing:
     sys.exit(
-        "This Python does not have the packages that the demo needs. "
+        f"This Python does not have the packages that the demo needs ({', '.join(_missing)}). "
         f"Run `python -m local.setup` once, then the demo with {python_of('.venv')} -m local.demo."
     )
