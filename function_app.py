@@ -9,8 +9,10 @@ from functions.app import connect
 from functions.settings import Settings
 from functions.triggers import advance, reconcile, rescue, submit, sweep
 
+# First of all, so that whatever is wrong is in one message; what telemetry needs is checked with the rest.
+settings = Settings.from_env(os.environ)
 telemetry.configure(os.environ)
-entity_drop = connect(Settings.from_env(os.environ))
+entity_drop = connect(settings)
 
 app = func.FunctionApp()
 for door in (submit, advance, sweep, reconcile, rescue):

@@ -13,8 +13,10 @@ from .pipeline.decisions import Policy
 from .pipeline.poll_timer import PollTimer
 from .services.blobs import AzureContainer
 from .services.document_store import DocumentStore
+from .services.health_store import HealthMonitor, HealthStore
 from .services.job_queue import AzureJobQueue, JobQueue
-from .services.language_client import LanguageClient, default_auth, default_session
+from .services.language_auth import default_auth
+from .services.language_client import LanguageClient, default_session
 from .services.state_store import StateStore
 from .services.storage import blob_service, queue
 from .settings import Settings
@@ -44,6 +46,7 @@ class EntityDrop:
     queue: JobQueue
     language: LanguageClient
     poll_timer: PollTimer
+    health: HealthMonitor
     clock: Callable[[], datetime] = utcnow
     sleep: Callable[[float], None] = time.sleep
     rng: random.Random = field(default_factory=random.Random)
@@ -60,6 +63,7 @@ class EntityDrop:
             max_poll_s=self.settings.max_poll_seconds,
             job_timeout=timedelta(minutes=self.settings.job_timeout_minutes),
             give_up=timedelta(hours=self.settings.give_up_hours),
+            language=self.settings.document_language,
             rng=self.rng,
         )
 
@@ -78,5 +82,6 @@ def connect(settings: Settings) -> EntityDrop:
         states=StateStore(container(settings.state_container)),
         queue=AzureJobQueue(queue(settings.storage, settings.job_queue)),
         language=LanguageClient(settings, default_session(), default_auth(settings), budget, utcnow),
+        health=HealthMonitor(HealthStore(container(settings.state_container), settings.language_endpoint), utcnow),
         poll_timer=PollTimer(settings.first_poll_seconds, settings.max_poll_seconds),
     )

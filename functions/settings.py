@@ -4,15 +4,20 @@
 local settings and the Bicep app settings are compared with it by tests.
 """
 
-import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
+from .addresses import is_loopback, is_private, parse_address
+from .clouds import cloud_at, is_regional
+from .document_languages import AUTO, language_code
 from .errors import SettingsError
+from .secret import Secret, shown
+from .storage_connection import CLIENT_ID, GUID, StorageConnection, read_storage_connection
+
+__all__ = ["SETTINGS", "Secret", "Setting", "Settings", "StorageConnection"]
 
 PREVIEW_API_VERSION = "v3.1-preview.ct.1"
 """The API of 2021 that the first custom entity recognition projects used: other paths, other bodies."""
@@ -31,61 +36,70 @@ class Setting(NamedTuple):
     required: bool = False
 
 
-class Secret(str):
-    """A text that does not show itself in logs, tracebacks and debuggers."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "Secret('**********')"
-
-
-@dataclass(frozen=True, slots=True)
-class StorageConnection:
-    """How to reach the storage account: a connection string, or the two service addresses and an identity."""
-
-    connection_string: Secret | None = None
-    blob_service_uri: str | None = None
-    queue_service_uri: str | None = None
-    credential: str | None = None
-    client_id: str | None = None
-
-
 # --- Readers: each takes the text of a setting and returns its value, or raises ValueError with what is expected. ---
-
-
-def _text(value: str) -> str:
-    return value
 
 
 def _key(value: str) -> Secret:
     # It travels in a header, which takes nothing else; what is pasted from a page may have an invisible character.
-    if value.isascii() and value.isprintable() and " " not in value:
+    if value.startswith("@Microsoft.KeyVault("):
+        # What App Service leaves in place of a value that it could not get ("Use Key Vault references", read 2026-11).
+        raise ValueError(
+            "a key, not a Key Vault reference that could not be resolved: check the app's role on the vault"
+        )
+    if re.fullmatch(r"[!-~]+", value) and not re.search(r"[\"'`<>]", value):
         return Secret(value)
     raise ValueError("the key as the portal shows it, only letters, digits and signs of ASCII")
 
 
 def _endpoint(value: str) -> str:
-    parts = urlsplit(value)
-    host = parts.hostname or ""
-    if parts.scheme == "https" and host and parts.path in ("", "/") and not parts.query:
-        return value.rstrip("/")
-    if parts.scheme == "http" and _is_loopback(host) and parts.path in ("", "/"):
-        return value.rstrip("/")
-    raise ValueError("an address like https://<resource>.cognitiveservices.azure.com (http only for this machine)")
-
-
-def _is_loopback(host: str) -> bool:
+    expected = "an address like https://<resource>.cognitiveservices.azure.com"
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        address = parse_address(value)
+    except ValueError as error:
+        raise ValueError(f"{expected} ({error})") from None
+    if address.path and cloud_at(address.host):
+        raise ValueError(f"{expected} (an address of Azure's own has no path; a gateway's may have one)")
+    if re.search(r"/(analyze-text|analyze-conversations|text/analytics)(/|$)", address.path):
+        raise ValueError(f"{expected} (without the path of an operation)")
+    if address.scheme == "http" and not is_private(address.host) and not is_loopback(address.host):
+        raise ValueError(f"{expected} (http only for this machine, or for a private address)")
+    return str(address)
+
+
+FIRST_API_DATE = date(2022, 5, 1)
+"""The first version with the paths and bodies of today; before it, a date meant the bodies of 2021
+(docs/language-api.md 2)."""
+
+FIRST_AUTO_LANGUAGE_DATE = date(2022, 7, 1)
 
 
 def _api_version(value: str) -> str:
-    if value == PREVIEW_API_VERSION or re.fullmatch(r"\d{4}-\d{2}-\d{2}(-preview)?", value):
+    given = _date_of_version(value)
+    if value == PREVIEW_API_VERSION or (given and given >= FIRST_API_DATE):
         return value
-    raise ValueError(f"a version such as 2023-04-01, or {PREVIEW_API_VERSION}")
+    raise ValueError(f"a version such as 2023-04-01 (2022-05-01 or later), or {PREVIEW_API_VERSION}")
+
+
+def _date_of_version(version: str) -> date | None:
+    found = re.fullmatch(r"(\d{4}-\d{2}-\d{2})(-preview)?", version, re.ASCII)
+    try:
+        return date.fromisoformat(found[1]) if found else None
+    except ValueError:
+        return None
+
+
+def _model_name(value: str) -> str:
+    # "Custom named entity recognition service limits", naming limits (learn.microsoft.com, read 2026-11).
+    if re.fullmatch(r"[A-Za-z0-9_.-]{1,50}", value):
+        return value
+    raise ValueError("1 to 50 letters, digits and the signs '_', '.' and '-'")
+
+
+def _model_id(value: str) -> str:
+    # Seen as <guid>_Extraction_latest (docs/language-api.md 1.1); how long it may be is not documented.
+    if re.fullmatch(r"[A-Za-z0-9_.-]{1,200}", value):
+        return value
+    raise ValueError("1 to 200 letters, digits and the signs '_', '.' and '-'")
 
 
 def _container(value: str) -> str:
@@ -149,14 +163,16 @@ SETTINGS: tuple[Setting, ...] = (
         "LANGUAGE_ENDPOINT",
         None,
         _endpoint,
-        "`https://<resource>.cognitiveservices.azure.com`; plain `http` only for a loopback host",
+        "`https://<resource>.cognitiveservices.azure.com`, or a gateway's address with its path; plain `http` only for "
+        "a loopback host, or with `ALLOW_HTTP_ENDPOINT`",
         required=True,
     ),
     Setting(
         "LANGUAGE_KEY",
         None,
         _key,
-        "resource key; without it Microsoft Entra ID is used (`DefaultAzureCredential`)",
+        "resource key; without it Microsoft Entra ID is used (`DefaultAzureCredential`), with the identity of "
+        "`AZURE_CLIENT_ID`, else of `DocumentStorage__clientId`; never over plain `http`",
     ),
     Setting(
         "LANGUAGE_API_VERSION",
@@ -164,10 +180,15 @@ SETTINGS: tuple[Setting, ...] = (
         _api_version,
         "a GA version (`2022-05-01`, `2023-04-01`, `2024-11-01`, …) or `v3.1-preview.ct.1`",
     ),
-    Setting("LANGUAGE_PROJECT", None, _text, "the project of the deployed model; required for a GA version"),
-    Setting("LANGUAGE_DEPLOYMENT", None, _text, "the deployment of the model; required for a GA version"),
-    Setting("LANGUAGE_MODEL_ID", None, _text, "for `v3.1-preview.ct.1`, instead of project and deployment"),
-    Setting("DOCUMENT_LANGUAGE", "en", _text, "sent with each document"),
+    Setting("LANGUAGE_PROJECT", None, _model_name, "the project of the deployed model; required for a GA version"),
+    Setting("LANGUAGE_DEPLOYMENT", None, _model_name, "the deployment of the model; required for a GA version"),
+    Setting("LANGUAGE_MODEL_ID", None, _model_id, "for `v3.1-preview.ct.1`, instead of project and deployment"),
+    Setting(
+        "DOCUMENT_LANGUAGE",
+        "en",
+        language_code,
+        "sent with each document: a code such as `de`, `pt-BR` or `zh-hans`; `auto` lets the service detect it",
+    ),
     Setting(
         "STRING_INDEX_TYPE",
         "UnicodeCodePoint",
@@ -229,7 +250,8 @@ SETTINGS: tuple[Setting, ...] = (
         "ALLOW_HTTP_ENDPOINT",
         "false",
         _switch,
-        "allow plain `http` to a private address, for Language containers in one's own network",
+        "allow plain `http` to a private address (RFC 1918, RFC 4193) or to a name that the public DNS does not have "
+        "(without a dot, `.internal`, `.local`, `.home.arpa`), for Language containers in one's own network",
     ),
     Setting(
         "IGNORE_DOCUMENTS_BEFORE",
@@ -240,6 +262,8 @@ SETTINGS: tuple[Setting, ...] = (
 )
 
 """Every app setting, in the order of the documentation."""
+
+_MODEL_SETTINGS = {"LANGUAGE_PROJECT", "LANGUAGE_DEPLOYMENT", "LANGUAGE_MODEL_ID"}
 
 PREVIEW_REQUESTS_PER_MINUTE = 100
 """Rate limit of `v3.1-preview.ct.1`: 100 a minute, all methods (management API recording of December 2021)."""
@@ -273,6 +297,8 @@ class Settings:
     control_documents: bool = True
     allow_http_endpoint: bool = False
     ignore_documents_before: datetime | None = None
+    language_client_id: str | None = None
+    """Client id of the user-assigned identity that talks to the Language service; None: the only or own one."""
 
     @property
     def is_preview(self) -> bool:
@@ -286,14 +312,25 @@ class Settings:
         Raises `SettingsError` with every problem at once; never with the value of a secret.
         """
         values, problems = _read_all(environ)
-        storage = _storage_connection(environ, problems)
+        refused = {setting.name for setting in SETTINGS if _given(environ, setting.name)} - set(values)
+        storage, storage_problems = read_storage_connection(environ)
+        problems += storage_problems
         if values.get("LANGUAGE_API_VERSION") == PREVIEW_API_VERSION and not _given(environ, "REQUESTS_PER_MINUTE"):
             values["REQUESTS_PER_MINUTE"] = PREVIEW_REQUESTS_PER_MINUTE
-        problems += _contradictions(values)
+        problems += _contradictions(values, refused)
+        uses_identity = not _given(environ, "LANGUAGE_KEY") or not storage.connection_string
+        problems += _identity_problems(environ) if uses_identity else []
+        problems += _telemetry_problems(environ)
         if problems:
             raise SettingsError(problems)
         values.pop("DocumentStorage", None)
-        return cls(storage=storage, **{name.lower(): value for name, value in values.items()})
+        # A user-assigned identity is usually the only one an app has, so one of the two settings is enough.
+        client_id = _given(environ, "AZURE_CLIENT_ID") or _given(environ, CLIENT_ID) or None
+        return cls(
+            storage=storage,
+            language_client_id=client_id,
+            **{name.lower(): value for name, value in values.items()},
+        )
 
 
 def _given(environ: Mapping[str, str], name: str) -> str:
@@ -312,36 +349,65 @@ def _read_all(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
         try:
             values[setting.name] = setting.parse(text)
         except ValueError as error:
-            shown = "not usable (value not shown)" if setting.parse is _key else repr(text)
-            problems.append(f"{setting.name} is {shown}; expected is {error}.")
+            value = "not usable (value not shown)" if setting.parse is _key else shown(text)
+            problems.append(f"{setting.name} is {value}; expected is {error}.")
     return values, problems
 
 
-def _storage_connection(environ: Mapping[str, str], problems: list[str]) -> StorageConnection:
-    connection_string = _given(environ, "DocumentStorage")
-    blob_uri = _given(environ, "DocumentStorage__blobServiceUri")
-    queue_uri = _given(environ, "DocumentStorage__queueServiceUri")
-    if connection_string:
-        if not re.search(r"(?i)(AccountName|BlobEndpoint|UseDevelopmentStorage)=", connection_string):
-            problems.append("DocumentStorage is set but is not a storage connection string (value not shown).")
-        return StorageConnection(connection_string=Secret(connection_string))
-    if not blob_uri and not queue_uri:
+def _identity_problems(environ: Mapping[str, str]) -> list[str]:
+    """Return what is wrong with the variables that `DefaultAzureCredential` reads by itself."""
+    problems = []
+    client_id = _given(environ, "AZURE_CLIENT_ID")
+    if client_id and not GUID.fullmatch(client_id):
+        problems.append(f"AZURE_CLIENT_ID is {shown(client_id)}; expected is the client id of an identity.")
+    tenant = _given(environ, "AZURE_TENANT_ID")
+    if tenant and not re.fullmatch(r"[A-Za-z0-9.-]+", tenant):
+        problems.append(f"AZURE_TENANT_ID is {shown(tenant)}; expected is the id or the domain of a tenant.")
+    authority = _given(environ, "AZURE_AUTHORITY_HOST")
+    if authority:
+        try:
+            if parse_address(authority if "://" in authority else f"https://{authority}").scheme != "https":
+                raise ValueError("it does not begin with https://")
+        except ValueError as error:
+            problems.append(
+                f"AZURE_AUTHORITY_HOST is {shown(authority)}; expected is a host such as login.microsoftonline.com "
+                f"({error})."
+            )
+    return problems
+
+
+def _telemetry_problems(environ: Mapping[str, str]) -> list[str]:
+    """Return what is wrong with the connection to Application Insights, which is optional."""
+    name = "APPLICATIONINSIGHTS_CONNECTION_STRING"
+    text = _given(environ, name)
+    if not text:
+        return []
+    problems = []
+    # As strict as the exporter: a part without '=', or with two of them, makes it raise (azure-monitor-opentelemetry).
+    pieces = [part.split("=") for part in text.split(";")]
+    if any(len(piece) != 2 for piece in pieces):
+        return [f"{name} is not usable (value not shown): it has a part that is not of the form name=value."]
+    parts = {piece[0].lower(): piece[1] for piece in pieces}
+    if (
+        not GUID.fullmatch(parts.get("instrumentationkey", ""))
+        or parts["instrumentationkey"].lower() != parts["instrumentationkey"]
+    ):
         problems.append(
-            "DocumentStorage is missing: set a connection string, or DocumentStorage__blobServiceUri and "
-            "DocumentStorage__queueServiceUri to use an identity."
+            f"{name} is not usable (value not shown): it has no InstrumentationKey that is a GUID in lower case."
         )
-    elif not blob_uri or not queue_uri:
-        absent = "DocumentStorage__queueServiceUri" if blob_uri else "DocumentStorage__blobServiceUri"
-        problems.append(f"{absent} is missing: the identity form needs the blob and the queue address.")
-    return StorageConnection(
-        blob_service_uri=blob_uri or None,
-        queue_service_uri=queue_uri or None,
-        credential=_given(environ, "DocumentStorage__credential") or None,
-        client_id=_given(environ, "DocumentStorage__clientId") or None,
-    )
+    if parts.get("authorization", "ikey").lower() != "ikey":
+        problems.append(f"{name} is not usable (value not shown): its Authorization is not ikey.")
+    for key in ("ingestionendpoint", "liveendpoint"):
+        try:
+            if parts.get(key):
+                parse_address(parts[key])
+        except ValueError as error:
+            problems.append(f"{name} is not usable (value not shown): one of its endpoints is wrong ({error}).")
+    return problems
 
 
-def _contradictions(values: Mapping[str, Any]) -> list[str]:
+def _contradictions(values: Mapping[str, Any], refused: Set[str]) -> list[str]:
+    """Return what does not fit together; what was `refused` by itself is not missing."""
     problems = []
     by_container: dict[str, list[str]] = {}
     for name in ("INPUT_CONTAINER", "OUTPUT_CONTAINER", "STATE_CONTAINER"):
@@ -350,24 +416,51 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
     for container, names in by_container.items():
         if len(names) > 1:
             problems.append(
-                f"{' and '.join(names)} are both {container!r}; they must differ, or results would be taken for "
+                f"{' and '.join(names)} are both {shown(container)}; they must differ, or results would be taken for "
                 "new documents."
             )
     model = (values.get("LANGUAGE_PROJECT"), values.get("LANGUAGE_DEPLOYMENT"))
     if values.get("LANGUAGE_API_VERSION") == PREVIEW_API_VERSION:
-        if not values.get("LANGUAGE_MODEL_ID") and not all(model):
+        if not values.get("LANGUAGE_MODEL_ID") and not all(model) and not refused & _MODEL_SETTINGS:
             problems.append(
                 f"{PREVIEW_API_VERSION} needs LANGUAGE_MODEL_ID, or LANGUAGE_PROJECT and LANGUAGE_DEPLOYMENT."
             )
     elif "LANGUAGE_API_VERSION" in values:
         for name in ("LANGUAGE_PROJECT", "LANGUAGE_DEPLOYMENT"):
-            if not values.get(name):
+            if not values.get(name) and name not in refused:
                 problems.append(f"{name} is missing: API version {values['LANGUAGE_API_VERSION']} needs it.")
         if values.get("LANGUAGE_MODEL_ID"):
             problems.append(
                 f"LANGUAGE_MODEL_ID belongs to {PREVIEW_API_VERSION} only; remove it, or set LANGUAGE_API_VERSION."
             )
+    problems += _endpoint_contradictions(values, refused) + _language_contradictions(values)
     first, ceiling = values.get("FIRST_POLL_SECONDS"), values.get("MAX_POLL_SECONDS")
     if first is not None and ceiling is not None and first > ceiling:
         problems.append(f"FIRST_POLL_SECONDS is {first:g}; it must not exceed MAX_POLL_SECONDS ({ceiling:g}).")
     return problems
+
+
+def _endpoint_contradictions(values: Mapping[str, Any], refused: Set[str]) -> list[str]:
+    if "LANGUAGE_ENDPOINT" not in values:
+        return []
+    endpoint = values["LANGUAGE_ENDPOINT"]
+    address = parse_address(endpoint)
+    if address.scheme == "http" and not is_loopback(address.host) and not values.get("ALLOW_HTTP_ENDPOINT", True):
+        return [
+            f"LANGUAGE_ENDPOINT is {endpoint!r}; plain http to another machine needs ALLOW_HTTP_ENDPOINT=true, because "
+            "documents and key then travel unencrypted."
+        ]
+    if is_regional(address.host) and not {"LANGUAGE_KEY"} & (set(values) | refused):
+        return [
+            f"LANGUAGE_ENDPOINT is {endpoint!r}, the address of a region, which accepts keys only; use the resource's "
+            "own address (custom subdomain), or set LANGUAGE_KEY."
+        ]
+    return []
+
+
+def _language_contradictions(values: Mapping[str, Any]) -> list[str]:
+    version = values.get("LANGUAGE_API_VERSION", "")
+    since = _date_of_version(version)
+    if values.get("DOCUMENT_LANGUAGE") != AUTO or not version or (since and since >= FIRST_AUTO_LANGUAGE_DATE):
+        return []
+    return [f"DOCUMENT_LANGUAGE is {AUTO!r}, which API version {version} does not know; name the language."]

@@ -11,6 +11,9 @@ from opentelemetry import context, metrics, trace
 from opentelemetry.trace import Link, SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from .services.identity import credential
+from .services.redaction import protect_logs, redacted_errors
+
 _SCOPE = "entity-drop"
 _TRACE_PARENT = "traceparent"
 
@@ -35,23 +38,23 @@ text_records = _meter.create_counter("service.text_records", "{record}", "Text r
 def configure(environ: Mapping[str, str]) -> None:
     """Export to Application Insights, if APPLICATIONINSIGHTS_CONNECTION_STRING is set.
 
-    With APPLICATIONINSIGHTS_AUTHENTICATION_STRING (`Authorization=AAD;ClientId=…`) the app's identity is used.
+    With APPLICATIONINSIGHTS_AUTHENTICATION_STRING (`Authorization=AAD;ClientId=…`) the app's identity is used. Whether
+    or not anything is exported, secrets are kept out of this process's logs from now on.
     """
+    protect_logs()
     connection_string = environ.get("APPLICATIONINSIGHTS_CONNECTION_STRING", "").strip()
     if not connection_string:
         return
     # Imported here: it takes longer to load than the rest of the app.
-    from azure.identity import DefaultAzureCredential
     from azure.monitor.opentelemetry import configure_azure_monitor
 
     authentication = environ.get("APPLICATIONINSIGHTS_AUTHENTICATION_STRING", "")
     parts = dict(part.split("=", 1) for part in authentication.split(";") if "=" in part)
-    credential = None
-    if parts.get("Authorization") == "AAD":
-        credential = DefaultAzureCredential(managed_identity_client_id=parts.get("ClientId"))
+    ingestion = next((part for part in connection_string.split(";") if part.startswith("IngestionEndpoint=")), "")
+    uses_identity = parts.get("Authorization") == "AAD"
     configure_azure_monitor(
         connection_string=connection_string,
-        credential=credential,
+        credential=credential(parts.get("ClientId"), ingestion.partition("=")[2]) if uses_identity else None,
         logger_name="functions",
         instrumentation_options={
             # The app makes its own spans; a span for each storage call would cost more than it tells.
@@ -76,7 +79,8 @@ def span(
     """
     linked = [Link(trace.get_current_span(_extract(link)).get_span_context()) for link in links if link]
     under = _extract(parent) if parent else context.get_current()
-    with _tracer.start_as_current_span(name, under, kind, attributes, linked) as current:
+    # The error is redacted first: the span takes over its text, its chain included, as events and as its status.
+    with _tracer.start_as_current_span(name, under, kind, attributes, linked) as current, redacted_errors():
         yield current
 
 

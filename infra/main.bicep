@@ -70,8 +70,9 @@ var private = privateNetworking == 'true'
 var deadLetterContainer = 'event-dead-letters'
 var deploymentContainer = 'deployment-package'
 var trainingContainer = 'training-documents'
-// The host looks for poison queues under these names; with identities it can create them, but the alert and the
-// operator's commands should find them from the first day on.
+// All queues there will ever be on the account of the documents: nobody has a role to create more. The host looks for
+// the poison queues under these names, `webjobs-blobtrigger-poison` in the account of the trigger's connection
+// (SharedBlobQueueListenerFactory.cs of Azure/azure-sdk-for-net, read 2026-11).
 var queues = [settings.JOB_QUEUE, '${settings.JOB_QUEUE}-poison', 'webjobs-blobtrigger-poison']
 // Intermediate results wait for their siblings for GIVE_UP_HOURS at most; a week on top is for the operator.
 var keepPiecesDays = max(30, int(split(settings.GIVE_UP_HOURS, '.')[0]) / 24 + 7)
@@ -81,6 +82,7 @@ var existingLanguageIds = createLanguage ? [] : split(replace(existingLanguageRe
 
 var personWrites = empty(principalId) ? [] : [settings.INPUT_CONTAINER, trainingContainer]
 var personReads = empty(principalId) ? [] : [settings.OUTPUT_CONTAINER, settings.STATE_CONTAINER, deadLetterContainer]
+var personPeeks = empty(principalId) ? [] : queues
 
 resource group 'Microsoft.Resources/resourceGroups@2024-03-01' = {
   name: 'rg-${environmentName}'
@@ -98,6 +100,7 @@ module identity 'modules/identity.bicep' = {
   }
 }
 
+// Documents, results, records and the job queue. Nobody but this app uses it, and the app only its own parts of it.
 module storage 'modules/storage.bicep' = {
   name: 'storage'
   scope: group
@@ -110,39 +113,99 @@ module storage 'modules/storage.bicep' = {
       settings.OUTPUT_CONTAINER
       settings.STATE_CONTAINER
       deadLetterContainer
-      deploymentContainer
       trainingContainer
     ]
     queues: queues
-    piecesPrefix: '${settings.STATE_CONTAINER}/pieces/'
-    keepPiecesDays: keepPiecesDays
-    deadLetterPrefix: '${deadLetterContainer}/'
+    // Only what nobody reads any more. Document records stay: they say what was done with a document, and a missing
+    // record would let `reconcile` submit (and pay for) it again. Job records are deleted by the app itself.
+    deletions: [
+      { name: 'delete-left-over-pieces', prefix: '${settings.STATE_CONTAINER}/pieces/', days: keepPiecesDays }
+      { name: 'delete-old-dead-letters', prefix: '${deadLetterContainer}/', days: 90 }
+    ]
     private: private
     allowedIpRanges: empty(allowedIpRanges) ? [] : split(replace(allowedIpRanges, ' ', ''), ',')
   }
 }
 
-module appBlobs 'modules/storage-role.bicep' = {
-  name: 'role-app-blobs'
+// The Functions host's own: locks, timer records, system keys, the internal queue of the blob trigger, the package.
+// The host creates containers and queues under names of its own and therefore needs roles on a whole account; on this
+// one there is no document to reach with them.
+module hostStorage 'modules/storage.bicep' = {
+  name: 'host-storage'
   scope: group
   params: {
-    storageAccountName: storage.outputs.name
-    principalId: identity.outputs.principalId
-    principalType: 'ServicePrincipal'
-    role: roles.appBlobs
+    name: 'sthost${token}'
+    location: location
+    tags: tags
+    containers: [deploymentContainer]
+    queues: []
+    // Left by the scanning source of the blob trigger (other plans). The scan looks only at blobs newer than its
+    // watermark, so a receipt of half a year ago is never asked for again.
+    deletions: [
+      { name: 'delete-old-trigger-receipts', prefix: 'azure-webjobs-hosts/blobreceipts/', days: 180 }
+    ]
+    private: private
+    allowedIpRanges: []
   }
 }
 
-module appQueues 'modules/storage-role.bicep' = {
-  name: 'role-app-queues'
+module appHostBlobs 'modules/storage-role.bicep' = {
+  name: 'role-app-host-blobs'
+  scope: group
+  params: {
+    storageAccountName: hostStorage.outputs.name
+    principalId: identity.outputs.principalId
+    principalType: 'ServicePrincipal'
+    role: roles.appHostBlobs
+  }
+}
+
+module appHostQueues 'modules/storage-role.bicep' = {
+  name: 'role-app-host-queues'
+  scope: group
+  params: {
+    storageAccountName: hostStorage.outputs.name
+    principalId: identity.outputs.principalId
+    principalType: 'ServicePrincipal'
+    role: roles.appHostQueues
+  }
+}
+
+module appDocuments 'modules/container-role.bicep' = {
+  name: 'role-app-documents'
   scope: group
   params: {
     storageAccountName: storage.outputs.name
+    containerName: settings.INPUT_CONTAINER
+    principalId: identity.outputs.principalId
+    principalType: 'ServicePrincipal'
+    role: roles.appDocuments
+  }
+}
+
+module appResults 'modules/container-role.bicep' = [for container in [settings.OUTPUT_CONTAINER, settings.STATE_CONTAINER]: {
+  name: 'role-app-results-${uniqueString(container)}'
+  scope: group
+  params: {
+    storageAccountName: storage.outputs.name
+    containerName: container
+    principalId: identity.outputs.principalId
+    principalType: 'ServicePrincipal'
+    role: roles.appResults
+  }
+}]
+
+module appQueues 'modules/queue-role.bicep' = [for queue in queues: {
+  name: 'role-app-queue-${uniqueString(queue)}'
+  scope: group
+  params: {
+    storageAccountName: storage.outputs.name
+    queueName: queue
     principalId: identity.outputs.principalId
     principalType: 'ServicePrincipal'
     role: roles.appQueues
   }
-}
+}]
 
 module language 'modules/language.bicep' = if (createLanguage) {
   name: 'language'
@@ -226,6 +289,36 @@ module network 'modules/network.bicep' = if (private) {
   }
 }
 
+module blobZone 'modules/private-zone.bicep' = if (private) {
+  name: 'private-zone-blob'
+  scope: group
+  params: {
+    name: 'privatelink.blob.${environment().suffixes.storage}'
+    tags: tags
+    networkId: network.outputs.id
+  }
+}
+
+module queueZone 'modules/private-zone.bicep' = if (private) {
+  name: 'private-zone-queue'
+  scope: group
+  params: {
+    name: 'privatelink.queue.${environment().suffixes.storage}'
+    tags: tags
+    networkId: network.outputs.id
+  }
+}
+
+module languageZone 'modules/private-zone.bicep' = if (private && createLanguage) {
+  name: 'private-zone-language'
+  scope: group
+  params: {
+    name: 'privatelink.cognitiveservices.azure.com'
+    tags: tags
+    networkId: network.outputs.id
+  }
+}
+
 module blobEndpoint 'modules/private-endpoint.bicep' = if (private) {
   name: 'private-endpoint-blob'
   scope: group
@@ -235,8 +328,7 @@ module blobEndpoint 'modules/private-endpoint.bicep' = if (private) {
     tags: tags
     targetId: storage.outputs.id
     subresource: 'blob'
-    zoneName: 'privatelink.blob.${environment().suffixes.storage}'
-    networkId: network.outputs.id
+    zoneId: blobZone.outputs.id
     subnetId: network.outputs.endpointSubnetId
   }
 }
@@ -250,8 +342,35 @@ module queueEndpoint 'modules/private-endpoint.bicep' = if (private) {
     tags: tags
     targetId: storage.outputs.id
     subresource: 'queue'
-    zoneName: 'privatelink.queue.${environment().suffixes.storage}'
-    networkId: network.outputs.id
+    zoneId: queueZone.outputs.id
+    subnetId: network.outputs.endpointSubnetId
+  }
+}
+
+module hostBlobEndpoint 'modules/private-endpoint.bicep' = if (private) {
+  name: 'private-endpoint-host-blob'
+  scope: group
+  params: {
+    name: 'pe-host-blob-${token}'
+    location: location
+    tags: tags
+    targetId: hostStorage.outputs.id
+    subresource: 'blob'
+    zoneId: blobZone.outputs.id
+    subnetId: network.outputs.endpointSubnetId
+  }
+}
+
+module hostQueueEndpoint 'modules/private-endpoint.bicep' = if (private) {
+  name: 'private-endpoint-host-queue'
+  scope: group
+  params: {
+    name: 'pe-host-queue-${token}'
+    location: location
+    tags: tags
+    targetId: hostStorage.outputs.id
+    subresource: 'queue'
+    zoneId: queueZone.outputs.id
     subnetId: network.outputs.endpointSubnetId
   }
 }
@@ -265,8 +384,7 @@ module languageEndpoint 'modules/private-endpoint.bicep' = if (private && create
     tags: tags
     targetId: language.outputs.id
     subresource: 'account'
-    zoneName: 'privatelink.cognitiveservices.azure.com'
-    networkId: network.outputs.id
+    zoneId: languageZone.outputs.id
     subnetId: network.outputs.endpointSubnetId
   }
 }
@@ -294,6 +412,8 @@ module app 'modules/function-app.bicep' = {
     identityClientId: identity.outputs.clientId
     blobServiceUri: storage.outputs.blobServiceUri
     queueServiceUri: storage.outputs.queueServiceUri
+    hostBlobServiceUri: hostStorage.outputs.blobServiceUri
+    hostQueueServiceUri: hostStorage.outputs.queueServiceUri
     deploymentContainer: deploymentContainer
     applicationInsightsConnectionString: applicationInsights.outputs.connectionString
     settings: union(settings, {
@@ -308,7 +428,7 @@ module app 'modules/function-app.bicep' = {
     subnetId: private ? network.outputs.appSubnetId : ''
   }
   // The host needs its storage from the first second, and the deployment writes the package there.
-  dependsOn: [appBlobs, appQueues]
+  dependsOn: [appHostBlobs, appHostQueues, appDocuments, appResults, appQueues]
 }
 
 module eventTopic 'modules/event-topic.bicep' = {
@@ -381,16 +501,17 @@ module personReading 'modules/container-role.bicep' = [for container in personRe
   }
 }]
 
-module personQueues 'modules/storage-role.bicep' = if (!empty(principalId)) {
-  name: 'role-person-queues'
+module personQueues 'modules/queue-role.bicep' = [for queue in personPeeks: {
+  name: 'role-person-queue-${uniqueString(queue)}'
   scope: group
   params: {
     storageAccountName: storage.outputs.name
+    queueName: queue
     principalId: principalId
     principalType: principalType
     role: roles.personQueues
   }
-}
+}]
 
 module personLanguage 'modules/language-role.bicep' = if (createLanguage && !empty(principalId)) {
   name: 'role-person-language'
@@ -407,6 +528,7 @@ module personLanguage 'modules/language-role.bicep' = if (createLanguage && !emp
 output AZURE_RESOURCE_GROUP string = group.name
 output AZURE_FUNCTION_APP_NAME string = app.outputs.name
 output AZURE_STORAGE_ACCOUNT_NAME string = storage.outputs.name
+output AZURE_HOST_STORAGE_ACCOUNT_NAME string = hostStorage.outputs.name
 output AZURE_SYSTEM_TOPIC_NAME string = eventTopic.outputs.name
 output AZURE_APPLICATION_INSIGHTS_NAME string = applicationInsights.outputs.name
 output LANGUAGE_ENDPOINT string = createLanguage ? language.outputs.endpoint : (appExistingLanguage[0].outputs.endpoint)

@@ -35,8 +35,10 @@ from functions.pipeline.poll_timer import PollTimer
 from functions.pipeline.results import entities_name, error_name
 from functions.services.blobs import Blob, BlobInfo, Container
 from functions.services.document_store import DocumentStore
+from functions.services.health_store import HealthMonitor, HealthStore
 from functions.services.job_queue import JobQueue, Receipt
-from functions.services.language_client import KeyAuth, LanguageClient
+from functions.services.language_auth import KeyAuth
+from functions.services.language_client import LanguageClient
 from functions.services.state_store import StateStore
 from functions.settings import Settings
 from local.in_memory import MemoryContainer, MemoryQueue, QueuedMessage
@@ -171,10 +173,16 @@ class GatedQueue:
         self._gate(Call("queue", "send", message.job, "after"))
         return receipt
 
-    def resend(self, receipt: Receipt, message: JobMessage, delay_s: float) -> None:
+    def resend(self, receipt: Receipt, message: JobMessage, delay_s: float) -> Receipt:
         self._gate(Call("queue", "resend", message.job, "before"))
-        self._inner.resend(receipt, message, delay_s)
+        changed = self._inner.resend(receipt, message, delay_s)
         self._gate(Call("queue", "resend", message.job, "after"))
+        return changed
+
+    def discard(self, receipt: Receipt) -> None:
+        self._gate(Call("queue", "discard", receipt.message_id, "before"))
+        self._inner.discard(receipt)
+        self._gate(Call("queue", "discard", receipt.message_id, "after"))
 
 
 class Exchange(NamedTuple):
@@ -282,6 +290,7 @@ class World:
     events: MemoryQueue = field(init=False)
     poisoned_events: MemoryQueue = field(init=False)
     worker: Worker = field(init=False)
+    rewrite: Callable[[requests.Response], None] = field(init=False, default=lambda response: None)
     versions: dict[str, list[str]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -327,6 +336,7 @@ class World:
             states=StateStore(GatedContainer(self.state, "state", pass_gate)),
             queue=GatedQueue(self.jobs, pass_gate),
             language=LanguageClient(read, session, KeyAuth(str(read.language_key)), budget, self.clock),
+            health=HealthMonitor(HealthStore(GatedContainer(self.state, "state", pass_gate), ENDPOINT), self.clock),
             poll_timer=PollTimer(read.first_poll_seconds, read.max_poll_seconds),
             clock=self.clock,
             sleep=self.clock.advance,
@@ -339,6 +349,16 @@ class World:
         """Let a new process take over, perhaps with other settings: what a deployment or a crash does."""
         self.settings.update(settings)
         self.worker = self.start_worker()
+
+    def rewrite_replies(self, rewrite: Callable[[requests.Response], None]) -> None:
+        """Change the service's replies on their way, to this worker and to those that replace it."""
+        self.rewrite = rewrite
+        self.worker.wire.rewrite = rewrite
+
+    def restart_keeping_rewrite(self) -> None:
+        """Let a new process take over after a crash, with the same way to the service."""
+        self.restart()
+        self.worker.wire.rewrite = self.rewrite
 
     def _pass_gate(self, call: Call) -> None:
         if self.gate:

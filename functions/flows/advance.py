@@ -1,21 +1,34 @@
 """Takes one job one step further: submits it if it is waiting, else asks for its state; when done, writes results."""
 
 import logging
+from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import msgspec
 
 from .. import telemetry
 from ..app import EntityDrop
-from ..errors import Changed, EntityDropError, Missing, Problem, RecordError
-from ..pipeline.decisions import after_poll, after_submission, nothing_left, reserve, without
+from ..errors import Changed, EntityDropError, Fault, Missing, Problem, RecordError
+from ..pipeline.decisions import (
+    after_deferral,
+    after_poll,
+    before_submission,
+    exhausted_problem,
+    nothing_left,
+    reserve,
+    send_scout,
+)
+from ..pipeline.documents import DocumentRecord
 from ..pipeline.entities import job_facts
+from ..pipeline.health import Probing
 from ..pipeline.jobs import Job, JobMessage, JobState, Piece, decode_message
-from ..pipeline.outcomes import Finished, StillRunning
-from ..pipeline.states import is_outdated, may_write
+from ..pipeline.outcomes import DeferReason, Deferred, Finished, JobLost, Progress, StillRunning
+from ..pipeline.states import count_submission, is_outdated, may_write, submissions_with
 from ..services.blobs import is_passing
-from .conclude import forget_deleted, let_go
-from .steps import perform, post, read_text, run_all, send_message
+from .conclude import forget_deleted, let_go, write_error
+from .health import assess_job, is_healthy_since, take_scout
+from .steps import client_failed, perform, post, read_text, run_all, send_message
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +39,16 @@ STORAGE_FAULT = "StorageFault"
 """Code of a problem of the storage: a job waits for the end of it."""
 
 
+@dataclass(slots=True)
+class _Stored:
+    """A job and the ETag at which it is stored: where the cause of a failed step is to be kept."""
+
+    job: Job
+    etag: str
+
+
 def advance(app: EntityDrop, text: str | bytes) -> None:
-    """Do what the queue message `text` asks for. What is not a message, or out of date, is dropped with a log line."""
+    """Do what the queue message `text` asks for; discard what is not a message, or out of date, with a log line."""
     found = job_of(app, text)
     if not found:
         return
@@ -36,11 +57,12 @@ def advance(app: EntityDrop, text: str | bytes) -> None:
         logger.debug("A message for step %s of job %s is out of date.", message.step, job.id)
         return
     take = _submit if job.state is JobState.WAITING else _poll
+    stored = _Stored(job, etag)
     try:
         with telemetry.span("advance", parent=job.trace_parent, job=job.id, step=job.step):
-            take(app, job, etag)
+            take(app, stored)
     except Exception as error:
-        _remember(app, job, etag, error)
+        _remember(app, stored.job, stored.etag, error)
         raise
 
 
@@ -67,34 +89,60 @@ def job_of(app: EntityDrop, text: str | bytes) -> tuple[JobMessage, Job, str] | 
     return message, job, etag
 
 
-def _submit(app: EntityDrop, job: Job, etag: str) -> None:
-    # Asked before the texts are read: a backlog that waits for the budget would read them again and again.
-    held = app.language.leave_to_submit()
-    if held:
-        perform(app, job, etag, after_submission(job, held, app.clock(), app.policy))
+def _submit(app: EntityDrop, stored: _Stored) -> None:
+    job, etag = stored.job, stored.etag
+    assessment = assess_job(app, job)
+    if assessment.probing is Probing.SCOUT and not job.is_scout and take_scout(app, job):
+        perform(app, job, etag, send_scout(job, app.clock()))
         return
-    texts = dict(zip(job.pieces, run_all(app, partial(_text_if_ours, app, job), job.pieces), strict=True))
-    ours = without(job, [piece for piece, text in texts.items() if text is None])
+    step = before_submission(job, assessment, app.clock(), app.policy)
+    if step:
+        perform(app, job, etag, step)
+        return
+    # Asked before the texts are read: a backlog that waits for the budget would read them again and again.
+    deferred = app.language.leave_to_submit()
+    if deferred:
+        perform(app, job, etag, after_deferral(job, deferred, app.clock(), app.policy))
+        return
+    found = run_all(app, partial(_read_if_ours, app, job), job.pieces)
+    ready = [document for document in found if document and not _report_exhausted(app, job, document)]
     now = app.clock()
-    if not ours.pieces:
+    if not ready:
         perform(app, job, etag, nothing_left(job, now))
         return
-    reserved = reserve(ours, now)
+    ours = msgspec.structs.replace(job, pieces=tuple(document.piece for document in ready))
+    reserved = reserve(ours, now, is_last=any(_is_last(document.record, ours) for document in ready))
     receipt = send_message(app, reserved, now)
     try:
-        etag = app.states.save_job(reserved, etag)
+        stored.etag = app.states.save_job(reserved, etag)
+        stored.job = reserved
     except (Changed, Missing):
         logger.debug("Job %s is being submitted by another worker.", job.id)
+        app.queue.discard(receipt)
         return
-    post(app, reserved, etag, receipt, [texts[piece] or "" for piece in reserved.pieces], has_leave=True)
+    counted = [document for document in run_all(app, partial(_count, app, reserved), ready) if document]
+    reserved = msgspec.structs.replace(reserved, pieces=tuple(document.piece for document in counted))
+    if not counted:
+        perform(app, reserved, stored.etag, nothing_left(reserved, app.clock()))
+        return
+    post(app, reserved, stored.etag, receipt, [document.text for document in counted], has_permit=True)
 
 
-def _text_if_ours(app: EntityDrop, job: Job, piece: Piece) -> str | None:
-    """Return the text of a piece; None where its document has another owner, another version, or is gone."""
-    record, _ = app.states.document(piece.document)
-    if may_write(record, job.owner, piece.etag):
+class _Ready(NamedTuple):
+    """A piece that is to be submitted, its text, and the record of its document."""
+
+    piece: Piece
+    text: str
+    record: DocumentRecord
+    etag: str
+
+
+def _read_if_ours(app: EntityDrop, job: Job, piece: Piece) -> _Ready | None:
+    """Return a piece with its text; None where its document has another owner, another version, or is gone."""
+    record, etag = app.states.document(piece.document)
+    if record and etag and may_write(record, job.owner, piece.etag):
         try:
-            return read_text(app, piece)
+            return _Ready(piece, read_text(app, piece), record, etag)
         except Missing:
             forget_deleted(app, piece.document, piece.etag, job.owner)
         except Changed:
@@ -103,8 +151,44 @@ def _text_if_ours(app: EntityDrop, job: Job, piece: Piece) -> str | None:
     return None
 
 
-def _poll(app: EntityDrop, job: Job, etag: str) -> None:
-    answer = app.language.progress(job.operation_url or "")
+# The limit of submissions. It is compared here, directly before the reservation, and nowhere else: every path that
+# leads to a request after the first one passes this way.
+
+
+def _report_exhausted(app: EntityDrop, job: Job, document: _Ready) -> bool:
+    """Report a document that has no submission left; return whether that was so."""
+    if submissions_with(document.record, job) < document.record.submissions_allowed:
+        return False
+    piece = document.piece
+    write_error(app, piece.document, piece.etag, job.owner, exhausted_problem(job), document.record.submissions)
+    if not piece.is_whole:
+        app.states.delete_pieces(job.owner, piece.document)
+    return True
+
+
+def _is_last(record: DocumentRecord, job: Job) -> bool:
+    return submissions_with(record, job) + 1 >= record.submissions_allowed
+
+
+def _count(app: EntityDrop, reserved: Job, document: _Ready) -> _Ready | None:
+    """Count a submission in the document's record, which outlives its jobs; None where it is no longer ours."""
+    record, etag = document.record, document.etag
+    while submissions_with(record, reserved) > record.submissions:
+        try:
+            app.states.save_document(count_submission(record, reserved), etag)
+            break
+        except Changed:
+            # Another part of the same document has counted, or another owner has the document now.
+            found, found_etag = app.states.document(document.piece.document)
+            if not found or not found_etag or not may_write(found, reserved.owner, document.piece.etag):
+                return None
+            record, etag = found, found_etag
+    return document
+
+
+def _poll(app: EntityDrop, stored: _Stored) -> None:
+    job = stored.job
+    answer = _progress(app, job)
     facts = None
     if isinstance(answer, Finished):
         facts = job_facts(job, answer)
@@ -117,7 +201,19 @@ def _poll(app: EntityDrop, job: Job, etag: str) -> None:
             answer.status,
             extra={"action": "unknown_status", **job.log_context()},
         )
-    perform(app, job, etag, after_poll(job, answer, app.clock(), app.policy), facts=facts)
+    # Whether the service is healthy otherwise matters only for a job that it does not know.
+    is_healthy = isinstance(answer, JobLost) and is_healthy_since(app, job.lost_at)
+    step = after_poll(job, answer, app.clock(), app.policy, is_healthy=is_healthy)
+    perform(app, job, stored.etag, step, facts=facts)
+
+
+def _progress(app: EntityDrop, job: Job) -> Progress:
+    try:
+        return app.language.progress(job.operation_url or "")
+    except Exception as error:
+        # Asking again costs nothing, and what the client does not expect today it may not meet tomorrow.
+        logger.exception("The Language client failed.", extra={"action": "client_failed", **job.log_context()})
+        return Deferred(DeferReason.UNAVAILABLE, client_failed(error))
 
 
 def _remember(app: EntityDrop, job: Job, etag: str, error: Exception) -> None:
@@ -126,6 +222,7 @@ def _remember(app: EntityDrop, job: Job, etag: str, error: Exception) -> None:
         STORAGE_FAULT if is_passing(error) else FAULT,
         f"A step of the job ended in an error: {type(error).__name__}.",
         "It is repeated. If it lasts, look for the action job_step_failed in the logs.",
+        fault=Fault.STORAGE if is_passing(error) else Fault.SERVICE,
     )
     try:
         app.states.save_job(msgspec.structs.replace(job, last_error=problem), etag)

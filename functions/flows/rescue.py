@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from ..app import EntityDrop
-from ..errors import Missing, Problem, StorageOutcome
+from ..errors import Fault, Missing, Problem, StorageOutcome
 from ..pipeline.decisions import after_fault
 from ..pipeline.documents import DocumentFacts
 from ..pipeline.states import is_outdated
@@ -74,8 +74,9 @@ def rescue_job(app: EntityDrop, text: str | bytes) -> None:
         STORAGE_FAULT,
         "The steps of the job failed, and the cause could not be kept.",
         "Look for the action job_step_failed in the logs.",
+        fault=Fault.STORAGE,
     )
-    step = after_fault(job, problem, app.clock(), app.policy, is_passing=not has_own_fault)
+    step = after_fault(job, problem, app.clock(), app.policy, is_transient=not has_own_fault)
     perform(app, job, etag, step)
 
 

@@ -7,22 +7,31 @@ in between leaves two messages, of which one dies out, and never none.
 import logging
 from collections.abc import Callable, Iterable
 from contextvars import copy_context
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
+import msgspec
+
 from ..app import EntityDrop
-from ..errors import Changed, Missing, Problem
-from ..pipeline.decisions import Answer, Step, after_submission
+from ..errors import Changed, Fault, Missing, Problem
+from ..pipeline.decisions import Answer, Step, after_submission, release
+from ..pipeline.documents import MAX_SUBMISSIONS
 from ..pipeline.entities import JobFacts, PieceResult, locate
 from ..pipeline.jobs import Job, JobMessage, Piece
+from ..pipeline.outcomes import Unanswered
 from ..pipeline.states import JobEvent, may_write
 from ..services.job_queue import Receipt
+from ..services.language_client import LONGEST_EXCHANGE_S
 from .conclude import forget_deleted, let_go, write_entities, write_error
+from .health import record_failure, record_success
 
 logger = logging.getLogger(__name__)
 
 A = TypeVar("A")
 B = TypeVar("B")
+
+LONGEST_POST = timedelta(seconds=LONGEST_EXCHANGE_S)
+"""What must be left of a job's reservation when its request is sent."""
 
 
 def send_message(app: EntityDrop, job: Job, now: datetime) -> Receipt:
@@ -30,10 +39,38 @@ def send_message(app: EntityDrop, job: Job, now: datetime) -> Receipt:
     return app.queue.send(JobMessage(job.id, job.step), (job.due - now).total_seconds())
 
 
-def post(app: EntityDrop, job: Job, etag: str, receipt: Receipt, texts: list[str], *, has_leave: bool = False) -> None:
-    """Submit a reserved job whose texts are at hand, and take the step that the answer leads to."""
-    answer = app.language.submit(job.id, texts, has_leave=has_leave)
+def post(app: EntityDrop, job: Job, etag: str, receipt: Receipt, texts: list[str], *, has_permit: bool = False) -> None:
+    """Submit a reserved job whose texts are at hand, and take the step that the answer leads to.
+
+    Where too little of the reservation is left for a request, nothing is sent: somebody else may be about to reserve
+    the job, and two workers must never submit the same reservation.
+    """
+    if app.clock() + LONGEST_POST >= job.due:
+        perform(app, job, etag, release(job, app.clock()), receipt=receipt)
+        return
+    try:
+        answer = app.language.submit(
+            job.id,
+            texts,
+            languages=[piece.language for piece in job.pieces],
+            has_leave=has_permit,
+            deadline_s=(job.due - app.clock()).total_seconds(),
+        )
+    except Exception as error:
+        # It may have been sent, so it counts; what the client does not expect is no reason to lose the outcome.
+        logger.exception("The Language client failed.", extra=_context(job, "client_failed"))
+        answer = Unanswered(client_failed(error))
     perform(app, job, etag, after_submission(job, answer, app.clock(), app.policy), receipt=receipt)
+
+
+def client_failed(error: Exception) -> Problem:
+    """Return what an exception of the Language client means, which should have been an outcome."""
+    return Problem(
+        "ClientFailed",
+        f"The app could not understand the Language service's answer: {type(error).__name__}.",
+        "It is asked again later. If it lasts, look for the action client_failed in the logs.",
+        fault=Fault.SERVICE,
+    )
 
 
 def perform(
@@ -44,9 +81,14 @@ def perform(
     `receipt` belongs to a message for this job that nobody has received yet; `facts` tell about the service's job
     where entities are among the answers.
     """
+    # First, so that a job that comes back after a failure finds what became of the others.
+    if step.succeeded:
+        record_success(app, job.submitted or app.clock())
+    if step.failure:
+        record_failure(app, job, step.failure.level, step.failure.problem, opens=step.failure.opens)
     run_all(app, lambda answered: _answer(app, job, *answered, facts), step.answers)
-    for half in step.halves:
-        _create(app, half)
+    for part in step.parts:
+        _create(app, part)
     if not (_save(app, step.job, etag, receipt) if step.job else _delete(app, job, etag)):
         # What the other worker decided counts: it may well be waiting for the operation.
         logger.info("Job %s was taken further by another worker.", job.id, extra=_context(job, "race_lost"))
@@ -129,23 +171,38 @@ def read_text(app: EntityDrop, piece: Piece) -> str:
     return text[piece.start : piece.end]
 
 
-def _create(app: EntityDrop, half: Job) -> None:
+def _create(app: EntityDrop, part: Job) -> None:
     try:
-        app.states.save_job(half, None)
+        app.states.save_job(part, None)
     except Changed:
-        logger.debug("Half %s was there already: the step is being repeated.", half.id)
-    app.queue.send(JobMessage(half.id, half.step), 0)
+        logger.debug("Part %s was there already: the step is being repeated.", part.id)
+    app.queue.send(JobMessage(part.id, part.step), 0)
 
 
 def _save(app: EntityDrop, job: Job, etag: str, receipt: Receipt | None) -> bool:
-    delay_s = (job.due - app.clock()).total_seconds()
-    if receipt:
-        app.queue.resend(receipt, JobMessage(job.id, job.step), delay_s)
-    else:
-        app.queue.send(JobMessage(job.id, job.step), delay_s)
+    """Put the next message first, then save the record; return whether nobody else was faster."""
+    delay_s, sent = (job.due - app.clock()).total_seconds(), None
+    message = JobMessage(job.id, job.step)
+    try:
+        sent = app.queue.resend(receipt, message, delay_s) if receipt else app.queue.send(message, delay_s)
+    except Exception as error:
+        if receipt is None:
+            raise  # The message that brought us here comes again.
+        # A request has been sent, and its outcome must not be lost with the queue's. The record keeps its step, so that
+        # the message which is to come at the end of the reservation drives the job on.
+        logger.warning(
+            "The message of job %s could not be changed (%s); it goes on when the present one comes.",
+            job.id,
+            type(error).__name__,
+            extra=_context(job, "message_unchanged"),
+        )
+        job = msgspec.structs.replace(job, step=job.step - 1)
     try:
         app.states.save_job(job, etag)
     except (Changed, Missing):
+        if sent:
+            # Whoever was faster has sent a message of his own; two for one job would never become one again.
+            app.queue.discard(sent)
         return False
     return True
 
@@ -169,27 +226,33 @@ def _context(job: Job, action: str) -> dict[str, object]:
 
 _ACTIONS = {
     JobEvent.ACCEPTED: (logging.INFO, "job_submitted", "Job %s was submitted"),
-    JobEvent.HELD_OFF: (logging.WARNING, "job_held_off", "Job %s waits"),
+    JobEvent.DEFERRED: (logging.WARNING, "job_deferred", "Job %s is deferred"),
     JobEvent.STILL_RUNNING: (logging.INFO, "job_polled", "Job %s is still running"),
-    JobEvent.COME_TO_NOTHING: (logging.WARNING, "job_submitted_again", "Job %s came to nothing and is submitted again"),
-    JobEvent.SPLIT: (logging.WARNING, "job_split", "Job %s is split in two"),
+    JobEvent.FAILED: (logging.WARNING, "job_failed", "The submission of job %s failed"),
+    JobEvent.LOST: (logging.WARNING, "job_lost", "The service lost job %s, or ran it for too long"),
+    JobEvent.SPLIT: (logging.WARNING, "job_split", "Job %s is split"),
     JobEvent.FINISHED: (logging.INFO, "job_finished", "Job %s has ended"),
-    JobEvent.FAULTED: (logging.ERROR, "job_faulted", "Job %s goes back to work after a fault"),
+    JobEvent.FAULTED: (logging.ERROR, "job_faulted", "Job %s goes on after a fault"),
 }
 
 
-# Who acts: nobody while our own budget refills, somebody where the deployment has to be mended.
+# Who acts: nobody while our own budget refills, somebody where the deployment has to be corrected.
 _LEVELS = {"OverBudget": logging.INFO, "Misconfigured": logging.ERROR}
 
 
 def _log(job: Job, step: Step) -> None:
     level, action, sentence = _ACTIONS[step.event]
-    reason = step.reason
+    reason, fields = step.reason, _context(job, action)
+    if step.job:
+        fields["wait_s"] = round((step.job.due - job.due).total_seconds(), 1)
+        if step.job.lone and step.job.retry_at:
+            fields |= {"action": "document_failing_alone", "document": job.pieces[0].document}
+            sentence = (
+                f"Job %s carries one document, which fails alone: submission {job.submissions} of at most "
+                f"{MAX_SUBMISSIONS}, the next one at {step.job.retry_at:%Y-%m-%d %H:%M} UTC"
+            )
     if reason:
         level = _LEVELS.get(reason.code, level)
         # The service's own words may quote the document; the code and our advice can not.
         sentence = f"{sentence}: {reason.code}. {reason.help}"
-    fields = _context(job, action)
-    if step.job:
-        fields["wait_s"] = round((step.job.due - job.due).total_seconds(), 1)
     logger.log(level, sentence, job.id, extra={**fields, "reason": reason.code if reason else ""})

@@ -10,7 +10,6 @@ import contextlib
 import logging
 import uuid
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 from functools import partial
 from typing import NamedTuple
 
@@ -19,7 +18,7 @@ import msgspec
 from .. import telemetry
 from ..app import LARGE_BYTES, EntityDrop
 from ..errors import Changed, DocumentError, Missing, Problem
-from ..pipeline.decisions import RESERVATION, nothing_left
+from ..pipeline.decisions import RESERVATIONS, UNANSWERED_SO_FAR, before_submission, not_sent, nothing_left
 from ..pipeline.decoding import check_size, decode
 from ..pipeline.documents import Claimed, DocumentFacts, DocumentRecord
 from ..pipeline.jobs import Job, JobMessage, JobState
@@ -28,14 +27,11 @@ from ..pipeline.pieces import ReadyPiece, cut
 from ..pipeline.states import claim
 from ..services.blobs import Blob
 from ..services.job_queue import Receipt
-from ..services.language_client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from .conclude import write_error
+from .health import assess_job
 from .steps import perform, post, run_all, send_message
 
 logger = logging.getLogger(__name__)
-
-LONGEST_POST = timedelta(seconds=CONNECT_TIMEOUT_S + READ_TIMEOUT_S)
-"""What must be left of a job's reservation when its request is sent."""
 
 MAX_RACES = 20
 """Times that a read or a claim may find the document changed before the event is given back to the host."""
@@ -117,9 +113,12 @@ def open_job(
         owner=owner or job_id,
         state=JobState.WAITING,
         step=0,
-        due=now + RESERVATION,
+        due=now + RESERVATIONS[0],
         created=now,
         pieces=tuple(item.piece for item in items),
+        # What opens it also sends it; only the parts of a long document are reserved by whoever gets their message.
+        submissions=0 if owner else 1,
+        unanswered=0 if owner else 1,
         trace_parent=telemetry.trace_parent(),
     )
     # In this order: a message without its job dies out by itself, a job without its message waits for the sweep.
@@ -146,17 +145,32 @@ def list_again(app: EntityDrop, opened: OpenJob, items: Sequence[ReadyPiece]) ->
 
 def send(app: EntityDrop, opened: OpenJob, ours: Sequence[tuple[ReadyPiece, Claimed]]) -> None:
     """Send the request of an open job with those of its items that were claimed for it."""
+    ours = [(item, claimed) for item, claimed in ours if not _report_exhausted(app, opened.job, item, claimed)]
     items = [item for item, _ in ours]
     job = msgspec.structs.replace(
         opened.job,
         pieces=tuple(item.piece for item in items),
         claims=tuple(claimed for _, claimed in ours if claimed.record.is_first),
+        is_last=any(claimed.record.submissions >= claimed.record.submissions_allowed for _, claimed in ours),
     )
     if not items:
         perform(app, opened.job, opened.etag, nothing_left(job, app.clock()))
-    elif app.clock() + LONGEST_POST < opened.job.due:
-        post(app, job, opened.etag, opened.receipt, [item.text for item in items])
-    # Otherwise the storage was so slow that the job's message is about to be seen; whoever gets it submits the job.
+        return
+    step = before_submission(not_sent(job), assess_job(app, job), app.clock(), app.policy)
+    if step:
+        perform(app, job, opened.etag, step, receipt=opened.receipt)
+        return
+    post(app, job, opened.etag, opened.receipt, [item.text for item in items])
+
+
+def _report_exhausted(app: EntityDrop, job: Job, item: ReadyPiece, claimed: Claimed) -> bool:
+    """Report a document whose earlier owners have used up its submissions; return whether that was so."""
+    record = claimed.record
+    if record.submissions <= record.submissions_allowed:
+        return False
+    name, etag = item.version
+    write_error(app, name, etag, job.owner, UNANSWERED_SO_FAR, record.submissions_before)
+    return True
 
 
 def submit_batch(app: EntityDrop, names: Iterable[str]) -> None:

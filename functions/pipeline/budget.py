@@ -23,18 +23,24 @@ POLL_RESERVE = 0.25
 LONGEST_PROMISE = timedelta(hours=1)
 """How far ahead requests that have to come back are spread; beyond that they come together."""
 
-CLOCK_STEP_S = 1.0
-"""A clock that is back by more than this was set; the budget then goes on from there, instead of waiting it out."""
+CLOCK_STEP = timedelta(seconds=1)
+"""A clock that is back by more than this was set. Smaller differences are threads that read the clock before others."""
 
 
 class RequestBudget:
-    """A token bucket that says how long to wait instead of waiting; safe to share between threads."""
+    """A token bucket that says how long to wait instead of waiting; safe to share between threads.
+
+    `now` is the time of day, which may be set back. All that is left to wait, and all that was promised, then lasts as
+    long as it would have from the last time the clock was read: nothing is sent early, and nothing waits for the time
+    of day to come back.
+    """
 
     def __init__(self, requests_per_minute: int, now: datetime) -> None:
         self._per_second = requests_per_minute / 60
         self._capacity = max(1.0, self._per_second * BURST_SECONDS)
         self._tokens = self._capacity
-        self._filled = now
+        self._latest = now
+        """The latest time seen since the clock was last set back; the tokens are counted up to it."""
         self._paused_until: datetime | None = None
         self._promised_until = now
         self._lock = threading.Lock()
@@ -42,9 +48,9 @@ class RequestBudget:
     def take(self, kind: RequestKind, now: datetime) -> float:
         """Take one request out of the budget and return 0.0, or take nothing and return the seconds to wait."""
         with self._lock:
+            self._see(now)
             if self._paused_until and now < self._paused_until:
                 return (self._paused_until - now).total_seconds()
-            self._fill(now)
             needed = 1.0
             if kind is RequestKind.POLL:
                 needed = min(self._capacity, 1.0 + self._capacity * POLL_RESERVE)
@@ -57,6 +63,7 @@ class RequestBudget:
     def pause(self, seconds: float, now: datetime) -> None:
         """Send nothing for `seconds`: the service has throttled one of us, and the limit is everybody's."""
         with self._lock:
+            self._see(now)
             until = now + timedelta(seconds=seconds)
             self._paused_until = max(self._paused_until, until) if self._paused_until else until
 
@@ -66,11 +73,14 @@ class RequestBudget:
         self._promised_until = back + timedelta(seconds=1 / self._per_second)
         return (back - now).total_seconds()
 
-    def _fill(self, now: datetime) -> None:
-        elapsed = (now - self._filled).total_seconds()
-        self._tokens = min(self._capacity, self._tokens + max(0.0, elapsed) * self._per_second)
-        # Threads read the clock before they come here, so a little earlier is no news.
-        if elapsed < -CLOCK_STEP_S:
-            self._promised_until = now
-        if elapsed > 0 or elapsed < -CLOCK_STEP_S:
-            self._filled = now
+    def _see(self, now: datetime) -> None:
+        """Refill the tokens for the time that has passed; move everything back with a clock that was set back."""
+        elapsed = now - self._latest
+        if elapsed < -CLOCK_STEP:
+            self._promised_until += elapsed
+            if self._paused_until:
+                self._paused_until += elapsed
+            self._latest = now
+        elif elapsed > timedelta(0):
+            self._tokens = min(self._capacity, self._tokens + elapsed.total_seconds() * self._per_second)
+            self._latest = now

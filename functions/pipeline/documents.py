@@ -11,6 +11,9 @@ from ..errors import Problem
 HISTORY_LENGTH = 20
 """Entries kept in a record's history; the oldest go first."""
 
+MAX_SUBMISSIONS = 6
+"""Submissions of a document version, over all jobs, that may fail before it is reported; each may be billed."""
+
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 """A time with its zone; one without is refused where a record is read."""
 
@@ -76,7 +79,7 @@ class DocumentRecord(Record, frozen=True, kw_only=True):
     counts until the service has surely refused it. Bounded by `submissions_allowed`."""
     submissions_before: int = 0
     """Those of them under earlier owners."""
-    submissions_allowed: int = 6
+    submissions_allowed: int = MAX_SUBMISSIONS
     """After so many without a result the version is reported; a version that was reported for another cause than the
     document is allowed one more each night."""
     first_reported: Moment | None = None

@@ -63,12 +63,14 @@ def locate(piece: Piece, text: str, found: FoundEntities, unit: str, job: JobFac
 
     `text` is the text of the piece, `unit` the string index type of the offsets found. An entity belongs to the piece
     that owns its start; what starts outside is left to the neighbour. An entity whose offset does not lead to its
-    text is kept as the service gave it, with a warning, even where the offset leads out of the piece.
+    text is kept as the service gave it, with a warning, even where the offset leads out of the piece. What the service
+    gave in a form that can not be read is a warning only.
     """
     ruler, utf16 = Ruler(text, unit), Ruler(text, UTF16)
     owned = range(piece.own_start - piece.start, piece.own_end - piece.start)
     entities: list[Entity] = []
     warnings = [Warning(code="ServiceWarning", message=message) for message in found.warnings]
+    warnings += [Warning(code="EntityUnreadable", message=message) for message in found.unreadable]
     for entity in found.entities:
         start = ruler.to_code_point(entity.offset)
         end = ruler.to_code_point(entity.offset + entity.length)

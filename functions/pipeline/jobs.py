@@ -6,7 +6,7 @@ from enum import StrEnum
 import msgspec
 
 from ..errors import Problem, RecordError
-from .documents import Claimed, Record
+from .documents import Claimed, Moment, Record
 
 
 class JobState(StrEnum):
@@ -53,6 +53,15 @@ class Piece(Record, frozen=True, kw_only=True):
         return self.count == 1
 
 
+class LoneFailures(Record, frozen=True, kw_only=True):
+    """The failures of a document in jobs that carried nothing else."""
+
+    since: Moment
+    count: int
+    proven: int
+    """Those of them for which the service was proven healthy: documents of other jobs succeeded afterwards."""
+
+
 class Job(Record, frozen=True, kw_only=True):
     """One request to the service and its record.
 
@@ -75,16 +84,44 @@ class Job(Record, frozen=True, kw_only=True):
     operation_url: str | None = None
     submitted: datetime | None = None
     submissions: int = 0
-    failures: int = 0
-    """Submissions that the service accepted and that came to nothing."""
+    """How often it was submitted, or may have been, with the submissions of the jobs it was split from. The write that
+    reserves it counts; a refusal takes it back."""
+    unanswered: int = 0
+    """Reservations in a row whose outcome nobody has saved: their workers died, or the storage failed them."""
+    is_last: bool = False
+    """Whether a document in it has no submission left."""
+    failed_at: Moment | None = None
+    """When its last submission failed. Until the health of the service has told why, it is not submitted again."""
+    failed_sent: Moment | None = None
+    """When that submission was sent."""
+    retry_at: Moment | None = None
+    """When it is submitted again, once that is decided."""
+    lone: LoneFailures | None = None
+    refused_at: Moment | None = None
+    """When the service first refused its only document for a reason that may be the deployment's."""
+    refused_language: str | None = None
+    """The value of DOCUMENT_LANGUAGE that the service does not know; nothing is submitted until that has changed."""
+    is_scout: bool = False
+    """Whether it is submitted although the service is failing, to find out whether documents succeed again."""
+    running_since: Moment | None = None
+    """When a poll first found the present submission running; before, it waits in the service's queue."""
+    lost_at: Moment | None = None
+    """When the service first said that it does not know the present submission."""
+    losses: int = 0
+    """Submissions that the service lost, or that ran for too long."""
     polls: int = 0
     """Polls of the present submission."""
     waits: int = 0
-    """Times in a row that the service held the job off; waiting is not failing, so there is no limit on it."""
+    """Times in a row that it was deferred; waiting is not failing, so there is no limit on it."""
     faults: int = 0
     """Steps that ended in an error of our own or of the storage."""
     last_error: Problem | None = None
     trace_parent: str | None = None
+
+    @property
+    def awaits_verdict(self) -> bool:
+        """Whether its last submission failed and nobody has decided yet what follows."""
+        return self.state is JobState.WAITING and self.failed_at is not None and self.retry_at is None
 
     def metadata(self) -> dict[str, str]:
         """Return the fields that the sweep needs from a listing alone."""

@@ -10,25 +10,34 @@ from enum import StrEnum
 
 from ..errors import Problem
 
+UNSUPPORTED_LANGUAGE = "UnsupportedLanguageCode"
+"""The code of a `Problem` about a language that the service does not know.
+
+Its fault is `DOCUMENT`, which is right for a language that the document itself names. Where the language came from the
+setting DOCUMENT_LANGUAGE it is the configuration's fault; the service's reply does not say which of the two it was.
+"""
+
 
 class DeferReason(StrEnum):
     """Why a request has to come back later; each has waits of its own in `retry`."""
 
     BUDGET = "budget"
-    """Our own request budget is used up for now; nothing was sent."""
+    """Our own limits: the request budget is used up for now, or no time was left for an exchange. Nothing was sent."""
     THROTTLED = "throttled"
     """429: the rate limit of the resource."""
     QUOTA = "quota"
     """403 with a wait: the quota of the free tier is used up."""
     UNAVAILABLE = "unavailable"
-    """Outages, timeouts, cut connections, answers that make no sense."""
+    """Outages, time-outs, broken connections, replies that are not in the service's own form."""
     MISCONFIGURED = "misconfigured"
-    """Wrong key, missing role, unknown project or deployment: somebody has to mend the deployment."""
+    """Wrong key, missing role, unknown project or deployment: somebody has to correct the deployment."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """Surely nothing was accepted: the service was not asked, or refused in its own form.
+    """Of a POST: surely nothing was accepted, because nothing was sent or the service refused in its own form.
+
+    Of a GET: nothing was learned about the job.
 
     `retry_after_s` is the wait that the service asked for, in seconds, where it asked for one.
     """
@@ -50,7 +59,7 @@ class Refused:
     """The request as a whole was refused, in the service's own form, because of what is in it (400, 413).
 
     One bad document is enough for that. Nothing was accepted, nothing is billed. `problem.fault` is `DOCUMENT` where
-    the code is documented as a document's fault, else `SERVICE`: then only other documents can tell whose it is.
+    the code is documented as a document's fault, else `SERVICE`: then only other documents can show whose it is.
     """
 
     problem: Problem
@@ -117,7 +126,7 @@ class FoundEntities:
 
     entities: tuple[FoundEntity, ...]
     warnings: tuple[str, ...] = ()
-    """What the service warned of."""
+    """What the service warned of, a sentence each."""
     unreadable: tuple[str, ...] = ()
     """A sentence for each entity that is left out because a field of it can not be read, naming the field."""
 

@@ -1,8 +1,8 @@
-"""How long to wait: for a service that holds a job off, between polls, and before a submission is repeated.
+"""How long a deferred job waits, and a poll that finds a job still running.
 
-Every wait is `first * growth ** n`, at most `ceiling`, times a jitter of 0.8 to 1.2, so that jobs which were held off
+Every wait is `first * growth ** n`, at most `ceiling`, times a jitter of 0.8 to 1.2, so that jobs which were deferred
 together do not come back together. There is no limit on attempts here: how long a document may wait at all is the
-setting GIVE_UP_HOURS, and how often a submission may fail is `decisions.MAX_FAILURES`.
+setting GIVE_UP_HOURS, and how often it may be submitted is `documents.MAX_SUBMISSIONS`.
 """
 
 from random import Random
@@ -29,7 +29,7 @@ class Backoff(NamedTuple):
         return min(self.ceiling_s, grown) * rng.uniform(0.8, 1.2)
 
 
-HOLD_OFF: dict[DeferReason, Backoff] = {
+DEFER: dict[DeferReason, Backoff] = {
     # Our own budget refills steadily; its `retry_after_s` says when.
     DeferReason.BUDGET: Backoff(0.5, 10),
     # The limit is counted over a minute, and recorded replies ask for 1 or 2 seconds.
@@ -42,8 +42,8 @@ HOLD_OFF: dict[DeferReason, Backoff] = {
     DeferReason.MISCONFIGURED: Backoff(15, 300),
 }
 
-SUBMIT_AGAIN = Backoff(1, 300)
-"""Before a submission is repeated that came to nothing."""
+LOST_POLL = Backoff(5, 300)
+"""Between polls of a job that the service denies: free, and the denial may pass."""
 
 STEP_FAULT = Backoff(5, 900)
 """Before a step is repeated that ended in an error of our own or of the storage five times in a row."""
@@ -54,7 +54,7 @@ POLL_GROWTH = 1.5
 
 def deferral_s(hold: Deferred, waits: int, rng: Random) -> float:
     """Return how long a job stays away that was held off `waits` times before; `Retry-After` wins up to its cap."""
-    backoff = HOLD_OFF[hold.reason].wait_s(waits, rng)
+    backoff = DEFER[hold.reason].wait_s(waits, rng)
     if hold.retry_after_s is None:
         return backoff
     # Later than asked, never earlier: the jitter is added on top.

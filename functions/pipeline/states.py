@@ -19,8 +19,8 @@ from typing import Any, Final
 
 import msgspec
 
-from ..errors import IllegalTransition, Problem
-from .documents import HISTORY_LENGTH, DocumentFacts, DocumentRecord, DocumentState, HistoryEntry
+from ..errors import Fault, IllegalTransition, Problem
+from .documents import HISTORY_LENGTH, MAX_SUBMISSIONS, DocumentFacts, DocumentRecord, DocumentState, HistoryEntry
 from .jobs import Job, JobMessage, JobState
 
 
@@ -31,14 +31,16 @@ class JobEvent(StrEnum):
     """A worker is about to submit it, and nobody else shall."""
     ACCEPTED = "accepted"
     """The service took the request."""
-    HELD_OFF = "held off"
-    """The service could not be asked, or said later: throttled, down, misconfigured, out of budget."""
+    DEFERRED = "deferred"
+    """Its next attempt is later: throttled, no budget, an outage, a wrong configuration, or failures elsewhere."""
     STILL_RUNNING = "still running"
     """The service is not done."""
-    COME_TO_NOTHING = "come to nothing"
-    """The submission failed, vanished, was cancelled or ran too long, or left documents out: submit again."""
+    FAILED = "failed"
+    """Its submission failed, was not answered, or left documents out: why, is decided before it is submitted again."""
+    LOST = "lost"
+    """The service lost its submission, or ran it for too long: it is submitted again whole."""
     SPLIT = "split"
-    """Two halves take its place, so that a culprit in it ends up alone."""
+    """Smaller jobs take its place, so that a document that makes it fail ends up alone."""
     FINISHED = "finished"
     """Every piece it still owned has its result, or its document is given up."""
     FAULTED = "faulted"
@@ -52,17 +54,17 @@ JOB_TRANSITIONS: Final[dict[JobState, dict[JobEvent, JobState | None]]] = {
     JobState.WAITING: {
         JobEvent.RESERVED: JobState.WAITING,
         JobEvent.ACCEPTED: JobState.RUNNING,
-        JobEvent.HELD_OFF: JobState.WAITING,
-        JobEvent.COME_TO_NOTHING: JobState.WAITING,
+        JobEvent.DEFERRED: JobState.WAITING,
+        JobEvent.FAILED: JobState.WAITING,
         JobEvent.SPLIT: ENDED,
         JobEvent.FINISHED: ENDED,
         JobEvent.FAULTED: JobState.WAITING,
     },
     JobState.RUNNING: {
-        JobEvent.HELD_OFF: JobState.RUNNING,
+        JobEvent.DEFERRED: JobState.RUNNING,
         JobEvent.STILL_RUNNING: JobState.RUNNING,
-        JobEvent.COME_TO_NOTHING: JobState.WAITING,
-        JobEvent.SPLIT: ENDED,
+        JobEvent.FAILED: JobState.WAITING,
+        JobEvent.LOST: JobState.WAITING,
         JobEvent.FINISHED: ENDED,
         JobEvent.FAULTED: JobState.RUNNING,
     },
@@ -109,7 +111,9 @@ def move_job(job: Job, event: JobEvent, *, due: datetime, **changes: Any) -> Job
     moved = msgspec.structs.replace(job, state=state, step=job.step + 1, due=due, **changes)
     # What belongs to one submission goes with it.
     if state is JobState.WAITING:
-        moved = msgspec.structs.replace(moved, operation_url=None, submitted=None, polls=0)
+        moved = msgspec.structs.replace(
+            moved, operation_url=None, submitted=None, polls=0, running_since=None, lost_at=None
+        )
     return moved
 
 
@@ -136,9 +140,13 @@ def claim(
 ) -> DocumentRecord:
     """Return the record of a document that `owner` takes on at the version in `facts`.
 
-    A version that is claimed again keeps its first claim's time, so that patience with it does not begin anew.
+    A version that is claimed again keeps its first claim's time and its count of submissions, so that neither its time
+    limit nor its bill begins anew. One that was reported, for another cause than the document, gets one more
+    submission.
     """
     same_version = record is not None and record.document.etag == facts.etag
+    before = record.submissions if record and same_version else 0
+    is_reported = record is not None and same_version and record.state is DocumentState.FAILED
     claimed = DocumentRecord(
         document=facts,
         state=_next(record, DocumentEvent.CLAIMED, facts.name),
@@ -148,6 +156,10 @@ def claim(
         pieces=pieces,
         warnings=warnings,
         claims=record.claims + 1 if record and same_version else 1,
+        submissions=before + 1,
+        submissions_before=before,
+        submissions_allowed=before + 1 if is_reported else _allowed(record if same_version else None),
+        first_reported=record.first_reported if record and same_version else None,
         trace_parent=trace_parent,
         history=record.history if record else (),
     )
@@ -159,7 +171,12 @@ def conclude(
 ) -> DocumentRecord:
     """Return the record of a document whose result (`EXTRACTED`) or error report (`REPORTED`) is written."""
     state = _next(record, event, record.document.name)
-    concluded = msgspec.structs.replace(record, state=state, updated=now, last_error=error)
+    first_reported = record.first_reported
+    if error and error.fault is not Fault.DOCUMENT:
+        first_reported = first_reported or now
+    concluded = msgspec.structs.replace(
+        record, state=state, updated=now, last_error=error, first_reported=first_reported
+    )
     return _remember(concluded, event, now, error.code if error else "")
 
 
@@ -171,12 +188,26 @@ def may_write(record: DocumentRecord | None, owner: str, etag: str) -> bool:
     return record is not None and record.is_pending and record.owner == owner and record.document.etag == etag
 
 
+def submissions_with(record: DocumentRecord, job: Job) -> int:
+    """Return how often a document will have been submitted once `job`, which is reserved and owns it, has been sent."""
+    return record.submissions_before + job.submissions
+
+
+def count_submission(record: DocumentRecord, job: Job) -> DocumentRecord:
+    """Return the record of a document that counts the submission of `job`, which is reserved and owns it."""
+    return msgspec.structs.replace(record, submissions=max(record.submissions, submissions_with(record, job)))
+
+
 def _next(record: DocumentRecord | None, event: DocumentEvent, name: str) -> DocumentState:
     state = record.state if record else None
     try:
         return DOCUMENT_TRANSITIONS[state][event]
     except KeyError:
         raise IllegalTransition(f"document {name!r} is {state or 'new'}, in which it can not be {event}") from None
+
+
+def _allowed(record: DocumentRecord | None) -> int:
+    return record.submissions_allowed if record else MAX_SUBMISSIONS
 
 
 def _remember(record: DocumentRecord, event: DocumentEvent, now: datetime, reason: str) -> DocumentRecord:

@@ -20,6 +20,7 @@ from azure.core.exceptions import (
 )
 
 from ..errors import Changed, Missing
+from .redaction import redacted_errors
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
@@ -169,8 +170,9 @@ class AzureContainer:
     def list(self, prefix: str = "") -> Iterator[BlobInfo]:
         """See `Container.list`."""
         try:
-            for properties in self._client.list_blobs(name_starts_with=prefix or None, include=["metadata"]):
-                yield _info(properties.name, properties)
+            with redacted_errors():
+                for properties in self._client.list_blobs(name_starts_with=prefix or None, include=["metadata"]):
+                    yield _info(properties.name, properties)
         except ResourceNotFoundError:
             return
 
@@ -234,7 +236,8 @@ def _named_outcomes(name: str) -> Iterator[None]:
     A lost race and a foreign lease are both a 412; only the error code tells them apart.
     """
     try:
-        yield
+        with redacted_errors():
+            yield
     except ResourceNotFoundError as error:
         raise Missing(name) from error
     except (ResourceExistsError, ResourceModifiedError) as error:

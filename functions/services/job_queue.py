@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 
 from ..pipeline.jobs import JobMessage
+from .redaction import redacted_errors
 
 if TYPE_CHECKING:
     from azure.storage.queue import QueueClient
@@ -32,8 +33,11 @@ class JobQueue(Protocol):
     def send(self, message: JobMessage, delay_s: float) -> Receipt:
         """Put a message on the queue that becomes visible after `delay_s`."""
 
-    def resend(self, receipt: Receipt, message: JobMessage, delay_s: float) -> None:
+    def resend(self, receipt: Receipt, message: JobMessage, delay_s: float) -> Receipt:
         """Replace a message that nobody has received yet; send it anew where somebody has."""
+
+    def discard(self, receipt: Receipt) -> None:
+        """Delete a message that was sent in vain, unless somebody has received it."""
 
 
 class AzureJobQueue:
@@ -46,6 +50,7 @@ class AzureJobQueue:
     def send(self, message: JobMessage, delay_s: float) -> Receipt:
         """See `JobQueue.send`."""
 
+        @redacted_errors()
         def put() -> Any:
             return self._client.send_message(
                 message.encode(), visibility_timeout=_whole_seconds(delay_s), time_to_live=NEVER
@@ -58,21 +63,32 @@ class AzureJobQueue:
             sent = put()
         return Receipt(str(sent.id), str(sent.pop_receipt))
 
-    def resend(self, receipt: Receipt, message: JobMessage, delay_s: float) -> None:
+    def resend(self, receipt: Receipt, message: JobMessage, delay_s: float) -> Receipt:
         """See `JobQueue.resend`."""
         try:
-            self._client.update_message(
-                receipt.message_id,
-                receipt.pop_receipt,
-                content=message.encode(),
-                visibility_timeout=_whole_seconds(delay_s),
-            )
+            with redacted_errors():
+                updated = self._client.update_message(
+                    receipt.message_id,
+                    receipt.pop_receipt,
+                    content=message.encode(),
+                    visibility_timeout=_whole_seconds(delay_s),
+                )
         except HttpResponseError as error:
             # It became visible meanwhile and somebody has it (400 PopReceiptMismatch) or is done with it (404):
             # theirs is out of date once the record is saved.
             if error.status_code not in (400, 404):
                 raise
-            self.send(message, delay_s)
+            return self.send(message, delay_s)
+        return Receipt(str(updated.id), str(updated.pop_receipt))
+
+    def discard(self, receipt: Receipt) -> None:
+        """See `JobQueue.discard`."""
+        try:
+            with redacted_errors():
+                self._client.delete_message(receipt.message_id, receipt.pop_receipt)
+        except HttpResponseError as error:
+            if error.status_code not in (400, 404):
+                raise
 
     def _create(self) -> None:
         try:

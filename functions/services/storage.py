@@ -11,6 +11,8 @@ from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64Decod
 from requests.adapters import HTTPAdapter
 
 from ..settings import StorageConnection
+from .identity import credential
+from .redaction import redacted_errors
 
 _CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
@@ -26,7 +28,8 @@ def blob_service(connection: StorageConnection) -> BlobServiceClient:
     options: dict[str, Any] = {"transport": _transport(), "max_single_get_size": MAX_SINGLE_GET_BYTES}
     if connection.connection_string:
         return BlobServiceClient.from_connection_string(connection.connection_string, **options)
-    return BlobServiceClient(str(connection.blob_service_uri), credential=_credential(connection), **options)
+    uri = str(connection.blob_service_uri)
+    return BlobServiceClient(uri, credential=credential(connection.client_id, uri), **options)
 
 
 def queue(connection: StorageConnection, name: str) -> QueueClient:
@@ -38,24 +41,27 @@ def queue(connection: StorageConnection, name: str) -> QueueClient:
     }
     if connection.connection_string:
         return QueueClient.from_connection_string(connection.connection_string, name, **options)
-    service = QueueServiceClient(str(connection.queue_service_uri), credential=_credential(connection), **options)
+    uri = str(connection.queue_service_uri)
+    service = QueueServiceClient(uri, credential=credential(connection.client_id, uri), **options)
     return service.get_queue_client(
         name, message_encode_policy=TextBase64EncodePolicy(), message_decode_policy=TextBase64DecodePolicy()
     )
 
 
-def _transport() -> RequestsTransport:
+class RedactingTransport(RequestsTransport):  # type: ignore[misc]  # azure-core exports it without its type
+    """Sends requests as its base does; what it raises names no address with its query, which may be a signature."""
+
+    def send(self, request: Any, **kwargs: Any) -> Any:
+        """Send a request. Raises the errors of azure-core."""
+        with redacted_errors():
+            return super().send(request, **kwargs)
+
+
+def _transport() -> RedactingTransport:
     session = requests.Session()
     # Looking for proxies and certificates in the environment costs a sixth of each call; mostly there are none.
     session.trust_env = bool(getproxies().keys() - {"no"}) or any(os.environ.get(name) for name in _CERTIFICATES)
     adapter = HTTPAdapter(pool_connections=2, pool_maxsize=POOL_SIZE)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
-    return RequestsTransport(session=session, session_owner=False)
-
-
-def _credential(connection: StorageConnection) -> Any:
-    # Imported here: with a connection string nobody needs it. On a developer's machine this is `az login`.
-    from azure.identity import DefaultAzureCredential
-
-    return DefaultAzureCredential(managed_identity_client_id=connection.client_id)
+    return RedactingTransport(session=session, session_owner=False)

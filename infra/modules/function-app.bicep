@@ -7,6 +7,8 @@ param identityId string
 param identityClientId string
 param blobServiceUri string
 param queueServiceUri string
+param hostBlobServiceUri string
+param hostQueueServiceUri string
 param deploymentContainer string
 param applicationInsightsConnectionString string
 
@@ -58,7 +60,7 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
       deployment: {
         storage: {
           type: 'blobContainer'
-          value: '${blobServiceUri}${deploymentContainer}'
+          value: '${hostBlobServiceUri}${deploymentContainer}'
           authentication: {
             type: 'UserAssignedIdentity'
             userAssignedIdentityResourceId: identityId
@@ -93,8 +95,8 @@ resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
     settings,
     {
       // No table address: nothing is kept in tables, and without one the host leaves them alone.
-      AzureWebJobsStorage__blobServiceUri: blobServiceUri
-      AzureWebJobsStorage__queueServiceUri: queueServiceUri
+      AzureWebJobsStorage__blobServiceUri: hostBlobServiceUri
+      AzureWebJobsStorage__queueServiceUri: hostQueueServiceUri
       AzureWebJobsStorage__credential: 'managedidentity'
       AzureWebJobsStorage__clientId: identityClientId
       DocumentStorage__blobServiceUri: blobServiceUri
@@ -103,7 +105,7 @@ resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
       DocumentStorage__clientId: identityClientId
       // The only source this plan knows, and the one that needs no listing of the container.
       BLOB_TRIGGER_SOURCE: 'EventGrid'
-      // Tells DefaultAzureCredential which identity to use for the Language service.
+      // Selects the identity that DefaultAzureCredential uses for the Language service.
       AZURE_CLIENT_ID: identityClientId
       APPLICATIONINSIGHTS_CONNECTION_STRING: applicationInsightsConnectionString
       APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'

@@ -1,4 +1,4 @@
-// A private address for one part of a resource, and the name service that leads to it.
+// A private address for one part of a resource, entered into the name service that leads to it.
 param name string
 param location string
 param tags object
@@ -7,9 +7,8 @@ param targetId string
 @description('Which part of the resource: blob, queue, account.')
 param subresource string
 
-@description('The private DNS zone of that part.')
-param zoneName string
-param networkId string
+@description('The private DNS zone of that kind of part: private-zone.bicep.')
+param zoneId string
 param subnetId string
 
 resource endpoint 'Microsoft.Network/privateEndpoints@2024-05-01' = {
@@ -30,27 +29,10 @@ resource endpoint 'Microsoft.Network/privateEndpoints@2024-05-01' = {
   }
 }
 
-resource zone 'Microsoft.Network/privateDnsZones@2020-06-01' = {
-  name: zoneName
-  location: 'global'
-  tags: tags
-}
-
-resource link 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2020-06-01' = {
-  parent: zone
-  name: 'to-network'
-  location: 'global'
-  tags: tags
-  properties: {
-    registrationEnabled: false
-    virtualNetwork: { id: networkId }
-  }
-}
-
 resource record 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2024-05-01' = {
   parent: endpoint
   name: 'default'
   properties: {
-    privateDnsZoneConfigs: [{ name: 'zone', properties: { privateDnsZoneId: zone.id } }]
+    privateDnsZoneConfigs: [{ name: 'zone', properties: { privateDnsZoneId: zoneId } }]
   }
 }

@@ -1,18 +1,12 @@
-// The storage account: documents, results, the app's records, the queues, the host's own containers, the package.
+// A storage account with its containers and queues: one for documents, results and records, one for the host.
 param name string
 param location string
 param tags object
 param containers array
 param queues array
 
-@description('Blob prefix, container included, of the results of pieces that wait for their siblings.')
-param piecesPrefix string
-
-@description('Days after which such a result is surely left over: longer than GIVE_UP_HOURS.')
-param keepPiecesDays int
-
-@description('Blob prefix of the events that Event Grid could not deliver.')
-param deadLetterPrefix string
+@description('What is deleted by age: name of the rule, prefix (container included), days since the last change.')
+param deletions array
 
 @description('true: only private endpoints, trusted Azure services and allowedIpRanges reach the account.')
 param private bool
@@ -68,44 +62,20 @@ resource queue 'Microsoft.Storage/storageAccounts/queueServices/queues@2023-05-0
   name: queueName
 }]
 
-// Only what nobody reads any more. Document records stay: they say what was done with a document, and a missing
-// record would let `reconcile` submit (and pay for) it again. Job records are deleted by the app itself.
 resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2023-05-01' = {
   parent: account
   name: 'default'
   properties: {
     policy: {
-      rules: [
-        {
-          name: 'delete-left-over-pieces'
-          type: 'Lifecycle'
-          enabled: true
-          definition: {
-            filters: { blobTypes: ['blockBlob'], prefixMatch: [piecesPrefix] }
-            actions: { baseBlob: { delete: { daysAfterModificationGreaterThan: keepPiecesDays } } }
-          }
+      rules: [for deletion in deletions: {
+        name: deletion.name
+        type: 'Lifecycle'
+        enabled: true
+        definition: {
+          filters: { blobTypes: ['blockBlob'], prefixMatch: [deletion.prefix] }
+          actions: { baseBlob: { delete: { daysAfterModificationGreaterThan: deletion.days } } }
         }
-        {
-          // Left by the scanning source of the blob trigger (other plans). The scan looks only at blobs newer than
-          // its watermark, so a receipt of half a year ago is never asked for again.
-          name: 'delete-old-trigger-receipts'
-          type: 'Lifecycle'
-          enabled: true
-          definition: {
-            filters: { blobTypes: ['blockBlob'], prefixMatch: ['azure-webjobs-hosts/blobreceipts/'] }
-            actions: { baseBlob: { delete: { daysAfterModificationGreaterThan: 180 } } }
-          }
-        }
-        {
-          name: 'delete-old-dead-letters'
-          type: 'Lifecycle'
-          enabled: true
-          definition: {
-            filters: { blobTypes: ['blockBlob'], prefixMatch: [deadLetterPrefix] }
-            actions: { baseBlob: { delete: { daysAfterModificationGreaterThan: 90 } } }
-          }
-        }
-      ]
+      }]
     }
   }
 }

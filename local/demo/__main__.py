@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.text import Text
 
 from local.demo import view
+from local.demo.folders import OverlappingFoldersError, check_apart
 from local.demo.measure import MeasurementError
 from local.demo.measure import measure as measure_stack
 from local.demo.run import run as run_documents
@@ -56,6 +57,8 @@ def main() -> None:
 def run(documents: Path, out: Path, hosts: int, work: Path, timeout: float) -> None:
     """Drop documents once."""
 
+    _check_folders(work, {"--documents": documents, "--out": out})
+
     def act(stack: Stack, console: Console) -> int:
         return run_documents(stack, console, documents, out, timeout)
 
@@ -70,8 +73,10 @@ def run(documents: Path, out: Path, hosts: int, work: Path, timeout: float) -> N
 def start(drop: Path, out: Path, hosts: int, work: Path) -> None:
     """Watch a folder until interrupted."""
 
+    _check_folders(work, {"--drop": drop, "--out": out})
+
     def act(stack: Stack, console: Console) -> int:
-        watch_folder(stack, console, drop, out)
+        watch_folder(stack, console, drop, out, events_file(work))
         return 0
 
     _with_stack(work, act, hosts=hosts, keep_storage=True)
@@ -90,6 +95,22 @@ def measure(documents: int, single: int, hosts: int, work: Path) -> None:
         return 0
 
     _with_stack(work, act, hosts=hosts)
+
+
+def events_file(work: Path) -> Path:
+    """Return the file in which the functions hosts leave their log events."""
+    return work / "logs" / "events.jsonl"
+
+
+def _check_folders(work: Path, folders: dict[str, Path]) -> None:
+    """Refuse folders that overlap: results would become documents, or documents be cleared away with old logs."""
+    own = {f"the {name} folder of --work": work / name for name in ("logs", "storage")}
+    try:
+        check_apart({**folders, **own})
+    except OverlappingFoldersError as error:
+        raise click.ClickException(str(error)) from error
+    except (OSError, RuntimeError) as error:
+        raise click.ClickException(f"A folder cannot be used: {error}") from error
 
 
 def _with_stack(folder: Path, act: Callable[[Stack, Console], int], *, hosts: int, keep_storage: bool = False) -> None:
@@ -132,7 +153,7 @@ def _started(console: Console, folder: Path, hosts: int, storage_folder: Path | 
             console.print(f"{text} …")
 
     # After a crash the messages that a host had in hand come back in half a minute, not in Azure's ten.
-    options = ["--message-lease", "30"]
+    options = ["--message-lease", "30", "--events", str(events_file(folder))]
     stack = Stack(folder, hosts=hosts, storage_folder=storage_folder, host_options=options, tell=tell)
     with status or contextlib.nullcontext():
         stack.start()

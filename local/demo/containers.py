@@ -10,10 +10,10 @@ from typing import Any
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient, ContentSettings, LinearRetry
 
-from functions.pipeline.results import ENTITIES_SUFFIX, ERROR_SUFFIX, entities_name, error_name
+from functions.pipeline.results import ERROR_SUFFIX, entities_name, error_name
+from local.demo.names import RESULT_SUFFIXES
 from local.stack import Stack
 
-RESULT_SUFFIXES = (ENTITIES_SUFFIX, ERROR_SUFFIX)
 _DOCUMENT_RECORDS = "documents/"  # in the state container: one record for each document, its state as metadata
 
 

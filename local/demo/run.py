@@ -11,9 +11,19 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from functions.pipeline.results import entities_name, error_name
 from local.demo import view
 from local.demo.containers import Containers, parse
-from local.demo.folders import clear_results, document_name, documents_in, write_result
+from local.demo.folders import (
+    clear_results,
+    document_name,
+    files_in,
+    name_problem,
+    read_document,
+    write_escaped_names,
+    write_result,
+)
+from local.demo.names import local_paths
 from local.demo.view import Row
 from local.stack import Stack
 
@@ -51,16 +61,21 @@ class Requests:
 def run(stack: Stack, console: Console, documents: Path, out: Path, timeout_s: float) -> int:
     """Drop every document of the folder ``documents``, wait for the results, print them and leave them in ``out``.
 
-    Returns the exit code: 0 only if every document ended with entities.
+    Returns the exit code: 0 only if every document ended with entities. What is no regular file is skipped with a line;
+    a file that cannot be read counts as a document without entities.
     """
     clear_results(out)
-    files = list(documents_in(documents))
-    if not files:
-        console.print(f"There is no document in {view.path(documents)}. Put some text files there.", style="red")
-        return 1
+    found = list(files_in(documents))
+    for each in found:
+        if each.problem:
+            console.print(view.skipped(document_name(documents, each.file), each.problem))
+    files = [each.file for each in found if not each.problem]
     with Containers(stack) as containers:
         began = time.monotonic()
-        rows = [_drop(containers, documents, file) for file in files]
+        rows = [row for file in files if (row := _drop(containers, console, documents, file))]
+        if not rows:
+            console.print(f"There is no document in {view.path(documents)}. Put some text files there.", style="red")
+            return 1
         _wait(stack, console, containers, rows, out, timeout_s)
         took = time.monotonic() - began
     console.print()
@@ -68,11 +83,21 @@ def run(stack: Stack, console: Console, documents: Path, out: Path, timeout_s: f
         if row.content is not None:
             console.print(view.entities(row))
     _summarise(stack, console, rows, took, out)
-    return 0 if all(row.content is not None and not row.is_error for row in rows) else 1
+    is_complete = len(rows) == len(files)
+    return 0 if is_complete and all(row.content is not None and not row.is_error for row in rows) else 1
 
 
-def _drop(containers: Containers, folder: Path, file: Path) -> Row:
-    data, name = file.read_bytes(), document_name(folder, file)
+def _drop(containers: Containers, console: Console, folder: Path, file: Path) -> Row | None:
+    """Drop a file and return its row; one that cannot be dropped is skipped with a line."""
+    name = document_name(folder, file)
+    problem = name_problem(name)
+    try:
+        data = b"" if problem else read_document(file)
+    except OSError as error:
+        problem = str(error.strerror)
+    if problem:
+        console.print(view.skipped(name, problem))
+        return None
     dropped = time.monotonic()
     return Row(name, len(data), dropped, containers.drop(name, data))
 
@@ -107,6 +132,8 @@ def _update(containers: Containers, rows: Sequence[Row], out: Path) -> list[Row]
     """Look once for results and states; returns the documents that are done since the last look."""
     waiting = {row.name: row for row in rows if row.content is None}
     found = containers.results_for({name: row.etag for name, row in waiting.items()})
+    # Of all results that may come, so that each has the same file whichever comes first.
+    paths = local_paths(name for row in rows for name in (entities_name(row.name), error_name(row.name)))
     done = []
     for name, result in found.items():
         row = waiting[name]
@@ -114,8 +141,11 @@ def _update(containers: Containers, rows: Sequence[Row], out: Path) -> list[Row]
         if content is not None:
             row.seconds = time.monotonic() - row.dropped
             row.content = parse(content)
-            row.file = write_result(out, result.name, content)
+            row.file, _ = write_result(out, result.name, paths[result.name], content)
+            row.result_name = result.name
             done.append(row)
+    if done:
+        write_escaped_names(out, {row.result_name: row.file for row in rows if row.file})
     for name, state in containers.states().items():
         if name in waiting and state == "pending":
             waiting[name].state = "in a job"

@@ -67,6 +67,7 @@ class Row:
     seconds: float | None = None
     content: dict[str, Any] | None = None
     file: Path | None = None
+    result_name: str = ""
 
     @property
     def is_error(self) -> bool:
@@ -148,6 +149,11 @@ def _report(content: dict[str, Any]) -> RenderableType:
 def event(symbol: str, style: str, *parts: str | Text) -> Text:
     """Draw one line of the running log, with the time of day."""
     return Text.assemble((time.strftime("%H:%M:%S  "), "dim"), (f"{symbol} ", style), *parts)
+
+
+def skipped(name: str, problem: str) -> Text:
+    """Draw the line of a file that is no document, or cannot be one."""
+    return event("!", "bold red", plain(f"{name} is skipped: {problem}."))
 
 
 def facts(lines: Iterable[tuple[str, str]]) -> Table:

@@ -16,9 +16,11 @@ import click
 from local.functions_host.app_loader import describe, load_app
 from local.functions_host.connections import apply_settings, read_settings_file
 from local.functions_host.errors import StartError
+from local.functions_host.events import EventFile
 from local.functions_host.host import Host, HostSettings, describe_webhooks
 from local.functions_host.host_json import read_host_json
 from local.functions_host.queue_trigger import MESSAGE_LEASE_S
+from local.functions_host.redaction import RedactingFormatter
 
 logger = logging.getLogger("local.functions_host")
 
@@ -55,6 +57,12 @@ _SIGNALS_EVERY_S = 0.5
 @click.option("--extension-key", help="The blobs_extension key of the webhook; made and printed when absent.")
 @click.option("--master-key", help="Key of the admin routes; without one they are open to this machine.")
 @click.option(
+    "--events",
+    "events_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Append log events (records with an action) to this file, as JSON lines; several hosts may share it.",
+)
+@click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
     default="info",
@@ -68,10 +76,13 @@ def main(
     scan_interval: float,
     extension_key: str | None,
     master_key: str | None,
+    events_file: Path | None,
     log_level: str,
 ) -> None:
     """Run the host until SIGTERM or SIGINT; exit code 1 when it cannot start."""
     _configure_logging(log_level)
+    if events_file:
+        logging.getLogger().addHandler(EventFile(events_file))
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, lambda *_: _interrupt(stop))
@@ -134,10 +145,10 @@ def _stop(host: Host) -> None:
 
 
 def _configure_logging(level: str) -> None:
-    logging.basicConfig(
-        level=level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", stream=sys.stderr
-    )
-    for name in ("azure", "urllib3", "uvicorn"):
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    logging.basicConfig(level=level.upper(), handlers=[handler])
+    for name in ("azure", "msal", "urllib3", "uvicorn"):
         # Their lines tell about single requests; the host's own lines say what matters.
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))
 

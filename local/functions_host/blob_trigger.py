@@ -131,6 +131,35 @@ class _Watched:
     receipts: set[str]
 
 
+class ListingLog:
+    """Logs once that a container cannot be listed, and once that it can be again; a pass may fail every second."""
+
+    def __init__(self) -> None:
+        self._failing: dict[str, str] = {}
+
+    def failed(self, container: str, error: StorageError) -> None:
+        """A listing failed; logged anew when the reason is another one."""
+        # Not the error's whole text, which names objects by their addresses and so differs each time.
+        reason = f"status {error.status} {error.code}".rstrip() if error.status else "no answer"
+        if self._failing.get(container) != reason:
+            self._failing[container] = reason
+            logger.warning(
+                "Container '%s' cannot be listed, so no blob in it is noticed; trying again: %s",
+                container,
+                reason,
+                extra={"action": "container_unlisted", "container": container, "reason": reason},
+            )
+
+    def listed(self, container: str) -> None:
+        """A listing came whole."""
+        if self._failing.pop(container, None):
+            logger.warning(
+                "Container '%s' can be listed again.",
+                container,
+                extra={"action": "container_listed", "container": container},
+            )
+
+
 class ContainerScanner:
     """Lists the containers of the scanning blob functions, pass after pass, and announces what is new.
 
@@ -143,6 +172,7 @@ class ContainerScanner:
         self._targets = targets
         self._announcer = announcer
         self._interval_s = interval_s
+        self._log = ListingLog()
 
     def run(self, stop: threading.Event) -> None:
         """Scan until `stop` is set, with a pause after each pass."""
@@ -180,9 +210,10 @@ class ContainerScanner:
                     running += [pool.submit(self._announce, each, item, stop) for each in new]
                 if stop.is_set():
                     break
+            self._log.listed(target.path.container)
         except StorageError as exc:
             if not exc.is_missing:
-                logger.warning("Container '%s' cannot be listed, trying again: %s", target.path.container, exc)
+                self._log.failed(target.path.container, exc)
         listing_s = time.monotonic() - started
         for future in running:
             future.result()

@@ -172,7 +172,7 @@ class Host:
             raise StartError(plan.problems)
         self.id = host_id(settings.app, environ)
         self.settings = settings
-        self._started = datetime.now(UTC)
+        self._started = time.monotonic()
         self._worker = Worker(functions, threads, settings.app, options.function_timeout_s)
         self._blobs = {target.function.id: target for target in plan.blobs}
         self._blob_runner = BlobRunner(self._blobs, self._worker)
@@ -281,7 +281,7 @@ class Host:
         return {
             "id": self.id,
             "state": "Running",
-            "uptimeSeconds": round((datetime.now(UTC) - self._started).total_seconds(), 3),
+            "uptimeSeconds": round(time.monotonic() - self._started, 3),
             "workerThreads": self._worker.threads,
             "functions": {
                 name: {

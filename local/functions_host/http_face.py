@@ -10,20 +10,19 @@ import json
 import logging
 import socket
 import threading
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from local.functions_host.errors import StorageError
 from local.functions_host.event_grid import EVENT_TYPE_HEADER
+from local.loopback import LoopbackOnly
 
 logger = logging.getLogger(__name__)
 
@@ -87,8 +86,6 @@ def create_app(doors: Doors, extension_key: str, master_key: str | None) -> Star
             Route("/admin/functions/{name}", run, methods=["POST"]),
             Route("/admin/host/status", status, methods=["GET"]),
         ],
-        # A web page in the developer's browser must not reach the host under a name of its own (DNS rebinding).
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])],
     )
 
 
@@ -113,14 +110,16 @@ def _input_of(body: bytes) -> str:
 
 
 class HttpFace:
-    """Serves the application on a loopback port, in a thread."""
+    """Serves the application on a loopback port, in a thread; requests for web pages are refused (`LoopbackOnly`)."""
 
-    def __init__(self, app: Callable[..., Any], port: int) -> None:
+    def __init__(self, app: ASGIApp, port: int) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind(("127.0.0.1", port))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=5)
+        config = uvicorn.Config(
+            LoopbackOnly(app), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=5
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._serve, name="http", daemon=True)
 

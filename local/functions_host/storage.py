@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import formatdate, parsedate_to_datetime
-from typing import Any
 from urllib.parse import quote, unquote, urlencode
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
@@ -28,6 +27,7 @@ import urllib3
 
 from local.functions_host.connections import Connection
 from local.functions_host.errors import StorageError
+from local.functions_host.redaction import without_queries
 
 API_VERSION = "2021-12-02"
 
@@ -129,7 +129,11 @@ class Container:
         self._service.call("PUT", f"/{self.name}", {"restype": "container"}, accept=(201, 409))
 
     def pages(self, prefix: str = "", metadata: bool = False) -> Iterator[list[BlobItem]]:
-        """Yield the flat listing, a page of up to 5,000 blobs at a time; a missing container raises `is_missing`."""
+        """Yield the flat listing, a page of up to 5,000 blobs at a time; a missing container raises `is_missing`.
+
+        A reply that is no listing raises `StorageError`, too: with a name that XML cannot hold an emulator may write
+        one that cannot be read.
+        """
         query = {"restype": "container", "comp": "list"}
         if prefix:
             query["prefix"] = prefix
@@ -137,7 +141,10 @@ class Container:
             query["include"] = "metadata"
         while True:
             reply = self._service.call("GET", f"/{self.name}", query, accept=(200,))
-            items, marker = _parse_listing(reply.data)
+            try:
+                items, marker = _parse_listing(reply.data)
+            except ElementTree.ParseError as exc:
+                raise StorageError(f"GET /{self.name}", reply.status, "UnreadableListing", str(exc)) from exc
             yield items
             if not marker:
                 return
@@ -283,7 +290,8 @@ class _Service:
         try:
             reply = self._http.request(verb, url, headers=sent, body=body or None, redirect=False)
         except urllib3.exceptions.HTTPError as exc:
-            raise StorageError(operation, 0, "", str(exc)) from exc
+            # Without its cause: whoever logs that would log the address with its signature.
+            raise StorageError(operation, 0, "", without_queries(str(exc))) from None
         if reply.status not in accept:
             raise StorageError(operation, reply.status, str(reply.headers.get("x-ms-error-code", "")))
         return reply
@@ -314,21 +322,38 @@ def string_to_sign(account: str, verb: str, path: str, query: Mapping[str, str],
     return "\n".join(lines)
 
 
+@dataclass(frozen=True, slots=True)
+class _Token:
+    """A bearer token; it ends at `expires` by the time of day and at `ends` by the monotonic clock, in seconds."""
+
+    text: str
+    expires: float
+    ends: float
+
+    def must_be_renewed(self, now: float, monotonic: float) -> bool:
+        """Tell whether the token ends soon, by the time of day or by a clock that nobody sets.
+
+        The second clock stands still while a machine sleeps, the first may be set back; so the earlier end counts.
+        """
+        # Five minutes early, so that no request leaves with a token that runs out on the way.
+        return min(self.expires - now, self.ends - monotonic) < 300
+
+
 def _token_signer(client_id: str | None) -> Signer:
     # Imported here: azure-identity costs a quarter of a second, and a run with a connection string never needs it.
     from azure.identity import DefaultAzureCredential
 
     credential = DefaultAzureCredential(managed_identity_client_id=client_id)
     lock = threading.Lock()
-    token: list[Any] = ["", 0.0]
+    token = _Token("", 0.0, 0.0)
 
     def sign(verb: str, path: str, query: Mapping[str, str], headers: dict[str, str]) -> None:
+        nonlocal token
         with lock:
-            # Five minutes early, so that no request leaves with a token that runs out on the way.
-            if token[1] - time.time() < 300:
+            if token.must_be_renewed(time.time(), time.monotonic()):
                 fresh = credential.get_token("https://storage.azure.com/.default")
-                token[:] = fresh.token, fresh.expires_on
-        headers["Authorization"] = f"Bearer {token[0]}"
+                token = _Token(fresh.token, fresh.expires_on, time.monotonic() + fresh.expires_on - time.time())
+            headers["Authorization"] = f"Bearer {token.text}"
 
     return sign
 

@@ -18,6 +18,7 @@ from azure.functions.meta import Datum
 from croniter import croniter
 from dateutil.tz import tzlocal
 
+from local.clock import ForwardClock
 from local.functions_host.app_loader import AppFunction
 from local.functions_host.errors import StorageError
 from local.functions_host.host_json import parse_time_span
@@ -28,6 +29,10 @@ logger = logging.getLogger(__name__)
 
 NEVER = datetime.min.replace(tzinfo=UTC)
 """The `Last` of a timer that has not run yet: .NET's smallest time."""
+
+CLOCK_STEP = timedelta(minutes=1)
+"""A status that lies farther in the future than this was written before the clock was set back; clocks of several hosts
+differ by less."""
 
 
 class Schedule(Protocol):
@@ -121,13 +126,14 @@ def plan_start(stored: TimerStatus | None, schedule: Schedule, now: datetime, ru
     """Return what to do at start.
 
     A missed time means one run at once with `past_due`, however many times were missed. A schedule that changed since
-    the status was written is simply taken up from now.
+    the status was written is simply taken up from now; so is one whose status lies in the future, because the clock was
+    set back since (the real host waits for the time that was written).
     """
     fresh = TimerStatus(stored.last if stored else NEVER, schedule.next_after(now), now)
     if stored is None:
         return StartPlan(fresh, run_on_startup, past_due=False)
     since = stored.updated if stored.last == NEVER else stored.last
-    if schedule.next_after(since) != stored.next:
+    if schedule.next_after(since) != stored.next or since - now > CLOCK_STEP:
         return StartPlan(fresh, run_on_startup, past_due=False)
     past_due = now > stored.next
     return StartPlan(stored, past_due or run_on_startup, past_due)
@@ -171,8 +177,9 @@ class TimerListener:
         self._run_on_startup = bool(function.trigger.get("runOnStartup"))
         self._use_monitor = function.trigger.get("useMonitor") is not False
 
-    def run(self, stop: threading.Event, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        """Fire until `stop` is set."""
+    def run(self, stop: threading.Event, clock: Callable[[], datetime] | None = None) -> None:
+        """Fire until `stop` is set. `clock` must not go back; without one the time of day is followed forward only."""
+        now = clock or ForwardClock()
         monitored = is_monitored(self._schedule, self._use_monitor, now())
         plan = plan_start(self._read() if monitored else None, self._schedule, now(), self._run_on_startup)
         status = plan.status
@@ -188,7 +195,7 @@ class TimerListener:
                 if monitored:
                     self._write(status)
             past_due = False
-            # The wait may end a little early, and a clock may be set: ask it again.
+            # The wait may end a little early, and a clock may be set forward: ask it again.
             stop.wait(max(0.0, min(60.0, (status.next - now()).total_seconds())))
             due = now() >= status.next
 

@@ -34,14 +34,22 @@ class MemoryQueue:
         """See `JobQueue.send`."""
         return self.put(message.encode(), delay_s)
 
-    def resend(self, receipt: Receipt, message: JobMessage, delay_s: float) -> None:
+    def resend(self, receipt: Receipt, message: JobMessage, delay_s: float) -> Receipt:
         """See `JobQueue.resend`."""
         with self._lock:
             present = self._messages.get(receipt.message_id)
             if present and present.pop_receipt == receipt.pop_receipt:
-                self._change(present, text=message.encode(), visible=self._clock() + timedelta(seconds=delay_s))
-                return
-        self.send(message, delay_s)
+                visible = self._clock() + timedelta(seconds=delay_s)
+                changed = self._change(present, text=message.encode(), visible=visible)
+                return Receipt(changed.id, changed.pop_receipt)
+        return self.send(message, delay_s)
+
+    def discard(self, receipt: Receipt) -> None:
+        """See `JobQueue.discard`."""
+        with self._lock:
+            present = self._messages.get(receipt.message_id)
+            if present and present.pop_receipt == receipt.pop_receipt:
+                del self._messages[receipt.message_id]
 
     # --- The receiving end, which the host has in production ---
 

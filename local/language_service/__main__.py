@@ -29,7 +29,7 @@ def default_cache() -> Path:
 def _spec_of_faults() -> str:
     listed = [("Requests", REQUEST_FAULTS), ("Jobs", JOB_FAULTS)]
     return "\n\n".join(
-        f"\b\n{title} can suffer:\n" + "\n".join(f"  {kind:18} {text}" for kind, text in kinds.items())
+        f"\b\n{title} can suffer:\n" + "\n".join(f"  {kind:20} {text}" for kind, text in kinds.items())
         for title, kinds in listed
     )
 
@@ -70,6 +70,9 @@ def _spec_of_faults() -> str:
 )
 @click.option("--retry-after", type=click.IntRange(1), default=2, help="Seconds that an injected 429 asks for.")
 @click.option("--refuse-text", "refused_texts", multiple=True, help="Refuse a request with this text in a document.")
+@click.option("--poison-text", "poison_texts", multiple=True, help="Let a job with this text in a document fail.")
+@click.option("--not-started-seconds", type=click.FloatRange(0), default=5400.0, help="For the fault not-started-long.")
+@click.option("--drip-seconds", type=click.FloatRange(0), default=600.0, help="For the fault drip.")
 @click.option("--admin", is_flag=True, help="Turn on /admin: counters, ledger, faults, clock, entities.")
 @click.option(
     "--model-cache",
@@ -146,6 +149,9 @@ def _service(sources: list[tuple[Path, Path]], options: dict[str, Any]) -> Langu
         latency_seconds=options["latency_seconds"],
         retry_after_seconds=options["retry_after"],
         refused_texts=options["refused_texts"],
+        poison_texts=options["poison_texts"],
+        not_started_seconds=options["not_started_seconds"],
+        drip_seconds=options["drip_seconds"],
     )
     projects = []
     for labels_file, folder in sources:

@@ -36,6 +36,10 @@ class Refusal(Exception):
     #: True when the gateway answers: its content type has no charset, and there is no service time.
     gateway: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
+    #: A body to send as it is, in place of the error as JSON.
+    raw: bytes | None = None
+    #: True when something between the client and the service answers: none of the service's headers are sent.
+    foreign: bool = False
 
 
 # --- the gateway ---------------------------------------------------------------------------------------------------
@@ -104,6 +108,62 @@ def no_such_path() -> Refusal:
 
 def _gateway(status: int, message: str, headers: Mapping[str, str] | None = None) -> Refusal:
     return Refusal(status, WireError(str(status), message), gateway=True, headers=headers or {})
+
+
+def huge_retry_after(status: int, operation: str, api: str) -> Refusal:
+    """Answer 429 or 503 with a ``Retry-After`` date that no integer type of a date library holds."""
+    refusal = too_many_requests(operation, api, 60, with_header=False) if status == 429 else server_fault(status)
+    refusal.headers = {"Retry-After": "Fri, 31 Dec 99999999999999999999 23:59:59 GMT"}
+    return refusal
+
+
+def deep_json(depth: int = 3000) -> Refusal:
+    """Answer 500 with an error whose inner errors are nested ``depth`` deep."""
+    refusal = server_fault(500)
+    start = b'{"error":{"code":"InternalServerError","message":"An internal error has occurred.","innererror":'
+    refusal.raw = start + nested(depth) + b"}}"
+    return refusal
+
+
+def nested(depth: int) -> bytes:
+    """Write JSON objects that are nested ``depth`` deep; ``json.dumps`` would reach Python's recursion limit."""
+    return b'{"innererror":' * depth + b"null" + b"}" * depth
+
+
+# --- what stands between the client and the service ------------------------------------------------------------------
+
+#: An address that ``urllib.parse.urlsplit`` and its like refuse: the bracket of the IPv6 address is never closed.
+MALFORMED_ADDRESS = "http://[::1/x"
+
+_PROXY_PAGE = (
+    "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n"
+    "<hr><center>proxy</center>\r\n</body>\r\n</html>\r\n"
+)
+_SIGN_IN_PAGE = (
+    '<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body><form method="post" action="/login">'
+    '<input name="user"><input name="password" type="password"><button>Sign in</button></form></body></html>\n'
+)
+_PROXY_TITLES = {
+    400: "400 Bad Request",
+    404: "404 Not Found",
+    413: "413 Request Entity Too Large",
+    502: "502 Bad Gateway",
+}
+
+
+def html_page(status: int) -> Refusal:
+    """Answer with a proxy's page, or with a sign-in page where the status is 200."""
+    page = _SIGN_IN_PAGE if status == 200 else _PROXY_PAGE.format(title=_PROXY_TITLES[status])
+    return _foreign(status, page, {"Content-Type": "text/html; charset=utf-8"})
+
+
+def malformed_redirect() -> Refusal:
+    """Answer with a redirect to an address that is none."""
+    return _foreign(302, "", {"Location": MALFORMED_ADDRESS})
+
+
+def _foreign(status: int, body: str, headers: Mapping[str, str]) -> Refusal:
+    return Refusal(status, WireError(str(status), ""), headers=headers, raw=body.encode(), foreign=True)
 
 
 # --- the service: whole requests -----------------------------------------------------------------------------------
@@ -246,6 +306,9 @@ def unsupported_language(supported: str) -> WireError:
 
 
 TASK_FAILED = WireError("InternalServerError", "An internal error has occurred while the task was processed.")
+JOB_FAILED = WireError("InternalServerError", "An internal error has occurred while the job was processed.")
+DOCUMENT_INTERNAL = WireError("InternalServerError", "An internal error has occurred while the document was processed.")
+DOCUMENT_UNKNOWN = WireError("ModelHostEvicted", "The model host was evicted.")
 DOCUMENT_FAILED = WireError(
     "InvalidArgument", _INVALID_DOCUMENT, "InvalidDocument", "The document could not be processed."
 )

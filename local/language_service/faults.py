@@ -34,6 +34,20 @@ REQUEST_FAULTS: Mapping[str, str] = {
     "missing-location": "submission only: accepted, but the reply has no operation-location",
     "relative-location": "submission only: operation-location is a path without scheme and host",
     "foreign-location": "submission only: operation-location points to another host",
+    "html-400": "not carried out, answered with a proxy's HTML page and 400",
+    "html-404": "not carried out, answered with a proxy's HTML page and 404",
+    "html-413": "not carried out, answered with a proxy's HTML page and 413",
+    "html-502": "not carried out, answered with a proxy's HTML page and 502",
+    "html-200": "not carried out, answered with a sign-in page and 200",
+    "html-200-after": "carried out, but the reply is replaced by a sign-in page with 200",
+    "json-404": "poll only: answered 404 in the service's own form for a job that it knows",
+    "bad-location": "submission only: operation-location is http://[::1/x, which no parser accepts",
+    "bad-redirect": "not carried out, answered 302 with the Location http://[::1/x",
+    "bad-redirect-after": "carried out, but the reply is replaced by that redirect",
+    "huge-retry-after": "answered 429 with a Retry-After date whose year has 20 digits",
+    "huge-retry-after-503": "the same with 503",
+    "deep-json": "answered 500 with error JSON that is nested 3,000 deep",
+    "drip": "carried out; the reply arrives byte by byte, headers included, within drip_seconds",
 }
 
 #: What can happen to a job that was accepted.
@@ -52,9 +66,20 @@ JOB_FAULTS: Mapping[str, str] = {
     "cancelled": "ends cancelled though nobody asked for it",
     "repeated-documents": "succeeds; its pages overlap, and a document stands twice on a page",
     "misfit-offsets": "succeeds; one entity's offset does not fit the text",
+    "document-internal": "succeeds, but every document has the error InternalServerError",
+    "document-unknown": "succeeds, but every document has an error with a code that is documented nowhere",
+    "all-missing": "succeeds, but no document is among the results or the errors",
+    "odd-entity": "succeeds; one entity of the first document is malformed (see oddities.ODD_ENTITIES)",
+    "odd-document": "succeeds; the first document's entry is malformed (see oddities.ODD_DOCUMENTS)",
+    "not-started-long": "is not started for not_started_seconds, then runs and succeeds",
+    "failed-internal": "fails with an internal error of the whole job that names no task",
 }
 
-_SUBMISSION_ONLY = {"unknown-project", "missing-location", "relative-location", "foreign-location"}
+#: The fate of a job with one of ``FaultPlan.poison_texts``; it is never drawn.
+POISONED = "poison-text"
+
+_SUBMISSION_ONLY = {"unknown-project", "missing-location", "relative-location", "foreign-location", "bad-location"}
+_POLL_ONLY = {"json-404"}
 
 
 class FaultSpecError(ValueError):
@@ -86,6 +111,12 @@ class FaultPlan:
     retry_after_seconds: int = 2
     #: A request with one of these strings in a document is refused as a whole, with 400.
     refused_texts: tuple[str, ...] = ()
+    #: A job with one of these strings in a document fails as a whole, with an internal error, each time.
+    poison_texts: tuple[str, ...] = ()
+    #: How long a job with the fault ``not-started-long`` is not started, in seconds.
+    not_started_seconds: float = 5400.0
+    #: How long a reply with the fault ``drip`` takes, in seconds.
+    drip_seconds: float = 600.0
 
     def __post_init__(self) -> None:
         check_rates(self.rates)
@@ -95,7 +126,8 @@ class FaultPlan:
 
         ``identity`` says what the request is about, ``times_seen`` how often that was asked before.
         """
-        kinds = [kind for kind in REQUEST_FAULTS if submission or kind not in _SUBMISSION_ONLY]
+        left_out = (set() if submission else _SUBMISSION_ONLY) | (set() if method == "GET" else _POLL_ONLY)
+        kinds = [kind for kind in REQUEST_FAULTS if kind not in left_out]
         scripted = self._scripted(kinds, method)
         if scripted:
             return scripted
@@ -139,6 +171,9 @@ class FaultPlan:
             "latencySeconds": list(self.latency_seconds),
             "retryAfterSeconds": self.retry_after_seconds,
             "refusedTexts": list(self.refused_texts),
+            "poisonTexts": list(self.poison_texts),
+            "notStartedSeconds": self.not_started_seconds,
+            "dripSeconds": self.drip_seconds,
         }
 
     def update(self, changes: Mapping[str, Any]) -> None:
@@ -158,10 +193,18 @@ class FaultPlan:
             low, high = (float(bound) for bound in merged["latencySeconds"])
             seed, retry_after = int(merged["seed"]), int(merged["retryAfterSeconds"])
             refused = tuple(str(text) for text in merged["refusedTexts"])
+            poison = tuple(str(text) for text in merged["poisonTexts"])
+            not_started, drip = float(merged["notStartedSeconds"]), float(merged["dripSeconds"])
         except (TypeError, AttributeError, ValueError) as exc:
             raise FaultSpecError(f"The fault plan is not understood: {exc}") from exc
         self.seed, self.rates, self.script = seed, rates, script
-        self.latency_seconds, self.retry_after_seconds, self.refused_texts = (low, high), retry_after, refused
+        self.latency_seconds, self.retry_after_seconds = (low, high), retry_after
+        self.refused_texts, self.poison_texts = refused, poison
+        self.not_started_seconds, self.drip_seconds = not_started, drip
+
+    def is_poison(self, texts: Iterable[str]) -> bool:
+        """Tell whether one of the documents' texts holds one of ``poison_texts``."""
+        return any(poison in text for text in texts for poison in self.poison_texts)
 
 
 def parse_rates(specs: Iterable[str]) -> dict[str, float]:

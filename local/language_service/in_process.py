@@ -63,7 +63,8 @@ class InProcessAdapter(HTTPAdapter):
         if read_timeout is not None and response.delay_seconds > read_timeout:
             self._wait(read_timeout)
             raise requests.ReadTimeout(f"Read timed out. (read timeout={read_timeout})", request=request)
-        self._wait(response.delay_seconds)
+        # A reply in drips never lets a read wait long: only its end is late.
+        self._wait(response.delay_seconds + response.drip_seconds)
         if response.delivery is Delivery.CUT:
             raise requests.ConnectionError(
                 ProtocolError("Connection aborted.", ConnectionResetError(104, "Connection reset by peer")),

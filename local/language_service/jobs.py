@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
-from local.language_service.errors import WireError
+from local.language_service.errors import JOB_FAILED, WireError
 from local.language_service.labels import ProjectKind
 from local.language_service.limits import KEEP_JOBS
 
@@ -118,10 +118,13 @@ class FinishedTask:
 
 @dataclass(frozen=True, slots=True)
 class JobError:
-    """An error of a job; ``task`` is the index in ``JobView.finished`` of the task it speaks of."""
+    """An error of a job.
+
+    ``task`` is the index in ``JobView.finished`` of the task it concerns, ``None`` for the job as a whole.
+    """
 
     error: WireError
-    task: int
+    task: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +182,8 @@ def view(job: Job, now: datetime) -> JobView:
         return JobView(Status.RUNNING, updated, finished, (), len(tasks))
     if job.fate in _ODD_ENDS:
         return _odd_end(job, finished, updated)
+    if job.fate == "failed-internal":
+        return JobView(Status.FAILED, updated, finished, (JobError(JOB_FAILED, None),), len(tasks))
     errors = tuple(
         JobError(task.task.error, n)
         for n, task in enumerate(finished)

@@ -11,18 +11,20 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from email.utils import format_datetime
 from enum import Enum
+from functools import partial
 from hashlib import blake2b
 from typing import Any, Literal, Protocol
 from urllib.parse import parse_qsl
 
-from local.language_service import errors, wire
+from local.clock import ForwardClock
+from local.language_service import errors, oddities, wire
 from local.language_service.behaviour import ANY_PROJECT, Behaviour
 from local.language_service.counters import Counters
 from local.language_service.errors import Refusal
-from local.language_service.faults import FaultPlan, FaultSpecError
+from local.language_service.faults import POISONED, FaultPlan, FaultSpecError
 from local.language_service.jobs import Dialect, Document, Job, Submission, Task, view
 from local.language_service.labels import ProjectKind
 from local.language_service.limits import MAX_TOP_PREVIEW, RECORDED_RULES, RateLimiter, RateRule
@@ -80,6 +82,8 @@ class Delivery(Enum):
     CUT = "cut"
     #: Headers that announce the whole body, half of it, and then the connection is cut.
     TRUNCATED = "truncated"
+    #: Headers and body byte by byte, spread over ``Response.drip_seconds``.
+    DRIP = "drip"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +96,8 @@ class Response:
     delivery: Delivery = Delivery.WHOLE
     #: Seconds to wait before the response is sent.
     delay_seconds: float = 0.0
-
-
-def utcnow() -> datetime:
-    """Give the time by the machine's clock."""
-    return datetime.now(UTC)
+    #: Seconds over which the bytes of the response are spread, with ``Delivery.DRIP``.
+    drip_seconds: float = 0.0
 
 
 Operation = Literal["submit", "status", "cancel"]
@@ -139,7 +140,7 @@ class LanguageService:
         behaviour: Behaviour | None = None,
         faults: FaultPlan | None = None,
         rate_rules: Sequence[RateRule] = RECORDED_RULES,
-        clock: Callable[[], datetime] = utcnow,
+        clock: Callable[[], datetime] | None = None,
         admin: bool = False,
         new_job_id: Callable[[], str] = lambda: str(uuid.uuid4()),
     ) -> None:
@@ -151,7 +152,8 @@ class LanguageService:
         self.clock_offset = timedelta(0)
         self._key = key
         self._tokens = frozenset(tokens)
-        self._clock = clock
+        # The service has a clock of its own: setting this machine's must not stretch a job or a window of requests.
+        self._clock = clock or ForwardClock()
         self._admin = admin
         self._new_job_id = new_job_id
         self._limiter = RateLimiter(rate_rules)
@@ -183,8 +185,9 @@ class LanguageService:
                 response = self._perform(route, request, fault, now)
             except Refusal as refusal:
                 response = self._refused(refusal, route, now)
+            response = self._deliver(response, fault, chance, now)
             self._count(route, response, fault)
-            return self._deliver(response, fault, chance)
+            return response
 
     # --- before the work: where, who, how often --------------------------------------------------------------------
 
@@ -233,9 +236,9 @@ class LanguageService:
     def _identity(self, route: _Route, request: Request) -> bytes:
         """Say what a request is about: the documents' texts, so that a job's random id does not matter."""
         if route.operation == "submit":
-            return _texts_digest(_texts(request.body))
+            return texts_digest(_texts(request.body))
         job = self._jobs.get(route.job_id)
-        return _texts_digest([document.text for document in job.submission.documents]) if job else b"unknown"
+        return texts_digest([document.text for document in job.submission.documents]) if job else b"unknown"
 
     def _times_seen(self, identity: bytes) -> int:
         self._seen[identity] += 1
@@ -261,11 +264,23 @@ class LanguageService:
             "unknown-project": lambda: errors.unknown_project(self._unknown_project_status(), "(injected)", ""),
             # Any refusal will do: nobody sees it.
             "cut-before": lambda: errors.server_fault(503),
+            **{f"html-{status}": partial(errors.html_page, status) for status in (200, 400, 404, 413, 502)},
+            "json-404": lambda: errors.unknown_job(404, route.job_id),
+            "bad-redirect": errors.malformed_redirect,
+            "huge-retry-after": lambda: errors.huge_retry_after(429, operation, api),
+            "huge-retry-after-503": lambda: errors.huge_retry_after(503, operation, api),
+            "deep-json": errors.deep_json,
         }
         if fault in refusals:
             raise refusals[fault]()
 
-    def _deliver(self, response: Response, fault: str | None, chance: float) -> Response:
+    def _deliver(self, response: Response, fault: str | None, chance: float, now: datetime) -> Response:
+        if fault == "html-200-after":
+            return self._refused(errors.html_page(200), None, now)
+        if fault == "bad-redirect-after":
+            return self._refused(errors.malformed_redirect(), None, now)
+        if fault == "drip":
+            return replace(response, delivery=Delivery.DRIP, drip_seconds=self.faults.drip_seconds)
         if fault in ("cut-before", "cut-after"):
             return replace(response, delivery=Delivery.CUT)
         if fault == "truncated" and response.body:
@@ -330,20 +345,22 @@ class LanguageService:
 
     def _start(self, submission: Submission, now: datetime) -> Job:
         """Give the submission a job whose course is drawn from the seed and its documents."""
-        identity = _texts_digest([document.text for document in submission.documents])
+        identity = texts_digest([document.text for document in submission.documents])
         times = self._times_seen(b"job" + identity)
-        fate = self.faults.for_job(identity, times)
+        poisoned = self.faults.is_poison(document.text for document in submission.documents)
+        fate = POISONED if poisoned else self.faults.for_job(identity, times)
         course = random.Random(f"{self.faults.seed}|{times}|{identity.hex()}")
         low, high = self.behaviour.job_seconds
         last = course.uniform(low, high)
         finish = sorted(course.uniform(low, last) if low < last else last for _ in submission.tasks[1:])
-        starts = now + timedelta(seconds=min(0.5, last * 0.2))
+        waits = self.faults.not_started_seconds if fate == "not-started-long" else 0.0
+        starts = now + timedelta(seconds=waits + min(0.5, last * 0.2))
         return Job(
             id=self._new_job_id(),
             submission=_doomed(submission, fate),
             accepted_at=now,
             starts_at=starts,
-            finish_at=tuple(now + timedelta(seconds=seconds) for seconds in [*finish, last]),
+            finish_at=tuple(now + timedelta(seconds=waits + seconds) for seconds in [*finish, last]),
             fate=fate,
             chance=course.random(),
         )
@@ -381,7 +398,7 @@ class LanguageService:
             lambda task, document: self._results_of(job, task, document),
         )
         status = self.behaviour.preview_poll_status if preview else 200
-        return self._response(status, route.version, now, body=_encoded(body))
+        return self._response(status, route.version, now, body=oddities.deepened(_encoded(body), job.fate))
 
     def _results_of(self, job: Job, task: Task, document: Document) -> dict[str, Any]:
         project = self._project(task)
@@ -433,6 +450,7 @@ class LanguageService:
             "missing-location": None,
             "relative-location": path,
             "foreign-location": f"https://language.example.net{path}",
+            "bad-location": errors.MALFORMED_ADDRESS,
         }.get(fault or "", f"{request.base_url}{path}")
         headers = {"operation-location": location} if location else {}
         # The preview answered in chunks, the later API with a length of 0.
@@ -456,6 +474,9 @@ class LanguageService:
         return Response(status, {**common, **(headers or {})}, body)
 
     def _refused(self, refusal: Refusal, route: _Route | None, now: datetime) -> Response:
+        body = _encoded({"error": refusal.error.as_json()}) if refusal.raw is None else refusal.raw
+        if refusal.foreign:
+            return Response(refusal.status, {"Date": format_datetime(now, usegmt=True), **refusal.headers}, body)
         headers = {
             "apim-request-id": str(uuid.uuid4()),
             "Date": format_datetime(now, usegmt=True),
@@ -467,7 +488,7 @@ class LanguageService:
             headers["x-envoy-upstream-service-time"] = "5"
             if route is not None and not route.dialect.is_preview and route.version >= _ERROR_CODE_HEADER_SINCE:
                 headers["x-ms-error-code"] = refusal.error.code
-        return Response(refusal.status, {**headers, **refusal.headers}, _encoded({"error": refusal.error.as_json()}))
+        return Response(refusal.status, {**headers, **refusal.headers}, body)
 
     def _count(self, route: _Route | None, response: Response, fault: str | None) -> None:
         counters = self.counters
@@ -503,7 +524,10 @@ class LanguageService:
                 self.faults.update(content)
                 return self.faults.as_json()
             case ("PUT", "clock"):
-                self.clock_offset += timedelta(seconds=float(content["advanceSeconds"]))
+                seconds = float(content["advanceSeconds"])
+                if not seconds >= 0:
+                    raise ValueError(f"advanceSeconds is {seconds:g}; the service's clock does not go back.")
+                self.clock_offset += timedelta(seconds=seconds)
                 return {"now": self.now().isoformat()}
             case ("POST", "entities"):
                 return self._admin_entities(str(content["text"]))
@@ -535,7 +559,8 @@ def _texts(body: bytes) -> list[str]:
         return []
 
 
-def _texts_digest(texts: Sequence[str]) -> bytes:
+def texts_digest(texts: Sequence[str]) -> bytes:
+    """Give what faults are drawn by: a digest of the texts of a request."""
     digest = blake2b(digest_size=16)
     for text in texts:
         digest.update(text.encode("utf-8", "surrogatepass"))
@@ -546,7 +571,7 @@ def _texts_digest(texts: Sequence[str]) -> bytes:
 def _doomed(submission: Submission, fate: str | None) -> Submission:
     """Let the fate of a job fall on its tasks and documents."""
     tasks, documents = list(submission.tasks), list(submission.documents)
-    if fate in ("failed", "failed-bare"):
+    if fate in ("failed", "failed-bare", "failed-internal", POISONED):
         tasks = [replace(task, error=errors.TASK_FAILED) for task in tasks]
     elif fate == "failed-project":
         tasks = [replace(task, error=errors.unknown_project_error(task.project, task.deployment)) for task in tasks]
@@ -554,6 +579,10 @@ def _doomed(submission: Submission, fate: str | None) -> Submission:
         tasks[-1] = replace(tasks[-1], error=errors.TASK_FAILED)
     elif fate == "document-error":
         documents[0] = replace(documents[0], error=errors.DOCUMENT_FAILED)
+    elif fate == "document-internal":
+        documents = [replace(document, error=errors.DOCUMENT_INTERNAL) for document in documents]
+    elif fate == "document-unknown":
+        documents = [replace(document, error=errors.DOCUMENT_UNKNOWN) for document in documents]
     else:
         return submission
     return replace(submission, tasks=tuple(tasks), documents=tuple(documents))

@@ -1,10 +1,11 @@
-"""The HTTP face of the stand-in: loopback only, on uvicorn with httptools."""
+"""The HTTP face of the stand-in: loopback only, on uvicorn with httptools; pages of other origins are refused."""
 
 import asyncio
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from types import FrameType
 
 import uvicorn
@@ -13,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from local.language_service.service import Delivery, LanguageService, Request, Response
+from local.loopback import LoopbackOnly
 
 HOST = "127.0.0.1"
 #: Where the connection's transport is found in the ASGI scope.
@@ -67,6 +69,10 @@ async def _deliver(response: Response, scope: Scope, receive: Receive, send: Sen
         transport.abort()
         await _gone(receive)
         return
+    if response.delivery is Delivery.DRIP:
+        await _drip(response, transport)
+        await _gone(receive)
+        return
     headers = {name.lower(): value for name, value in response.headers.items()}
     # uvicorn writes the chunks of a reply without a length by itself.
     chunked = headers.pop("transfer-encoding", None) == "chunked"
@@ -81,6 +87,21 @@ async def _deliver(response: Response, scope: Scope, receive: Receive, send: Sen
         await _gone(receive)
         return
     await send({"type": "http.response.body", "body": response.body})
+
+
+async def _drip(response: Response, transport: asyncio.Transport) -> None:
+    """Write the response byte by byte past ASGI, which writes headers at once; then close the connection."""
+    headers = {name.lower(): value for name, value in response.headers.items() if name.lower() != "transfer-encoding"}
+    headers |= {"content-length": str(len(response.body)), "connection": "close"}
+    head = [f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}"]
+    head += [f"{name}: {value}" for name, value in headers.items()]
+    written = "\r\n".join([*head, "", ""]).encode("latin-1") + response.body
+    for n in range(len(written)):
+        if transport.is_closing():
+            return
+        transport.write(written[n : n + 1])
+        await asyncio.sleep(response.drip_seconds / len(written))
+    transport.close()
 
 
 async def _gone(receive: Receive) -> None:
@@ -133,7 +154,7 @@ class _Server(uvicorn.Server):
 
     def __init__(self, service: LanguageService, when_ready: Callable[[], None]) -> None:
         config = uvicorn.Config(
-            LanguageApp(service),
+            LoopbackOnly(LanguageApp(service)),
             http=_CuttableProtocol,
             log_level="warning",
             access_log=False,

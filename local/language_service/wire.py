@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from local.language_service import errors
+from local.language_service import errors, oddities
 from local.language_service.behaviour import Behaviour
 from local.language_service.jobs import Dialect, Document, FinishedTask, Job, JobView, Status, Submission, Task
 from local.language_service.labels import ProjectKind
@@ -256,7 +256,11 @@ def _render_ga(
         "expirationDateTime": job_time(job.expires_at),
         "status": _status_word(state.status, behaviour),
         "errors": [
-            {"code": one.error.code, "message": one.error.message, "target": f"#/tasks/items/{one.task}"}
+            {
+                "code": one.error.code,
+                "message": one.error.message,
+                **({} if one.task is None else {"target": f"#/tasks/items/{one.task}"}),
+            }
             for one in state.errors
         ],
         **_display_name(job),
@@ -332,7 +336,7 @@ def _render_preview(
             {
                 "code": one.error.code,
                 "message": one.error.message,
-                "target": state.finished[one.task].task.pointer,
+                **({} if one.task is None else {"target": state.finished[one.task].task.pointer}),
             }
             for one in state.errors
         ],
@@ -393,6 +397,8 @@ def answered(job: Job) -> list[Document]:
     """List the documents that have a result, in the order of the request."""
     documents = [document for document in job.submission.documents if document.error is None]
     lost = int(job.chance * len(documents)) if documents else 0
+    if job.fate == "all-missing":
+        return []
     if job.fate == "missing-documents":
         return documents[:lost] + documents[lost + 1 :]
     if job.fate == "partial" and len(job.submission.tasks) == 1:
@@ -402,6 +408,8 @@ def answered(job: Job) -> list[Document]:
 
 def refused(job: Job) -> list[Document]:
     """List the documents that have an error instead of a result."""
+    if job.fate == "all-missing":
+        return []
     return [document for document in job.submission.documents if document.error is not None]
 
 
@@ -428,6 +436,8 @@ def _results(job: Job, task: Task, page: Page, behaviour: Behaviour, results_of:
     results["errors"] = (
         [{"id": one.id, "error": one.error.as_json()} for one in failed if one.error] if with_errors else []
     )
+    if first:
+        oddities.apply(job.fate, job.chance, results)
     return results
 
 

@@ -22,6 +22,9 @@ HOURS = 730
 
 MILLION = 1_000_000
 
+ENDPOINTS, ZONES, LOG_RULES, METRIC_RULES = 5, 3, 5, 1
+"""What `PRIVATE_NETWORKING=true` deploys, and the alerts; a test compares them with the infrastructure."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
@@ -75,10 +78,10 @@ def at_rest_table() -> str:
     cost = prices()
     sweep_gb_s = 12 * 24 * 30 * 2
     sweep = cost["gb_seconds"]
-    alerts = cost["log_alert_rules"].cost(5) + cost["metric_alert_rules"].cost(1)
+    alerts = cost["log_alert_rules"].cost(LOG_RULES) + cost["metric_alert_rules"].cost(METRIC_RULES)
     ready = cost["always_ready_gb_seconds"].cost(2 * 2 * HOURS * 3600)
     idle_queue = 2 * HOURS * 3600
-    endpoints = cost["private_endpoint_hours"].cost(3 * HOURS) + cost["private_dns_zones"].cost(3)
+    endpoints = cost["private_endpoint_hours"].cost(ENDPOINTS * HOURS) + cost["private_dns_zones"].cost(ZONES)
     rows = [
         ("what", "how much", "dollars"),
         (
@@ -88,7 +91,7 @@ def at_rest_table() -> str:
             f"({sweep.cost(sweep_gb_s):.2f} without it)",
         ),
         ("`reconcile` once a night", "30 runs and a listing for each 5,000 blobs", "0"),
-        ("alerts", "five log rules, one metric rule", f"{alerts:.2f}"),
+        ("alerts", f"{LOG_RULES} log rules, {METRIC_RULES} metric rule", f"{alerts:.2f}"),
         ("storage, events, logs", "nearly nothing", "under 1"),
         ("**together**", "", f"**about {alerts + 0.5:.0f}**"),
         (
@@ -98,7 +101,11 @@ def at_rest_table() -> str:
             f"{idle_queue / MILLION:.1f} million requests a month and queue, "
             f"{cost['queue_requests'].cost(idle_queue):.2f} each",
         ),
-        ("private networking", "three private endpoints with their DNS zones", f"about {endpoints:.0f} more"),
+        (
+            "private networking",
+            f"{ENDPOINTS} private endpoints, {ZONES} private DNS zones",
+            f"about {endpoints:.0f} more",
+        ),
     ]
     return _table(rows)
 

@@ -6,8 +6,9 @@ import re
 import pytest
 
 from local.process import ROOT
+from tests.infra.templates import provision
 
-from .prices import FILE, TABLES, Price, marks, prices, shown
+from .prices import ENDPOINTS, FILE, LOG_RULES, METRIC_RULES, TABLES, ZONES, Price, marks, prices, shown
 
 PAGES = [(page, name) for page, tables in TABLES.items() for name in tables]
 DOLLARS = re.compile(r"\$\d+[.,]\d")
@@ -38,6 +39,17 @@ def test_sums_in_the_text_of_scale_follow_from_the_prices() -> None:
     assert (
         f"(a million documents and results are about 5 GB, ${prices()['blob_gb_months'].cost(5):.2f} a month)" in page
     )
+
+
+def test_counted_resources_are_those_of_the_infrastructure() -> None:
+    deployment = provision(PRIVATE_NETWORKING="true", ALERT_EMAIL="somebody@example.com")
+    kinds = {
+        "Microsoft.Network/privateEndpoints": ENDPOINTS,
+        "Microsoft.Network/privateDnsZones": ZONES,
+        "Microsoft.Insights/scheduledQueryRules": LOG_RULES,
+        "Microsoft.Insights/metricAlerts": METRIC_RULES,
+    }
+    assert {kind: len(deployment.of_type(kind)) for kind in kinds} == kinds
 
 
 @pytest.mark.parametrize(

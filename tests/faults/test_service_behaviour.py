@@ -14,7 +14,10 @@ from typing import Any, Literal
 import pytest
 import requests
 
+from functions.pipeline.health import CONTROL_TEXT
 from local.language_service.behaviour import Behaviour
+from local.language_service.faults import FaultPlan
+from local.language_service.service import texts_digest
 from tests.faults.scenarios import lines
 from tests.world import ENDPOINT, Call, World, letter
 
@@ -121,16 +124,22 @@ def test_403_quota_with_days_of_retry_after_waits_and_looks_again_within_hours(
     waits = [later - earlier for earlier, later in pairwise(asked)]
     assert waits
     assert all(timedelta(hours=6) <= wait <= timedelta(hours=6.7) for wait in waits)
-    (line, *_) = lines(caplog, "job_held_off")
+    (line, *_) = lines(caplog, "job_deferred")
     assert "paid tier" in line.getMessage()
     check_goes_on_once_it_is_over(world, within=timedelta(hours=7))
 
 
-# --- A deployment that somebody has to mend ---
+# --- A deployment that somebody has to fix ---
 
 
-def check_mend(world: World, caplog: pytest.LogCaptureFixture, mend: Callable[[], None], advice: str) -> None:
-    """Check that documents wait while the deployment is broken, the log says why, and all flows once it is mended."""
+def check_fix(
+    world: World,
+    caplog: pytest.LogCaptureFixture,
+    fix: Callable[[], None],
+    advice: str,
+    within: timedelta = timedelta(minutes=7),
+) -> None:
+    """Check that documents wait while the deployment is broken, the log says why, and all flows once it is fixed."""
     world.drop("a.txt", letter(1))
     world.drop("b.txt", letter(2))
     world.run_for(timedelta(hours=8))
@@ -141,10 +150,10 @@ def check_mend(world: World, caplog: pytest.LogCaptureFixture, mend: Callable[[]
     assert told
     assert all(line.levelno == logging.ERROR for line in told)
     assert all(advice in line.getMessage() for line in told)
-    mend()
+    fix()
     world.drop("c.txt", letter(3))
-    # The longest wait between two tries is 300 s and its jitter of a fifth.
-    world.run(within=timedelta(minutes=7))
+    # The longest wait between two tries of a submission is 300 s and its jitter of a fifth.
+    world.run(within=within)
     world.check_right("a.txt", "b.txt", "c.txt")
     world.check_quiet()
 
@@ -158,19 +167,19 @@ def check_mend(world: World, caplog: pytest.LogCaptureFixture, mend: Callable[[]
         ("missing-role-403", "Cognitive Services Language Reader"),
     ],
 )
-def test_a_refused_key_or_a_missing_role_makes_documents_wait_until_it_is_mended(
+def test_wrong_key_or_role_makes_documents_wait(
     world: World, caplog: pytest.LogCaptureFixture, kind: str, advice: str
 ) -> None:
     world.faults.rates = {f"{kind}@POST": 1.0}
-    check_mend(world, caplog, world.faults.rates.clear, advice)
+    check_fix(world, caplog, world.faults.rates.clear, advice)
     assert [world.submissions_of(letter(number)) for number in (1, 2, 3)] == [1, 1, 1]
 
 
-def test_a_wrong_key_in_the_settings_is_mended_by_a_restart_with_the_right_one(
+def test_restart_with_the_right_key_lets_documents_go_on(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     world = World(settings={"LANGUAGE_KEY": "mistyped"})
-    check_mend(world, caplog, lambda: world.restart(LANGUAGE_KEY="local"), "LANGUAGE_KEY")
+    check_fix(world, caplog, lambda: world.restart(LANGUAGE_KEY="local"), "LANGUAGE_KEY")
 
 
 @pytest.mark.parametrize("kind", ["wrong-key-401", "missing-role-403"])
@@ -187,24 +196,30 @@ def test_a_key_that_is_changed_while_jobs_run_costs_no_second_submission(world: 
 
 @pytest.mark.parametrize("form", ["400", "404"])
 @pytest.mark.parametrize("wrong", [{"LANGUAGE_PROJECT": "laons"}, {"LANGUAGE_DEPLOYMENT": "produktion"}])
-def test_an_unknown_project_or_deployment_at_submission_makes_documents_wait_until_it_is_mended(
+def test_unknown_deployment_at_submission_makes_documents_wait(
     caplog: pytest.LogCaptureFixture, form: Any, wrong: dict[str, str]
 ) -> None:
     world = World(
         settings=dict(wrong), behaviour=Behaviour(unknown_project=form, deployments=frozenset({"production"}))
     )
     right = {"LANGUAGE_PROJECT": "loans", "LANGUAGE_DEPLOYMENT": "production"}
-    check_mend(world, caplog, lambda: world.restart(**right), "LANGUAGE_PROJECT, LANGUAGE_DEPLOYMENT")
+    check_fix(world, caplog, lambda: world.restart(**right), "LANGUAGE_PROJECT, LANGUAGE_DEPLOYMENT")
     assert [world.submissions_of(letter(number)) for number in (1, 2, 3)] == [1, 1, 1]
 
 
-def test_an_unknown_project_as_a_failed_job_makes_documents_wait_and_submits_ever_more_rarely(
+def test_unknown_project_as_failed_job_makes_documents_wait(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     world = World(settings={"LANGUAGE_PROJECT": "laons"}, behaviour=Behaviour(unknown_project="failed-task"))
-    check_mend(world, caplog, lambda: world.restart(LANGUAGE_PROJECT="loans"), "LANGUAGE_PROJECT")
-    # Every try is an accepted submission: within 8 hours one in five minutes and the few quicker ones at first.
-    assert world.submissions_of(letter(1)) < 8 * 60 / 4 + 10
+    # Control documents find out when it is right again: one in ten minutes at first, one in half an hour later.
+    check_fix(
+        world,
+        caplog,
+        lambda: world.restart(LANGUAGE_PROJECT="loans"),
+        "LANGUAGE_PROJECT",
+        within=timedelta(minutes=32),
+    )
+    assert max(world.submissions_of(letter(number)) for number in (1, 2, 3)) <= 2
 
 
 # --- Documents that the service refuses ---
@@ -220,8 +235,8 @@ def test_400_for_the_whole_request_reports_the_culprit_alone_among_25(world: Wor
     world.check_quiet()
     assert {world.submissions_of(letter(number)) for number in range(25)} == {0, 1}
     assert world.submissions_of(letter(17)) == 0
-    # Halving 25 down to 1 refuses at most six requests, and the other half of each goes through.
-    assert len(world.exchanges("POST")) <= 11
+    # All 25, then five parts, then the five of one part.
+    assert len(world.exchanges("POST")) == 11
 
 
 def test_400_for_a_lone_document_is_its_error_report(world: World) -> None:
@@ -269,15 +284,15 @@ def test_a_document_missing_from_the_results_is_submitted_again_by_itself(world:
 
 
 def test_a_document_that_is_always_missing_from_the_results_is_reported(world: World) -> None:
-    world.script("missing-documents", times=1000)
+    world.service.faults = SparingControl(rates={"missing-documents": 1.0})
     world.drop("a.txt", letter(1))
     world.run()
     report = world.check_failed("a.txt", "LeftOut")
-    assert report["attempts"] == world.submissions_of(letter(1)) == 5
+    assert report["attempts"] == world.submissions_of(letter(1)) == 6
     world.check_quiet()
 
 
-# --- Jobs that come to nothing ---
+# --- Jobs that fail, or are lost ---
 
 PASSING_FATES = ["failed", "failed-bare", "rejected", "cancelled", "partial", "vanished"]
 
@@ -301,6 +316,13 @@ def test_a_job_that_comes_to_nothing_once_is_submitted_again(slow_world: World, 
     assert max(world.submissions_of(letter(number)) for number in range(count)) == 2
 
 
+class SparingControl(FaultPlan):
+    """Lets every job suffer but those of control documents: the service is healthy, and the documents are not."""
+
+    def for_job(self, identity: bytes, times_seen: int) -> str | None:
+        return None if identity == texts_digest([CONTROL_TEXT]) else super().for_job(identity, times_seen)
+
+
 @pytest.mark.parametrize(
     ("fate", "code"),
     [
@@ -311,30 +333,29 @@ def test_a_job_that_comes_to_nothing_once_is_submitted_again(slow_world: World, 
         ("partial", "LeftOut"),
         ("vanished", "JobVanished"),
         ("stuck", "TimedOut"),
-        ("stuck-not-started", "TimedOut"),
+        ("stuck-not-started", "NeverStarted"),
         ("unknown-status", "TimedOut"),
     ],
 )
-def test_a_job_that_always_comes_to_nothing_ends_in_a_report_that_says_why(
-    slow_world: World, fate: str, code: str
-) -> None:
+def test_job_that_always_fails_ends_in_a_report(slow_world: World, fate: str, code: str) -> None:
     world = slow_world
-    world.script(fate, times=1000)
+    world.service.faults = SparingControl(rates={fate: 1.0})
     world.drop("a.txt", letter(1))
     world.run()
     report = world.check_failed("a.txt", code)
-    assert report["attempts"] == world.submissions_of(letter(1)) == 5
+    assert report["attempts"] == world.submissions_of(letter(1)) == 6
     assert report["error"]["help"]
     world.check_quiet()
 
 
-def test_documents_that_fail_only_in_company_are_parted_before_they_are_given_up(world: World) -> None:
-    world.script("failed", times=2)
+def test_documents_that_fail_only_together_are_split(world: World) -> None:
+    world.script("failed")
     names = drop_together(world)
     world.run()
     world.check_right(*names)
-    assert {world.submissions_of(letter(number)) for number in range(25)} == {3}
-    assert [len(entry.documents) for entry in world.service.counters.ledger] == [25, 25, 13, 12]
+    assert {world.submissions_of(letter(number)) for number in range(25)} == {2}
+    sizes = [len(entry.documents) for entry in world.service.counters.ledger]
+    assert sizes == [25, 1, 5, 5, 5, 5, 5], "a job of 25, a control document, five jobs of five"
 
 
 def test_an_unknown_status_is_polled_until_the_job_timeout_and_then_submitted_again(
@@ -354,11 +375,11 @@ def test_an_unknown_status_is_polled_until_the_job_timeout_and_then_submitted_ag
 @pytest.mark.parametrize("status", [400, 404])
 def test_a_job_unknown_to_the_service_is_submitted_again(status: int) -> None:
     world = World(behaviour=Behaviour(unknown_job_status=status, job_seconds=(20.0, 30.0)))
-    world.script("vanished", times=2)
+    world.script("vanished", times=1)
     world.drop("a.txt", letter(1))
     world.run()
     world.check_right("a.txt")
-    assert world.submissions_of(letter(1)) == 3
+    assert world.submissions_of(letter(1)) == 2
 
 
 def test_a_job_older_than_the_service_keeps_results_is_submitted_again(world: World) -> None:
@@ -382,10 +403,9 @@ def test_a_job_that_cannot_be_asked_for_in_24_hours_is_submitted_again(world: Wo
     assert world.submissions_of(letter(1)) == 2
 
 
-@pytest.mark.parametrize("fate", ["stuck", "stuck-not-started"])
-def test_a_job_stuck_beyond_the_timeout_is_cancelled_and_submitted_again(fate: str) -> None:
+def test_stuck_job_is_cancelled_and_submitted_again_whole() -> None:
     world = World(settings={"JOB_TIMEOUT_MINUTES": "5"})
-    world.script(fate)
+    world.script("stuck")
     names = drop_together(world, 3)
     start = world.clock()
     world.run()
@@ -395,6 +415,27 @@ def test_a_job_stuck_beyond_the_timeout_is_cancelled_and_submitted_again(fate: s
     cancelled = [exchange.path for exchange in world.exchanges("POST") if ":cancel" in exchange.path]
     assert len(cancelled) == 1
     assert "service-job-1:cancel" in cancelled[0]
+    assert [len(entry.documents) for entry in world.service.counters.ledger] == [3, 3]
+
+
+def test_job_in_the_queue_of_the_service_is_waited_for(world: World) -> None:
+    """`notStarted` for longer than JOB_TIMEOUT_MINUTES is no time-out: that counts from the first `running`."""
+    world.faults.not_started_seconds = 5400
+    world.script("not-started-long")
+    names = drop_together(world)
+    world.run()
+    world.check_right(*names)
+    assert {world.submissions_of(letter(number)) for number in range(25)} == {1}
+
+
+def test_job_that_never_starts_is_submitted_again_whole_after_a_day(world: World) -> None:
+    world.script("stuck-not-started")
+    names = drop_together(world)
+    start = world.clock()
+    world.run()
+    world.check_right(*names)
+    assert timedelta(hours=24) < world.clock() - start < timedelta(hours=24.2)
+    assert [len(entry.documents) for entry in world.service.counters.ledger] == [25, 25]
 
 
 def test_a_document_without_a_result_is_reported_once_its_time_is_up_with_the_last_cause() -> None:
@@ -448,7 +489,7 @@ def test_a_connection_that_cannot_be_made_is_waited_out(
     world.run(within=timedelta(minutes=10))
     world.check_right("a.txt")
     assert world.submissions_of(letter(1)) == 1
-    assert "check LANGUAGE_ENDPOINT" in lines(caplog, "job_held_off")[0].getMessage()
+    assert "check LANGUAGE_ENDPOINT" in lines(caplog, "job_deferred")[0].getMessage()
 
 
 @pytest.mark.parametrize("kind", ["cut-after", "truncated", "garbage", "latency"])

@@ -9,7 +9,7 @@ from azure.storage.blob import BlobServiceClient
 
 from local.functions_host.connections import find_connection
 from local.functions_host.errors import StorageError
-from local.functions_host.storage import Container, StorageAccount, string_to_sign
+from local.functions_host.storage import Container, StorageAccount, _Token, string_to_sign
 from local.storage import Azurite
 
 
@@ -123,3 +123,19 @@ def test_the_signed_text_is_the_one_of_the_services_documentation() -> None:
         "x-ms-date:Fri, 26 Jun 2015 23:39:12 GMT\nx-ms-version:2015-02-21\n"
         "/myaccount/mycontainer\ncomp:metadata\nrestype:container\ntimeout:20"
     )
+
+
+@pytest.mark.parametrize(
+    ("now", "monotonic", "renewed"),
+    [
+        (1000.0, 50.0, False),
+        (4299.0, 50.0, False),
+        (4301.0, 50.0, True),
+        (1000.0, 3351.0, True),
+        (-9e6, 3349.0, False),
+        (-9e6, 3351.0, True),
+    ],
+)
+def test_token_is_renewed_in_time_whatever_the_clock_says(now: float, monotonic: float, renewed: bool) -> None:
+    """It was fetched at 1,000 s of the day and 50 s of the other clock, and is good for an hour."""
+    assert _Token("t", expires=4600.0, ends=3650.0).must_be_renewed(now, monotonic) is renewed

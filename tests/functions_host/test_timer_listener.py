@@ -12,6 +12,7 @@ from pathlib import Path
 import azure.functions as func
 import pytest
 
+from local.clock import ForwardClock
 from local.functions_host.app_loader import AppFunction, RetryPolicy
 from local.functions_host.storage import Container, StorageAccount
 from local.functions_host.timer_trigger import TimerListener, parse_schedule
@@ -37,8 +38,8 @@ class Timer:
         self._host_id = uuid.uuid4().hex
         self._listener = TimerListener(function, parse_schedule("0 0 * * * *"), self.worker, hosts, self._host_id)
 
-    def run(self) -> None:
-        self._listener.run(self.stop, lambda: self.now)
+    def run(self, clock: Callable[[], datetime] | None = None) -> None:
+        self._listener.run(self.stop, clock or (lambda: self.now))
 
     def status(self) -> dict[str, str]:
         content, _ = self._hosts.read(f"timers/{self._host_id}/Host.Functions.tick/status")
@@ -125,3 +126,22 @@ def test_a_run_that_keeps_failing_waits_for_the_next_time(
     timer.run()
 
     assert [moment for moment, _ in timer.runs] == [*runs * [START], START + timedelta(hours=1)]
+
+
+def test_clock_set_back_makes_no_run_late_or_early(make_timer: MakeTimer) -> None:
+    """The first run takes 40 minutes, in which the time of day is set back by a day; 11:00 is then due at once."""
+    seconds = 0.0
+
+    def take_40_minutes_then_stop(timer: Timer, request: func.TimerRequest) -> None:
+        nonlocal seconds
+        if len(timer.runs) == 2:
+            timer.stop.set()
+            return
+        seconds += 40 * 60
+        timer.now += timedelta(minutes=40) - timedelta(days=1)
+
+    timer = make_timer(take_40_minutes_then_stop)
+    timer.run(ForwardClock(lambda: timer.now, lambda: seconds))
+
+    assert [moment for moment, _ in timer.runs] == [START, START + timedelta(minutes=40) - timedelta(days=1)]
+    assert timer.status()["Last"] == "2026-11-23T11:00:00+00:00"

@@ -98,6 +98,29 @@ def test_a_changed_schedule_is_taken_up_from_now_and_is_not_past_due() -> None:
     )
 
 
+def test_status_from_the_future_is_written_anew() -> None:
+    """The clock was set back by a day while the host was down."""
+    stored = TimerStatus(at("24T10:00:00"), at("24T11:00:00"), at("24T10:00:00"))
+    now = at("23T10:20:00")
+
+    assert plan_start(stored, HOURLY, now, run_on_startup=False) == StartPlan(
+        TimerStatus(at("24T10:00:00"), at("23T11:00:00"), now), run_now=False, past_due=False
+    )
+    assert plan_start(
+        TimerStatus(NEVER, at("24T11:00:00"), at("24T10:20:00")), HOURLY, now, run_on_startup=False
+    ).status.next == at("23T11:00:00")
+
+
+@pytest.mark.parametrize("ahead_s", [0, 60])
+def test_clocks_of_two_hosts_may_differ_by_a_minute(ahead_s: int) -> None:
+    last = at("23T11:00:00")
+    stored = TimerStatus(last, at("23T12:00:00"), last)
+
+    plan = plan_start(stored, HOURLY, last - timedelta(seconds=ahead_s), run_on_startup=False)
+
+    assert plan == StartPlan(stored, run_now=False, past_due=False)
+
+
 def test_run_on_startup_runs_at_once_without_being_past_due() -> None:
     plan = plan_start(None, HOURLY, at("23T10:20:00"), run_on_startup=True)
 

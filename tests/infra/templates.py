@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tests.infra.bicep import Deployment, deploy
+from tests.infra.bicep import Deployment, Resource, deploy
 
 ROOT = Path(__file__).resolve().parents[2]
 INFRA = ROOT / "infra"
@@ -39,6 +39,23 @@ def parameters(**environment: str) -> dict[str, Any]:
 def provision(**environment: str) -> Deployment:
     """Return what `azd provision` would create in this environment."""
     return deploy(INFRA / "main.bicep", parameters(**environment))
+
+
+def storage_accounts(deployment: Deployment) -> tuple[Resource, Resource]:
+    """Return the account of the documents and that of the host."""
+    by_name = {account.name: account for account in deployment.of_type("Microsoft.Storage/storageAccounts")}
+    names = (deployment.outputs["AZURE_STORAGE_ACCOUNT_NAME"], deployment.outputs["AZURE_HOST_STORAGE_ACCOUNT_NAME"])
+    assert set(by_name) == set(names)
+    return by_name[names[0]], by_name[names[1]]
+
+
+def within(account: Resource, deployment: Deployment, kind: str) -> set[str]:
+    """Return the names of the containers or queues (`kind` is their type) of an account."""
+    return {
+        resource.name
+        for resource in deployment.of_type(kind)
+        if resource.body["parent"].body["parent"].body["name"] == account.name
+    }
 
 
 def app_settings(deployment: Deployment) -> dict[str, str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from functions.clouds import CLOUDS
 from functions.settings import SETTINGS
 from tests.infra.templates import INFRA, ROOT, provision
 
@@ -46,6 +47,11 @@ def test_everything_beside_the_app_settings_that_can_be_set_is_told_with_its_def
     for name, default in re.findall(r"\$\{(\w+)=([^}]*)\}", parameters):
         if name not in settings and not name.startswith("AZURE_PRINCIPAL"):
             assert told[name] == f"`{default}`" if default else told[name].startswith("none")
+
+
+def test_every_cloud_is_listed_with_scope_and_authority() -> None:
+    rows = re.findall(r"^\| `https://….*\| `(https://\S+)` \| `(\S+)` \|$", PAGE, re.MULTILINE)
+    assert rows == [(cloud.language_scope, cloud.authority) for cloud in CLOUDS]
 
 
 def test_every_link_leads_somewhere() -> None:

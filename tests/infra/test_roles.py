@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.infra.bicep import Deployment, Resource
-from tests.infra.templates import EXISTING_LANGUAGE, INFRA, provision
+from tests.infra.templates import EXISTING_LANGUAGE, INFRA, ROOT, provision, storage_accounts
 
 ROLES: dict[str, dict[str, str]] = json.loads((INFRA / "roles.json").read_text())
 
@@ -57,35 +57,90 @@ def test_no_template_names_a_role_beside_the_list() -> None:
         assert not re.findall(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}", template.read_text()), template.name
 
 
-def test_the_app_owns_its_storage_and_may_only_use_the_model() -> None:
-    deployment = provision(AZURE_PRINCIPAL_ID="")
-    storage = deployment.one("Microsoft.Storage/storageAccounts").name
+def test_the_app_has_only_the_roles_it_needs() -> None:
+    deployment = provision(AZURE_PRINCIPAL_ID="", INPUT_CONTAINER="inbox", JOB_QUEUE="work")
+    _, host = storage_accounts(deployment)
     language = deployment.one("Microsoft.CognitiveServices/accounts").name
     identity = deployment.one("Microsoft.ManagedIdentity/userAssignedIdentities").name
     insights = deployment.one("Microsoft.Insights/components").name
     topic = deployment.one("Microsoft.EventGrid/systemTopics").name
+    app = f"<{identity}.properties.principalId>"
     assert granted(deployment) == {
-        ("appBlobs", f"<{identity}.properties.principalId>", storage),
-        ("appQueues", f"<{identity}.properties.principalId>", storage),
-        ("appLanguage", f"<{identity}.properties.principalId>", language),
-        ("appTelemetry", f"<{identity}.properties.principalId>", insights),
+        ("appHostBlobs", app, host.name),
+        ("appHostQueues", app, host.name),
+        ("appDocuments", app, "inbox"),
+        ("appResults", app, "entities"),
+        ("appResults", app, "extraction-state"),
+        ("appQueues", app, "work"),
+        ("appQueues", app, "work-poison"),
+        ("appQueues", app, "webjobs-blobtrigger-poison"),
+        ("appLanguage", app, language),
+        ("appTelemetry", app, insights),
         ("topicDeadLetters", f"<{topic}.identity.principalId>", "event-dead-letters"),
         ("languageTraining", f"<{language}.identity.principalId>", "training-documents"),
     }
 
 
+def test_nobody_has_a_role_on_the_documents_account() -> None:
+    """With a role on the account, a name with `..` in it would reach every container."""
+    deployment = provision()
+    documents, host = storage_accounts(deployment)
+    scopes = {grant(assignment)[2] for assignment in deployment.of_type("Microsoft.Authorization/roleAssignments")}
+    assert host.name in scopes
+    assert documents.name not in scopes
+
+
+def test_narrow_roles_are_on_the_documents_account() -> None:
+    deployment = provision()
+    documents, _ = storage_accounts(deployment)
+    below = 0
+    for assignment in deployment.of_type("Microsoft.Authorization/roleAssignments"):
+        scope = assignment.body["scope"].body
+        if "parent" in scope:
+            below += 1
+            assert scope["parent"].body["parent"].body["name"] == documents.name
+    assert below == 16
+
+
 def test_the_person_who_deploys_writes_documents_and_reads_the_rest() -> None:
     deployment = provision(AZURE_PRINCIPAL_ID="me", INPUT_CONTAINER="inbox")
     mine = {(key, scope) for key, principal, scope in granted(deployment) if principal == "me"}
-    storage = deployment.one("Microsoft.Storage/storageAccounts").name
     assert mine == {
         ("personDocuments", "inbox"),
         ("personDocuments", "training-documents"),
         ("personReading", "entities"),
         ("personReading", "extraction-state"),
         ("personReading", "event-dead-letters"),
-        ("personQueues", storage),
+        ("personQueues", "extraction-jobs"),
+        ("personQueues", "extraction-jobs-poison"),
+        ("personQueues", "webjobs-blobtrigger-poison"),
         ("personLanguage", deployment.one("Microsoft.CognitiveServices/accounts").name),
+    }
+
+
+def test_the_documentation_lists_every_assignment() -> None:
+    deployment = provision(AZURE_PRINCIPAL_ID="me")
+    _, host = storage_accounts(deployment)
+    who = {"app": "the app", "topic": "Event Grid", "language": "the Language resource", "person": "you"}
+    scopes = {
+        host.name: "the host's account",
+        "documents": "the intake container",
+        "entities": "the output container",
+        "extraction-state": "the state container",
+        "event-dead-letters": "the dead-letter container",
+        "training-documents": "the training container",
+        "extraction-jobs": "the job queue",
+        "extraction-jobs-poison": "the two poison queues",
+        "webjobs-blobtrigger-poison": "the two poison queues",
+        deployment.one("Microsoft.CognitiveServices/accounts").name: "the Language resource",
+        deployment.one("Microsoft.Insights/components").name: "Application Insights",
+    }
+    page = (ROOT / "docs" / "deploy.md").read_text()
+    rows = re.findall(r"^\| ([^|]+) \| ((?:Storage|Cognitive|Monitoring)[^|]+) \| ([^|]+) \|$", page, re.MULTILINE)
+    assert len(rows) == len(set(rows))
+    assert set(rows) == {
+        (who[re.match("[a-z]+", key)[0]], ROLES[key]["role"], scopes[scope])  # type: ignore[index]
+        for key, _, scope in granted(deployment)
     }
 
 

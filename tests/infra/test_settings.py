@@ -26,11 +26,15 @@ def sample() -> dict[str, str]:
 def concrete(settings: Mapping[str, str]) -> dict[str, str]:
     """Put addresses in the place of those that only Azure knows."""
     insights = "InstrumentationKey=00000000-0000-0000-0000-000000000000;IngestionEndpoint=https://127.0.0.1:9/"
-    known = {"APPLICATIONINSIGHTS_CONNECTION_STRING": insights}
-    return {
-        name: known.get(name, "https://account.example.net") if value.startswith("<") else value
-        for name, value in settings.items()
-    }
+    client_id = "11111111-1111-1111-1111-111111111111"
+    known = {"APPLICATIONINSIGHTS_CONNECTION_STRING": insights, "AZURE_CLIENT_ID": client_id}
+
+    def value_of(name: str, value: str) -> str:
+        if not value.startswith("<"):
+            return value
+        return known.get(name) or (client_id if name.endswith("clientId") else "https://account.example.net")
+
+    return {name: value_of(name, value) for name, value in settings.items()}
 
 
 def test_the_infrastructure_gives_every_setting_or_the_app_has_a_default() -> None:
@@ -51,7 +55,8 @@ def test_the_deployed_settings_are_accepted_and_mean_the_defaults_and_an_identit
     different = {
         name for name in settings.__slots__ if getattr(settings, name) != getattr(defaults, name) and name != "storage"
     }
-    assert different == {"blob_trigger_source"}
+    assert different == {"blob_trigger_source", "language_client_id"}
+    assert settings.language_client_id == settings.storage.client_id
     assert settings.blob_trigger_source == "EventGrid"
     assert settings.language_key is None
     assert settings.storage.connection_string is None

@@ -2,19 +2,22 @@
 
 from functions.settings import Settings
 from tests.infra.bicep import Deployment
-from tests.infra.templates import app_settings, event_subscription, provision
+from tests.infra.templates import app_settings, event_subscription, provision, storage_accounts, within
 from tests.infra.test_settings import concrete
 
 NAMED = {"INPUT_CONTAINER": "inbox", "OUTPUT_CONTAINER": "outbox", "STATE_CONTAINER": "records", "JOB_QUEUE": "work"}
 
 
 def containers(deployment: Deployment) -> set[str]:
-    kind = "Microsoft.Storage/storageAccounts/blobServices/containers"
-    return {resource.name for resource in deployment.of_type(kind)}
+    """Return the containers of the documents' account."""
+    account, _ = storage_accounts(deployment)
+    return within(account, deployment, "Microsoft.Storage/storageAccounts/blobServices/containers")
 
 
 def queues(deployment: Deployment) -> set[str]:
-    return {resource.name for resource in deployment.of_type("Microsoft.Storage/storageAccounts/queueServices/queues")}
+    """Return the queues of the documents' account."""
+    account, _ = storage_accounts(deployment)
+    return within(account, deployment, "Microsoft.Storage/storageAccounts/queueServices/queues")
 
 
 def test_every_container_and_queue_of_the_app_is_created_under_its_configured_name() -> None:
@@ -28,14 +31,33 @@ def test_every_container_and_queue_of_the_app_is_created_under_its_configured_na
 
 def test_every_other_container_has_a_user() -> None:
     deployment = provision(**NAMED)
-    site = deployment.one("Microsoft.Web/sites").body["properties"]["functionAppConfig"]["deployment"]["storage"]
     dead_letters = event_subscription(deployment.outputs)["deadLetterWithResourceIdentity"]["deadLetterDestination"]
     others = containers(deployment) - {"inbox", "outbox", "records"}
     assert others == {
-        site["value"].rsplit(">", 1)[1],
         dead_letters["properties"]["blobContainerName"],
         deployment.outputs["TRAINING_CONTAINER"],
     }
+
+
+def test_the_hosts_account_holds_only_the_package() -> None:
+    """The host makes its own containers and queues there, beside those of `AzureWebJobsStorage`'s settings."""
+    deployment = provision(**NAMED)
+    documents, host = storage_accounts(deployment)
+    site = deployment.one("Microsoft.Web/sites").body["properties"]["functionAppConfig"]["deployment"]["storage"]
+    address, package = site["value"].rsplit(">", 1)
+    assert within(host, deployment, "Microsoft.Storage/storageAccounts/blobServices/containers") == {package}
+    assert within(host, deployment, "Microsoft.Storage/storageAccounts/queueServices/queues") == set()
+    settings = app_settings(deployment)
+    for service in ("blob", "queue"):
+        assert (
+            settings[f"AzureWebJobsStorage__{service}ServiceUri"]
+            == f"<{host.name}.properties.primaryEndpoints.{service}>"
+        )
+        assert (
+            settings[f"DocumentStorage__{service}ServiceUri"]
+            == f"<{documents.name}.properties.primaryEndpoints.{service}>"
+        )
+    assert f"{address}>" == settings["AzureWebJobsStorage__blobServiceUri"]
 
 
 def test_containers_are_private() -> None:

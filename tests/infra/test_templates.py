@@ -8,7 +8,15 @@ import pytest
 from pycep import BicepParser
 
 from tests.infra.bicep import BicepError, deploy, parse, unused_names
-from tests.infra.templates import EXISTING_LANGUAGE, INFRA, TEMPLATES, app_settings, parameters, provision
+from tests.infra.templates import (
+    EXISTING_LANGUAGE,
+    INFRA,
+    TEMPLATES,
+    app_settings,
+    parameters,
+    provision,
+    storage_accounts,
+)
 
 VARIANTS = {
     "as azd asks": {},
@@ -59,7 +67,7 @@ def test_every_variant_deploys_without_two_resources_of_one_name(environment: di
         for resource in deployment.resources
     ]
     assert len(names) == len(set(names))
-    assert len(deployment.one("Microsoft.Storage/storageAccounts").name) <= 24
+    assert all(len(account.name) <= 24 for account in storage_accounts(deployment))
 
 
 @pytest.mark.parametrize("parameter", ["languageProject", "languageDeployment", "environmentName", "location"])
@@ -68,12 +76,13 @@ def test_what_has_no_default_must_be_given(parameter: str) -> None:
         deploy(INFRA / "main.bicep", {**parameters(), parameter: ""})
 
 
-def test_the_storage_account_accepts_neither_keys_nor_anonymous_readers_nor_old_tls() -> None:
-    properties = provision().one("Microsoft.Storage/storageAccounts").body["properties"]
-    assert properties["allowSharedKeyAccess"] is False
-    assert properties["allowBlobPublicAccess"] is False
-    assert properties["minimumTlsVersion"] == "TLS1_2"
-    assert properties["supportsHttpsTrafficOnly"] is True
+def test_storage_accepts_no_keys_anonymous_readers_or_old_tls() -> None:
+    for account in storage_accounts(provision()):
+        properties = account.body["properties"]
+        assert properties["allowSharedKeyAccess"] is False
+        assert properties["allowBlobPublicAccess"] is False
+        assert properties["minimumTlsVersion"] == "TLS1_2"
+        assert properties["supportsHttpsTrafficOnly"] is True
 
 
 def test_the_language_resource_has_its_own_address_and_accepts_no_keys() -> None:
@@ -102,9 +111,10 @@ def test_existing_language_resources_are_used_and_none_is_created() -> None:
 
 def test_private_networking_closes_storage_and_language_and_opens_private_ways() -> None:
     deployment = provision(PRIVATE_NETWORKING="true", ALLOWED_IP_RANGES="203.0.113.7")
-    storage = deployment.one("Microsoft.Storage/storageAccounts").body["properties"]["networkAcls"]
-    assert storage["defaultAction"] == "Deny"
-    assert storage["ipRules"] == [{"value": "203.0.113.7", "action": "Allow"}]
+    documents, host = (account.body["properties"]["networkAcls"] for account in storage_accounts(deployment))
+    assert documents["defaultAction"] == host["defaultAction"] == "Deny"
+    assert documents["ipRules"] == [{"value": "203.0.113.7", "action": "Allow"}]
+    assert host["ipRules"] == []
     language = deployment.one("Microsoft.CognitiveServices/accounts").body["properties"]
     assert language["publicNetworkAccess"] == "Disabled"
     zones = {zone.name for zone in deployment.of_type("Microsoft.Network/privateDnsZones")}
@@ -112,6 +122,16 @@ def test_private_networking_closes_storage_and_language_and_opens_private_ways()
         "privatelink.blob.core.windows.net",
         "privatelink.queue.core.windows.net",
         "privatelink.cognitiveservices.azure.com",
+    }
+    reached = {
+        (connection["properties"]["privateLinkServiceId"], *connection["properties"]["groupIds"])
+        for endpoint in deployment.of_type("Microsoft.Network/privateEndpoints")
+        for connection in endpoint.body["properties"]["privateLinkServiceConnections"]
+    }
+    names = [account.name for account in storage_accounts(deployment)]
+    assert reached == {
+        *((f"<{name}.id>", service) for name in names for service in ("blob", "queue")),
+        (f"<{deployment.one('Microsoft.CognitiveServices/accounts').name}.id>", "account"),
     }
     site = deployment.one("Microsoft.Web/sites").body["properties"]
     assert site["virtualNetworkSubnetId"]
@@ -127,10 +147,10 @@ def test_the_app_runs_a_python_that_the_project_supports_from_a_package_reached_
 def test_only_what_nobody_reads_any_more_is_deleted_by_age() -> None:
     """Documents, results and records must never be among the prefixes, whatever the containers are called."""
     deployment = provision(STATE_CONTAINER="records", GIVE_UP_HOURS="1000.5")
-    policy = deployment.one("Microsoft.Storage/storageAccounts/managementPolicies").body["properties"]["policy"]
     ages = {
         prefix: rule["definition"]["actions"]["baseBlob"]["delete"]["daysAfterModificationGreaterThan"]
-        for rule in policy["rules"]
+        for policy in deployment.of_type("Microsoft.Storage/storageAccounts/managementPolicies")
+        for rule in policy.body["properties"]["policy"]["rules"]
         for prefix in rule["definition"]["filters"]["prefixMatch"]
     }
     assert ages == {

@@ -9,7 +9,8 @@ import requests
 from requests.auth import AuthBase
 
 from functions.pipeline.budget import RequestBudget
-from functions.services.language_client import KeyAuth, LanguageClient, default_session
+from functions.services.language_auth import KeyAuth
+from functions.services.language_client import LanguageClient, default_session
 from functions.settings import Settings
 from local.language_service.behaviour import Behaviour
 from local.language_service.faults import FaultPlan, Scripted

@@ -3,14 +3,17 @@
 import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import requests
 from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
 from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool
+from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError
 
-from functions.errors import Problem
+from functions.errors import Fault, Problem
 from functions.pipeline.outcomes import (
     Accepted,
     DeferReason,
@@ -18,19 +21,16 @@ from functions.pipeline.outcomes import (
     Finished,
     FoundEntities,
     FoundEntity,
+    JobFailed,
+    JobLost,
     Refused,
     StillRunning,
+    Submission,
+    Unanswered,
 )
 from functions.pipeline.text_units import Ruler
-from functions.services.language_client import (
-    MAX_PAGES,
-    READ_TIMEOUT_S,
-    KeyAuth,
-    LanguageClient,
-    TokenAuth,
-    default_auth,
-    default_session,
-)
+from functions.services.language_auth import KeyAuth, TokenAuth, default_auth
+from functions.services.language_client import MAX_PAGES, READ_TIMEOUT_S, LanguageClient, default_session
 from local.language_service.faults import FaultPlan
 from local.language_service.web import in_background
 from local.stack import SAMPLES
@@ -177,13 +177,12 @@ REQUEST_FAULTS = {
     "other-key-401": DeferReason.MISCONFIGURED,
     "missing-role-401": DeferReason.MISCONFIGURED,
     "missing-role-403": DeferReason.MISCONFIGURED,
-    "cut-before": DeferReason.UNAVAILABLE,
-    "cut-after": DeferReason.UNAVAILABLE,
 }
+CUTS = ("cut-before", "cut-after")
 
 
 @pytest.mark.parametrize("fault", [*REQUEST_FAULTS, "unknown-project"])
-def test_a_submission_that_is_not_taken_is_held_off(fault: str, reach: Callable[[Stage], LanguageClient]) -> None:
+def test_a_refused_submission_is_deferred(fault: str, reach: Callable[[Stage], LanguageClient]) -> None:
     stage = Stage()
     client = reach(stage)
     stage.script(fault)
@@ -193,10 +192,19 @@ def test_a_submission_that_is_not_taken_is_held_off(fault: str, reach: Callable[
     assert sum(stage.requests.values()) == 1
 
 
-@pytest.mark.parametrize("fault", [*REQUEST_FAULTS, "truncated", "garbage"])
-def test_a_poll_that_is_not_answered_is_held_off_and_the_job_is_still_there(
-    fault: str, reach: Callable[[Stage], LanguageClient]
-) -> None:
+@pytest.mark.parametrize("fault", [*CUTS, "truncated"])
+def test_a_submission_without_an_answer_may_be_accepted(fault: str, reach: Callable[[Stage], LanguageClient]) -> None:
+    stage = Stage()
+    client = reach(stage)
+    stage.script(fault)
+    outcome = client.submit("name", [TEXT])
+    assert isinstance(outcome, Unanswered)
+    assert (outcome.problem.code, outcome.problem.fault) == ("NoAnswer", Fault.SERVICE)
+    assert sum(stage.requests.values()) == 1
+
+
+@pytest.mark.parametrize("fault", [*REQUEST_FAULTS, *CUTS, "truncated", "garbage"])
+def test_a_poll_without_an_answer_leaves_the_job(fault: str, reach: Callable[[Stage], LanguageClient]) -> None:
     stage = Stage()
     client = reach(stage)
     url = accepted(client)
@@ -209,7 +217,7 @@ def test_a_poll_that_is_not_answered_is_held_off_and_the_job_is_still_there(
     assert isinstance(client.progress(url), Finished)
 
 
-@pytest.mark.parametrize("fault", ["truncated", "garbage", *REQUEST_FAULTS])
+@pytest.mark.parametrize("fault", ["truncated", "garbage", *CUTS, *REQUEST_FAULTS])
 def test_half_a_result_is_no_result(fault: str) -> None:
     """The second of two pages fails: nothing is returned until both can be read."""
     stage = Stage(most_on_a_page=20)
@@ -226,8 +234,8 @@ def test_a_reply_that_comes_too_late_is_none() -> None:
     stage = Stage(faults=FaultPlan(latency_seconds=(READ_TIMEOUT_S + 1, READ_TIMEOUT_S + 1)))
     stage.script("latency")
     outcome = stage.client.submit("name", [TEXT])
-    assert isinstance(outcome, Deferred)
-    assert (outcome.reason, outcome.problem.code) == (DeferReason.UNAVAILABLE, "Unreachable")
+    assert isinstance(outcome, Unanswered)
+    assert outcome.problem.code == "NoAnswer"
     assert "ReadTimeout" in outcome.problem.message
 
 
@@ -238,7 +246,8 @@ def test_a_service_that_is_not_there_is_unreachable() -> None:
         gone = url
     outcome = stage.client_at(gone).submit("name", [TEXT])
     assert isinstance(outcome, Deferred)
-    assert outcome.problem.code == "Unreachable"
+    assert (outcome.reason, outcome.problem.code) == (DeferReason.UNAVAILABLE, "Unreachable")
+    assert "ConnectionRefusedError" in outcome.problem.message
 
 
 def test_the_services_wish_is_passed_on() -> None:
@@ -256,37 +265,37 @@ def test_the_services_wish_is_passed_on() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fate", "outcome", "hold"),
+    ("fate", "outcome"),
     [
-        ("failed", ComeToNothing, None),
-        ("failed-bare", ComeToNothing, None),
-        ("failed-project", ComeToNothing, DeferReason.MISCONFIGURED),
-        ("rejected", ComeToNothing, None),
-        ("stuck", StillRunning, None),
-        ("stuck-not-started", StillRunning, None),
-        ("unknown-status", StillRunning, None),
-        ("cancelled", Finished, None),
-        ("partial", Finished, None),
-        ("missing-documents", Finished, None),
-        ("document-error", Finished, None),
-        ("repeated-documents", Finished, None),
-        ("misfit-offsets", Finished, None),
+        ("failed", JobFailed),
+        ("failed-bare", JobFailed),
+        ("failed-project", JobFailed),
+        ("rejected", JobFailed),
+        ("stuck", StillRunning),
+        ("stuck-not-started", StillRunning),
+        ("unknown-status", StillRunning),
+        ("cancelled", Finished),
+        ("partial", Finished),
+        ("missing-documents", Finished),
+        ("document-error", Finished),
+        ("repeated-documents", Finished),
+        ("misfit-offsets", Finished),
     ],
 )
 @pytest.mark.parametrize("environ", [{}, CT1], ids=["2023-04-01", "ct.1"])
-def test_every_fate_of_a_job_is_one_of_the_outcomes(
-    fate: str, outcome: type, hold: DeferReason | None, environ: dict[str, str]
-) -> None:
+def test_every_fate_of_a_job_is_one_of_the_outcomes(fate: str, outcome: type, environ: dict[str, str]) -> None:
     stage = Stage(environ)
     stage.script(fate)
     url = accepted(stage.client, *[TEXT] * 25)
     stage.clock.advance(600)
     found = stage.client.progress(url)
     assert type(found) is outcome
-    if isinstance(found, ComeToNothing):
-        assert found.hold is hold
+    if isinstance(found, JobFailed):
+        assert found.problem.fault is (Fault.CONFIGURATION if fate == "failed-project" else Fault.SERVICE)
     if isinstance(found, StillRunning):
         assert found.is_known is (fate != "unknown-status")
+        assert found.has_started is (fate != "stuck-not-started")
+        assert found.expires is not None
     if isinstance(found, Finished):
         assert set(found.pieces) <= {str(number) for number in range(25)}
         complete = {"repeated-documents": 25, "misfit-offsets": 25, "document-error": 25, "missing-documents": 24}
@@ -296,18 +305,18 @@ def test_every_fate_of_a_job_is_one_of_the_outcomes(
 
 
 @pytest.mark.parametrize("status", [404, 400])
-def test_a_job_that_the_service_has_forgotten_comes_to_nothing(status: int) -> None:
+def test_a_job_that_the_service_does_not_know_is_lost(status: int) -> None:
     stage = Stage(unknown_job_status=status)
     url = accepted(stage.client)
     stage.clock.advance(24 * 3600)
     outcome = stage.client.progress(url)
-    assert isinstance(outcome, ComeToNothing)
-    assert (outcome.problem.code, outcome.hold) == ("JobVanished", None)
+    assert isinstance(outcome, JobLost)
+    assert outcome.problem.code == "JobVanished"
 
 
 @pytest.mark.parametrize("unknown", ["404", "400"])
 @pytest.mark.parametrize("environ", [{"LANGUAGE_PROJECT": "other"}, {**CT1, "LANGUAGE_PROJECT": "other"}])
-def test_an_unknown_project_waits_for_somebody_to_mend_it(unknown: str, environ: dict[str, str]) -> None:
+def test_an_unknown_project_is_a_misconfiguration(unknown: str, environ: dict[str, str]) -> None:
     outcome = Stage(environ, unknown_project=unknown).client.submit("name", [TEXT])
     assert isinstance(outcome, Deferred)
     assert (outcome.reason, outcome.problem.code) == (DeferReason.MISCONFIGURED, "Misconfigured")
@@ -318,14 +327,14 @@ def test_an_unknown_deployment_that_shows_only_in_the_job_waits_too() -> None:
     url = accepted(stage.client)
     stage.clock.advance(JOB_S)
     outcome = stage.client.progress(url)
-    assert isinstance(outcome, ComeToNothing) and outcome.hold is DeferReason.MISCONFIGURED
+    assert isinstance(outcome, JobFailed) and outcome.problem.fault is Fault.CONFIGURATION
 
 
 def test_one_bad_document_refuses_the_request() -> None:
     stage = Stage(faults=FaultPlan(refused_texts=("poison",)))
     outcome = stage.client.submit("name", [TEXT, "poison"])
     assert isinstance(outcome, Refused)
-    assert outcome.problem.code == "InvalidDocument"
+    assert (outcome.problem.code, outcome.problem.fault) == ("InvalidDocument", Fault.DOCUMENT)
 
 
 @pytest.mark.parametrize("status", [400, 413])
@@ -336,8 +345,10 @@ def test_a_request_over_the_limits_is_refused(status: int) -> None:
 
 
 def test_an_unsupported_language_is_each_documents_problem() -> None:
-    stage = Stage({"DOCUMENT_LANGUAGE": "tlh"})
-    problem = finished(stage, stage.client).pieces["0"]
+    stage = Stage()
+    # The settings refuse such a code at start; the service may still not know one that they let pass.
+    stage.settings = replace(stage.settings, document_language="tlh")
+    problem = finished(stage, stage.client_at(ENDPOINT)).pieces["0"]
     assert isinstance(problem, Problem)
     assert problem.code == "UnsupportedLanguageCode"
 
@@ -357,12 +368,14 @@ def test_an_operation_named_elsewhere_is_asked_for_at_home(fault: str, caplog: p
     assert actions == (["foreign_operation_location"] if fault == "foreign-location" else [])
 
 
-def test_a_submission_without_an_operation_comes_to_nothing() -> None:
+def test_a_submission_without_an_operation_may_be_accepted() -> None:
     stage = Stage()
     stage.script("missing-location")
     outcome = stage.client.submit("name", [TEXT])
-    assert isinstance(outcome, ComeToNothing) and outcome.problem.code == "NoOperationLocation"
+    assert isinstance(outcome, Unanswered) and outcome.problem.code == "NoOperationLocation"
 
+
+JSON = {"Content-Type": "application/json; charset=utf-8"}
 
 Answer = Callable[[requests.PreparedRequest], tuple[int, dict[str, str], bytes]]
 """Makes status, headers and body of the reply to a request."""
@@ -398,15 +411,16 @@ def stage_before(
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_a_redirect_is_not_followed(status: int) -> None:
     stage, adapter = stage_before(lambda _: (status, {"Location": "https://evil.example/jobs/x"}, b""))
-    for outcome in (stage.client.submit("name", [TEXT]), stage.client.progress(f"{ENDPOINT}/jobs/x")):
-        assert isinstance(outcome, Deferred) and outcome.reason is DeferReason.MISCONFIGURED
+    assert isinstance(stage.client.submit("name", [TEXT]), Unanswered)
+    polled = stage.client.progress(f"{ENDPOINT}/jobs/x")
+    assert isinstance(polled, Deferred) and polled.reason is DeferReason.UNAVAILABLE
     assert [str(request.url).startswith(ENDPOINT + "/") for request in adapter.seen] == [True, True]
 
 
 def test_a_link_to_another_host_lends_only_its_query() -> None:
     def answer(request: requests.PreparedRequest) -> tuple[int, dict[str, str], bytes]:
         more = b"" if "skip=20" in str(request.url) else b', "nextLink": "https://evil.example/x?skip=20"'
-        return 200, {}, b'{"status": "succeeded", "jobId": "x"' + more + b"}"
+        return 200, JSON, b'{"status": "succeeded", "jobId": "x"' + more + b"}"
 
     stage, adapter = stage_before(answer)
     assert isinstance(stage.client.progress("https://evil.example/language/analyze-text/jobs/x?a=b"), Finished)
@@ -420,7 +434,7 @@ def test_a_service_that_links_for_ever_is_not_followed_for_ever() -> None:
     count = iter(range(1_000))
 
     def answer(request: requests.PreparedRequest) -> tuple[int, dict[str, str], bytes]:
-        return 200, {}, f'{{"status": "succeeded", "jobId": "x", "nextLink": "/x?skip={next(count)}"}}'.encode()
+        return 200, JSON, f'{{"status": "succeeded", "jobId": "x", "nextLink": "/x?skip={next(count)}"}}'.encode()
 
     stage, adapter = stage_before(answer)
     assert isinstance(stage.client.progress(f"{ENDPOINT}/jobs/x"), Finished)
@@ -428,7 +442,7 @@ def test_a_service_that_links_for_ever_is_not_followed_for_ever() -> None:
 
 
 def test_a_link_that_leads_back_to_itself_is_followed_once() -> None:
-    stage, adapter = stage_before(lambda _: (200, {}, b'{"status": "succeeded", "nextLink": "/x?skip=20"}'))
+    stage, adapter = stage_before(lambda _: (200, JSON, b'{"status": "succeeded", "nextLink": "/x?skip=20"}'))
     assert isinstance(stage.client.progress(f"{ENDPOINT}/jobs/x"), Finished)
     assert len(adapter.seen) == 2
 
@@ -443,6 +457,87 @@ def test_neither_key_nor_text_is_logged(caplog: pytest.LogCaptureFixture) -> Non
     shown = " ".join(f"{record.getMessage()} {record.__dict__}" for record in caplog.records)
     assert "Wilkins" not in shown
     assert f"'{KEY}'" not in shown
+
+
+# --- What no test has foreseen ---
+
+
+class Raising(HTTPAdapter):
+    """Fails every request with an error of its own."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self._error = error
+
+    def send(self, *args: Any, **kwargs: Any) -> requests.Response:
+        raise self._error
+
+
+def refused_connection() -> Exception:
+    return requests.ConnectionError(MaxRetryError(HTTPConnectionPool("x"), "/", NewConnectionError(None, "refused")))
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (refused_connection(), Deferred),
+        (requests.ConnectTimeout("slow"), Deferred),
+        (requests.ReadTimeout("slow"), Unanswered),
+        (requests.ConnectionError("reset"), Unanswered),
+        (requests.exceptions.SSLError("bad record"), Unanswered),
+        (requests.exceptions.InvalidURL("a redirect"), Unanswered),
+        (ValueError("Invalid IPv6 URL"), Unanswered),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad"), Unanswered),
+        (RecursionError(), Unanswered),
+        (ProtocolError("broken"), Unanswered),
+        (OverflowError("date"), Unanswered),
+        (MemoryError(), Unanswered),
+    ],
+    ids=repr,
+)
+def test_an_exception_while_sending_is_an_outcome(error: Exception, expected: type[Submission]) -> None:
+    stage = Stage()
+    stage.session.mount("https://", Raising(error))
+    assert type(stage.client.submit("name", [TEXT])) is expected
+    polled = stage.client.progress(f"{ENDPOINT}/jobs/x")
+    assert isinstance(polled, Deferred) and polled.reason is DeferReason.UNAVAILABLE
+    stage.client.cancel(f"{ENDPOINT}/jobs/x")
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body"),
+    [
+        (202, {"operation-location": "http://[::1/x"}, b""),
+        (202, {"operation-location": "https://[x/language/analyze-text/jobs/1"}, b""),
+        (302, {"Location": "http://[::1/x"}, b""),
+        (429, {"Retry-After": "Mon, 23 Nov 99999999999999 10:00:30 GMT", **JSON}, b""),
+        (400, JSON, b'{"error":' * 5_000 + b"1" + b"}" * 5_000),
+    ],
+    ids=["half a bracket", "no address", "malformed redirect", "retry after for ever", "deep error"],
+)
+def test_a_malformed_reply_to_a_post_may_be_an_acceptance(status: int, headers: dict[str, str], body: bytes) -> None:
+    stage, _ = stage_before(lambda _: (status, headers, body))
+    assert isinstance(stage.client.submit("name", [TEXT]), Unanswered)
+
+
+@pytest.mark.parametrize("left_s", [0.0, -1.0])
+def test_without_time_nothing_is_sent(left_s: float) -> None:
+    stage = Stage()
+    outcome = stage.client.submit("name", [TEXT], deadline_s=left_s)
+    assert isinstance(outcome, Deferred)
+    assert (outcome.reason, outcome.problem.code) == (DeferReason.BUDGET, "NoTimeLeft")
+    assert stage.requests == {}
+
+
+def test_a_token_that_takes_all_the_time_sends_nothing() -> None:
+    """Getting a token has time limits of its own; a request is not sent later for it."""
+    stage = Stage()
+    client = LanguageClient(
+        stage.settings, stage.session, stage.auth, stage.budget, stage.clock, longest_exchange_s=1e-9
+    )
+    outcome = client.submit("name", [TEXT])
+    assert isinstance(outcome, Deferred)
+    assert stage.requests == {}
 
 
 # --- who asks ---

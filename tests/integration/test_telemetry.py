@@ -1,9 +1,17 @@
 """Traces and metrics, seen by the in-memory exporters of the OpenTelemetry SDK."""
 
+import logging
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import StringIO
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from opentelemetry import metrics, trace
@@ -13,6 +21,17 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from functions import telemetry
+from functions.app import utcnow
+from functions.pipeline.budget import RequestBudget
+from functions.pipeline.jobs import JobMessage
+from functions.services.blobs import AzureContainer
+from functions.services.job_queue import AzureJobQueue, Receipt
+from functions.services.language_auth import KeyAuth, TokenAuth
+from functions.services.language_client import LanguageClient, default_session
+from functions.services.redaction import QUIET_LOGGERS
+from functions.services.storage import blob_service, queue
+from functions.settings import Settings
 from local.process import ROOT
 from tests.world import SETTINGS, World, letter
 
@@ -93,6 +112,143 @@ def test_no_document_text_is_traced(world: World) -> None:
     assert "letter.txt" in traced
     for secret in ("Miller", "Archer", "Ocp-Apim", "$1001"):
         assert secret not in traced
+
+
+# --- nothing secret, even where everything fails and everything is logged ---
+
+SIGNATURE = "c2VjcmV0U2lnbmF0dXJl%2BabcDEF%3D"
+ACCOUNT_KEY = "c2VjcmV0QWNjb3VudEtleQ=="
+KEY = "s3cretLanguageKey0123456789abcdef"
+TOKEN = "eyJ0eXAiOiJKV1Qi.s3cretToken"
+REFUSAL = (
+    '<?xml version="1.0"?><Error><Code>AuthenticationFailed</Code><Message>Server failed to authenticate.</Message>'
+    "<AuthenticationErrorDetail>The MAC signature found in the HTTP request '{0}' is not the same as any computed "
+    "signature. It was sent to {1}.</AuthenticationErrorDetail></Error>"
+)
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """Answers every request as a storage account that refuses it would, quoting what it was sent."""
+
+    status = 403
+
+    def do_GET(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        signature = self.headers.get("Authorization", "").rpartition(":")[2]
+        body = REFUSAL.format(signature, self.path.replace("&", "&amp;")).encode()
+        self.send_response(self.status)
+        self.send_header("Content-Type", "application/xml")
+        self.send_header("x-ms-error-code", "AuthenticationFailed")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    do_HEAD = do_PUT = do_POST = do_DELETE = do_GET
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class Failing(Refusing):
+    status = 500
+
+
+class HangingUp(Refusing):
+    def do_GET(self) -> None:
+        self.close_connection = True
+
+    do_HEAD = do_PUT = do_POST = do_DELETE = do_GET
+
+
+@pytest.fixture
+def everything_logged() -> Iterator[StringIO]:
+    """The app's logs with every logger at DEBUG, those that the app quietens as well."""
+    stream = StringIO()
+    handler = logging.StreamHandler(stream)
+    factory = logging.getLogRecordFactory()
+    telemetry.configure({})
+    loggers = [logging.getLogger(), *map(logging.getLogger, [*logging.root.manager.loggerDict, *QUIET_LOGGERS])]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.DEBUG)
+    logging.getLogger().addHandler(handler)
+    yield stream
+    logging.getLogger().removeHandler(handler)
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
+    logging.setLogRecordFactory(factory)
+
+
+@pytest.fixture(params=[None, Refusing, Failing, HangingUp], ids=["down", "refusing", "failing", "hanging up"])
+def address(request: pytest.FixtureRequest) -> Iterator[str]:
+    if request.param is None:
+        yield "http://127.0.0.1:9"
+        return
+    server = ThreadingHTTPServer(("127.0.0.1", 0), request.param)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+CREDENTIALS = {
+    "signature": f"SharedAccessSignature=sv=2022-11-02&ss=bq&srt=sco&sp=rwl&se=2030-01-01T00:00:00Z&sig={SIGNATURE}",
+    "key": f"AccountName=account;AccountKey={ACCOUNT_KEY}",
+}
+
+
+@pytest.mark.parametrize("credentials", CREDENTIALS.values(), ids=CREDENTIALS.keys())
+def test_no_secret_is_logged_or_traced(address: str, credentials: str, everything_logged: StringIO) -> None:
+    """Each call of stores, queue and client fails within a span, and its exception is logged with the whole chain."""
+    EXPORTER.clear()
+    endpoints = f"BlobEndpoint={address}/account;QueueEndpoint={address}/account"
+    read = Settings.from_env(
+        {**SETTINGS, "DocumentStorage": f"{endpoints};{credentials}", "LANGUAGE_ENDPOINT": address, "LANGUAGE_KEY": KEY}
+    )
+    blobs, jobs = blob_service(read.storage), queue(read.storage, "jobs")
+    for client in (blobs, jobs):
+        client._config.retry_policy.total_retries = 0
+    container, job_queue = AzureContainer(blobs.get_container_client("documents")), AzureJobQueue(jobs)
+    message = JobMessage("j1", 1)
+    budget = RequestBudget(1000, utcnow())
+    languages = [
+        LanguageClient(read, default_session(), auth, budget, utcnow)
+        for auth in (KeyAuth(KEY), TokenAuth(lambda: TOKEN))
+    ]
+    calls: list[Callable[[], object]] = [
+        lambda: container.read("a.txt"),
+        lambda: container.look("a.txt"),
+        lambda: container.write("a.txt", b"x", if_absent=True),
+        lambda: container.delete("a.txt", if_match='"0x1"'),
+        lambda: list(container.list("a")),
+        lambda: job_queue.send(message, 0),
+        lambda: job_queue.resend(Receipt("1", "2"), message, 0),
+        *(partial(language.submit, "name", ["text"]) for language in languages),
+        *(partial(language.progress, f"{address}/language/analyze-text/jobs/1") for language in languages),
+    ]
+    raised: list[str] = []
+    for call in calls:
+        try:
+            call()
+        except Exception as error:
+            # As it leaves the store, before a span or a log redacts it too.
+            raised += traceback.format_exception(error)
+        try:
+            with telemetry.span("call"):
+                logging.getLogger("functions").info("The outcome is %r.", call())
+        except Exception:
+            logging.getLogger("functions").exception("The call failed.")
+    assert len(raised) >= 7, "every storage call fails"
+    seen = (
+        "".join(raised)
+        + everything_logged.getvalue()
+        + "".join(span.to_json() for span in EXPORTER.get_finished_spans())
+    )
+    assert "Traceback" in seen and "exception.stacktrace" in seen
+    for secret in (SIGNATURE, unquote(SIGNATURE), ACCOUNT_KEY, KEY, TOKEN):
+        assert secret not in seen
+    assert not re.search(r"SharedKey account:|request '[A-Za-z0-9+/=]{20,}'|[?&]sig=(?!\[)", seen)
 
 
 def test_the_numbers_an_operator_needs_are_counted(world: World) -> None:

@@ -81,7 +81,8 @@ def test_the_clock_is_moved(admin: Caller) -> None:
     assert admin.follow(submitted, seconds=0).json()["status"] == "succeeded"
     ask(admin, "PUT", "clock", {"advanceSeconds": 1})
     assert admin.follow(submitted, seconds=0).status_code == 404
-    assert ask(admin, "PUT", "clock", {}).status_code == 400
+    for bad in ({}, {"advanceSeconds": -1}, {"advanceSeconds": "nan"}):
+        assert ask(admin, "PUT", "clock", bad).status_code == 400
 
 
 def test_the_model_can_be_asked_directly(admin: Caller, loans: LearntProject) -> None:

@@ -1,12 +1,15 @@
 """Faults on demand: each kind by what a caller sees, and that the seed alone decides (design: chaos runs repeat)."""
 
+import json
+import socket
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 import requests
 
+from local.language_service.errors import nested
 from local.language_service.faults import (
     JOB_FAULTS,
     REQUEST_FAULTS,
@@ -15,7 +18,10 @@ from local.language_service.faults import (
     Scripted,
     parse_rates,
 )
-from local.language_service.in_process import MovableClock
+from local.language_service.in_process import InProcessAdapter, MovableClock
+from local.language_service.oddities import ODD_DOCUMENTS, ODD_ENTITIES, ODD_ERRORS, variant_of
+from local.language_service.projects import LearntProject
+from local.language_service.service import LanguageService
 from tests.language_service.material import ENDPOINT, NEW_LETTER, Caller, entity_task
 
 
@@ -44,6 +50,8 @@ def suffering(make_caller: Callable[..., Caller]) -> Callable[..., Caller]:
         ("missing-role-401", 401, "PermissionDenied", None),
         ("missing-role-403", 403, "PermissionDenied", None),
         ("unknown-project", 404, "ProjectNotFound", None),
+        ("huge-retry-after", 429, "429", "Fri, 31 Dec 99999999999999999999 23:59:59 GMT"),
+        ("huge-retry-after-503", 503, "503", "Fri, 31 Dec 99999999999999999999 23:59:59 GMT"),
     ],
 )
 def test_a_request_can_be_refused(
@@ -107,6 +115,7 @@ def test_a_reply_can_come_late_or_too_late(suffering: Callable[..., Caller], clo
         ("missing-location", None),
         ("relative-location", "/language/analyze-text/jobs/"),
         ("foreign-location", "https://language.example.net/language/analyze-text/jobs/"),
+        ("bad-location", "http://[::1/x"),
     ],
 )
 def test_the_location_of_a_job_can_be_wrong(suffering: Callable[..., Caller], kind: str, location: str | None) -> None:
@@ -197,6 +206,185 @@ def test_an_offset_can_miss_its_text(suffering: Callable[..., Caller]) -> None:
     (document,) = caller.finished(caller.submit(NEW_LETTER))["tasks"]["items"][0]["results"]["documents"]
     fits = [NEW_LETTER[one["offset"] : one["offset"] + one["length"]] == one["text"] for one in document["entities"]]
     assert fits == [False, True, True, True]
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [("html-200", 200), ("html-400", 400), ("html-404", 404), ("html-413", 413), ("html-502", 502)],
+)
+def test_html_page_replaces_the_work(suffering: Callable[..., Caller], kind: str, status: int) -> None:
+    caller = suffering(kind)
+    reply = caller.submit(NEW_LETTER)
+    assert (reply.status_code, reply.headers["Content-Type"]) == (status, "text/html; charset=utf-8")
+    assert set(reply.headers) == {"Date", "Content-Type", "Content-Length"}
+    assert ("Sign in" if status == 200 else str(status)) in reply.text
+    assert caller.service.counters.jobs_accepted == 0
+    assert caller.service.counters.responses == {str(status): 1}
+
+
+def test_html_page_replaces_a_poll(suffering: Callable[..., Caller]) -> None:
+    caller = suffering("html-404@GET")
+    submitted = caller.submit(NEW_LETTER)
+    assert caller.follow(submitted).headers["Content-Type"] == "text/html; charset=utf-8"
+    caller.service.faults.rates.clear()
+    assert caller.follow(submitted).json()["status"] == "succeeded"
+
+
+def test_sign_in_page_hides_an_accepted_job(suffering: Callable[..., Caller]) -> None:
+    caller = suffering("html-200-after")
+    reply = caller.submit(NEW_LETTER)
+    assert (reply.status_code, "operation-location" in reply.headers) == (200, False)
+    assert "Sign in" in reply.text
+    assert caller.service.counters.ledger[0].reply == "html-200-after"
+    assert caller.service.counters.responses == {"200": 1}
+
+
+@pytest.mark.parametrize(("kind", "accepted"), [("bad-redirect", 0), ("bad-redirect-after", 1)])
+def test_redirect_address_is_malformed(suffering: Callable[..., Caller], kind: str, accepted: int) -> None:
+    caller = suffering(kind)
+    with pytest.raises(ValueError, match="Invalid IPv6 URL"):  # what requests makes of it
+        caller.submit(NEW_LETTER)
+    assert caller.service.counters.responses == {"302": 1}
+    assert caller.service.counters.jobs_accepted == accepted
+
+
+def test_known_job_is_reported_unknown(suffering: Callable[..., Caller]) -> None:
+    caller = suffering("json-404")
+    submitted = caller.submit(NEW_LETTER)
+    assert submitted.status_code == 202
+    reply = caller.follow(submitted)
+    assert (reply.status_code, reply.json()["error"]["code"]) == (404, "NotFound")
+    caller.service.faults.rates.clear()
+    assert caller.follow(submitted).json()["status"] == "succeeded"
+
+
+def test_error_json_is_nested_deep(suffering: Callable[..., Caller]) -> None:
+    reply = suffering("deep-json").submit(NEW_LETTER)
+    assert (reply.status_code, reply.content.count(b"{")) == (500, 3002)
+    assert reply.content.count(b"{") == reply.content.count(b"}")
+    with pytest.raises(RecursionError):
+        reply.json()
+
+
+def test_dripping_reply_moves_the_clock(projects: list[LearntProject], clock: MovableClock) -> None:
+    plan = FaultPlan(rates={"drip@GET": 1}, drip_seconds=90)
+    service = LanguageService(projects, clock=clock, faults=plan)
+    caller = Caller(service, clock)
+    caller.session.mount(ENDPOINT, InProcessAdapter(service, clock.advance))
+    submitted = caller.submit(NEW_LETTER)
+    before = clock()
+    assert caller.follow(submitted, seconds=0).status_code == 200
+    assert (clock() - before).total_seconds() == 90
+
+
+def test_reply_drips_over_a_socket(serve: Callable[..., tuple[LanguageService, str]]) -> None:
+    plan = FaultPlan(rates={"drip": 1}, drip_seconds=0.3)
+    _, address = serve(service={"faults": plan})
+    host, port = address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(
+            b"GET /language/analyze-text/jobs/1?api-version=2023-04-01 HTTP/1.1\r\n"
+            b"Host: " + f"{host}:{port}".encode() + b"\r\nOcp-Apim-Subscription-Key: local\r\n\r\n"
+        )
+        parts = list(iter(lambda: connection.recv(65536), b""))
+    whole = b"".join(parts)
+    assert whole.startswith(b"HTTP/1.1 404 Not Found\r\n")
+    head, _, body = whole.partition(b"\r\n\r\n")
+    assert f"content-length: {len(body)}".encode() in head
+    assert len(parts) > len(whole) / 4
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"), [("document-internal", "InternalServerError"), ("document-unknown", "ModelHostEvicted")]
+)
+def test_every_document_can_have_an_error(suffering: Callable[..., Caller], kind: str, code: str) -> None:
+    caller = suffering(kind)
+    body = caller.finished(caller.submit(*[NEW_LETTER] * 3))
+    results = body["tasks"]["items"][0]["results"]
+    assert (body["status"], results["documents"]) == ("succeeded", [])
+    assert [(one["id"], one["error"]["code"]) for one in results["errors"]] == [("0", code), ("1", code), ("2", code)]
+
+
+def test_all_documents_can_be_missing(suffering: Callable[..., Caller]) -> None:
+    caller = suffering("all-missing")
+    body = caller.finished(caller.submit(*[NEW_LETTER] * 3, ""))
+    assert body["status"] == "succeeded"
+    assert body["tasks"]["items"][0]["results"]["documents"] == []
+    assert body["tasks"]["items"][0]["results"]["errors"] == []
+
+
+def test_job_fails_without_naming_a_task(suffering: Callable[..., Caller]) -> None:
+    caller = suffering("failed-internal")
+    body = caller.finished(caller.submit(NEW_LETTER))
+    assert (body["status"], [set(one) for one in body["errors"]]) == ("failed", [{"code", "message"}])
+    assert body["errors"][0]["code"] == "InternalServerError"
+    preview = caller.finished(caller.submit_preview(NEW_LETTER))
+    assert (preview["status"], [set(one) for one in preview["errors"]]) == ("failed", [{"code", "message"}])
+
+
+def test_job_waits_long_before_it_starts(suffering: Callable[..., Caller]) -> None:
+    caller = suffering("not-started-long", not_started_seconds=5400)
+    submitted = caller.submit(NEW_LETTER)
+    assert caller.follow(submitted, seconds=5399).json()["status"] == "notStarted"
+    assert caller.follow(submitted, seconds=1.5).json()["status"] == "running"
+    assert caller.follow(submitted, seconds=5).json()["status"] == "succeeded"
+
+
+class ChosenVariant:
+    """A caller whose next jobs get a chosen variant of a fault, whatever was drawn."""
+
+    def __init__(self, caller: Caller) -> None:
+        self.caller = caller
+
+    def results(self, fault: str, names: Sequence[str], variant: str) -> tuple[str, Any]:
+        """The written reply, and the results of a job of three letters, decoded as far as Python decodes them."""
+        submitted = self.caller.submit(*[NEW_LETTER] * 3)
+        job = self.caller.service._jobs[self.caller.service.counters.ledger[-1].job]
+        assert job.fate == fault
+        job.chance = (names.index(variant) + 0.5) / len(names)
+        reply = self.caller.follow(submitted).text
+        shallow = reply.replace(nested(3000).decode(), '"deep"')
+        return reply, json.loads(shallow)["tasks"]["items"][0]["results"]
+
+
+@pytest.mark.parametrize("variant", ODD_ENTITIES)
+def test_one_entity_is_malformed(suffering: Callable[..., Caller], variant: str) -> None:
+    chosen = ChosenVariant(suffering("odd-entity"))
+    reply, results = chosen.results("odd-entity", tuple(ODD_ENTITIES), variant)
+    assert [one["id"] for one in results["documents"]] == ["0", "1", "2"]
+    first, second, third = (one["entities"] for one in results["documents"])
+    assert second == third
+    assert first[1:] == second[1:]
+    assert first[0] != second[0]
+    assert ("3,000 deep" in variant) == (nested(3000).decode() in reply)
+
+
+@pytest.mark.parametrize("variant", ODD_DOCUMENTS)
+def test_one_document_is_malformed(suffering: Callable[..., Caller], variant: str) -> None:
+    chosen = ChosenVariant(suffering("odd-document"))
+    healthy = chosen.caller.service.projects[0].entities(NEW_LETTER)
+    reply, results = chosen.results("odd-document", ODD_DOCUMENTS, variant)
+    *_, second, third = results["documents"]
+    assert [second["id"], third["id"]] == ["1", "2"]
+    assert [len(one["entities"]) for one in (second, third)] == [len(healthy)] * 2
+    assert (len(results["documents"]), len(results["errors"])) == ((2, 1) if variant in ODD_ERRORS else (3, 0))
+    assert ("3,000 deep" in variant) == (nested(3000).decode() in reply)
+
+
+@pytest.mark.parametrize("kind", ["odd-entity", "odd-document"])
+def test_variants_are_drawn_evenly(kind: str) -> None:
+    names = ODD_ENTITIES if kind == "odd-entity" else ODD_DOCUMENTS
+    assert {variant_of(kind, n / 1000) for n in range(1000)} == set(names)
+    assert variant_of("failed", 0.5) is None
+
+
+def test_poison_fails_its_whole_job(make_caller: Callable[..., Caller]) -> None:
+    caller = make_caller(service={"faults": FaultPlan(rates={"stuck": 1}, poison_texts=("poison",))})
+    for _ in range(2):
+        body = caller.finished(caller.submit(NEW_LETTER, "a poison"))
+        assert (body["status"], body["errors"][0]["code"]) == ("failed", "InternalServerError")
+    assert caller.service.counters.ledger[0].fate == "poison-text"
+    assert caller.finished(caller.submit(NEW_LETTER))["status"] == "running"
 
 
 def test_one_culprit_can_spoil_a_whole_request(make_caller: Callable[..., Caller]) -> None:
@@ -298,7 +486,9 @@ def test_rates_that_add_up_to_more_than_one_are_refused() -> None:
 def test_a_plan_is_changed_whole_or_not_at_all() -> None:
     plan = FaultPlan(3, {"error-500": 0.1})
     plan.update({"rates": {"stuck": 1}, "script": [{"kind": "failed"}], "latencySeconds": [0, 1]})
+    plan.update({"poisonTexts": ["bad"], "notStartedSeconds": 60, "dripSeconds": 5})
     changed = plan.as_json()
+    assert (plan.poison_texts, plan.not_started_seconds, plan.drip_seconds) == (("bad",), 60, 5)
     assert changed["seed"] == 3
     assert changed["rates"] == {"stuck": 1.0}
     assert changed["script"] == [{"kind": "failed", "times": 1, "method": None, "skip": 0}]
@@ -309,6 +499,8 @@ def test_a_plan_is_changed_whole_or_not_at_all() -> None:
         {"seed": 4, "script": [{"sort": "failed"}]},
         {"seed": 4, "latencySeconds": 1},
         {"seed": 4, "rates": [1]},
+        {"seed": 4, "poisonTexts": 1},
+        {"seed": 4, "dripSeconds": "long"},
     ):
         with pytest.raises(FaultSpecError):
             plan.update(bad)

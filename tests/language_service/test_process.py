@@ -158,11 +158,16 @@ def raw_exchange(address: str, request: bytes) -> bytes:
 Serve = Callable[..., tuple[LanguageService, str]]
 
 
-def submission(path: str, body: bytes) -> bytes:
-    return (
-        f"POST {path} HTTP/1.1\r\nHost: localhost:1\r\nOcp-Apim-Subscription-Key: local\r\nConnection: close\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
-    ).encode() + body
+def submission(address: str, path: str, body: bytes) -> bytes:
+    """A raw submission that calls the server `localhost`."""
+    head = [
+        f"POST {path} HTTP/1.1",
+        f"Host: localhost:{urlsplit(address).port}",
+        "Ocp-Apim-Subscription-Key: local",
+        "Connection: close",
+        f"Content-Length: {len(body)}",
+    ]
+    return "\r\n".join([*head, "", ""]).encode() + body
 
 
 def test_a_preview_submission_is_answered_in_chunks(serve: Serve) -> None:
@@ -171,25 +176,26 @@ def test_a_preview_submission_is_answered_in_chunks(serve: Serve) -> None:
         b'{"analysisInput":{"documents":[{"id":"1","text":"x"}]},"tasks":{"customEntityRecognitionTasks":'
         b'[{"parameters":{"project-name":"loans","deployment-name":"d"}}]}}'
     )
-    head, _, rest = raw_exchange(address, submission("/text/analytics/v3.1-preview.ct.1/analyze", body)).partition(
-        b"\r\n\r\n"
-    )
+    request = submission(address, "/text/analytics/v3.1-preview.ct.1/analyze", body)
+    head, _, rest = raw_exchange(address, request).partition(b"\r\n\r\n")
     lines = head.decode().lower().split("\r\n")
     assert lines[0] == "http/1.1 202 accepted"
     assert "transfer-encoding: chunked" in lines
     # Links start with the host that the client named.
-    assert any(line.startswith("operation-location: http://localhost:1/text/analytics/") for line in lines)
+    assert any(
+        line.startswith(f"operation-location: http://localhost:{urlsplit(address).port}/text/") for line in lines
+    )
     assert rest == b"0\r\n\r\n"
 
 
 def test_a_cut_connection_is_closed_without_a_byte(serve: Serve) -> None:
     _, address = serve(service={"faults": FaultPlan(rates={"cut-after": 1.0})})
-    assert raw_exchange(address, submission(JOBS, b"{}")) == b""
+    assert raw_exchange(address, submission(address, JOBS, b"{}")) == b""
 
 
 def test_half_a_body_is_sent_before_the_connection_is_closed(serve: Serve) -> None:
     service, address = serve(service={"faults": FaultPlan(rates={"truncated": 1.0})})
-    head, _, body = raw_exchange(address, submission(JOBS, b"{}")).partition(b"\r\n\r\n")
+    head, _, body = raw_exchange(address, submission(address, JOBS, b"{}")).partition(b"\r\n\r\n")
     (length,) = [int(line.split()[1]) for line in head.decode().split("\r\n") if line.startswith("content-length:")]
     assert 0 < len(body) < length
     service.faults.rates.clear()

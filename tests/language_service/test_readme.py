@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from local.language_service.behaviour import Behaviour
+from local.language_service.faults import JOB_FAULTS, REQUEST_FAULTS
 
 HERE = Path(__file__).parent
 README = (HERE.parents[1] / "local" / "language_service" / "README.md").read_text(encoding="utf-8")
@@ -25,3 +26,9 @@ def test_every_default_of_a_switch_in_the_table_is_the_real_one() -> None:
                  "entity_order", "updated_key", "preview_shape", "preview_poll_status", "preview_bad_parameter",
                  "partial_status"):  # fmt: skip
         assert listed[name.replace("_", "-")] == str(getattr(Behaviour(), name)), name
+
+
+def test_every_fault_has_its_row() -> None:
+    section = README.partition("\n## Faults\n")[2].partition("\n## ")[0]
+    rows = dict(re.findall(r"^\| `([\w-]+)` \| (.+) \|$", section, re.MULTILINE))
+    assert rows == {**REQUEST_FAULTS, **JOB_FAULTS}

@@ -14,6 +14,8 @@ from typing import Any
 
 import psutil
 import pytest
+import requests
+from azure.storage.blob import BlobServiceClient
 
 from local.process import ROOT
 
@@ -214,3 +216,88 @@ def test_measure_prints_seconds_and_documents_a_minute_with_the_machine(tmp_path
     assert re.search(r"^3 documents +\d+ documents a minute: \d+\.\d s from the first drop", demo.text, re.MULTILINE)
     assert re.search(r"^requests +\d+ \(\d+ submissions?, \d+ polls?\)", demo.text, re.MULTILINE)
     assert f"Python {sys.version.partition(' ')[0]}" in demo.text
+
+
+@pytest.mark.parametrize(
+    ("command", "folders"),
+    [
+        ("start", ["--drop", "a", "--out", "a/out"]),
+        ("start", ["--drop", "a/drop", "--out", "a"]),
+        ("start", ["--drop", "a", "--out", "./b/../a"]),
+        ("start", ["--drop", "a", "--out", "b", "--work", "a/work"]),
+        ("start", ["--drop", "b/logs/a", "--out", "c", "--work", "b"]),
+        ("run", ["--documents", "a", "--out", "link"]),
+    ],
+)
+def test_overlapping_folders_are_refused_at_once(tmp_path: Path, command: str, folders: list[str]) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "link").symlink_to("a")
+    work = [] if "--work" in folders else ["--work", "work"]
+    done = subprocess.run(
+        [sys.executable, "-m", "local.demo", command, *folders, *work],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert re.fullmatch(
+        r"Error: .*(lies inside|is the same folder as) .*; choose folders that do not overlap\.\n", done.stderr
+    ), done.stderr
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "link"]
+
+
+def test_run_skips_what_is_no_file_and_fails_for_what_it_cannot_read(tmp_path: Path, started: list[Demo]) -> None:
+    documents = tmp_path / "documents"
+    documents.mkdir()
+    os.mkfifo(documents / "pipe.txt")
+    (documents / "unreadable.txt").symlink_to("/proc/self/clear_refs")
+    for name in ("A.txt", "a.txt"):
+        (documents / name).write_bytes((SAMPLES / "short-note.txt").read_bytes())
+    demo = Demo(tmp_path, "run", "--documents", str(documents))
+    started.append(demo)
+    assert demo.process.wait(DEADLINE_S) == 1, demo.text
+    assert "pipe.txt is skipped: it is a pipe." in demo.text
+    assert "unreadable.txt is skipped: Invalid argument." in demo.text
+    listed = read(demo.out / "escaped-names.json")
+    assert sorted(listed.values()) == ["A.txt.entities.json", "a.txt.entities.json"]
+    assert {read(demo.out / file)["document"]["name"] for file in listed} == {"A.txt", "a.txt"}
+
+
+def test_start_says_why_documents_wait_and_when_they_go_on(tmp_path: Path, started: list[Demo]) -> None:
+    demo = Demo(tmp_path, "start", "--drop", str(tmp_path / "drop"))
+    started.append(demo)
+    demo.until(lambda: "Watching" in demo.text, "it watches")
+    language = re.search(r"Language stand-in +(http://\S+)", demo.text)
+    assert language
+    faults = f"{language[1]}/admin/faults"
+    requests.put(faults, json={"rates": {"throttle-429": 1}, "retryAfterSeconds": 3}, timeout=30).raise_for_status()
+    (demo.drop / "a.txt").write_bytes((SAMPLES / "short-note.txt").read_bytes())
+    demo.until(lambda: "Throttled" in demo.text, "the cause")
+    began = time.monotonic()
+    demo.until(lambda: time.monotonic() - began > 8, "some more attempts")
+    assert demo.text.count("Throttled") == 1
+    requests.put(faults, json={"rates": {}}, timeout=30).raise_for_status()
+    demo.until((demo.out / "a.txt.entities.json").exists, "the entities")
+    demo.until(lambda: "What waited goes on (Throttled)." in demo.text, "the end of the wait")
+    assert demo.end(signal.SIGTERM) == 0, demo.text
+
+
+def test_start_says_that_the_emulator_cannot_list_and_recovers(tmp_path: Path, started: list[Demo]) -> None:
+    demo = Demo(tmp_path, "start", "--drop", str(tmp_path / "drop"))
+    started.append(demo)
+    demo.until(lambda: "Watching" in demo.text, "it watches")
+    settings = read(demo.work / "local.settings.json")["Values"]
+    with BlobServiceClient.from_connection_string(settings["DocumentStorage"]) as service:
+        bad = [service.get_blob_client(container, "bad\x01.txt") for container in ("documents", "entities")]
+        for blob in bad:
+            blob.upload_blob(b"no listing can hold this name")
+        demo.until(lambda: "cannot list the container 'documents'" in demo.text, "the intake")
+        demo.until(lambda: "The storage emulator gives no results" in demo.text, "the output")
+        (demo.drop / "a.txt").write_bytes((SAMPLES / "short-note.txt").read_bytes())
+        demo.until(lambda: "→ a.txt" in demo.text or "? a.txt" in demo.text, "the document goes in")
+        for blob in bad:
+            blob.delete_blob()
+    demo.until((demo.out / "a.txt.entities.json").exists, "the entities")
+    assert "lists the container 'documents' again" in demo.text
+    assert "gives results again" in demo.text
+    assert demo.text.count("cannot list the container") == 1
+    assert demo.end(signal.SIGTERM) == 0, demo.text

@@ -3,12 +3,15 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
 from local.demo.containers import Containers
+from local.demo.folders import ESCAPED_NAMES_FILE
 from local.demo.mirror import Mirror
+from local.demo.names import escaped_path
 from local.stack import Stack
 from local.storage import Azurite
 
@@ -34,6 +37,10 @@ def output(stack: Stack) -> Iterator[ContainerClient]:
 def put(output: ContainerClient, name: str, document: str, entities: int = 0) -> None:
     content = {"document": {"name": document}, "entities": [{}] * entities}
     output.upload_blob(name, json.dumps(content), overwrite=True, metadata={"source_etag": '"0x1"'})
+
+
+def read(file: Path) -> Any:
+    return json.loads(file.read_text("utf-8"))
 
 
 def files(folder: Path) -> list[str]:
@@ -73,20 +80,52 @@ def test_results_that_are_there_from_the_last_time_are_no_news_but_still_followe
         assert files(tmp_path) == []
 
 
-def test_result_whose_name_cannot_be_a_file_is_reported_once_and_disturbs_no_other(
+def test_result_whose_name_is_taken_is_kept_under_another(
     stack: Stack, output: ContainerClient, tmp_path: Path
 ) -> None:
     """A blob may be called after a blob and below it; a file may not."""
     (tmp_path / "taken.entities.json").mkdir()
+    escaped = str(escaped_path("taken.entities.json"))
     with Containers(stack) as containers:
         mirror = Mirror(containers, tmp_path)
         put(output, "taken.entities.json", "taken")
         put(output, "good.entities.json", "good")
         arrivals = {arrival.result.name: arrival for arrival in mirror.update()}
-        assert arrivals["taken.entities.json"].file is None
-        assert arrivals["taken.entities.json"].problem
+        assert arrivals["taken.entities.json"].file == tmp_path / escaped
         assert arrivals["good.entities.json"].file == tmp_path / "good.entities.json"
+        assert read(tmp_path / ESCAPED_NAMES_FILE) == {escaped: "taken.entities.json"}
         assert mirror.update() == []
+        assert Mirror(containers, tmp_path).update() == []
         output.delete_blob("taken.entities.json")
         mirror.update()
         assert files(tmp_path) == ["good.entities.json"]
+
+
+def test_result_that_cannot_be_written_disturbs_no_other(stack: Stack, output: ContainerClient, tmp_path: Path) -> None:
+    escaped = tmp_path / escaped_path("taken.entities.json")
+    for folder in (tmp_path / "taken.entities.json", escaped):
+        folder.mkdir()
+    with Containers(stack) as containers:
+        put(output, "taken.entities.json", "taken")
+        put(output, "good.entities.json", "good")
+        arrivals = {arrival.result.name: arrival for arrival in Mirror(containers, tmp_path).update()}
+        assert arrivals["taken.entities.json"].file is None
+        assert arrivals["taken.entities.json"].problem
+        assert arrivals["good.entities.json"].file == tmp_path / "good.entities.json"
+
+
+def test_results_taken_for_one_have_files_of_their_own(stack: Stack, output: ContainerClient, tmp_path: Path) -> None:
+    """The file of the first one moves when the second comes, and comes back when that goes."""
+    one, other = "A.txt.entities.json", "a.txt.entities.json"
+    with Containers(stack) as containers:
+        mirror = Mirror(containers, tmp_path)
+        put(output, one, "A.txt")
+        assert [arrival.file for arrival in mirror.update()] == [tmp_path / one]
+        put(output, other, "a.txt")
+        assert [arrival.result.name for arrival in mirror.update()] == [other]
+        assert files(tmp_path) == sorted([str(escaped_path(one)), str(escaped_path(other)), ESCAPED_NAMES_FILE])
+        assert read(tmp_path / escaped_path(one))["document"]["name"] == "A.txt"
+        assert read(tmp_path / escaped_path(other))["document"]["name"] == "a.txt"
+        output.delete_blob(other)
+        assert mirror.update() == []
+        assert files(tmp_path) == [one]

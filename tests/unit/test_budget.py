@@ -99,11 +99,47 @@ def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
     assert budget.take(SUBMISSION, after(2)) == pytest.approx(8)
 
 
-def test_a_clock_that_is_set_back_stops_nothing_and_gives_nothing_away() -> None:
+def test_clock_set_back_keeps_tokens_and_promises() -> None:
+    """Nobody waits for the time of day to come back, and nobody is sent into the second of somebody else."""
     budget = RequestBudget(60, NOW)
     spend(budget, SUBMISSION, NOW)
-    assert budget.take(SUBMISSION, after(-3_600)) == pytest.approx(1.0)
+    assert budget.take(SUBMISSION, after(-3_600)) == pytest.approx(2.0)
     assert budget.take(SUBMISSION, after(-3_599)) == 0
+
+
+@pytest.mark.parametrize("step", [-2, -60, -3_600, -30 * 86_400])
+def test_clock_set_back_keeps_the_rest_of_a_pause(step: int) -> None:
+    budget = RequestBudget(60, NOW)
+    budget.pause(10, NOW)
+    assert budget.take(SUBMISSION, after(4)) == pytest.approx(6)
+    assert budget.take(SUBMISSION, after(4 + step)) == pytest.approx(6)
+    assert budget.take(SUBMISSION, after(9.9 + step)) == pytest.approx(0.1)
+    assert budget.take(SUBMISSION, after(10 + step)) == 0
+
+
+def test_shorter_pause_after_a_clock_step_keeps_the_longer_one() -> None:
+    budget = RequestBudget(60, NOW)
+    budget.pause(60, NOW)
+    budget.pause(5, after(-3_600))
+    assert budget.take(SUBMISSION, after(-3_600)) == pytest.approx(60)
+    budget.pause(120, after(-3_600))
+    assert budget.take(SUBMISSION, after(-3_600)) == pytest.approx(120)
+
+
+@given(st.floats(0.1, 900), st.lists(st.tuples(st.floats(0, 60), st.floats(-7_200, -1.5)), max_size=20))
+def test_pause_lasts_as_long_whatever_the_clock_does(pause_s: float, steps: list[tuple[float, float]]) -> None:
+    """Each pair is true time that passes, and a step back right after the clock was read."""
+    budget, clock = RequestBudget(60, NOW), NOW
+    budget.pause(pause_s, clock)
+    left = pause_s
+    for passed, step in steps:
+        clock += timedelta(seconds=passed)
+        left -= passed
+        wait = budget.take(RequestKind.PAGE, clock)
+        assert wait == pytest.approx(max(0.0, left), abs=1e-3)
+        clock += timedelta(seconds=step)
+        if wait:
+            assert budget.take(RequestKind.PAGE, clock) == pytest.approx(wait, abs=1e-3)
 
 
 def test_threads_that_read_the_clock_before_others_give_nothing_away() -> None:

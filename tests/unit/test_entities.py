@@ -131,6 +131,14 @@ def test_the_services_own_warnings_are_passed_on() -> None:
     )
 
 
+def test_an_unreadable_entity_is_a_warning() -> None:
+    sentence = "Entity 2 of 2 is left out: its field 'offset' can not be read."
+    answer = FoundEntities((found("Anna", "Borrower", 0, 4),), (), (sentence,))
+    result = locate(piece(end=4, own_end=4), "Anna", answer, CODE_POINT, service_job())
+    assert [entity.text for entity in result.entities] == ["Anna"]
+    assert result.warnings == (Warning(code="EntityUnreadable", message=sentence),)
+
+
 def test_a_subcategory_is_kept() -> None:
     entity = replace(found("Anna", "Borrower", 0, 4), subcategory="Person")
     assert locate_in("Anna", entity).entities[0].subcategory == "Person"

@@ -4,9 +4,12 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from functions.errors import SettingsError
 from functions.settings import SETTINGS, Secret, Settings, StorageConnection
+from functions.storage_connection import BLOB_URI, CLIENT_ID, CREDENTIAL, QUEUE_URI
 from local.settings_table import BEGIN, END, table, table_in
 from tests.unit.material import PREVIEW, REQUIRED, settings
 
@@ -37,18 +40,36 @@ DEFAULTS = Settings(
     ignore_documents_before=None,
 )
 
+ID = "11111111-1111-1111-1111-111111111111"
+OTHER_ID = "22222222-2222-2222-2222-222222222222"
+IDENTITY = {
+    "DocumentStorage": "",
+    BLOB_URI: "https://account.blob.core.windows.net",
+    QUEUE_URI: "https://account.queue.core.windows.net",
+}
+
 # A right value of each setting that is not its default, and what it is read as.
 RIGHT = [
     ("LANGUAGE_ENDPOINT", "https://x.cognitiveservices.azure.com/", "https://x.cognitiveservices.azure.com"),
     ("LANGUAGE_ENDPOINT", "http://127.0.0.1:8080", "http://127.0.0.1:8080"),
     ("LANGUAGE_ENDPOINT", "http://localhost:8080/", "http://localhost:8080"),
     ("LANGUAGE_ENDPOINT", "http://[::1]:8080", "http://[::1]:8080"),
+    ("LANGUAGE_ENDPOINT", "HTTPS://GW.Contoso.com:443/lang//", "https://gw.contoso.com/lang"),
+    ("LANGUAGE_ENDPOINT", "https://gw.contoso.com:8443/lang/v1", "https://gw.contoso.com:8443/lang/v1"),
+    ("LANGUAGE_ENDPOINT", "https://x.services.ai.azure.com", "https://x.services.ai.azure.com"),
+    ("LANGUAGE_ENDPOINT", "https://[2001:DB8::1]:8443", "https://[2001:db8::1]:8443"),
+    ("LANGUAGE_ENDPOINT", "https://xn--bcher-kva.example", "https://xn--bcher-kva.example"),
     ("LANGUAGE_KEY", " other ", "other"),
+    ("LANGUAGE_KEY", "other\r\n", "other"),
     ("LANGUAGE_API_VERSION", "2024-11-01", "2024-11-01"),
     ("LANGUAGE_API_VERSION", "2025-05-15-preview", "2025-05-15-preview"),
     ("LANGUAGE_PROJECT", "letters", "letters"),
     ("LANGUAGE_DEPLOYMENT", "staging", "staging"),
+    ("LANGUAGE_PROJECT", "a_.-9" * 10, "a_.-9" * 10),
     ("DOCUMENT_LANGUAGE", "de", "de"),
+    ("DOCUMENT_LANGUAGE", "pt-BR", "pt-BR"),
+    ("DOCUMENT_LANGUAGE", "zh-hans", "zh-hans"),
+    ("DOCUMENT_LANGUAGE", "AUTO", "auto"),
     ("STRING_INDEX_TYPE", "utf16codeunit", "Utf16CodeUnit"),
     ("STRING_INDEX_TYPE", "TextElements_v8", "TextElements_v8"),
     ("INPUT_CONTAINER", "intake-2", "intake-2"),
@@ -64,6 +85,8 @@ RIGHT = [
     ("MAX_POLL_SECONDS", "2", 2.0),
     ("JOB_TIMEOUT_MINUTES", "0.05", 0.05),
     ("GIVE_UP_HOURS", "8760", 8760.0),
+    ("CONTROL_DOCUMENTS", "False", False),
+    ("ALLOW_HTTP_ENDPOINT", "TRUE", True),
     ("IGNORE_DOCUMENTS_BEFORE", "2026-11-23", datetime(2026, 11, 23, tzinfo=UTC)),
     ("IGNORE_DOCUMENTS_BEFORE", "2026-11-23T10:00:00+02:00", datetime(2026, 11, 23, 8, tzinfo=UTC)),
 ]
@@ -71,10 +94,28 @@ RIGHT = [
 # A wrong value of each setting that has wrong values, and what the message says was expected.
 WRONG = [
     ("LANGUAGE_ENDPOINT", "loans.cognitiveservices.azure.com", "an address like https://"),
-    ("LANGUAGE_ENDPOINT", "http://loans.cognitiveservices.azure.com", "http only for this machine"),
-    ("LANGUAGE_ENDPOINT", "https://x.cognitiveservices.azure.com/language", "an address like https://"),
-    ("LANGUAGE_ENDPOINT", "https://", "an address like https://"),
-    ("LANGUAGE_API_VERSION", "v3.2", "a version such as 2023-04-01, or v3.1-preview.ct.1"),
+    ("LANGUAGE_ENDPOINT", "http://loans.cognitiveservices.azure.com", "http only for this machine, or for a private"),
+    ("LANGUAGE_ENDPOINT", "http://203.0.113.7:5000", "http only for this machine, or for a private"),
+    ("LANGUAGE_ENDPOINT", "https://x.cognitiveservices.azure.com/language", "no path; a gateway's may have one"),
+    ("LANGUAGE_ENDPOINT", "https://x.services.ai.azure.com/api/projects/p", "no path; a gateway's may have one"),
+    ("LANGUAGE_ENDPOINT", "https://gw.contoso.com/language/analyze-text/jobs", "without the path of an operation"),
+    ("LANGUAGE_ENDPOINT", "https://", "it has no host"),
+    ("LANGUAGE_ENDPOINT", "https://<resource>.cognitiveservices.azure.com", "a placeholder in angle brackets"),
+    ("LANGUAGE_ENDPOINT", "https://x.cognitiveservices.azure.com:0", "not a number from 1 to 65535"),
+    ("LANGUAGE_PROJECT", "my project", "1 to 50 letters, digits"),
+    ("LANGUAGE_PROJECT", "p" * 51, "1 to 50 letters, digits"),
+    ("LANGUAGE_DEPLOYMENT", "prod/uction", "1 to 50 letters, digits"),
+    ("LANGUAGE_DEPLOYMENT", "päd", "1 to 50 letters, digits"),
+    ("DOCUMENT_LANGUAGE", "english", "a code such as en, pt-BR or zh-hans"),
+    ("DOCUMENT_LANGUAGE", "en_US", "a code such as en, pt-BR or zh-hans"),
+    ("DOCUMENT_LANGUAGE", "unknown", "a code such as en, pt-BR or zh-hans"),
+    ("DOCUMENT_LANGUAGE", "xx", "a language that custom entity recognition supports"),
+    ("DOCUMENT_LANGUAGE", "tlh", "a code such as en"),
+    ("CONTROL_DOCUMENTS", "yes", "true or false"),
+    ("ALLOW_HTTP_ENDPOINT", "1", "true or false"),
+    ("LANGUAGE_API_VERSION", "v3.2", "(2022-05-01 or later), or v3.1-preview.ct.1"),
+    ("LANGUAGE_API_VERSION", "2023-13-01", "a version such as 2023-04-01"),
+    ("LANGUAGE_API_VERSION", "2021-11-01-preview", "2022-05-01 or later"),
     ("LANGUAGE_API_VERSION", "2023-4-1", "a version such as 2023-04-01"),
     ("STRING_INDEX_TYPE", "Bytes", "one of UnicodeCodePoint, Utf16CodeUnit, TextElements_v8"),
     ("INPUT_CONTAINER", "Documents", "3 to 63 lower-case letters, digits and single hyphens"),
@@ -128,13 +169,13 @@ def test_a_wrong_value_is_named_with_what_is_expected(name: str, text: str, expe
 
 
 def test_every_setting_that_can_be_wrong_is_tested_for_it() -> None:
-    free = {"LANGUAGE_KEY", "LANGUAGE_PROJECT", "LANGUAGE_DEPLOYMENT", "LANGUAGE_MODEL_ID", "DOCUMENT_LANGUAGE"}
-    assert {name for name, _, _ in WRONG} == {setting.name for setting in SETTINGS} - free - {"DocumentStorage"}
+    elsewhere = {"LANGUAGE_KEY", "LANGUAGE_MODEL_ID", "DocumentStorage"}
+    assert {name for name, _, _ in WRONG} == {setting.name for setting in SETTINGS} - elsewhere
 
 
 def test_every_field_belongs_to_a_setting_of_the_same_name() -> None:
-    names = {setting.name.lower() for setting in SETTINGS if setting.name != "DocumentStorage"} | {"storage"}
-    assert set(Settings.__slots__) == names
+    names = {setting.name.lower() for setting in SETTINGS if setting.name != "DocumentStorage"}
+    assert set(Settings.__slots__) == names | {"storage", "language_client_id"}
 
 
 def test_an_empty_environment_lists_all_that_is_required() -> None:
@@ -168,20 +209,27 @@ def test_the_message_counts_and_lists_the_problems_and_says_where_to_mend_them()
 
 
 def test_no_secret_is_shown() -> None:
-    connection = "DefaultEndpointsProtocol=https;AccountName=a;AccountKey=c2VjcmV0"
+    connection = "DefaultEndpointsProtocol=https;AccountName=account;AccountKey=c2VjcmV0"
     shown = repr(settings(LANGUAGE_KEY="topsecret", DocumentStorage=connection))
     assert "topsecret" not in shown and "c2VjcmV0" not in shown
     assert "Secret('**********')" in shown
     assert "c2VjcmV0" not in repr(settings(DocumentStorage=connection).storage)
 
 
-def test_a_wrong_connection_string_is_refused_without_being_shown() -> None:
-    (problem,) = problems_of({**REQUIRED, "DocumentStorage": "c2VjcmV0"})
-    assert problem == "DocumentStorage is set but is not a storage connection string (value not shown)."
-
-
-@pytest.mark.parametrize("key", ["0123\u200b4567", "0123 4567", "0123\n4567", "0123–4567"])
-def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(key: str) -> None:
+@pytest.mark.parametrize(
+    "key",
+    [
+        "0123\u200b4567",
+        "0123 4567",
+        "0123\n4567",
+        "0123–4567",
+        '"01234567"',
+        "'01234567'",
+        "<01234567>",
+        "0123\x004567",
+    ],
+)
+def test_an_unusable_key_is_refused_without_being_shown(key: str) -> None:
     (problem,) = problems_of({**REQUIRED, "LANGUAGE_KEY": key})
     assert problem.startswith(
         "LANGUAGE_KEY is not usable (value not shown); expected is the key as the portal shows it"
@@ -189,53 +237,190 @@ def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(key: str)
     assert "0123" not in problem and "4567" not in problem
 
 
+def test_an_unresolved_key_vault_reference_is_named() -> None:
+    (problem,) = problems_of({**REQUIRED, "LANGUAGE_KEY": "@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/k)"})
+    assert "a Key Vault reference that could not be resolved" in problem
+
+
+SECRETS = [
+    "0123456789abcdef0123456789abcdef",
+    "4fR7" * 21,
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==",
+]
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        "{}",
+        "https://x.example/?sig={}",
+        "https://user:{}@x.example",
+        "https://x.example/#{}",
+        "AccountName=account;AccountKey={}",
+        "BlobEndpoint=https://x.example;SharedAccessSignature=sv=1&sig={}",
+        "Bearer {}",
+        "key: {}",
+        "{}\n{}",
+    ],
+)
+def test_a_secret_in_the_wrong_setting_is_not_shown(secret: str, pasted: str) -> None:
+    text = pasted.replace("{}", secret)
+    names = [setting.name for setting in SETTINGS if setting.name != "LANGUAGE_KEY"]
+    others = (BLOB_URI, QUEUE_URI, CREDENTIAL, CLIENT_ID)
+    more = ("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_AUTHORITY_HOST", "APPLICATIONINSIGHTS_CONNECTION_STRING")
+    for environ in ({**REQUIRED, name: text} for name in (*names, *more)):
+        assert secret not in str(_refusal(environ))
+    everything = dict.fromkeys((*names, *more), text)
+    assert secret not in str(_refusal(everything))
+    assert secret not in str(
+        _refusal({**REQUIRED, "LANGUAGE_KEY": "", "DocumentStorage": "", **dict.fromkeys(others, text)})
+    )
+
+
+def _refusal(environ: dict[str, str]) -> SettingsError | None:
+    try:
+        Settings.from_env(environ)
+    except SettingsError as error:
+        return error
+    return None
+
+
 def test_a_secret_is_the_text_it_hides() -> None:
     assert Secret("abc") == "abc"
     assert repr([Secret("abc")]) == "[Secret('**********')]"
 
 
-# --- the two forms of the storage connection ---
+# --- any text at all ---
+
+NAMES = [
+    *(setting.name for setting in SETTINGS),
+    *(BLOB_URI, QUEUE_URI, CREDENTIAL, CLIENT_ID),
+    *("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_AUTHORITY_HOST", "APPLICATIONINSIGHTS_CONNECTION_STRING"),
+]
+FRAGMENTS = [
+    "https://",
+    "http://",
+    "[",
+    "]",
+    ":",
+    "/",
+    "..",
+    "@",
+    "?",
+    "#",
+    "=",
+    ";",
+    "a",
+    "0",
+    "99999",
+    "\n",
+    "\ud800",
+    "é",
+]
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(NAMES),
+        st.one_of(
+            st.text(st.characters(), max_size=40),
+            st.lists(st.sampled_from(FRAGMENTS), max_size=8).map("".join),
+            st.sampled_from([text for _, text, _ in RIGHT] + [text for _, text, _ in WRONG]),
+        ),
+    )
+)
+def test_any_settings_are_read_or_refused(environ: dict[str, str]) -> None:
+    for given_environ in (environ, {**REQUIRED, **environ}):
+        refusal = _refusal(given_environ)
+        assert refusal is None or refusal.problems
+
+
+# --- the identity ---
+
+
+def test_one_identity_serves_storage_and_language() -> None:
+    identity = {**IDENTITY, CLIENT_ID: ID}
+    assert settings({**identity, "LANGUAGE_KEY": ""}).language_client_id == ID
+    assert settings({**identity, "LANGUAGE_KEY": "", "AZURE_CLIENT_ID": OTHER_ID}).language_client_id == OTHER_ID
+    assert settings({**IDENTITY, "LANGUAGE_KEY": ""}).language_client_id is None
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("name", "text"),
     [
-        "UseDevelopmentStorage=true",
-        "DefaultEndpointsProtocol=https;AccountName=a;AccountKey=aGVsbG8=;EndpointSuffix=core.windows.net",
-        "BlobEndpoint=http://127.0.0.1:10000/a;QueueEndpoint=http://127.0.0.1:10001/a;AccountName=a;AccountKey=aA==",
+        ("AZURE_CLIENT_ID", "my-identity"),
+        ("AZURE_TENANT_ID", "contoso onmicrosoft"),
+        ("AZURE_AUTHORITY_HOST", "http://login.microsoftonline.us"),
+        ("AZURE_AUTHORITY_HOST", "login.microsoftonline.us:x"),
     ],
 )
-def test_a_connection_string_is_one_form(text: str) -> None:
-    assert settings(DocumentStorage=text).storage == StorageConnection(connection_string=Secret(text))
+def test_wrong_azure_variables_are_refused_at_start(name: str, text: str) -> None:
+    (problem,) = problems_of({**REQUIRED, "LANGUAGE_KEY": "", name: text})
+    assert problem.startswith(f"{name} is {text!r}; expected is ")
+    assert settings({name: text}).language_key, "without an identity nobody reads it"
 
 
-IDENTITY = {
-    "DocumentStorage": "",
-    "DocumentStorage__blobServiceUri": "https://a.blob.core.windows.net",
-    "DocumentStorage__queueServiceUri": "https://a.queue.core.windows.net",
-}
+@pytest.mark.parametrize("host", ["westeurope.api.cognitive.microsoft.com", "usgovvirginia.api.cognitive.microsoft.us"])
+def test_a_regional_address_needs_a_key(host: str) -> None:
+    """Custom subdomains are a precondition of Microsoft Entra ID ("Custom subdomain names", read 2026-11)."""
+    assert settings(LANGUAGE_ENDPOINT=f"https://{host}/").language_endpoint == f"https://{host}"
+    (problem,) = problems_of({**REQUIRED, "LANGUAGE_ENDPOINT": f"https://{host}", "LANGUAGE_KEY": ""})
+    assert "which accepts keys only" in problem
 
 
-def test_two_addresses_and_an_identity_are_the_other_form() -> None:
-    extra = {"DocumentStorage__credential": "managedidentity", "DocumentStorage__clientId": "0000"}
-    assert settings({**IDENTITY, **extra}).storage == StorageConnection(
-        blob_service_uri="https://a.blob.core.windows.net",
-        queue_service_uri="https://a.queue.core.windows.net",
-        credential="managedidentity",
-        client_id="0000",
-    )
+# --- plain http ---
 
 
-@pytest.mark.parametrize("absent", ["DocumentStorage__blobServiceUri", "DocumentStorage__queueServiceUri"])
-def test_one_address_alone_is_not_enough(absent: str) -> None:
-    assert problems_of({**REQUIRED, **IDENTITY, absent: ""}) == [
-        f"{absent} is missing: the identity form needs the blob and the queue address."
-    ]
+@pytest.mark.parametrize(
+    "host",
+    ["10.0.0.4", "172.31.255.255", "192.168.1.1", "[fd00::1]", "language", "language.svc.cluster.local", "x.internal"],
+)
+def test_plain_http_to_a_private_host_needs_permission(host: str) -> None:
+    endpoint = f"http://{host}:5000"
+    (problem,) = problems_of({**REQUIRED, "LANGUAGE_ENDPOINT": endpoint})
+    assert "needs ALLOW_HTTP_ENDPOINT=true" in problem
+    assert settings(LANGUAGE_ENDPOINT=endpoint, ALLOW_HTTP_ENDPOINT="true").language_endpoint == endpoint
 
 
-def test_without_any_storage_both_forms_are_named() -> None:
-    (problem,) = problems_of({**REQUIRED, "DocumentStorage": ""})
-    assert "connection string" in problem and "DocumentStorage__blobServiceUri" in problem
+@pytest.mark.parametrize(
+    "host",
+    [
+        "8.8.8.8",
+        "172.32.0.1",
+        "169.254.169.254",
+        "0.0.0.0",
+        "[fe80::1]",
+        "[2001:db8::1]",
+        "100.64.0.1",
+        "gw.contoso.com",
+    ],
+)
+def test_plain_http_to_a_public_host_is_refused_anyway(host: str) -> None:
+    (problem,) = problems_of({**REQUIRED, "LANGUAGE_ENDPOINT": f"http://{host}", "ALLOW_HTTP_ENDPOINT": "true"})
+    assert "http only for this machine, or for a private address" in problem
+
+
+# --- telemetry ---
+
+INSIGHTS = "InstrumentationKey=00000000-0000-0000-0000-000000000000;IngestionEndpoint=https://x.in.example.com/"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("InstrumentationKey=0", "no InstrumentationKey that is a GUID"),
+        (INSIGHTS.replace("0000-0000", "ABCD-0000"), "in lower case"),
+        (f"{INSIGHTS};", "not of the form name=value"),
+        (f"{INSIGHTS};Authorization=aad", "its Authorization is not ikey"),
+        (INSIGHTS.replace("x.in", "<x>.in"), "one of its endpoints is wrong"),
+    ],
+)
+def test_wrong_telemetry_settings_are_in_the_same_message(text: str, reason: str) -> None:
+    (problem,) = problems_of({**REQUIRED, "APPLICATIONINSIGHTS_CONNECTION_STRING": text})
+    assert problem.startswith("APPLICATIONINSIGHTS_CONNECTION_STRING is not usable (value not shown)")
+    assert reason in problem
+    assert settings(APPLICATIONINSIGHTS_CONNECTION_STRING=INSIGHTS) == DEFAULTS
 
 
 # --- contradictions ---
@@ -279,6 +464,20 @@ def test_the_preview_takes_a_model_id_or_project_and_deployment() -> None:
         assert problems_of({**REQUIRED, **PREVIEW, **half}) == [
             "v3.1-preview.ct.1 needs LANGUAGE_MODEL_ID, or LANGUAGE_PROJECT and LANGUAGE_DEPLOYMENT."
         ]
+
+
+@pytest.mark.parametrize("model", ["m m", "m" * 201, "m\n"[:1] + "/"])
+def test_a_model_id_has_no_odd_characters(model: str) -> None:
+    (problem,) = problems_of({**REQUIRED, **PREVIEW, "LANGUAGE_MODEL_ID": model})
+    assert problem.startswith("LANGUAGE_MODEL_ID is ") and "1 to 200 letters, digits" in problem
+
+
+@pytest.mark.parametrize("version", ["2022-05-01", "v3.1-preview.ct.1"])
+def test_a_version_that_detects_no_language_needs_one(version: str) -> None:
+    environ = {**REQUIRED, "DOCUMENT_LANGUAGE": "auto", "LANGUAGE_API_VERSION": version}
+    assert problems_of(environ) == [
+        f"DOCUMENT_LANGUAGE is 'auto', which API version {version} does not know; name the language."
+    ]
 
 
 def test_the_preview_has_a_smaller_budget_unless_one_is_set() -> None:
