@@ -17,6 +17,7 @@ from .services.health_store import HealthMonitor, HealthStore
 from .services.job_queue import AzureJobQueue, JobQueue
 from .services.language_auth import default_auth
 from .services.language_client import LanguageClient, default_session
+from .services.poison_queue import BLOB_POISON_QUEUE, AzureTextQueue, PoisonQueue
 from .services.state_store import StateStore
 from .services.storage import blob_service, queue
 from .settings import Settings
@@ -44,6 +45,7 @@ class EntityDrop:
     documents: DocumentStore
     states: StateStore
     queue: JobQueue
+    poison_queue: PoisonQueue
     language: LanguageClient
     poll_timer: PollTimer
     health: HealthMonitor
@@ -81,6 +83,7 @@ def connect(settings: Settings) -> EntityDrop:
         documents=DocumentStore(container(settings.input_container), container(settings.output_container)),
         states=StateStore(container(settings.state_container)),
         queue=AzureJobQueue(queue(settings.storage, settings.job_queue)),
+        poison_queue=PoisonQueue(AzureTextQueue(queue(settings.storage, BLOB_POISON_QUEUE))),
         language=LanguageClient(settings, default_session(), default_auth(settings), budget, utcnow),
         health=HealthMonitor(HealthStore(container(settings.state_container), settings.language_endpoint), utcnow),
         poll_timer=PollTimer(settings.first_poll_seconds, settings.max_poll_seconds),

@@ -6,6 +6,7 @@
     ├── StorageOutcome       expected outcomes of a conditional read or write; the caller decides
     │   ├── Missing          there is no such blob
     │   └── Changed          somebody else wrote first (a lost compare-and-set, or a replaced document)
+    ├── UnsafeName           a blob name that may lead out of its container: no request is made with it
     ├── RecordError          a record or message that is not ours, damaged or outdated: set it aside, go on
     └── IllegalTransition    fix our code: the transition table has no such row
 
@@ -85,6 +86,14 @@ class Missing(StorageOutcome):
 
 class Changed(StorageOutcome):
     """The blob was written by somebody else since it was read."""
+
+
+class UnsafeName(EntityDropError):
+    """A blob name that may lead out of its container; no request was made with it. `name` is the name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"The blob name {name!r} is empty or has a segment '.' or '..'.")
 
 
 class RecordError(EntityDropError):

@@ -39,6 +39,7 @@ from functions.services.health_store import HealthMonitor, HealthStore
 from functions.services.job_queue import JobQueue, Receipt
 from functions.services.language_auth import KeyAuth
 from functions.services.language_client import LanguageClient
+from functions.services.poison_queue import PoisonQueue
 from functions.services.state_store import StateStore
 from functions.settings import Settings
 from local.in_memory import MemoryContainer, MemoryQueue, QueuedMessage
@@ -167,9 +168,9 @@ class GatedQueue:
     def __init__(self, inner: JobQueue, gate: Gate) -> None:
         self._inner, self._gate = inner, gate
 
-    def send(self, message: JobMessage, delay_s: float) -> Receipt:
+    def send(self, message: JobMessage, delay_s: float, ttl_s: float | None = None) -> Receipt:
         self._gate(Call("queue", "send", message.job, "before"))
-        receipt = self._inner.send(message, delay_s)
+        receipt = self._inner.send(message, delay_s, ttl_s)
         self._gate(Call("queue", "send", message.job, "after"))
         return receipt
 
@@ -255,7 +256,7 @@ class _Door:
     """A queue of the host, what its messages wake, and where a message goes that failed too often."""
 
     queue: MemoryQueue
-    wake: Callable[[str], None]
+    wake: Callable[[QueuedMessage], None]
     retry_s: float = RETRY_AFTER_S
     poison: MemoryQueue | None = None
 
@@ -335,6 +336,7 @@ class World:
             ),
             states=StateStore(GatedContainer(self.state, "state", pass_gate)),
             queue=GatedQueue(self.jobs, pass_gate),
+            poison_queue=PoisonQueue(self.poisoned_events),
             language=LanguageClient(read, session, KeyAuth(str(read.language_key)), budget, self.clock),
             health=HealthMonitor(HealthStore(GatedContainer(self.state, "state", pass_gate), ENDPOINT), self.clock),
             poll_timer=PollTimer(read.first_poll_seconds, read.max_poll_seconds),
@@ -395,11 +397,11 @@ class World:
         worker = self.worker
         return (
             # Blob messages are tried again at once, queue messages after `visibilityTimeout`.
-            _Door(self.events, lambda text: self._submit(worker, text), 0.0, self.poisoned_events),
-            _Door(self.jobs, lambda text: advance(worker.app, text), RETRY_AFTER_S, self.poisoned_jobs),
+            _Door(self.events, lambda message: self._submit(worker, message.text), 0.0, self.poisoned_events),
+            _Door(self.jobs, lambda message: advance(worker.app, message.text), RETRY_AFTER_S, self.poisoned_jobs),
             # A poison queue has no poison queue: what fails stays hidden, and comes again.
-            _Door(self.poisoned_events, lambda text: rescue_document(worker.app, text)),
-            _Door(self.poisoned_jobs, lambda text: rescue_job(worker.app, text)),
+            _Door(self.poisoned_events, lambda message: rescue_document(worker.app, message.text, message.expires)),
+            _Door(self.poisoned_jobs, lambda message: rescue_job(worker.app, message.text)),
         )
 
     def _submit(self, worker: Worker, text: str) -> None:
@@ -447,7 +449,7 @@ class World:
 
     def _process(self, door: _Door, message: QueuedMessage) -> None:
         try:
-            door.wake(message.text)
+            door.wake(message)
         except Exception:
             self._failed(door, message)
         else:
@@ -482,6 +484,8 @@ class World:
         """Process what comes within a time, then let the rest of it pass."""
         end = self.clock() + duration
         for _ in range(max_steps):
+            if self.clock() >= end:
+                return  # Calls take time of their own; what is due by now belongs to what comes after.
             if self.step():
                 continue
             upcoming = self.next_message_at()

@@ -15,6 +15,7 @@ from ..pipeline.decisions import (
     after_poll,
     before_submission,
     exhausted_problem,
+    may_scout,
     nothing_left,
     reserve,
     send_scout,
@@ -25,7 +26,7 @@ from ..pipeline.health import Probing
 from ..pipeline.jobs import Job, JobMessage, JobState, Piece, decode_message
 from ..pipeline.outcomes import DeferReason, Deferred, Finished, JobLost, Progress, StillRunning
 from ..pipeline.states import count_submission, is_outdated, may_write, submissions_with
-from ..services.blobs import is_passing
+from ..services.blobs import is_transient
 from .conclude import forget_deleted, let_go, write_error
 from .health import assess_job, is_healthy_since, take_scout
 from .steps import client_failed, perform, post, read_text, run_all, send_message
@@ -92,7 +93,8 @@ def job_of(app: EntityDrop, text: str | bytes) -> tuple[JobMessage, Job, str] | 
 def _submit(app: EntityDrop, stored: _Stored) -> None:
     job, etag = stored.job, stored.etag
     assessment = assess_job(app, job)
-    if assessment.probing is Probing.SCOUT and not job.is_scout and take_scout(app, job):
+    is_scout_due = assessment.probing is Probing.SCOUT and not job.is_scout and may_scout(job, app.clock())
+    if is_scout_due and take_scout(app, job):
         perform(app, job, etag, send_scout(job, app.clock()))
         return
     step = before_submission(job, assessment, app.clock(), app.policy)
@@ -219,10 +221,10 @@ def _progress(app: EntityDrop, job: Job) -> Progress:
 def _remember(app: EntityDrop, job: Job, etag: str, error: Exception) -> None:
     """Keep the cause of a failed step in the record, if the storage allows, for an error report that may follow."""
     problem = Problem(
-        STORAGE_FAULT if is_passing(error) else FAULT,
+        STORAGE_FAULT if is_transient(error) else FAULT,
         f"A step of the job ended in an error: {type(error).__name__}.",
         "It is repeated. If it lasts, look for the action job_step_failed in the logs.",
-        fault=Fault.STORAGE if is_passing(error) else Fault.SERVICE,
+        fault=Fault.STORAGE if is_transient(error) else Fault.SERVICE,
     )
     try:
         app.states.save_job(msgspec.structs.replace(job, last_error=problem), etag)

@@ -35,6 +35,9 @@ opened elsewhere. While documents flow it costs one request in this time for eac
 SUCCESS_EVERY_S = 10.0
 """How often an instance writes that documents succeed, as long as there is nothing to take back."""
 
+LONGEST_RETRY_AFTER_S = 3600.0
+"""A longer `Retry-After` is not obeyed for a control document: an open breaker holds everything back meanwhile."""
+
 CONTROL_POLL_S = 3.0
 """Between polls of a control document."""
 
@@ -171,7 +174,7 @@ def _after_control_post(app: EntityDrop, level: Level, outcome: Submission) -> C
             return lambda known: ledger.control_under_way(known, level, model, url, now)
         case Deferred(reason, _, retry_after_s):
             # Nothing was accepted, and nothing is proven. Our own budget is back soon; the service is asked less often.
-            own = now + timedelta(seconds=retry_after_s or 1.0)
+            own = now + timedelta(seconds=min(retry_after_s or 1.0, LONGEST_RETRY_AFTER_S))
             return lambda known: ledger.control_dropped(
                 known,
                 level,

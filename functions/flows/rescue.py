@@ -2,31 +2,43 @@
 
 import logging
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from ..app import EntityDrop
-from ..errors import Fault, Missing, Problem, StorageOutcome
+from ..errors import Fault, Problem, StorageOutcome
 from ..pipeline.decisions import after_fault
-from ..pipeline.documents import DocumentFacts
 from ..pipeline.states import is_outdated
-from ..services.blobs import is_passing
+from ..services.blobs import storage_code
+from ..services.poison_queue import BLOB_POISON_QUEUE
 from .advance import FAULT, STORAGE_FAULT, job_of
+from .refusals import note_refusal
+from .repairs import Found, report_unprocessable
 from .steps import perform
-from .submit import report, submit_batch
+from .submit import prepare, submit_ready
 
 logger = logging.getLogger(__name__)
 
 
-def rescue_document(app: EntityDrop, text: str | bytes) -> None:
+SUBMIT_FUNCTION = "submit"
+"""The name of the blob trigger's function, by which the host's messages name whom they are for."""
+
+
+def rescue_document(app: EntityDrop, text: str | bytes, expires: datetime | None = None) -> None:
     """Submit a document once more whose event was poisoned; write its error report where that fails too.
 
-    `text` is the host's own message (container, blob name, ETag). Where the storage is what fails, and may be well
-    again later, no report is written: the fault is raised, and the message comes back in ten minutes.
+    `text` is the host's own message (container, blob name, ETag). Where the storage is what fails no report is written:
+    `sweep` tries the document again. What can not even be remembered is raised: the message comes back in ten minutes.
+
+    The queue is shared by all apps with the same storage account. A message that is not about the intake, or not even
+    the host's, is left for whom it may concern: put back unchanged, hidden for an hour, until it `expires`.
     """
     name = _document_of(app, text)
-    if name is not None and submit_or_report(app, name):
+    if name is None:
+        _leave_for_others(app, text, expires)
+    elif _submit_or_defer(app, name):
         logger.warning(
             "Document %r is back at work after its event was poisoned.",
             name,
@@ -34,26 +46,24 @@ def rescue_document(app: EntityDrop, text: str | bytes) -> None:
         )
 
 
-def submit_or_report(app: EntityDrop, name: str) -> bool:
-    """Submit a document by itself and return whether that worked; write its error report where it can not.
+def _submit_or_defer(app: EntityDrop, name: str) -> bool:
+    """Submit a document by itself and return whether that worked.
 
-    Raises what the storage fails with, if it may be well again later.
+    What the storage refuses is remembered, and tried again by `sweep`: the host runs a poison message five times only.
+    What the app fails at is reported. Raises where neither can be done, and where the document changes all the time.
     """
     try:
-        submit_batch(app, [name])
+        item = prepare(app, name)
+        if item:
+            submit_ready(app, [item])
+    except StorageOutcome:
+        raise
     except Exception as error:
-        if isinstance(error, StorageOutcome) or is_passing(error):
-            logger.warning(
-                "Document %r waits for the storage: %s.",
-                name,
-                type(error).__name__,
-                extra={"action": "document_waits", "document": name},
-            )
-            raise
-        logger.exception(
-            "Document %r can not be submitted.", name, extra={"action": "document_unprocessable", "document": name}
-        )
-        _report_fault(app, name, error)
+        code = storage_code(error)
+        if code:
+            note_refusal(app, name, code)
+        else:
+            report_unprocessable(app, Found(name), error)
         return False
     return True
 
@@ -81,40 +91,27 @@ def rescue_job(app: EntityDrop, text: str | bytes) -> None:
 
 
 def _document_of(app: EntityDrop, text: str | bytes) -> str | None:
-    """Return the document that the host's message is about; None for a message that is not about the intake."""
+    """Return the document that the host's message is about; None for a message that is not about our intake."""
     try:
         message: Mapping[str, Any] = msgspec.json.decode(text, type=dict[str, Any])
         container, name = str(message["ContainerName"]), str(message["BlobName"])
-    except (msgspec.DecodeError, UnicodeDecodeError, KeyError) as error:
-        logger.error(
-            "A poison message is set aside: it is not the host's (%s).", error, extra={"action": "message_set_aside"}
-        )
+    except (msgspec.DecodeError, UnicodeDecodeError, KeyError):
         return None
-    if container != app.settings.input_container:
+    # `Host.Functions.<name>`; another app may have a trigger of its own on the same container.
+    function = str(message.get("FunctionId", SUBMIT_FUNCTION)).rpartition(".")[2]
+    is_ours = container == app.settings.input_container and function == SUBMIT_FUNCTION
+    return name if is_ours else None
+
+
+def _leave_for_others(app: EntityDrop, text: str | bytes, expires: datetime | None) -> None:
+    now = app.clock()
+    app.poison_queue.put_back(text if isinstance(text, str) else text.decode("utf-8", "replace"), now, expires)
+    seen = app.poison_queue.count(now)
+    if seen:
         logger.warning(
-            "A poison message is about container %r, not about the intake; it is set aside.",
-            container,
-            extra={"action": "message_set_aside"},
+            "Queue %s holds messages that are not this app's (seen %s time(s) since the last such line); they are left "
+            "there. Give this app host storage of its own.",
+            BLOB_POISON_QUEUE,
+            seen,
+            extra={"action": "foreign_message_left", "count": seen},
         )
-        return None
-    return name
-
-
-def _report_fault(app: EntityDrop, name: str, error: Exception) -> None:
-    try:
-        info = app.documents.look(name)
-    except Missing:
-        return
-    facts = DocumentFacts(
-        name=name,
-        etag=info.etag,
-        last_modified=info.last_modified,
-        size_bytes=info.size_bytes,
-        language=app.settings.document_language,
-    )
-    problem = Problem(
-        "Unprocessable",
-        f"The document could not be submitted after repeated attempts: {type(error).__name__}.",
-        "Drop it again. If it fails again, look for the action document_unprocessable in the logs.",
-    )
-    report(app, facts, problem)

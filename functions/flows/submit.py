@@ -7,9 +7,11 @@ back.
 """
 
 import contextlib
+import hashlib
 import logging
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -17,18 +19,22 @@ import msgspec
 
 from .. import telemetry
 from ..app import LARGE_BYTES, EntityDrop
-from ..errors import Changed, DocumentError, Missing, Problem
+from ..document_languages import language_code
+from ..errors import Changed, DocumentError, Fault, Missing, Problem, UnsafeName
 from ..pipeline.decisions import RESERVATIONS, UNANSWERED_SO_FAR, before_submission, not_sent, nothing_left
 from ..pipeline.decoding import check_size, decode
 from ..pipeline.documents import Claimed, DocumentFacts, DocumentRecord
 from ..pipeline.jobs import Job, JobMessage, JobState
 from ..pipeline.packing import pack
-from ..pipeline.pieces import ReadyPiece, cut
-from ..pipeline.states import claim
-from ..services.blobs import Blob
+from ..pipeline.pieces import ReadyPiece, Retake, cut
+from ..pipeline.results import error_report, refused_name, result_metadata, to_json
+from ..pipeline.states import claim, count_afresh
+from ..services.blobs import Blob, BlobInfo, check_name, is_archived, storage_code
 from ..services.job_queue import Receipt
+from .carry_over import carry_over
 from .conclude import write_error
 from .health import assess_job
+from .refusals import note_refusal
 from .steps import perform, post, run_all, send_message
 
 logger = logging.getLogger(__name__)
@@ -48,15 +54,36 @@ class OpenJob(NamedTuple):
 def take_on(app: EntityDrop, name: str) -> ReadyPiece | None:
     """Return a document that is ready to share a request.
 
-    None where there is nothing to send here: it is gone, or ended in an error report, or was so long that it got jobs
-    of its own.
+    None where there is nothing to send here: it is gone, or archived, or no document at all, or ended in an error
+    report, or was so long that it got jobs of its own.
     """
+    try:
+        return prepare(app, name)
+    except Exception as error:
+        if not is_archived(error):
+            raise
+        # Nothing to repeat now: `reconcile` finds the document once it has left the archive tier. No event says so:
+        # rehydration raises BlobTierChanged, and the trigger is for BlobCreated only.
+        note_refusal(app, name, storage_code(error) or "")
+        return None
+
+
+def prepare(app: EntityDrop, name: str, retake: Retake | None = None) -> ReadyPiece | None:
+    """Do what `take_on` does, but raise what the storage answers for an archived document.
+
+    With `retake` the version is taken up again although it has its result or report.
+    """
+    try:
+        check_name(name)
+    except UnsafeName:
+        report_unsafe_name(app, name)
+        return None
     try:
         blob = _read(app, name, LARGE_BYTES)
         if len(blob.data) == blob.info.size_bytes:
-            return _ready(app, blob)
+            return _ready(app, blob, retake)
         with app.large_documents:
-            return _ready(app, _read(app, name, app.settings.max_document_bytes))
+            return _ready(app, _read(app, name, app.settings.max_document_bytes), retake)
     except Missing:
         logger.info("Document %r is gone.", name, extra={"action": "document_gone", "document": name})
         return None
@@ -72,34 +99,104 @@ def _read(app: EntityDrop, name: str, limit: int) -> Blob:
     raise Changed(name)
 
 
-def _ready(app: EntityDrop, blob: Blob) -> ReadyPiece | None:
+def _ready(app: EntityDrop, blob: Blob, retake: Retake | None) -> ReadyPiece | None:
     settings, info = app.settings, blob.info
-    facts = DocumentFacts(
+    if info.is_folder:
+        logger.debug("Blob %r marks a folder and is no document.", info.name)
+        return None
+    facts = facts_of(app, info)
+    try:
+        language = _own_language(info.metadata)
+        facts = msgspec.structs.replace(facts, language=language or settings.document_language)
+        check_size(info.size_bytes, settings.max_document_bytes)
+        decoded = decode(blob.data)
+    except DocumentError as error:
+        report(app, facts, error.problem, retake)
+        return None
+    facts = msgspec.structs.replace(facts, encoding=decoded.encoding, characters=len(decoded.text))
+    pieces = cut(facts, blob.data, decoded, settings.string_index_type)
+    digest = hashlib.sha256(blob.data).hexdigest()
+    ready = [
+        replace(
+            item,
+            piece=msgspec.structs.replace(item.piece, language=language),
+            content_sha256=digest,
+            retake=retake,
+        )
+        for item in pieces
+    ]
+    if len(ready) == 1:
+        return ready[0]
+    submit_long(app, ready)
+    return None
+
+
+def _own_language(metadata: Mapping[str, str]) -> str | None:
+    """Return the language that a document's metadata name; None where they name none. Raises `DocumentError`."""
+    language = next((value.strip() for key, value in metadata.items() if key.lower() == "language"), "")
+    if not language:
+        return None
+    try:
+        return language_code(language)
+    except ValueError as error:
+        problem = Problem(
+            "InvalidLanguage",
+            f"The blob metadata field 'language' is {language[:40]!r}; expected is {error}.",
+            "Correct the field, or delete it so that the setting DOCUMENT_LANGUAGE holds. Either makes a new version.",
+            fault=Fault.DOCUMENT,
+        )
+        raise DocumentError(problem) from error
+
+
+def facts_of(app: EntityDrop, info: BlobInfo) -> DocumentFacts:
+    """Return what is known of a document that was not read."""
+    return DocumentFacts(
         name=info.name,
         etag=info.etag,
         last_modified=info.last_modified,
         size_bytes=info.size_bytes,
-        language=settings.document_language,
+        language=app.settings.document_language,
     )
-    try:
-        check_size(info.size_bytes, settings.max_document_bytes)
-        decoded = decode(blob.data)
-    except DocumentError as error:
-        report(app, facts, error.problem)
-        return None
-    facts = msgspec.structs.replace(facts, encoding=decoded.encoding, characters=len(decoded.text))
-    pieces = cut(facts, blob.data, decoded, settings.string_index_type)
-    if len(pieces) == 1:
-        return pieces[0]
-    submit_long(app, pieces)
-    return None
 
 
-def report(app: EntityDrop, facts: DocumentFacts, problem: Problem) -> None:
-    """Write the error report of a document that no job will carry."""
+def report(app: EntityDrop, facts: DocumentFacts, problem: Problem, retake: Retake | None = None) -> None:
+    """Write the error report of a document that no job will carry; `retake` as in `prepare`."""
     owner = new_id()
-    if _claim(app, facts, owner, 1, ()):
+    if _claim(app, facts, owner, 1, (), retake=retake):
         write_error(app, facts.name, facts.etag, owner, problem, attempts=1)
+
+
+def report_unsafe_name(app: EntityDrop, name: str) -> None:
+    """Write the error report of a document whose name no request may be made with: once for each version.
+
+    It has no record, whose name would be as unsafe. Raises nothing where it is gone.
+    """
+    try:
+        info = app.documents.find(name)
+    except Missing:
+        logger.info("Document %r is gone.", name, extra={"action": "document_gone", "document": name})
+        return
+    target = refused_name(name)
+    present = app.documents.look_at_result(target)
+    if present and present.metadata.get("source_etag") == info.etag:
+        return
+    problem = Problem(
+        "UnsafeName",
+        f"The document's name {name!r} is empty or has a segment '.' or '..', by which a request leaves the container.",
+        "Drop it under another name, and delete this one with a tool that sends names as they are.",
+        fault=Fault.DOCUMENT,
+    )
+    facts = facts_of(app, info)
+    data = to_json(error_report(facts, problem, 1, app.clock()))
+    with contextlib.suppress(Changed):  # Another worker has written the same.
+        app.documents.write_result(target, data, result_metadata(facts, "-"), present.etag if present else None)
+        telemetry.documents_failed.add(1, {"code": problem.code})
+        logger.warning(
+            "Document %r ends in an error report: %s.",
+            name,
+            problem.code,
+            extra={"action": "document_failed", "reason": problem.code, "document": name},
+        )
 
 
 def open_job(
@@ -175,8 +272,12 @@ def _report_exhausted(app: EntityDrop, job: Job, item: ReadyPiece, claimed: Clai
 
 def submit_batch(app: EntityDrop, names: Iterable[str]) -> None:
     """Submit many documents, packed as full as they go; for work that has no runs of its own to share a job."""
-    ready = run_all(app, partial(take_on, app), names)
-    for items in pack(item for item in ready if item):
+    submit_ready(app, [item for item in run_all(app, partial(take_on, app), names) if item])
+
+
+def submit_ready(app: EntityDrop, ready: Iterable[ReadyPiece]) -> None:
+    """Submit documents that have been read, packed as full as they go."""
+    for items in pack(ready):
         opened = open_job(app, items)
         claims = run_all(app, partial(claim_for, app, opened.job), items)
         send(app, opened, [(item, claimed) for item, claimed in zip(items, claims, strict=True) if claimed])
@@ -188,10 +289,13 @@ def submit_long(app: EntityDrop, pieces: Sequence[ReadyPiece]) -> None:
     The jobs are opened here and submitted by `advance`, on as many workers as there are, each of which reads its own
     part of the document only.
     """
-    record, _ = app.states.document(pieces[0].facts.name)
-    if record and not _may_claim(app, record, pieces[0].facts):
-        return
-    owner = new_id()
+    first, owner = pieces[0], new_id()
+    record, etag = app.states.document(first.facts.name)
+    if record and etag:
+        if not _may_claim(app, record, etag, first.facts, first.retake):
+            return
+        if carry_over(app, record, etag, first.facts, first.content_sha256, owner):
+            return
     opened = [
         open_job(app, items, job_id=f"{owner}.{number}", owner=owner) for number, items in enumerate(pack(pieces))
     ]
@@ -226,6 +330,7 @@ def claim_for(app: EntityDrop, job: Job, item: ReadyPiece) -> Claimed | None:
             warnings=item.warnings,
             trace_parent=own.job.trace_parent,
         )
+        record = msgspec.structs.replace(record, content_sha256=item.content_sha256)
         etag = app.states.save_document(record, claimed.etag)
     except Changed:
         perform(app, own.job, own.etag, nothing_left(own.job, app.clock()))
@@ -242,18 +347,37 @@ def _put_back(app: EntityDrop, part: Job) -> None:
 
 def claim_document(app: EntityDrop, owner: str, item: ReadyPiece) -> Claimed | None:
     """Take a document on for `owner`; return None where it is done, in good hands, or replaced by a newer version."""
-    return _claim(app, item.facts, owner, item.piece.count, item.warnings)
+    return _claim(
+        app,
+        item.facts,
+        owner,
+        item.piece.count,
+        item.warnings,
+        content_sha256=item.content_sha256,
+        retake=item.retake,
+    )
 
 
-def _claim(app: EntityDrop, facts: DocumentFacts, owner: str, pieces: int, warnings: tuple[str, ...]) -> Claimed | None:
+def _claim(
+    app: EntityDrop,
+    facts: DocumentFacts,
+    owner: str,
+    pieces: int,
+    warnings: tuple[str, ...],
+    *,
+    content_sha256: str | None = None,
+    retake: Retake | None = None,
+) -> Claimed | None:
     # Most documents are new: try that first, and read the record only where there is one.
     record, etag = None, None
     for _ in range(MAX_RACES):
         if record and etag and record.owner == owner and record.document.etag == facts.etag:
             return Claimed(record=record, etag=etag)  # The storage took our claim; its answer was lost on the way.
-        if record and not _may_claim(app, record, facts):
+        if record and etag and not _may_claim(app, record, etag, facts, retake):
             return None
         try:
+            if record and etag and carry_over(app, record, etag, facts, content_sha256, new_id()):
+                return None
             claimed = claim(
                 record,
                 facts,
@@ -263,6 +387,9 @@ def _claim(app: EntityDrop, facts: DocumentFacts, owner: str, pieces: int, warni
                 warnings=warnings,
                 trace_parent=telemetry.trace_parent(),
             )
+            if retake and retake.is_replay:
+                claimed = count_afresh(claimed)
+            claimed = msgspec.structs.replace(claimed, content_sha256=content_sha256)
             saved = app.states.save_document(claimed, etag)
         except Changed:
             record, etag = app.states.document(facts.name)
@@ -272,10 +399,19 @@ def _claim(app: EntityDrop, facts: DocumentFacts, owner: str, pieces: int, warni
     raise Changed(facts.name)
 
 
-def _may_claim(app: EntityDrop, record: DocumentRecord, facts: DocumentFacts) -> bool:
-    """Whether a document that has a record needs a new owner for the version in `facts`."""
+def _may_claim(
+    app: EntityDrop, record: DocumentRecord, etag: str, facts: DocumentFacts, retake: Retake | None = None
+) -> bool:
+    """Whether a document whose record is stored at `etag` needs a new owner for the version in `facts`.
+
+    A version that has ended needs none, unless somebody decided on that very record to take it up again (`retake`).
+    """
     if record.document.etag == facts.etag:
-        return record.is_pending and not app.states.is_alive(record.owner)
+        return (
+            not app.states.is_alive(record.owner)
+            if record.is_pending
+            else retake is not None and etag == retake.record_etag
+        )
     # Which of the two versions is newer? Only the one that the document has now, and it was looked at last.
     try:
         return app.documents.look(facts.name).etag == facts.etag

@@ -37,7 +37,7 @@ from .outcomes import (
     Submission,
     Unanswered,
 )
-from .retry import DEFER, LOST_POLL, STEP_FAULT, deferral_s, next_poll_s
+from .retry import DEFER, LONGEST_HONOURED_RETRY_AFTER_S, LOST_POLL, STEP_FAULT, deferral_s, next_poll_s
 from .states import JobEvent, move_job
 
 RESERVATIONS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180))
@@ -167,7 +167,7 @@ def _verdict(
         if (assessment.was_incident and not job.is_last) or job.refused_at:
             return None
         return _isolate(job, failed_at, now, is_proven=not assessment.was_incident)
-    rest = failed_at + REST_WAITS[min(max(job.submissions, 1), len(REST_WAITS)) - 1]
+    rest = _rest(job, failed_at)
     if assessment.proof is Proof.NONE:
         return _hold(job, assessment, problem, now, policy)
     if now >= rest and job.refused_at:
@@ -204,11 +204,28 @@ def _defer(job: Job, due: datetime, problem: Problem, **changes: int) -> Step:
     return Step(event=JobEvent.DEFERRED, job=move_job(job, JobEvent.DEFERRED, due=due, **changes), reason=problem)
 
 
+def _rest(job: Job, failed_at: datetime) -> datetime:
+    """Return until when a job rests that failed for a cause that can not be found out."""
+    return failed_at + REST_WAITS[min(max(job.submissions, 1), len(REST_WAITS)) - 1]
+
+
+def may_scout(job: Job, now: datetime) -> bool:
+    """Whether one document of a job may be the next scout.
+
+    One that has failed twice rests before: few documents would use up their submissions within an hour of an incident,
+    scouting in turns. One that has no submission left would be reported instead of being sent.
+    """
+    if job.is_last:
+        return False
+    return job.submissions <= 1 or job.failed_at is None or now >= _rest(job, job.failed_at)
+
+
 def send_scout(job: Job, now: datetime) -> Step:
     """Return how one document of a failed job goes first, to find out whether documents succeed again."""
-    scout = msgspec.structs.replace(_part(job, "s", job.pieces[:1], now), is_scout=True)
+    scout = msgspec.structs.replace(_part(job, "s", job.pieces[:1], now), is_scout=True, last_error=job.last_error)
     if len(job.pieces) == 1:
-        moved = move_job(job, JobEvent.DEFERRED, due=now, is_scout=True, retry_at=now)
+        # Nothing is proven: that the service refused the document once says no more about it than before.
+        moved = move_job(job, JobEvent.DEFERRED, due=now, is_scout=True, retry_at=now, refused_at=None)
         return Step(event=JobEvent.DEFERRED, job=moved, reason=job.last_error)
     rest = msgspec.structs.replace(
         _part(job, "r", job.pieces[1:], now),
@@ -463,7 +480,8 @@ def _failed(job: Job, failure: Failure, now: datetime, policy: Policy, wait_s: f
     """Return a job whose submission failed: nothing is decided before the health of the service has been asked."""
     if now - job.created > policy.give_up:
         return replace(_give_up(job, failure.problem, now), failure=failure)
-    due = now + max(timedelta(seconds=wait_s), policy.within(VERDICT_WAIT_S))
+    asked = timedelta(seconds=min(wait_s, LONGEST_HONOURED_RETRY_AFTER_S))
+    due = now + max(asked, policy.within(VERDICT_WAIT_S))
     waiting = move_job(
         job,
         JobEvent.FAILED,
@@ -545,7 +563,14 @@ def _lost(job: Job, problem: Problem, now: datetime, policy: Policy) -> Step:
         return _give_up(job, problem, now)
     retry_at = now + LOSS_WAITS[min(job.losses, len(LOSS_WAITS) - 1)]
     lost = move_job(
-        job, JobEvent.LOST, due=retry_at, waits=0, losses=job.losses + 1, retry_at=retry_at, last_error=problem
+        job,
+        JobEvent.LOST,
+        due=retry_at,
+        waits=0,
+        losses=job.losses + 1,
+        retry_at=retry_at,
+        is_scout=False,
+        last_error=problem,
     )
     return Step(event=JobEvent.LOST, job=lost, reason=problem)
 

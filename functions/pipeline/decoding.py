@@ -4,7 +4,7 @@ import codecs
 import contextlib
 from dataclasses import dataclass
 
-from ..errors import DocumentError, Problem
+from ..errors import DocumentError, Fault, Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,12 @@ def check_size(size_bytes: int, max_bytes: int) -> None:
     """Raise `DocumentError` for a document that is empty or over the limit; both in bytes."""
     if size_bytes == 0:
         raise DocumentError(
-            Problem("EmptyDocument", "The document has 0 bytes.", "Drop it again once it has been written in full.")
+            Problem(
+                "EmptyDocument",
+                "The document has 0 bytes.",
+                "Drop it again once it has been written in full.",
+                fault=Fault.DOCUMENT,
+            )
         )
     if size_bytes > max_bytes:
         raise DocumentError(
@@ -66,6 +71,7 @@ def check_size(size_bytes: int, max_bytes: int) -> None:
                 "TooLarge",
                 f"The document has {size_bytes:,} bytes; the limit is {max_bytes:,}.",
                 "Split it before dropping it, or raise the setting MAX_DOCUMENT_BYTES.",
+                fault=Fault.DOCUMENT,
             )
         )
 
@@ -83,6 +89,7 @@ def decode(data: bytes) -> DecodedText:
                 "NoText",
                 f"The document has {len(data):,} bytes but only white space in them.",
                 "Nothing was sent to the service. Check that the right file was dropped.",
+                fault=Fault.DOCUMENT,
             )
         )
     return decoded
@@ -100,6 +107,7 @@ def _by_mark(data: bytes) -> DecodedText | None:
                         f"The document's byte-order mark says {encoding}, but the bytes at position "
                         f"{error.start + len(mark):,} are not {encoding}.",
                         f"The file is damaged or was cut off. {_SAVE_AS_UTF8}",
+                        fault=Fault.DOCUMENT,
                     )
                 ) from error
     return None
@@ -117,6 +125,7 @@ def _by_content(data: bytes) -> DecodedText:
                     "InvalidEncoding",
                     f"The document is UTF-8 but ends in the middle of a character, at position {error.start:,}.",
                     f"The file was cut off. {_SAVE_AS_UTF8}",
+                    fault=Fault.DOCUMENT,
                 )
             ) from error
         return _detected(data)
@@ -127,7 +136,10 @@ def _refuse_binary(data: bytes) -> None:
         if data.startswith(start):
             raise DocumentError(
                 Problem(
-                    "NotText", f"The document is {kind}, not plain text.", f"Extract its text first. {_SAVE_AS_UTF8}"
+                    "NotText",
+                    f"The document is {kind}, not plain text.",
+                    f"Extract its text first. {_SAVE_AS_UTF8}",
+                    fault=Fault.DOCUMENT,
                 )
             )
     controls = len(data) - len(data.translate(None, _CONTROLS))
@@ -138,6 +150,7 @@ def _refuse_binary(data: bytes) -> None:
                 "NotText",
                 f"The document is binary data: {controls:,} of its {len(data):,} bytes are control characters.",
                 f"If it is text in UTF-16, save it with a byte-order mark. {_SAVE_AS_UTF8}",
+                fault=Fault.DOCUMENT,
             )
         )
 

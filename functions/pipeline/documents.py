@@ -122,3 +122,22 @@ class Claimed(Record, frozen=True, kw_only=True):
 
     record: DocumentRecord
     etag: str
+
+
+class Refusal(Record, frozen=True, kw_only=True):
+    """A document that the storage refuses to give out, or whose records it refuses to take; deleted when it is over.
+
+    Versions of the app that do not know it never list it.
+    """
+
+    name: str
+    code: str
+    """The storage's error code, the last time."""
+    first_seen: Moment
+    """When it was first refused: after an hour of it alone it is reported (`GIVE_UP_HOURS` if it is archived)."""
+    reported: bool = False
+    """Whether the document has its report; from then on only `reconcile` tries it, once a night."""
+
+    def metadata(self) -> dict[str, str]:
+        """Return the fields that a listing needs."""
+        return {"code": self.code, "reported": str(self.reported).lower()}

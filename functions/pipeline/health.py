@@ -133,6 +133,10 @@ def succeeded(health: Health, model: str, sent: datetime, now: datetime, *, is_c
         standing = health.standing(level, model)
         if standing.opened_at is None or sent >= standing.opened_at:
             health = health.replaced(level, model, _succeeded(standing, sent, now, is_control))
+        elif is_control and sent == standing.control_sent:
+            # Sent before the breaker opened, it proves nothing; but it must not keep the next one from being sent.
+            ended = msgspec.structs.replace(standing, control_url=None, control_sent=None, busy_until=None)
+            health = health.replaced(level, model, ended)
     return health
 
 
@@ -140,10 +144,12 @@ def _succeeded(standing: Standing, sent: datetime, now: datetime, is_control: bo
     began = standing.opened_at
     incident = {"incident_from": began, "incident_to": now} if began else _incident(standing)
     if not is_control:
-        return Standing(ok_at=now, ok_sent=sent, real_ok_at=now, real_ok_sent=sent, **incident)
+        at, since = _younger(standing.real_ok_at, standing.real_ok_sent, now, sent)
+        return Standing(ok_at=at, ok_sent=since, real_ok_at=at, real_ok_sent=since, **incident)
+    at, since = _younger(standing.ok_at, standing.ok_sent, now, sent)
     return Standing(
-        ok_at=now,
-        ok_sent=sent,
+        ok_at=at,
+        ok_sent=since,
         real_ok_at=standing.real_ok_at,
         real_ok_sent=standing.real_ok_sent,
         failed_owners=standing.failed_owners,
@@ -151,6 +157,15 @@ def _succeeded(standing: Standing, sent: datetime, now: datetime, is_control: bo
         reason=standing.reason,
         **incident,
     )
+
+
+def _younger(
+    known_at: datetime | None, known_sent: datetime | None, at: datetime, sent: datetime
+) -> tuple[datetime, datetime]:
+    """Return the success whose submission is the younger: a slow job that ends late takes no proof back."""
+    if known_at and known_sent and known_sent > sent:
+        return known_at, known_sent
+    return at, sent
 
 
 def _incident(standing: Standing) -> dict[str, datetime | None]:

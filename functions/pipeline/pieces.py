@@ -2,12 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from .decoding import DecodedText
 from .documents import DocumentFacts
 from .jobs import Piece
 from .splitting import MAX_REQUEST_CHARACTERS, Slice, split
 from .text_units import TEXT_ELEMENT, UTF16, is_mark, length
+
+
+class Retake(NamedTuple):
+    """The decision to take a version up again that has its result or report, made on one state of its record."""
+
+    record_etag: str
+    """The record that it was made on; one that has changed since is left alone."""
+    is_replay: bool = False
+    """Whether somebody has asked for it, by deleting the result: then submissions count anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +28,10 @@ class ReadyPiece:
     text: str
     facts: DocumentFacts
     warnings: tuple[str, ...] = ()
+    content_sha256: str | None = None
+    """SHA-256 of the document's content as stored."""
+    retake: Retake | None = None
+    """Where the document's record has ended, and the version shall be taken up again nevertheless."""
 
     @property
     def version(self) -> tuple[str, str]:

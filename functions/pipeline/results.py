@@ -47,6 +47,9 @@ class EntitiesResult(Record, frozen=True, kw_only=True, omit_defaults=False):
     entities: tuple[Entity, ...]
     warnings: tuple[Warning, ...]
     completed_date_time: Moment
+    carried_over: bool | msgspec.UnsetType = msgspec.UNSET
+    """True, or not there. Whether an earlier version of the document had the same content, whose result this is:
+    `jobs` and `completedDateTime` are those of that version, and nothing was submitted for this one."""
 
 
 class ReportedError(Record, frozen=True, kw_only=True):
@@ -77,6 +80,11 @@ def entities_name(document: str) -> str:
 def error_name(document: str) -> str:
     """Return the name of the blob with the error report of `document`."""
     return fitting_name("", document, ERROR_SUFFIX)
+
+
+def refused_name(document: str) -> str:
+    """Return the name of the blob with the error report of a document whose own name no request may be made with."""
+    return f"refused/{hashlib.sha256(document.encode('utf-8', 'surrogatepass')).hexdigest()}{ERROR_SUFFIX}"
 
 
 def fitting_name(prefix: str, document: str, suffix: str) -> str:
@@ -126,6 +134,23 @@ def entities_result(
     )
 
 
+def carried_over(
+    result: EntitiesResult, document: DocumentFacts, model: ModelFacts, unit: str
+) -> EntitiesResult | None:
+    """Return an earlier version's result for a version with the same content; None where the work is not the same.
+
+    The same work is the same model, asked the same way, about the same text: how the content is read may have changed
+    with a newer version of the app.
+    """
+    was = result.document
+    is_same = (
+        (result.model, result.string_index_type) == (model, unit)
+        and was.name == document.name
+        and (was.language, was.encoding, was.characters) == (document.language, document.encoding, document.characters)
+    )
+    return msgspec.structs.replace(result, document=document, carried_over=True) if is_same else None
+
+
 def error_report(document: DocumentFacts, problem: Problem, attempts: int, now: datetime) -> ErrorReport:
     """Return the error report of a document that can have no entities."""
     error = ReportedError(
@@ -157,6 +182,14 @@ def result_metadata(document: DocumentFacts, job: str) -> dict[str, str]:
         "source_last_modified": document.last_modified.isoformat(timespec="seconds"),
         "job": job,
     }
+
+
+def read_entities(data: bytes) -> EntitiesResult | None:
+    """Return the result in the content of its blob; None where it is not one of this version of the app."""
+    try:
+        return msgspec.json.decode(data, type=EntitiesResult)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def to_json(record: Record) -> bytes:

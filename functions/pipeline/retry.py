@@ -42,8 +42,8 @@ DEFER: dict[DeferReason, Backoff] = {
     DeferReason.MISCONFIGURED: Backoff(15, 300),
 }
 
-LOST_POLL = Backoff(5, 300)
-"""Between polls of a job that the service denies: free, and the denial may pass."""
+LOST_POLL = Backoff(5, 250)
+"""Between polls of a job that the service denies: free, and the denial may pass. With jitter at most five minutes."""
 
 STEP_FAULT = Backoff(5, 900)
 """Before a step is repeated that ended in an error of our own or of the storage five times in a row."""

@@ -145,7 +145,9 @@ def claim(
     submission.
     """
     same_version = record is not None and record.document.etag == facts.etag
-    before = record.submissions if record and same_version else 0
+    # A version that had its result, which somebody has deleted since, begins anew.
+    begins_anew = record is None or not same_version or record.state is DocumentState.DONE
+    before = record.submissions if record and not begins_anew else 0
     is_reported = record is not None and same_version and record.state is DocumentState.FAILED
     claimed = DocumentRecord(
         document=facts,
@@ -158,12 +160,19 @@ def claim(
         claims=record.claims + 1 if record and same_version else 1,
         submissions=before + 1,
         submissions_before=before,
-        submissions_allowed=before + 1 if is_reported else _allowed(record if same_version else None),
+        submissions_allowed=before + 1 if is_reported else _allowed(None if begins_anew else record),
         first_reported=record.first_reported if record and same_version else None,
         trace_parent=trace_parent,
         history=record.history if record else (),
     )
     return _remember(claimed, DocumentEvent.CLAIMED, now, "" if same_version else "new version")
+
+
+def count_afresh(record: DocumentRecord) -> DocumentRecord:
+    """Return a claimed record whose submissions count anew: somebody has asked for its version to be replayed."""
+    return msgspec.structs.replace(
+        record, submissions=1, submissions_before=0, submissions_allowed=MAX_SUBMISSIONS, first_reported=None
+    )
 
 
 def conclude(

@@ -5,10 +5,12 @@
 """
 
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from urllib.parse import unquote
 
 from azure.core import MatchConditions
 from azure.core.exceptions import (
@@ -19,13 +21,50 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
 )
 
-from ..errors import Changed, Missing
+from ..errors import Changed, Missing, UnsafeName
 from .redaction import redacted_errors
 
 if TYPE_CHECKING:
-    from azure.storage.blob import ContainerClient
+    from azure.storage.blob import BlobClient, ContainerClient
 
 logger = logging.getLogger(__name__)
+
+_DOT_SEGMENT = re.compile(r"(?:^|[/\\])\.{1,2}(?:[/\\]|\Z)")
+
+_FOLDER_TYPES = ("inode/directory", "httpd/unix-directory")
+
+ARCHIVED_CODES = ("BlobArchived", "BlobBeingRehydrated")
+"""What the storage answers to a read of a blob in the archive tier, and of one on its way back from there ("Blob
+Storage error codes", read 2026-11)."""
+
+_NOT_FOUND_CODES = ("BlobNotFound", "ContainerNotFound", "ResourceNotFound")
+
+
+def check_name(name: str) -> str:
+    """Return `name` if a request may be made with it; raise `UnsafeName` where it may lead out of its container.
+
+    The client library sends slashes as they are, and the HTTP library below it resolves `.` and `..` between them as
+    those of a path (RFC 3986, 5.2.4). With a SAS, a blob that was uploaded as `..%2Fprivate%2Fsecret.txt` is then
+    read from the container `private` (tried on Azurite with azure-storage-blob 12.31). The storage takes a backslash
+    for a slash. Escapes are undone as often as possible, because proxies may undo them once more. An empty name would
+    address the container itself.
+    """
+    escaped: str | None = None
+    decoded = name
+    while decoded != escaped:
+        if not decoded or _DOT_SEGMENT.search(decoded):
+            raise UnsafeName(name)
+        decoded, escaped = unquote(decoded, errors="replace"), decoded
+    return name
+
+
+def is_safe(name: str) -> bool:
+    """Whether a request may be made with a blob name."""
+    try:
+        check_name(name)
+    except UnsafeName:
+        return False
+    return True
 
 
 class BlobInfo(NamedTuple):
@@ -40,7 +79,25 @@ class BlobInfo(NamedTuple):
     content_encoding: str = ""
     """Empty where none is declared."""
     tier: str = ""
-    """The access tier as the storage names it (`Hot`, `Archive`, …); empty where it does not say."""
+    """The access tier as the storage names it (`Hot`, `Archive`, …); empty where it does not say, as with a read."""
+
+    @property
+    def is_archived(self) -> bool:
+        """Whether the content can not be read before somebody moves the blob out of the archive tier.
+
+        A blob that is on its way from there is still in it ("Blob rehydration from the archive tier", read 2026-11).
+        """
+        return self.tier.lower() == "archive"
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the blob only marks a folder, as Data Lake tools, Azure Storage Explorer and rclone make them."""
+        marks = {key.lower(): value.lower() for key, value in self.metadata.items()}
+        if marks.get("hdi_isfolder") == "true":
+            return True
+        if self.size_bytes == 0 and self.name.endswith("/"):
+            return True
+        return self.content_type.partition(";")[0].strip().lower() in _FOLDER_TYPES
 
 
 class Blob(NamedTuple):
@@ -51,7 +108,10 @@ class Blob(NamedTuple):
 
 
 class Container(Protocol):
-    """A blob container. Every write returns the new ETag; ETags are opaque and keep their quotes."""
+    """A blob container. Every write returns the new ETag; ETags are opaque and keep their quotes.
+
+    Each call for a blob raises `UnsafeName` before any request where `check_name` does.
+    """
 
     def read(
         self,
@@ -106,7 +166,7 @@ class AzureContainer:
     ) -> Blob:
         """See `Container.read`."""
         with _named_outcomes(name), self._gone_is_not_changed(name):
-            download = self._client.get_blob_client(name).download_blob(
+            download = self._blob(name).download_blob(
                 offset=None if end is None else start,
                 length=None if end is None else end - start,
                 **_at_version(if_match),
@@ -121,6 +181,9 @@ class AzureContainer:
             is_too_large = limit is not None and info.size_bytes > limit
             return Blob(info, b"" if is_too_large else download.readall())
 
+    def _blob(self, name: str) -> "BlobClient":
+        return self._client.get_blob_client(check_name(name))
+
     def _is_empty(self, name: str, etag: str) -> bool:
         seen = self.look(name)
         return seen.etag == etag and seen.size_bytes == 0
@@ -128,7 +191,7 @@ class AzureContainer:
     def look(self, name: str) -> BlobInfo:
         """See `Container.look`."""
         with _named_outcomes(name):
-            return _info(name, self._client.get_blob_client(name).get_blob_properties())
+            return _info(name, self._blob(name).get_blob_properties())
 
     def write(
         self,
@@ -143,7 +206,7 @@ class AzureContainer:
         from azure.storage.blob import ContentSettings
 
         def upload() -> str:
-            written = self._client.get_blob_client(name).upload_blob(
+            written = self._blob(name).upload_blob(
                 data,
                 length=len(data),
                 overwrite=not if_absent,
@@ -165,7 +228,7 @@ class AzureContainer:
     def delete(self, name: str, *, if_match: str | None = None) -> None:
         """See `Container.delete`."""
         with _named_outcomes(name), self._gone_is_not_changed(name):
-            self._client.get_blob_client(name).delete_blob(**_at_version(if_match))
+            self._blob(name).delete_blob(**_at_version(if_match))
 
     def list(self, prefix: str = "") -> Iterator[BlobInfo]:
         """See `Container.list`."""
@@ -173,8 +236,10 @@ class AzureContainer:
             with redacted_errors():
                 for properties in self._client.list_blobs(name_starts_with=prefix or None, include=["metadata"]):
                     yield _info(properties.name, properties)
-        except ResourceNotFoundError:
-            return
+        except ResourceNotFoundError as error:
+            # Without the storage's own code it is a proxy that answers, and nobody knows what is in the container.
+            if _error_code(error) not in _NOT_FOUND_CODES:
+                raise
 
     @contextmanager
     def _gone_is_not_changed(self, name: str) -> Iterator[None]:
@@ -218,15 +283,37 @@ def _error_code(error: HttpResponseError) -> str:
     return str(getattr(code, "value", code))
 
 
-def is_passing(error: BaseException) -> bool:
+def storage_code(error: BaseException) -> str | None:
+    """Return the storage's own word for a fault of it, to be shown to people; None where it was not the storage's.
+
+    That is its error code, or the HTTP status where a reply has none, or `StorageUnreachable` where none came.
+    """
+    if isinstance(error, HttpResponseError) and error.status_code:
+        return _error_code(error) or f"HTTP{error.status_code}"
+    return "StorageUnreachable" if isinstance(error, (AzureError, OSError)) else None
+
+
+def is_transient(error: BaseException) -> bool:
     """Whether a fault of the storage may be over at a later try, with nobody having touched the document.
 
-    So it is with outages, with leases, and with a deployment that somebody has to mend. It is not with a blob that
-    the storage will not give out (archived) or whose name it does not take.
+    So it is with outages, with leases, with archived blobs, and with a deployment that somebody has to correct. It is
+    not with a request that the storage itself calls wrong.
     """
-    if isinstance(error, HttpResponseError):
-        return error.status_code != 400 and _error_code(error) != "BlobArchived"
-    return isinstance(error, AzureError)
+    if isinstance(error, HttpResponseError) and error.status_code == 400:
+        return not _error_code(error)
+    return storage_code(error) is not None
+
+
+def is_archived(error: BaseException) -> bool:
+    """Whether the storage does not give a blob out because it is archived, or on its way from there."""
+    return storage_code(error) in ARCHIVED_CODES
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether the storage was reached and refused: for this blob, or for all, which only other blobs can show."""
+    if not isinstance(error, HttpResponseError):
+        return False
+    return 400 <= (error.status_code or 0) < 500 and error.status_code not in (408, 429)
 
 
 @contextmanager
@@ -239,7 +326,10 @@ def _named_outcomes(name: str) -> Iterator[None]:
         with redacted_errors():
             yield
     except ResourceNotFoundError as error:
-        raise Missing(name) from error
+        # Without the storage's own code it is a proxy that answers, and the blob may well be there.
+        if _error_code(error) in _NOT_FOUND_CODES:
+            raise Missing(name) from error
+        raise
     except (ResourceExistsError, ResourceModifiedError) as error:
         if _error_code(error) in ("ConditionNotMet", "BlobAlreadyExists", "UnauthorizedBlobOverwrite"):
             raise Changed(name) from error

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from ..errors import Changed, Missing, RecordError
+from ..errors import Changed, Fault, Missing, RecordError
 from ..pipeline.health import Health, Level, Standing
 from .blobs import Container
 
@@ -117,12 +117,15 @@ def _log_changes(before: Health, after: Health) -> None:
         (Level.RESOURCE.value, before.resource, after.resource),
         *((model, before.models.get(model, Standing()), standing) for model, standing in after.models.items()),
     ]:
-        code = new.reason.code if new.reason else ""
         if new.opened_at and not old.opened_at:
-            logger.warning(
-                "The Language service fails (%s: %s). New jobs wait, unbilled, until it has recovered.",
+            code, advice = (new.reason.code, new.reason.help) if new.reason else ("", "")
+            is_ours = new.reason is not None and new.reason.fault is Fault.CONFIGURATION
+            logger.log(
+                logging.ERROR if is_ours else logging.WARNING,
+                "The Language service fails (%s): %s. New jobs wait, unbilled, until it has recovered. %s",
                 name,
                 code,
+                advice,
                 extra={"action": "breaker_opened", "level": name, "reason": code},
             )
         elif old.opened_at and not new.opened_at:

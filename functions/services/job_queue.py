@@ -30,8 +30,8 @@ class Receipt(NamedTuple):
 class JobQueue(Protocol):
     """The job queue. Delays are in seconds; a delay of 0 makes a message visible at once."""
 
-    def send(self, message: JobMessage, delay_s: float) -> Receipt:
-        """Put a message on the queue that becomes visible after `delay_s`."""
+    def send(self, message: JobMessage, delay_s: float, ttl_s: float | None = None) -> Receipt:
+        """Put a message on the queue that becomes visible after `delay_s`, and expires after `ttl_s` or never."""
 
     def resend(self, receipt: Receipt, message: JobMessage, delay_s: float) -> Receipt:
         """Replace a message that nobody has received yet; send it anew where somebody has."""
@@ -47,13 +47,14 @@ class AzureJobQueue:
         # The client carries the base64 policy: it is what the host's queue trigger expects.
         self._client = client
 
-    def send(self, message: JobMessage, delay_s: float) -> Receipt:
+    def send(self, message: JobMessage, delay_s: float, ttl_s: float | None = None) -> Receipt:
         """See `JobQueue.send`."""
+        time_to_live = NEVER if ttl_s is None else max(1, round(ttl_s))
 
         @redacted_errors()
         def put() -> Any:
             return self._client.send_message(
-                message.encode(), visibility_timeout=_whole_seconds(delay_s), time_to_live=NEVER
+                message.encode(), visibility_timeout=_whole_seconds(delay_s), time_to_live=time_to_live
             )
 
         try:

@@ -11,8 +11,8 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from ..errors import Missing, RecordError
-from ..pipeline.documents import DocumentRecord, Record
+from ..errors import Missing, RecordError, UnsafeName
+from ..pipeline.documents import DocumentRecord, Record, Refusal
 from ..pipeline.entities import PieceResult
 from ..pipeline.jobs import Job
 from ..pipeline.results import fitting_name, is_shortened
@@ -21,17 +21,26 @@ from .blobs import Blob, BlobInfo, Container
 logger = logging.getLogger(__name__)
 
 DOCUMENTS, JOBS, PIECES, SET_ASIDE = "documents/", "jobs/", "pieces/", "set-aside/"
+REFUSED = "refused/"
 
 R = TypeVar("R", bound=Record)
 
 
 class ListedJob(NamedTuple):
-    """What a listing tells of a job."""
+    """What a listing tells of a job; `due` and `created` are None where its metadata can not be read."""
 
     id: str
-    due: datetime
-    created: datetime
+    due: datetime | None
+    created: datetime | None
     pieces: int
+
+
+class ListedRefusal(NamedTuple):
+    """What a listing tells of a refusal: its key, the storage's code, and whether the document has its report."""
+
+    key: str
+    code: str
+    is_reported: bool
 
 
 class StateStore:
@@ -88,8 +97,14 @@ class StateStore:
 
     def job(self, job_id: str) -> tuple[Job, str]:
         """Return a job and its ETag. Raises `Missing`, and `RecordError` where it can not be read."""
-        blob = self._container.read(_job_name(job_id))
-        return _decode(blob, Job), blob.info.etag
+        try:
+            blob = self._container.read(_job_name(job_id))
+        except UnsafeName as error:
+            raise Missing(job_id) from error  # No job of ours has such an id.
+        job = _decode(blob, Job)
+        if job.due.tzinfo is None or job.created.tzinfo is None:
+            raise RecordError(f"{blob.info.name!r} has a time without a zone")
+        return job, blob.info.etag
 
     def save_job(self, job: Job, etag: str | None) -> str:
         """Save a job over the version `etag`, or create it where that is None. Raises `Changed`."""
@@ -104,17 +119,17 @@ class StateStore:
         return next(self._container.list(JOBS + owner), None) is not None
 
     def list_jobs(self) -> Iterator[ListedJob]:
-        """Yield every job that says when it is due; one that does not is not ours and is left out, with a log line."""
+        """Yield every job. What is not named like a job's record is not ours and is left out, with a log line."""
         for info in self._container.list(JOBS):
-            try:
-                yield ListedJob(
-                    info.name.removeprefix(JOBS).removesuffix(".json"),
-                    datetime.fromisoformat(info.metadata["due"]),
-                    datetime.fromisoformat(info.metadata["created"]),
-                    int(info.metadata["pieces"]),
-                )
-            except (KeyError, ValueError):
+            job_id, ending, rest = info.name.removeprefix(JOBS).partition(".json")
+            if not ending or rest:
                 logger.warning("Not a job record: %s", info.name, extra={"action": "record_set_aside"})
+                continue
+            try:
+                due, created = _moment(info.metadata["due"]), _moment(info.metadata["created"])
+                yield ListedJob(job_id, due, created, int(info.metadata["pieces"]))
+            except (KeyError, ValueError):
+                yield ListedJob(job_id, None, None, 0)
 
     def set_job_aside(self, job_id: str) -> None:
         """Move a job record that can not be read out of the way, for somebody to look at."""
@@ -124,6 +139,38 @@ class StateStore:
             return
         self._container.write(SET_ASIDE + _job_name(job_id), blob.data)
         self._container.delete(_job_name(job_id), if_match=blob.info.etag)
+
+    # --- Documents that the storage refuses ---
+
+    def refusal(self, name: str) -> tuple[Refusal | None, str | None]:
+        """Return what is kept of a document that the storage refuses, and its ETag; (None, None) for others."""
+        return self.refusal_at(refusal_key(name))
+
+    def refusal_at(self, key: str) -> tuple[Refusal | None, str | None]:
+        """Return the refusal with a listed key, and its ETag; one that can not be read is (None, its ETag)."""
+        try:
+            blob = self._container.read(f"{REFUSED}{key}.json")
+        except Missing:
+            return None, None
+        try:
+            return _decode(blob, Refusal), blob.info.etag
+        except RecordError as error:
+            logger.warning("A record can not be read: %s", error, extra={"action": "record_set_aside"})
+            return None, blob.info.etag
+
+    def save_refusal(self, refusal: Refusal, etag: str | None) -> str:
+        """Save a refusal over the version `etag`, or create it where that is None. Raises `Changed`."""
+        return self._save(f"{REFUSED}{refusal_key(refusal.name)}.json", refusal, etag, refusal.metadata())
+
+    def delete_refusal(self, key: str, etag: str) -> None:
+        """Delete a refusal that is over. Raises `Missing` and `Changed`."""
+        self._container.delete(f"{REFUSED}{key}.json", if_match=etag)
+
+    def list_refusals(self) -> Iterator[ListedRefusal]:
+        """Yield every refusal."""
+        for info in self._container.list(REFUSED):
+            key = info.name.removeprefix(REFUSED).removesuffix(".json")
+            yield ListedRefusal(key, info.metadata.get("code", ""), info.metadata.get("reported") == "true")
 
     # --- Results of pieces ---
 
@@ -161,6 +208,19 @@ def _decode(blob: Blob, kind: type[R]) -> R:
         return msgspec.json.decode(blob.data, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RecordError(f"{blob.info.name!r} is not a {kind.__name__} of this version: {error}") from error
+
+
+def _moment(text: str) -> datetime:
+    """Return a time as metadata have it; raise `ValueError` where it has no zone, too."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"no zone in {text!r}")
+    return moment
+
+
+def refusal_key(name: str) -> str:
+    """Return the key that the refusal of a document is kept under: a digest, for a name may be as long as a blob's."""
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _document_name(name: str) -> str:

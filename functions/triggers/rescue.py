@@ -4,9 +4,7 @@ import azure.functions as func
 
 from ..app import EntityDrop
 from ..flows import rescue
-
-BLOB_POISON_QUEUE = "webjobs-blobtrigger-poison"
-"""Where the host puts the message of a blob that failed; the name is fixed (Functions docs, blob trigger)."""
+from ..services.poison_queue import BLOB_POISON_QUEUE
 
 
 def blueprint(app: EntityDrop) -> func.Blueprint:
@@ -16,7 +14,7 @@ def blueprint(app: EntityDrop) -> func.Blueprint:
     @door.function_name("rescue_document")
     @door.queue_trigger(arg_name="message", queue_name=BLOB_POISON_QUEUE, connection="DocumentStorage")
     def rescue_document(message: func.QueueMessage) -> None:
-        rescue.rescue_document(app, message.get_body())
+        rescue.rescue_document(app, message.get_body(), message.expiration_time)
 
     @door.function_name("rescue_job")
     @door.queue_trigger(arg_name="message", queue_name=f"{app.settings.job_queue}-poison", connection="DocumentStorage")

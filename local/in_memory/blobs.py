@@ -4,9 +4,10 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import count
+from typing import Any
 
 from functions.errors import Changed, Missing
-from functions.services.blobs import Blob, BlobInfo
+from functions.services.blobs import Blob, BlobInfo, check_name
 
 
 class MemoryContainer:
@@ -49,6 +50,7 @@ class MemoryContainer:
         metadata: Mapping[str, str] | None = None,
     ) -> str:
         """See `Container.write`."""
+        check_name(name)
         with self._lock:
             present = self._blobs.get(name)
             if (if_absent and present) or (if_match and (not present or present.info.etag != if_match)):
@@ -70,8 +72,22 @@ class MemoryContainer:
             infos = [blob.info for name, blob in self._blobs.items() if name.startswith(prefix)]
         return iter(sorted(infos, key=lambda info: info.name.encode("utf-16-be")))
 
+    def upload(self, name: str, data: bytes, **properties: Any) -> str:
+        """Write a blob as another client of the storage may: with any name, and with further fields of `BlobInfo`."""
+        with self._lock:
+            etag = f'"0x{next(self._versions):016X}"'
+            modified = self._clock().replace(microsecond=0)
+            self._blobs[name] = Blob(BlobInfo(name, etag, modified, len(data), **{"metadata": {}, **properties}), data)
+            return etag
+
+    def change(self, name: str, **properties: Any) -> None:
+        """Change properties of a blob that leave its ETag as it is, such as its tier."""
+        with self._lock:
+            blob = self._blobs[name]
+            self._blobs[name] = Blob(blob.info._replace(**properties), blob.data)
+
     def _at(self, name: str, if_match: str | None) -> Blob:
-        blob = self._blobs.get(name)
+        blob = self._blobs.get(check_name(name))
         if blob is None:
             raise Missing(name)
         if if_match and blob.info.etag != if_match:

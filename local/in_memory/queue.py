@@ -19,6 +19,8 @@ class QueuedMessage:
     visible: datetime
     dequeue_count: int = 0
     pop_receipt: str = ""
+    expires: datetime | None = None
+    """When it vanishes, received or not; None where it never does."""
 
 
 class MemoryQueue:
@@ -30,14 +32,14 @@ class MemoryQueue:
         self._clock = clock
         self._lock = threading.Lock()
 
-    def send(self, message: JobMessage, delay_s: float) -> Receipt:
+    def send(self, message: JobMessage, delay_s: float, ttl_s: float | None = None) -> Receipt:
         """See `JobQueue.send`."""
-        return self.put(message.encode(), delay_s)
+        return self.put(message.encode(), delay_s, ttl_s)
 
     def resend(self, receipt: Receipt, message: JobMessage, delay_s: float) -> Receipt:
         """See `JobQueue.resend`."""
         with self._lock:
-            present = self._messages.get(receipt.message_id)
+            present = self._present().get(receipt.message_id)
             if present and present.pop_receipt == receipt.pop_receipt:
                 visible = self._clock() + timedelta(seconds=delay_s)
                 changed = self._change(present, text=message.encode(), visible=visible)
@@ -53,19 +55,20 @@ class MemoryQueue:
 
     # --- The receiving end, which the host has in production ---
 
-    def put(self, text: str, delay_s: float = 0) -> Receipt:
+    def put(self, text: str, delay_s: float = 0, ttl_s: float | None = None) -> Receipt:
         """Put any text on the queue."""
         with self._lock:
-            number = next(self._numbers)
-            visible = self._clock() + timedelta(seconds=max(0.0, delay_s))
-            message = QueuedMessage(f"m{number}", text, visible, pop_receipt=f"r{number}")
+            number, now = next(self._numbers), self._clock()
+            visible = now + timedelta(seconds=max(0.0, delay_s))
+            expires = None if ttl_s is None else now + timedelta(seconds=ttl_s)
+            message = QueuedMessage(f"m{number}", text, visible, pop_receipt=f"r{number}", expires=expires)
             self._messages[message.id] = message
             return Receipt(message.id, message.pop_receipt)
 
     def receive(self, hidden_s: float = 600) -> QueuedMessage | None:
         """Return the visible message that has waited longest, and hide it; None where there is none."""
         with self._lock:
-            visible = [message for message in self._messages.values() if message.visible <= self._clock()]
+            visible = [message for message in self._present().values() if message.visible <= self._clock()]
             if not visible:
                 return None
             message = min(visible, key=lambda message: (message.visible, message.id))
@@ -75,14 +78,14 @@ class MemoryQueue:
     def delete(self, message: QueuedMessage) -> None:
         """Delete a received message, unless somebody else has received it since."""
         with self._lock:
-            present = self._messages.get(message.id)
+            present = self._present().get(message.id)
             if present and present.pop_receipt == message.pop_receipt:
                 del self._messages[message.id]
 
     def release(self, message: QueuedMessage, delay_s: float = 0) -> None:
         """Make a received message visible again, after a failure."""
         with self._lock:
-            present = self._messages.get(message.id)
+            present = self._present().get(message.id)
             if present and present.pop_receipt == message.pop_receipt:
                 self._change(present, visible=self._clock() + timedelta(seconds=delay_s))
 
@@ -90,7 +93,14 @@ class MemoryQueue:
     def messages(self) -> list[QueuedMessage]:
         """Every message, hidden ones too, in the order in which they become visible."""
         with self._lock:
-            return sorted(self._messages.values(), key=lambda message: (message.visible, message.id))
+            return sorted(self._present().values(), key=lambda message: (message.visible, message.id))
+
+    def _present(self) -> dict[str, QueuedMessage]:
+        """Return the messages after dropping those that have expired."""
+        now = self._clock()
+        for message in [one for one in self._messages.values() if one.expires and one.expires <= now]:
+            del self._messages[message.id]
+        return self._messages
 
     def _change(self, message: QueuedMessage, **changes: object) -> QueuedMessage:
         changed = replace(message, pop_receipt=f"r{next(self._numbers)}", **changes)  # type: ignore[arg-type]

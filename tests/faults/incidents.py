@@ -17,6 +17,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+import requests
+from urllib3.exceptions import MaxRetryError, NewConnectionError
+
 from functions.pipeline.health import CONTROL_TEXT
 from tests.world import Call, Crash, World, letter
 
@@ -28,6 +31,8 @@ BEGIN, END = "<!-- incidents -->", "<!-- /incidents -->"
 BATCH = 25
 LIMIT_MINUTES = {0.5: 5.0, 2.0: 5.0, 10.0: 10.0, 60.0: 12.0, 240.0: 15.0}
 """How long after the end of an incident of this length the last result may come, with up to 100 documents."""
+
+REFUSED = "refused"
 
 KINDS: dict[str, str] = {
     "failed-internal": "jobs fail with an internal error",
@@ -45,7 +50,8 @@ KINDS: dict[str, str] = {
     "html-200@POST": "submissions get a sign-in page with 200",
     "html-200-after@POST": "submissions are accepted, and answered with a sign-in page",
     "html-200@GET": "polls get a sign-in page with 200",
-    "cut-before": "connections are refused",
+    REFUSED: "connections are refused",
+    "cut-before": "connections are cut before an answer",
     "latency@POST": "submissions are accepted, and answered too late",
     "latency@GET": "polls are answered too late",
 }
@@ -89,9 +95,12 @@ def run(kind: str, minutes: float, documents: int, *, crash_rate: float = 0.0, s
         _run_for(world, timedelta(seconds=0.5))
     start = world.clock()
     end = start + timedelta(minutes=minutes)
-    world.faults.rates = {kind: 1.0}
-    if crash_rate:
-        world.gate = Dying(random.Random(seed), crash_rate)
+    gates = [Dying(random.Random(seed), crash_rate)] if crash_rate else []
+    if kind == REFUSED:
+        gates.append(_refuse)
+    else:
+        world.faults.rates = {kind: 1.0}
+    world.gate = lambda call: [gate(call) for gate in gates] and None
     for after, batch in _drops(names[BATCH:] or names, end - start):
         _run_for(world, start + after - world.clock())
         _drop(world, texts, batch)
@@ -100,6 +109,12 @@ def run(kind: str, minutes: float, documents: int, *, crash_rate: float = 0.0, s
     world.gate = None
     _run_for(world, timedelta(hours=8))
     return _outcome(world, kind, minutes, texts, end)
+
+
+def _refuse(call: Call) -> None:
+    if call.place == "service" and call.moment == "before":
+        refused = NewConnectionError(None, "Connection refused")  # type: ignore[arg-type]
+        raise requests.ConnectionError(MaxRetryError(None, "/", refused))  # type: ignore[arg-type]
 
 
 def _drops(names: Sequence[str], length: timedelta) -> Iterator[tuple[timedelta, Sequence[str]]]:

@@ -16,6 +16,7 @@ from azure.storage.blob import BlobServiceClient
 
 from functions.errors import Changed
 from functions.flows.advance import advance
+from functions.flows.rescue import rescue_document
 from functions.pipeline.jobs import JobMessage
 from functions.pipeline.splitting import MAX_REQUEST_CHARACTERS
 from functions.services.blobs import AzureContainer
@@ -465,15 +466,64 @@ def test_a_message_that_is_not_one_of_ours_is_set_aside_and_the_queue_goes_on(
     assert all(line.levelno == logging.ERROR for line in told)
 
 
-@pytest.mark.parametrize("text", [*JUNK, '{"ContainerName": "entities", "BlobName": "a.txt.entities.json"}'])
-def test_a_poisoned_event_that_is_not_about_the_intake_is_set_aside(
-    world: World, text: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    world.poisoned_events.put(text)
-    world.run()
+NOT_OURS = [
+    *JUNK,
+    '{"ContainerName": "entities", "BlobName": "a.txt.entities.json"}',
+    '{"FunctionId": "Host.Functions.thumbnail", "ContainerName": "documents", "BlobName": "a.txt"}',
+]
+
+
+@pytest.mark.parametrize("text", NOT_OURS)
+def test_another_apps_poison_message_is_left_for_it(world: World, text: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Put back unchanged and hidden for an hour, logged once an hour, for as long as it would have lived."""
+    world.drop("a.txt", letter(1), announce=False)
+    start, life = world.clock(), timedelta(hours=10)
+    world.poisoned_events.put(text, ttl_s=life.total_seconds())
+    world.run_for(timedelta(minutes=1))
+    for _ in range(3):
+        (message,) = world.poisoned_events.messages
+        assert (message.text, message.dequeue_count, message.expires) == (text, 0, start + life)
+        assert timedelta(minutes=58) < message.visible - world.clock() <= timedelta(hours=1)
+        world.run_for(timedelta(hours=1))
+    assert 3 <= len(lines(caplog, "foreign_message_left")) <= 4
+    world.run_for(life)
     world.check_quiet()
-    assert len(lines(caplog, "message_set_aside")) == 1
     assert list(world.output.list()) == []
+
+
+def test_many_foreign_messages_are_logged_once_an_hour(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    for number in range(50):
+        world.poisoned_events.put(f'{{"ContainerName": "others", "BlobName": "{number}"}}', ttl_s=3 * 24 * 3600)
+    world.run_for(timedelta(minutes=30))
+    (line,) = lines(caplog, "foreign_message_left")
+    assert line.levelno == logging.WARNING
+    world.run_for(timedelta(hours=1))
+    assert len(lines(caplog, "foreign_message_left")) == 2
+    assert lines(caplog, "foreign_message_left")[1].count == 50  # type: ignore[attr-defined]
+    assert len(world.poisoned_events.messages) == 50
+
+
+def test_a_host_that_dies_does_not_multiply_foreign_messages(world: World) -> None:
+    """It puts the message back and dies before it deletes it, again and again: a new one comes once an hour at most."""
+    text = '{"ContainerName": "others", "BlobName": "a.txt"}'
+    world.poisoned_events.put(text, ttl_s=7 * 24 * 3600)
+    for _ in range(12):
+        message = world.poisoned_events.receive(600)
+        if message:
+            rescue_document(world.app, message.text, message.expires)
+        world.clock.advance(700)
+    assert len(world.poisoned_events.messages) <= 3
+    world.run_for(timedelta(hours=3))
+    assert len(world.poisoned_events.messages) == 1
+
+
+def test_a_message_for_our_trigger_is_ours(world: World) -> None:
+    world.drop("a.txt", letter(1), announce=False)
+    text = {"FunctionId": "Host.Functions.submit", **json.loads(world.event_text("a.txt"))}
+    world.poisoned_events.put(json.dumps(text))
+    world.run()
+    world.check_right("a.txt")
+    world.check_quiet()
 
 
 def test_messages_of_an_earlier_step_do_nothing(world: World) -> None:
@@ -513,7 +563,10 @@ def test_a_message_delivered_many_times_asks_the_service_once_for_each_delivery_
     assert writes == 1
 
 
-@pytest.mark.parametrize("damage", [b"", b"junk", b"{}", b"[]", b"\xff\xfe", b'{"id": 5}'])
+NO_ZONE = b"2025-01-15T12:00:00"
+
+
+@pytest.mark.parametrize("damage", [b"", b"junk", b"{}", b"[]", b"\xff\xfe", b'{"id": 5}', NO_ZONE])
 @pytest.mark.parametrize("found_by", ["message", "sweep"])
 def test_a_damaged_job_record_is_set_aside_and_reconcile_finds_its_documents(
     world: World, damage: bytes, found_by: str, caplog: pytest.LogCaptureFixture
@@ -521,6 +574,8 @@ def test_a_damaged_job_record_is_set_aside_and_reconcile_finds_its_documents(
     world.drop("a.txt", letter(1))
     world.step()
     (record,) = world.state.list("jobs/")
+    if damage == NO_ZONE:
+        damage = msgspec.json.encode({**json.loads(world.state.read(record.name).data), "due": NO_ZONE.decode()})
     world.state.write(record.name, damage, metadata=record.metadata)
     if found_by == "sweep":
         for message in world.jobs.messages:

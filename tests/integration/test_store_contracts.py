@@ -3,29 +3,44 @@
 Each test runs on both, so a test of the app that passes in memory says something about Azure Storage.
 """
 
+import io
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 import requests
 from azure.core.exceptions import HttpResponseError
 from azure.core.pipeline.transport import RequestsTransport
-from azure.storage.blob import BlobServiceClient
+from azure.storage.blob import (
+    AccountSasPermissions,
+    BlobServiceClient,
+    ContentSettings,
+    ResourceTypes,
+    generate_account_sas,
+)
 from azure.storage.queue import QueueClient, TextBase64DecodePolicy
+from hypothesis import given
+from hypothesis import strategies as st
+from requests.adapters import BaseAdapter
+from urllib3 import HTTPResponse
 
-from functions.errors import Changed, Missing
+from functions.errors import Changed, Missing, UnsafeName
 from functions.pipeline.jobs import JobMessage, decode_message
 from functions.pipeline.reconciling import sort_key
-from functions.services.blobs import AzureContainer, Container
+from functions.services.blobs import AzureContainer, Container, is_archived, is_safe, storage_code
+from functions.services.document_store import DocumentStore
 from functions.services.job_queue import NEVER, AzureJobQueue, JobQueue, Receipt
+from functions.services.poison_queue import AzureTextQueue
 from functions.services.storage import MAX_SINGLE_GET_BYTES, blob_service, queue
 from functions.settings import Secret, StorageConnection
 from local.in_memory import MemoryContainer, MemoryQueue
-from local.storage import Azurite
+from local.storage import ACCOUNT_KEY, ACCOUNT_NAME, Azurite
 
 LONG_NAME = "x" * 1000
 
@@ -94,7 +109,7 @@ def test_what_was_written_is_read_with_its_etag_size_time_and_metadata(container
     etag = container.write("a.txt", b"text", metadata={"state": "pending", "source_etag": '"0x8D"'})
     blob = container.read("a.txt")
     assert blob.data == b"text"
-    assert blob.info == container.look("a.txt")
+    assert blob.info == container.look("a.txt")._replace(tier=blob.info.tier), "a read does not tell the tier"
     assert (blob.info.name, blob.info.etag, blob.info.size_bytes) == ("a.txt", etag, 4)
     assert blob.info.metadata == {"state": "pending", "source_etag": '"0x8D"'}
     # The emulator's clock is this machine's; storage keeps whole seconds.
@@ -230,7 +245,7 @@ def test_a_blob_over_the_limit_comes_without_its_content(container: Container) -
     container.write("a.txt", b"0123456789")
     assert container.read("a.txt", limit=10).data == b"0123456789"
     over = container.read("a.txt", limit=9)
-    assert (over.data, over.info) == (b"", container.look("a.txt"))
+    assert (over.data, over.info) == (b"", container.look("a.txt")._replace(tier=over.info.tier))
 
 
 def test_an_empty_blob_can_be_read(container: Container) -> None:
@@ -290,6 +305,131 @@ def test_any_name_goes_through_every_call_unchanged(container: Container, name: 
     container.delete(name, if_match=etag)
     with pytest.raises(Missing):
         container.look(name)
+
+
+UNSAFE_NAMES = [
+    "",
+    ".",
+    "..",
+    "../private/secret.txt",
+    "a/../../private/secret.txt",
+    "./a.txt",
+    "a/./b.txt",
+    "a/..",
+    "..\\private\\secret.txt",
+    "..%2Fprivate%2Fsecret.txt",
+    "%2E%2e/private/secret.txt",
+    "..%252Fprivate%252Fsecret.txt",
+]
+
+
+@pytest.mark.parametrize("name", UNSAFE_NAMES)
+def test_an_unsafe_name_is_refused_by_every_call(container: Container, name: str) -> None:
+    for act in (
+        lambda: container.read(name),
+        lambda: container.read(name, if_match='"0x1"', start=0, end=1),
+        lambda: container.look(name),
+        lambda: container.write(name, b"text"),
+        lambda: container.write(name, b"text", if_absent=True),
+        lambda: container.delete(name),
+    ):
+        with pytest.raises(UnsafeName) as raised:
+            act()
+        assert raised.value.name == name
+    assert list(container.list()) == []
+
+
+@given(st.lists(st.text("a.%2EeFf/\\5c ", max_size=4), max_size=5).map("/".join))
+def test_no_name_that_is_let_through_has_a_dot_segment_however_often_it_is_decoded(name: str) -> None:
+    if is_safe(name):
+        for _ in range(6):
+            assert name
+            assert not {".", ".."} & set(re.split(r"[/\\]", name))
+            name = unquote(name)
+
+
+def test_nothing_is_reached_outside_a_container(storage: Azurite, blobs: BlobServiceClient) -> None:
+    """With a SAS, as the HTTP library resolves dot segments and no signature covers the path."""
+    place = uuid.uuid4().hex[:12]
+    private, intake = (blobs.create_container(f"{kind}-{place}") for kind in ("private", "intake"))
+    private.upload_blob("secret.txt", b"secret")
+    signature = generate_account_sas(
+        ACCOUNT_NAME,
+        ACCOUNT_KEY,
+        ResourceTypes(container=True, object=True),
+        AccountSasPermissions(read=True, write=True, delete=True, list=True, create=True),
+        datetime.now(UTC) + timedelta(hours=1),
+    )
+    # As `curl` would upload it: the storage undoes the escapes, and keeps the name as it then is.
+    escaped = f"{intake.url}/..%2Fprivate-{place}%2Fsecret.txt?{signature}"
+    uploaded = requests.put(escaped, b"text", headers={"x-ms-blob-type": "BlockBlob"}, timeout=10)
+    assert uploaded.status_code == 201
+    with BlobServiceClient(blobs.url, credential=signature) as signed:
+        container = AzureContainer(signed.get_container_client(intake.container_name))
+        (listed,) = container.list()
+        assert listed.name == f"../private-{place}/secret.txt"
+        by_client = signed.get_blob_client(intake.container_name, listed.name).download_blob().readall()
+        assert by_client == b"secret", "what the client library by itself would read"
+        for act in (
+            lambda: container.read(listed.name),
+            lambda: container.write(listed.name, b"overwritten"),
+            lambda: container.delete(listed.name),
+        ):
+            with pytest.raises(UnsafeName):
+                act()
+        assert DocumentStore(container, container).find(listed.name) == listed
+    assert private.download_blob("secret.txt").readall() == b"secret"
+
+
+def test_a_404_that_is_not_the_storages_is_no_missing_blob() -> None:
+    """A proxy's page: whoever took it for the storage's word would forget records and make results again."""
+
+    class Proxy(BaseAdapter):
+        def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
+            response = requests.Response()
+            response.status_code, response.request, response.url = 404, request, str(request.url)
+            response.raw = HTTPResponse(io.BytesIO(b"<html>Not found</html>"), preload_content=False)
+            response.headers["Content-Type"] = "text/html"
+            return response
+
+        def close(self) -> None:
+            return
+
+    with requests.Session() as session:
+        session.mount("https://", Proxy())
+        transport = RequestsTransport(session=session, session_owner=False)
+        with BlobServiceClient("https://loans.blob.core.windows.net", transport=transport, retry_total=0) as client:
+            container = AzureContainer(client.get_container_client("documents"))
+            for act in (
+                lambda: container.read("a.txt"),
+                lambda: container.look("a.txt"),
+                lambda: container.delete("a.txt"),
+                lambda: container.write("a.txt", b"text"),
+                lambda: list(container.list()),
+            ):
+                with pytest.raises(HttpResponseError) as raised:
+                    act()
+                assert storage_code(raised.value) == "HTTP404"
+
+
+def test_an_archived_blob_says_so_without_being_read(emulated: AzureContainer) -> None:
+    emulated.write("a.txt", b"text")
+    etag = emulated.look("a.txt").etag
+    emulated._client.get_blob_client("a.txt").set_standard_blob_tier("Archive")
+    assert emulated.look("a.txt").is_archived
+    assert [info.is_archived for info in emulated.list()] == [True]
+    assert emulated.look("a.txt").etag == etag, "no event of a new version comes of it"
+    with pytest.raises(HttpResponseError) as raised:
+        emulated.read("a.txt")
+    assert (is_archived(raised.value), storage_code(raised.value)) == (True, "BlobArchived")
+
+
+def test_properties_of_a_folder_marker_are_listed(emulated: AzureContainer) -> None:
+    client = emulated._client
+    emulated.write("a.txt", b"text")
+    client.upload_blob("marked", b"", metadata={"hdi_isfolder": "true"})
+    client.upload_blob("typed", b"", content_settings=ContentSettings(content_type="httpd/unix-directory"))
+    assert {info.name: info.is_folder for info in emulated.list()} == {"a.txt": False, "marked": True, "typed": True}
 
 
 def test_a_backslash_is_a_slash_to_the_storage(emulated: AzureContainer) -> None:
@@ -499,3 +639,22 @@ def test_messages_never_expire_and_are_in_the_base64_that_the_host_expects(stora
         decoded = TextBase64DecodePolicy().decode(message.content, None)
     assert decode_message(decoded) == JobMessage("a", 1)
     client.close()
+
+
+def test_a_message_with_a_life_expires(queue_end: QueueEnd) -> None:
+    queue_end.jobs.send(JobMessage("short", 1), 1, ttl_s=2)
+    queue_end.jobs.send(JobMessage("long", 1), 3)
+    text = queue_end.receive_within(3)
+    assert text is not None
+    assert decode_message(text).job == "long"
+
+
+def test_a_text_is_put_back_as_it_was(storage: Azurite) -> None:
+    text = '{\n  "Type": "BlobTrigger",\n  "BlobName": "naïve/日本語.txt"\n}'
+    name = f"poison-{uuid.uuid4().hex[:12]}"
+    with queue(connection(storage), name) as client:
+        AzureTextQueue(client).put(text, 0, 3600)
+        message = client.receive_message()
+        assert message is not None
+        assert message.content == text
+        assert 3500 < (message.expires_on - datetime.now(UTC)).total_seconds() <= 3600

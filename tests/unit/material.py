@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from functions.errors import Problem
+from functions.errors import Fault, Problem
 from functions.pipeline.decisions import Policy
 from functions.pipeline.documents import DocumentFacts
 from functions.pipeline.entities import JobFacts
@@ -27,7 +27,7 @@ REQUIRED = {
 }
 PREVIEW = {"LANGUAGE_API_VERSION": "v3.1-preview.ct.1"}
 
-PROBLEM = Problem("Some", "Something happened.", "Do something.")
+PROBLEM = Problem("Some", "Something happened.", "Do something.", fault=Fault.SERVICE)
 
 
 def settings(environ: Mapping[str, str] | None = None, /, **changes: str) -> Settings:
@@ -79,6 +79,23 @@ def running_job(count: int = 1, **changes: Any) -> Job:
     return waiting_job(count, **{**given, **changes})
 
 
+def reserved_job(count: int = 1, **changes: Any) -> Job:
+    """A job whose request is about to be sent, by the worker that has reserved it."""
+    given: dict[str, Any] = {"submissions": 1, "unanswered": 1}
+    return waiting_job(count, **{**given, **changes})
+
+
+def failed_job(count: int = 1, **changes: Any) -> Job:
+    """A job whose first submission has failed ten seconds ago, and of which nothing is decided yet."""
+    given: dict[str, Any] = {
+        "submissions": 1,
+        "failed_at": NOW - timedelta(seconds=10),
+        "failed_sent": NOW - timedelta(seconds=15),
+        "last_error": PROBLEM,
+    }
+    return waiting_job(count, **{**given, **changes})
+
+
 class NoJitter(Random):
     """A source of randomness whose every draw lies in the middle, so that waits can be compared as numbers."""
 
@@ -92,6 +109,7 @@ def policy(**changes: Any) -> Policy:
         "max_poll_s": 30.0,
         "job_timeout": timedelta(minutes=60),
         "give_up": timedelta(hours=168),
+        "language": "en",
         "rng": NoJitter(),
     }
     return Policy(**{**given, **changes})

@@ -1,14 +1,36 @@
-from dataclasses import asdict
-from datetime import timedelta
+import json
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import jsonschema
 import msgspec
 import pytest
 
-from functions.errors import IllegalTransition, Problem
-from functions.pipeline.documents import HISTORY_LENGTH, DocumentRecord, DocumentState, HistoryEntry
-from functions.pipeline.states import DOCUMENT_TRANSITIONS, DocumentEvent, claim, conclude, may_write
-from tests.unit.material import NOW, PROBLEM, after, facts
+from functions.errors import Fault, IllegalTransition, Problem
+from functions.pipeline.documents import (
+    HISTORY_LENGTH,
+    MAX_SUBMISSIONS,
+    DocumentRecord,
+    DocumentState,
+    HistoryEntry,
+)
+from functions.pipeline.states import (
+    DOCUMENT_TRANSITIONS,
+    DocumentEvent,
+    claim,
+    conclude,
+    count_submission,
+    may_write,
+    submissions_with,
+)
+from tests.unit.material import NOW, PROBLEM, after, facts, reserved_job, waiting_job
+
+RECORDED = Path(__file__).parent / "data" / "records-9c7d695"
+"""Records as the app wrote them at commit 9c7d695, and the JSON Schemas of what it could read."""
+
+AT_FAULT = replace(PROBLEM, fault=Fault.DOCUMENT)
 
 
 def record(state: DocumentState = DocumentState.PENDING, **changes: Any) -> DocumentRecord:
@@ -38,6 +60,10 @@ def test_the_first_claim_makes_a_record() -> None:
         pieces=3,
         warnings=("A guess.",),
         claims=1,
+        submissions=1,
+        submissions_before=0,
+        submissions_allowed=MAX_SUBMISSIONS,
+        first_reported=None,
         last_error=None,
         trace_parent=trace,
         history=(HistoryEntry(at=NOW, event="claimed", job="j1", reason="new version"),),
@@ -45,12 +71,18 @@ def test_the_first_claim_makes_a_record() -> None:
     assert claimed.is_first and claimed.is_pending
 
 
-def test_a_claim_of_the_same_version_counts_and_keeps_its_patience() -> None:
-    again = claim(record(), facts(), "j2", after(60))
+def test_another_claim_of_a_version_counts_on() -> None:
+    """Neither its time limit nor its bill begins anew."""
+    held = record(submissions=3, submissions_before=1, submissions_allowed=4, first_reported=after(-99))
+    again = claim(held, facts(), "j2", after(60))
     assert again == record(
         owner="j2",
         claims=2,
         updated=after(60),
+        submissions=4,
+        submissions_before=3,
+        submissions_allowed=4,
+        first_reported=after(-99),
         history=(*record().history, HistoryEntry(at=after(60), event="claimed", job="j2", reason="")),
     )
     assert again.claimed == NOW
@@ -58,8 +90,18 @@ def test_a_claim_of_the_same_version_counts_and_keeps_its_patience() -> None:
 
 
 @pytest.mark.parametrize("state", DocumentState)
-def test_a_new_version_takes_the_document_over_and_starts_afresh(state: DocumentState) -> None:
-    old = record(state, claims=4, last_error=PROBLEM, pieces=7, warnings=("A guess.",))
+def test_a_new_version_starts_afresh(state: DocumentState) -> None:
+    old = record(
+        state,
+        claims=4,
+        last_error=PROBLEM,
+        pieces=7,
+        warnings=("A guess.",),
+        submissions=7,
+        submissions_before=6,
+        submissions_allowed=8,
+        first_reported=after(-99),
+    )
     newer = facts(etag='"0x2"', size_bytes=30)
     assert claim(old, newer, "j2", after(60)) == DocumentRecord(
         document=newer,
@@ -68,14 +110,72 @@ def test_a_new_version_takes_the_document_over_and_starts_afresh(state: Document
         claimed=after(60),
         updated=after(60),
         claims=1,
+        submissions=1,
+        submissions_before=0,
+        submissions_allowed=MAX_SUBMISSIONS,
         history=(*old.history, HistoryEntry(at=after(60), event="claimed", job="j2", reason="new version")),
     )
 
 
 @pytest.mark.parametrize("state", [DocumentState.DONE, DocumentState.FAILED])
-def test_a_finished_version_that_is_claimed_again_gets_new_patience(state: DocumentState) -> None:
+def test_a_finished_version_gets_a_new_time_limit(state: DocumentState) -> None:
     again = claim(record(state), facts(), "j2", after(60))
     assert (again.claimed, again.claims, again.state) == (after(60), 2, DocumentState.PENDING)
+
+
+@pytest.mark.parametrize("submissions", [1, 5, 6, 9])
+def test_a_reported_version_gets_one_more_submission(submissions: int) -> None:
+    """However many it had; and the time of its first report is kept."""
+    held = record(DocumentState.FAILED, submissions=submissions, first_reported=after(-99), last_error=PROBLEM)
+    again = claim(held, facts(), "j2", after(60))
+    assert (again.submissions, again.submissions_before) == (submissions + 1, submissions)
+    assert again.submissions_allowed == submissions + 1
+    assert again.first_reported == after(-99)
+    assert again.last_error is None
+
+
+def test_a_lost_result_can_be_extracted_again() -> None:
+    held = record(DocumentState.DONE, submissions=MAX_SUBMISSIONS)
+    again = claim(held, facts(), "j2", after(60))
+    assert again.submissions <= again.submissions_allowed
+
+
+# --- submissions ---
+
+
+@pytest.mark.parametrize(("before", "counted", "submissions"), [(0, 1, 2), (2, 3, 1), (2, 8, 4), (5, 6, 1)])
+def test_submissions_add_up_over_owners(before: int, counted: int, submissions: int) -> None:
+    held = record(submissions=counted, submissions_before=before)
+    job = reserved_job(submissions=submissions)
+    assert submissions_with(held, job) == before + submissions
+    expected = max(counted, before + submissions)
+    assert count_submission(held, job) == record(submissions=expected, submissions_before=before)
+
+
+def test_a_submission_is_counted_once() -> None:
+    """Parts of a document, and repetitions of a step, count the same submission."""
+    job = reserved_job(submissions=2)
+    once = count_submission(record(submissions=1), job)
+    assert count_submission(once, job) == once
+    assert once.submissions == 2
+
+
+def test_owners_that_die_use_up_the_submissions() -> None:
+    """Each claim counts the submission that it is made for, whether or not that ever happens."""
+    held = None
+    for number in range(MAX_SUBMISSIONS):
+        held = claim(held, facts(), f"j{number}", after(number))
+        assert held.submissions == number + 1 <= held.submissions_allowed
+    assert held is not None
+    over = claim(held, facts(), "j9", after(99))
+    assert over.submissions > over.submissions_allowed
+
+
+def test_a_part_that_was_not_submitted_counts_nothing() -> None:
+    """The parts of a long document are opened without a submission of their own."""
+    held = claim(None, facts(), "j1", NOW)
+    assert submissions_with(held, waiting_job()) == 0
+    assert count_submission(held, waiting_job()) == held
 
 
 # --- conclusions ---
@@ -89,18 +189,24 @@ def test_written_entities_end_a_document() -> None:
     )
 
 
-def test_a_written_error_report_ends_a_document_with_its_cause() -> None:
-    assert conclude(record(), DocumentEvent.REPORTED, after(5), PROBLEM) == record(
+@pytest.mark.parametrize("fault", Fault)
+@pytest.mark.parametrize("before", [None, after(-99)])
+def test_an_error_report_ends_a_document(fault: Fault, before: datetime | None) -> None:
+    """The first report for another cause than the document is the one from which its further nights count."""
+    problem = replace(PROBLEM, fault=fault)
+    first = before if before or fault is Fault.DOCUMENT else after(5)
+    assert conclude(record(first_reported=before), DocumentEvent.REPORTED, after(5), problem) == record(
         DocumentState.FAILED,
         updated=after(5),
-        last_error=PROBLEM,
+        last_error=problem,
+        first_reported=first,
         history=(*record().history, HistoryEntry(at=after(5), event="reported", job="j1", reason="Some")),
     )
 
 
 @pytest.mark.parametrize("state", DocumentState)
 @pytest.mark.parametrize("event", DocumentEvent)
-def test_every_pair_of_state_and_event_is_in_the_table_or_refused(state: DocumentState, event: DocumentEvent) -> None:
+def test_what_the_table_lacks_is_refused(state: DocumentState, event: DocumentEvent) -> None:
     before = record(state)
     if event is DocumentEvent.CLAIMED:
         assert claim(before, facts(), "j2", NOW).state is DOCUMENT_TRANSITIONS[state][event]
@@ -112,7 +218,7 @@ def test_every_pair_of_state_and_event_is_in_the_table_or_refused(state: Documen
     assert before == record(state)
 
 
-def test_the_table_has_a_row_for_every_state_and_says_what_the_readme_says() -> None:
+def test_the_table_is_what_is_documented() -> None:
     assert DOCUMENT_TRANSITIONS == {
         None: {DocumentEvent.CLAIMED: DocumentState.PENDING},
         DocumentState.PENDING: {
@@ -140,7 +246,7 @@ def test_the_table_has_a_row_for_every_state_and_says_what_the_readme_says() -> 
     ],
     ids=["owner", "no record", "another owner", "another version", "done", "failed"],
 )
-def test_only_the_owner_of_the_pending_version_may_write(
+def test_only_the_pending_versions_owner_may_write(
     held: DocumentRecord | None, owner: str, etag: str, may: bool
 ) -> None:
     assert may_write(held, owner, etag) is may
@@ -159,7 +265,7 @@ def test_the_history_keeps_the_latest_entries_only() -> None:
     assert not held.is_first
 
 
-def test_metadata_repeats_what_a_listing_needs_in_ascii() -> None:
+def test_metadata_has_what_a_listing_needs() -> None:
     pending = record(document=facts("Zoë/日本.txt"))
     assert pending.metadata() == {
         "state": "pending",
@@ -170,18 +276,86 @@ def test_metadata_repeats_what_a_listing_needs_in_ascii() -> None:
     assert all(value.isascii() for value in pending.metadata().values())
 
 
-def test_metadata_names_the_reason_of_a_failure_only() -> None:
-    assert record(DocumentState.FAILED, last_error=PROBLEM).metadata()["reason"] == "Some"
-    assert "reason" not in record(DocumentState.PENDING, last_error=PROBLEM).metadata()
+def test_metadata_says_why_a_document_failed() -> None:
+    failed = record(DocumentState.FAILED, last_error=PROBLEM, first_reported=NOW)
+    added = {"reason": "Some", "fault": "service", "first_reported": "2026-11-23T10:00:00+00:00"}
+    assert failed.metadata() == {**record().metadata(), "state": "failed", **added}
+    at_fault = record(DocumentState.FAILED, last_error=AT_FAULT)
+    assert at_fault.metadata() == {**record().metadata(), "state": "failed", "reason": "Some", "fault": "document"}
+    for state in (DocumentState.PENDING, DocumentState.DONE):
+        assert not added.keys() & record(state, last_error=PROBLEM, first_reported=NOW).metadata().keys()
 
 
-def test_a_record_is_stored_as_json_and_comes_back_equal() -> None:
-    problem = Problem("Some", "Zoë", "Do.", {"code": "X", "innererror": {"code": "Y"}})
-    full = record(DocumentState.FAILED, last_error=problem, warnings=("w",), pieces=2, claims=3, trace_parent="00-1-2")
+def full_record(**changes: Any) -> DocumentRecord:
+    """Return a record in which every field has a value of its own."""
+    given: dict[str, Any] = {
+        "last_error": PROBLEM,
+        "warnings": ("w",),
+        "pieces": 2,
+        "claims": 3,
+        "submissions": 5,
+        "submissions_before": 4,
+        "submissions_allowed": 7,
+        "first_reported": after(-99),
+        "content_sha256": "ab" * 32,
+        "trace_parent": "00-1-2",
+    }
+    return record(DocumentState.FAILED, **{**given, **changes})
+
+
+def test_a_stored_record_comes_back_equal() -> None:
+    problem = Problem("Some", "Zoë", "Do.", {"code": "X", "innererror": {"code": "Y"}}, Fault.STORAGE)
+    full = full_record(last_error=problem)
+    assert [field.name for field in msgspec.structs.fields(full) if getattr(full, field.name) == field.default] == []
     assert msgspec.json.decode(msgspec.json.encode(full), type=DocumentRecord) == full
     stored = msgspec.json.decode(msgspec.json.encode(full))
     assert stored["lastError"] == asdict(problem)
+    assert stored["lastError"]["fault"] == "storage"
     assert stored["document"]["sizeBytes"] == 20
     assert stored["history"] == [
         {"at": "2026-11-23T10:00:00Z", "event": "claimed", "job": "j1", "reason": "new version"}
     ]
+
+
+# --- records of an earlier version, and for it ---
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("document-pending.json", {"state": DocumentState.PENDING}),
+        (
+            "document-failed.json",
+            {
+                "state": DocumentState.FAILED,
+                "last_error": Problem(
+                    "InternalServerError",
+                    "The service failed.",
+                    "Wait.",
+                    {"code": "InternalServerError"},
+                    Fault.SERVICE,
+                ),
+            },
+        ),
+    ],
+)
+def test_earlier_records_can_be_read(name: str, expected: dict[str, Any]) -> None:
+    """They had no count of submissions, and said of no report whose fault it was."""
+    read = msgspec.json.decode((RECORDED / name).read_bytes(), type=DocumentRecord)
+    assert read == record(
+        document=facts("loans/a.txt"),
+        warnings=("A guess.",),
+        claims=2,
+        trace_parent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        submissions=0,
+        submissions_before=0,
+        submissions_allowed=MAX_SUBMISSIONS,
+        **expected,
+    )
+
+
+@pytest.mark.parametrize("held", [record(), full_record(), record(DocumentState.DONE)])
+def test_the_earlier_version_can_read_a_record(held: DocumentRecord) -> None:
+    """While instances of both versions run, or after going back."""
+    schema = json.loads((RECORDED / "document.schema.json").read_text("utf-8"))
+    jsonschema.Draft202012Validator(schema).validate(json.loads(msgspec.json.encode(held)))

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.errors import Problem
+from functions.errors import Fault, Problem
 from functions.pipeline.documents import DocumentRecord, DocumentState
 from functions.pipeline.entities import Entity, PieceResult, Warning
 from functions.pipeline.results import (
@@ -50,8 +51,14 @@ MISFIT = msgspec.structs.replace(
 )
 WARNING = Warning(code="OffsetMismatch", message="It does not fit.")
 PIECE = PieceResult(index=0, entities=(ENTITY, MISFIT), warnings=(WARNING,), text_records=2, job=job_facts())
-PROBLEM = Problem("TooLarge", "It has 11 bytes; the limit is 10.", "Split it.")
-REFUSED = Problem("InvalidDocument", "No.", "Mend it.", {"code": "InvalidArgument", "innererror": {"code": "X"}})
+PROBLEM = Problem("TooLarge", "It has 11 bytes; the limit is 10.", "Split it.", fault=Fault.DOCUMENT)
+REFUSED = Problem(
+    "InvalidDocument",
+    "No.",
+    "Correct it.",
+    {"code": "InvalidArgument", "innererror": {"code": "X"}},
+    Fault.DOCUMENT,
+)
 
 
 def entities() -> EntitiesResult:
@@ -61,7 +68,7 @@ def entities() -> EntitiesResult:
 # --- what is in the files ---
 
 
-def test_the_entities_of_a_document_as_they_are_written() -> None:
+def test_an_entities_result_as_it_is_written() -> None:
     assert json.loads(to_json(entities())) == {
         "document": {
             "name": "loans/2019-06.txt",
@@ -127,10 +134,21 @@ def test_an_error_report_as_it_is_written() -> None:
             "characters": None,
             "language": "en",
         },
-        "error": {"code": "TooLarge", "message": "It has 11 bytes; the limit is 10.", "help": "Split it."},
+        "error": {
+            "code": "TooLarge",
+            "message": "It has 11 bytes; the limit is 10.",
+            "help": "Split it.",
+            "fault": "document",
+        },
         "attempts": 1,
         "occurredDateTime": "2026-11-23T10:00:00Z",
     }
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_a_report_says_whose_fault_it_is(fault: Fault) -> None:
+    report = json.loads(to_json(error_report(facts(), replace(PROBLEM, fault=fault), 1, NOW)))
+    assert report["error"]["fault"] == fault.value
 
 
 def test_the_services_own_error_is_in_the_report() -> None:
@@ -195,20 +213,20 @@ def test_the_longest_names_make_room_for_the_suffix(character: str, width: int, 
             assert "~" in result and utf16(result) > LONGEST_BLOB_NAME - 2
 
 
-def test_long_names_that_differ_at_the_end_have_results_that_differ() -> None:
+def test_shortened_names_stay_distinct() -> None:
     names = ["x" * 1_020 + ending for ending in ("aaaa", "aaab", "baaa")]
     results = {name_of(name) for name in names for name_of in (entities_name, error_name)}
     assert len(results) == 6
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=1024))
-def test_every_name_has_two_results_with_names_that_can_be_stored(name: str) -> None:
+def test_every_result_name_can_be_stored(name: str) -> None:
     both = entities_name(name), error_name(name)
     assert both[0] != both[1]
     assert all(utf16(result) <= max(LONGEST_BLOB_NAME, 0) for result in both)
 
 
-def test_a_result_and_its_counterpart_are_never_the_same() -> None:
+def test_a_result_and_its_counterpart_differ() -> None:
     report = error_report(RECORD.document, PROBLEM, 1, NOW)
     assert (result_name(entities()), counterpart_name(entities())) == (
         "loans/2019-06.txt.entities.json",
@@ -220,7 +238,7 @@ def test_a_result_and_its_counterpart_are_never_the_same() -> None:
 # --- metadata ---
 
 
-def test_metadata_tells_what_a_result_belongs_to_in_ascii() -> None:
+def test_result_metadata_is_ascii() -> None:
     late = facts("Zoë.txt", last_modified=NOW + timedelta(microseconds=5))
     metadata = result_metadata(late, "j1")
     assert metadata == {"source_etag": '"0x1"', "source_last_modified": "2026-11-23T10:00:00+00:00", "job": "j1"}
@@ -245,7 +263,7 @@ def test_no_other_schema_is_published() -> None:
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_a_published_schema_is_a_sound_one_of_draft_2020_12_and_explains_itself(name: str) -> None:
+def test_a_published_schema_is_valid_and_explains_itself(name: str) -> None:
     published = schema(name)
     assert published["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     jsonschema.Draft202012Validator.check_schema(published)
@@ -272,9 +290,7 @@ REAL = [
 
 
 @pytest.mark.parametrize(("name", "result"), REAL)
-def test_a_real_result_is_valid_and_has_no_field_that_the_schema_does_not_describe(
-    name: str, result: EntitiesResult | ErrorReport
-) -> None:
+def test_a_result_has_exactly_the_schemas_fields(name: str, result: EntitiesResult | ErrorReport) -> None:
     published = schema(name)
     for part in (published, *published["$defs"].values()):
         part["additionalProperties"] = False
@@ -283,7 +299,7 @@ def test_a_real_result_is_valid_and_has_no_field_that_the_schema_does_not_descri
 
 
 @pytest.mark.parametrize(("name", "result"), REAL)
-def test_a_result_that_lacks_a_required_field_is_not_valid(name: str, result: EntitiesResult | ErrorReport) -> None:
+def test_a_result_without_a_required_field_is_invalid(name: str, result: EntitiesResult | ErrorReport) -> None:
     validator = jsonschema.Draft202012Validator(schema(name))
     written = json.loads(to_json(result))
     for field in written:
