@@ -1,21 +1,15 @@
-# Every command of the project, from a fresh clone. `make setup` is what the others share; it does nothing twice.
+# Every command of the project, from a fresh clone, for those who have make; CONTRIBUTING.md has them without it.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+# Several tests at a time; tests/conftest.py says how many, and in which order.
+PYTEST := $(BIN)/python -m pytest -n auto
 
-.PHONY: setup run start test bench chaos check audit clean
+.PHONY: setup run start test test-quick bench chaos check audit clean
 
-setup: $(VENV)/.ready node_modules/.ready
-
-$(VENV)/.ready: requirements.txt requirements-dev.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	@touch $@
-
-node_modules/.ready: package.json package-lock.json
-	npm ci --no-audit --no-fund --loglevel=error
-	@touch $@
+# It does nothing twice.
+setup:
+	@$(PYTHON) -m local.setup
 
 run: setup
 	$(BIN)/python -m local.demo run
@@ -24,7 +18,11 @@ start: setup
 	$(BIN)/python -m local.demo start
 
 test: setup
-	$(BIN)/python -m pytest
+	$(PYTEST)
+
+# The inner loop: what starts no process and takes no long time.
+test-quick: setup
+	$(PYTEST) -m "not processes and not long" --durations 5 tests/unit tests/faults tests/integration/test_store_contracts.py
 
 bench: setup
 	$(BIN)/python -m tests.benchmarks.bench
@@ -33,15 +31,13 @@ SEED ?= 1
 chaos: setup
 	$(BIN)/python -m tests.faults.chaos --seed $(SEED)
 
-.venv-infra/.ready: infra/requirements-check.txt
-	$(PYTHON) -m venv .venv-infra
-	.venv-infra/bin/python -m pip install --quiet --disable-pip-version-check -r $<
-	@touch $@
-
-check: setup .venv-infra/.ready
+check:
+	@$(PYTHON) -m local.setup --checks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	# Again as on Windows: what is not there must stand behind a check of sys.platform.
+	$(BIN)/mypy --platform win32
 	.venv-infra/bin/checkov --config-file infra/checkov.yaml --compact --quiet
 
 # Apart from `check`, because it asks a service on the internet for known vulnerabilities.

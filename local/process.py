@@ -11,10 +11,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+
+import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
 """The folder of the project; every part is started in it."""
@@ -39,8 +41,9 @@ class LocalProcessError(RuntimeError):
 class LocalProcess:
     """One part of the local set-up: a command, its log file, and the lines by which it says that it is ready.
 
-    It runs in a session of its own, so that Ctrl-C reaches only the program that started it, which can then stop its
-    parts in the right order. ``start`` may be called again after ``stop`` or ``kill``; the log is appended to.
+    It runs in a session of its own (on Windows: a process group), so that Ctrl-C reaches only the program that started
+    it, which can then stop its parts in the right order. ``start`` may be called again after ``stop`` or ``kill``; the
+    log is appended to. What differs on Windows is at the end of this file, and has not been run there.
     """
 
     def __init__(
@@ -53,12 +56,12 @@ class LocalProcess:
         environment: Mapping[str, str | None] | None = None,
         start_timeout_s: float = 120,
         stop_timeout_s: float = 10,
-        orphan_signal: signal.Signals = signal.SIGKILL,
+        orphan_signal: signal.Signals | None = None,
     ) -> None:
         """``ready`` are regular expressions that must all have matched a line before the part counts as started.
 
         ``environment`` is added to this program's own; ``None`` takes a variable out.
-        ``orphan_signal`` is what it gets if this program is killed.
+        ``orphan_signal`` is what it gets on Linux if this program is killed; by default it is killed, too.
         """
         self.name = name
         self.command = list(command)
@@ -118,7 +121,7 @@ class LocalProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,
+                **_apart_from_this_terminal(),
             )
         atexit.register(self.kill)
 
@@ -145,24 +148,26 @@ class LocalProcess:
 
     def ask_to_stop(self) -> None:
         """Ask the process to end, without waiting; ``stop`` must follow."""
-        if self.running:
+        if self._process is not None and self.running:
             self.resume()  # a paused process would not hear the request
-            self._signal(signal.SIGTERM)
+            _ask_to_stop(self._process)
 
     def kill(self) -> None:
         """End the process and everything it started at once, as a crash would; does nothing if it does not run."""
         atexit.unregister(self.kill)
         if self._process is not None:
-            self._signal(signal.SIGKILL)
+            _kill_with_children(self._process)
             self._process.wait()
 
     def pause(self) -> None:
         """Freeze the process: connections stay open and nothing answers, as with a machine that hangs."""
-        self._signal(signal.SIGSTOP)
+        if self._process is not None:
+            _pause(self._process)
 
     def resume(self) -> None:
         """Let a paused process go on."""
-        self._signal(signal.SIGCONT)
+        if self._process is not None:
+            _resume(self._process)
 
     def check(self) -> None:
         """Raise ``LocalProcessError`` if the process has ended."""
@@ -191,12 +196,6 @@ class LocalProcess:
                 raise LocalProcessError(self.name, what, self.log_file, self.log_tail())
             time.sleep(_POLL_S)
 
-    def _signal(self, number: signal.Signals) -> None:
-        if self._process is not None:
-            # The group, not the process: whatever the part started goes with it. Gone already: nothing to do.
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, number)
-
 
 def loopback_without_proxy() -> dict[str, str]:
     """The environment variables that keep requests to this machine away from a proxy; other exceptions are kept."""
@@ -205,7 +204,63 @@ def loopback_without_proxy() -> dict[str, str]:
     return {"no_proxy": value, "NO_PROXY": value}
 
 
-def _with_parent(command: Sequence[str], number: signal.Signals) -> list[str]:
+# --- What differs from system to system ---
+
+
+def _apart_from_this_terminal() -> dict[str, Any]:
+    """Return the options of ``Popen`` by which Ctrl-C does not reach the new process."""
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {"start_new_session": True}
+
+
+def _ask_to_stop(process: subprocess.Popen[bytes]) -> None:
+    if sys.platform == "win32":
+        # The only request that reaches a process group. Node.js ends at it without saving: on Windows the emulator
+        # keeps what it wrote by itself, every 5 s.
+        process.send_signal(signal.CTRL_BREAK_EVENT)
+    else:
+        _signal_group(process, signal.SIGTERM)
+
+
+def _kill_with_children(process: subprocess.Popen[bytes]) -> None:
+    if sys.platform == "win32":
+        _for_each(process, psutil.Process.kill)
+    else:
+        _signal_group(process, signal.SIGKILL)
+
+
+def _pause(process: subprocess.Popen[bytes]) -> None:
+    if sys.platform == "win32":
+        _for_each(process, psutil.Process.suspend)
+    else:
+        _signal_group(process, signal.SIGSTOP)
+
+
+def _resume(process: subprocess.Popen[bytes]) -> None:
+    if sys.platform == "win32":
+        _for_each(process, psutil.Process.resume)
+    else:
+        _signal_group(process, signal.SIGCONT)
+
+
+def _for_each(process: subprocess.Popen[bytes], act: Callable[[psutil.Process], None]) -> None:
+    """Do something to the process and whatever it has started: Windows has no signals for a group."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        parent = psutil.Process(process.pid)
+        for each in (*parent.children(recursive=True), parent):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                act(each)
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
+    """Send a signal to the process and whatever it has started; what is gone already needs none."""
+    if sys.platform != "win32":
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, number)
+
+
+def _with_parent(command: Sequence[str], number: signal.Signals | None) -> list[str]:
     """The command, such that the kernel sends it a signal if this program is killed (Linux; elsewhere as it is).
 
     The kernel watches the *thread* that starts the child, so it is asked only on the main thread: a child started by a
@@ -214,4 +269,5 @@ def _with_parent(command: Sequence[str], number: signal.Signals) -> list[str]:
     if not sys.platform.startswith("linux") or threading.current_thread() is not threading.main_thread():
         return list(command)
     launcher = Path(__file__).with_name("with_parent.py")
+    number = signal.SIGKILL if number is None else number
     return [sys.executable, "-I", "-S", str(launcher), str(int(number)), str(os.getpid()), *command]

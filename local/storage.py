@@ -1,4 +1,4 @@
-"""Azure Storage on this machine: Microsoft's emulator Azurite (blobs and queues), installed by ``make setup``."""
+"""Azure Storage on this machine: Microsoft's emulator Azurite (blobs and queues), installed by ``local/setup.py``."""
 
 from __future__ import annotations
 
@@ -156,11 +156,12 @@ class Azurite:
         if node is None:
             raise StorageMissingError(
                 "Node.js was not found on the PATH; the storage emulator Azurite runs on it. "
-                "Install Node.js 18 or later (https://nodejs.org), then run: make setup"
+                "Install Node.js 20 or later (https://nodejs.org), then run: python -m local.setup (or make setup)"
             )
         if not _PROGRAM.exists():
             raise StorageMissingError(
-                f"The storage emulator Azurite is not installed ({_PROGRAM} does not exist). Run: make setup"
+                f"The storage emulator Azurite is not installed ({_PROGRAM} does not exist). "
+                "Run: python -m local.setup (or make setup)"
             )
         # fmt: off
         command = [

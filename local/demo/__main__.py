@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import signal
@@ -23,6 +22,7 @@ from local.demo.measure import MeasurementError
 from local.demo.measure import measure as measure_stack
 from local.demo.run import run as run_documents
 from local.demo.start import start as watch_folder
+from local.file_lock import LockedError, file_lock
 from local.process import ROOT, LocalProcessError, loopback_without_proxy
 from local.stack import SAMPLES, Stack
 from local.storage import StorageMissingError
@@ -169,12 +169,11 @@ class AlreadyRunningError(RuntimeError):
 
 @contextlib.contextmanager
 def _only_one(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock; the system lets go of it even if this program is killed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+    """Hold the folder's lock; the system releases it even if this program is killed."""
+    with contextlib.ExitStack() as held:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            held.enter_context(file_lock(folder / "lock"))
+        except LockedError:
             raise AlreadyRunningError(
                 f"The same command is running already and uses the folder {view.path(folder)}. "
                 "Stop it first (Ctrl-C in its window), or give this one a folder of its own: --work FOLDER."

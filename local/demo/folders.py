@@ -24,6 +24,9 @@ ESCAPED_NAMES_FILE = "escaped-names.json"
 MAX_NAME_LENGTH = 1024
 """Storage's limit for a blob's name, in characters (learn.microsoft.com, "Naming containers, blobs", November 2026)."""
 
+_DO_NOT_WAIT: int = getattr(os, "O_NONBLOCK", 0)
+"""Windows has no pipes in folders, and no such flag."""
+
 _UNFINISHED_SUFFIXES = ("~", ".tmp", ".part", ".crdownload", ".swp", ".download")
 
 _KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
@@ -109,7 +112,7 @@ def read_document(file: Path) -> bytes:
     else than a file since it was looked at.
     """
     # Without waiting: between the look and the opening a pipe may have taken the file's place.
-    with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
+    with os.fdopen(os.open(file, os.O_RDONLY | _DO_NOT_WAIT), "rb") as stream:
         before = os.fstat(stream.fileno())
         if problem := kind_problem(before.st_mode):
             raise OSError(errno.EINVAL, problem, str(file))

@@ -26,6 +26,9 @@ logger = logging.getLogger("local.functions_host")
 
 T = TypeVar("T")
 
+_SIGNALS_EVERY_S = 0.5
+"""On Windows no signal reaches a thread that waits without an end."""
+
 
 @click.command(help="Run a Python functions app against a storage account, as the Azure Functions host would.")
 @click.option(
@@ -83,6 +86,8 @@ def main(
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, lambda *_: _interrupt(stop))
+    if sys.platform == "win32":
+        signal.signal(signal.SIGBREAK, lambda *_: stop.set())  # what local/process.py sends there
     keys = {"extension_key": extension_key} if extension_key else {}
     settings = HostSettings(app, port, message_lease, scan_interval, master_key, **keys)
     try:
@@ -97,7 +102,8 @@ def main(
         click.echo(webhooks)
     click.echo(ready)
     sys.stdout.flush()
-    stop.wait()
+    while not stop.wait(_SIGNALS_EVERY_S):
+        pass
     _stop(host)
 
 

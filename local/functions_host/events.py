@@ -24,7 +24,7 @@ class EventFile(logging.Handler):
         super().__init__()
         file.parent.mkdir(parents=True, exist_ok=True)
         # Opened once, and for appending: a line is never lost to another host that writes to the same file.
-        self._descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the record, if it is an event."""

@@ -7,7 +7,6 @@ import logging
 import os
 import platform
 import re
-import resource
 import secrets
 import sys
 import time
@@ -315,8 +314,12 @@ def _announce_change(
 
 def peak_rss_bytes() -> int:
     """Return the most memory that this process has held, in bytes."""
+    if sys.platform == "win32":
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource  # not on Windows
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux KiB
 
 
 def describe_webhooks(host: Host, code: str) -> str:

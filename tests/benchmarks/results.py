@@ -53,7 +53,7 @@ class Machine:
             azurite=package["version"],
             commit=_output("git", "rev-parse", "--short", "HEAD"),
             date=datetime.now(UTC).date().isoformat(),
-            load_before=round(os.getloadavg()[0], 2),
+            load_before=round(psutil.getloadavg()[0], 2),
         )
 
 

@@ -112,8 +112,9 @@ class Rig:
 
         An emulator that has seen a few rounds is slower by a third, and at times busy with itself.
         """
-        self.storage.stop()
-        self._start_storage()
+        if self._rounds:
+            self.storage.stop()
+            self._start_storage()
         self._rounds += 1
         name = f"{contestant.name}-{self._rounds}"
         self.language.admin("PUT", "clock", {"advanceSeconds": RATE_WINDOW_S})

@@ -34,6 +34,7 @@ from local.language_service.limits import RateLimiter, rules_for
 from local.process import ROOT
 
 from .documents import CHARACTERS, letter
+from .prices import prices
 from .report import markdown_table
 
 RESOURCES = (1, 4, 10)
@@ -153,27 +154,6 @@ def to_finish(documents: int) -> Storage:
     return RESULT_DOCUMENT.times(documents).plus(END_JOB)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prices:
-    """List prices in US dollars, pay as you go, East US, without free grants; sources read 2026-11-23."""
-
-    text_records_1000: float = 5.0
-    """Custom text, per 1,000 text records of 1,000 characters begun ("Customized text classification" in Infracost's
-    record of Azure's retail price list, commit 93369c8; custom entity recognition has the same meter)."""
-    blob_writes_10000: float = 0.055
-    blob_reads_10000: float = 0.0044
-    queue_10000: float = 0.004
-    """Hot, locally redundant, general purpose v2 (Infracost's record, commit 01c59b1). Deletions are free."""
-    executions_million: float = 0.40
-    gb_second: float = 0.000026
-    """Flex Consumption, on demand (Modal's guide to Azure Functions pricing, 2025-05-22)."""
-    events_million: float = 0.60
-    """Event Grid operations: Microsoft's introduction to Event Grid in azure-docs. One event is one operation."""
-
-
-PRICES = Prices()
-
-
 @dataclass(slots=True)
 class Outcome:
     """What a simulated run took."""
@@ -219,20 +199,18 @@ class Outcome:
         """The limit that this run comes closest to."""
         return max(self.shares, key=lambda name: self.shares[name])
 
-    def costs(self, prices: Prices = PRICES) -> dict[str, float]:
-        """Return what the run costs, in US dollars."""
+    def costs(self) -> dict[str, float]:
+        """Return what the run costs, in US dollars of list prices, without free grants. One event is one operation."""
+        cost = prices()
         storage = self.storage
         return {
-            "service": self.records / 1_000 * prices.text_records_1000,
-            "storage": (
-                storage.writes * prices.blob_writes_10000
-                + storage.reads * prices.blob_reads_10000
-                + storage.queue * prices.queue_10000
-            )
-            / 10_000,
-            "functions": (self.documents + self.steps) / 1e6 * prices.executions_million
-            + self.instance_seconds * self.world.memory_gb * prices.gb_second,
-            "events": self.documents / 1e6 * prices.events_million,
+            "service": cost["text_records"].cost(self.records),
+            "storage": cost["blob_writes"].cost(storage.writes)
+            + cost["blob_reads"].cost(storage.reads)
+            + cost["queue_requests"].cost(storage.queue),
+            "functions": cost["executions"].cost(self.documents + self.steps)
+            + cost["gb_seconds"].cost(self.instance_seconds * self.world.memory_gb),
+            "events": cost["events"].cost(self.documents),
         }
 
 

@@ -217,6 +217,8 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
         yield rig
 
 
+@pytest.mark.processes
+@pytest.mark.long
 @pytest.mark.parametrize("contestant", [OURS, BLOCKING], ids=lambda contestant: contestant.name)
 def test_a_small_burst_is_measured_and_every_document_has_the_right_result(rig: Rig, contestant: Contestant) -> None:
     dropped = documents(6)

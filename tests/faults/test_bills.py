@@ -20,6 +20,8 @@ from hypothesis import strategies as st
 from functions.pipeline.documents import MAX_SUBMISSIONS
 from tests.world import Call, Crash, World, letter
 
+pytestmark = pytest.mark.long
+
 NIGHTS = 7
 
 

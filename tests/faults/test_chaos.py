@@ -16,6 +16,8 @@ from tests.faults.chaos_verdict import Bill, Breach, Evidence, StoredResult, Ver
 SEED = 11
 
 
+@pytest.mark.long
+@pytest.mark.processes
 @pytest.mark.timeout(900)
 def test_every_document_ends_in_one_right_result_whatever_dies_on_the_way(tmp_path: Path) -> None:
     """Two hosts are killed over and over, the service fails, events are doubled and lost; `make chaos` does more."""

@@ -612,7 +612,7 @@ def etag_number(etag: str) -> int:
 
 EXAMPLES = os.environ.get("INTERLEAVING_EXAMPLES")
 
-TestInterleavings = Interleavings.TestCase
+TestInterleavings = pytest.mark.long(Interleavings.TestCase)
 TestInterleavings.settings = settings(
     max_examples=int(EXAMPLES or 250),
     stateful_step_count=50,

@@ -453,6 +453,7 @@ class LazyContainer(MemoryContainer):
             yield BlobInfo(name, etag, now, 100, Tracked(source_etag=etag, **self._metadata))
 
 
+@pytest.mark.long
 def test_a_comparison_of_100_000_documents_holds_on_to_a_handful() -> None:
     intake = LazyContainer(100_000, "{}")
     state = LazyContainer(100_000, "documents/{}", state="done", owner="x")

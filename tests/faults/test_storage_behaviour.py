@@ -223,6 +223,8 @@ def emulator(tmp_path: Path) -> Iterator[OnTheEmulator]:
     stage.close()
 
 
+@pytest.mark.long
+@pytest.mark.processes
 def test_a_restart_of_the_emulator_in_the_middle_of_a_run_loses_nothing(emulator: OnTheEmulator) -> None:
     calls, is_down = 0, False
     failed: list[Call] = []

@@ -1,4 +1,4 @@
-"""Fixtures of the host's tests: one storage emulator for all, one stage for each."""
+"""Fixtures of the host's tests: an account on the worker's storage emulator, and a stage for each test."""
 
 from __future__ import annotations
 
@@ -11,12 +11,6 @@ from local.functions_host.connections import find_connection
 from local.functions_host.storage import StorageAccount
 from local.storage import Azurite
 from tests.functions_host.stage import Stage
-
-
-@pytest.fixture(scope="session")
-def storage() -> Iterator[Azurite]:
-    with Azurite() as emulator:
-        yield emulator
 
 
 @pytest.fixture

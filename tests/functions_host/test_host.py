@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,6 +17,8 @@ import pytest
 
 from local.storage import Azurite
 from tests.functions_host.stage import HOST_JSON, Stage, wait_until
+
+pytestmark = pytest.mark.processes
 
 SetStage = Callable[..., Stage]
 
@@ -187,6 +190,7 @@ def test_two_hosts_share_the_blobs_and_no_blob_runs_twice(set_stage: SetStage) -
     assert sum(host.runs("on_blob") for host in hosts) == 22
 
 
+@pytest.mark.long
 def test_the_work_of_a_killed_host_is_done_by_another(set_stage: SetStage) -> None:
     stage = set_stage("recorder")
     stage.drop("held.txt", behaviour="hold")
@@ -334,10 +338,12 @@ def test_an_app_that_refuses_its_settings_is_quoted_without_a_traceback(set_stag
 
 def test_storage_that_is_not_there_is_told(set_stage: SetStage) -> None:
     stage = set_stage("recorder")
-    # Port 9 (discard) is not served on a developer's machine.
-    nowhere = stage.values["AzureWebJobsStorage"].replace(stage.storage.blob_endpoint, "http://127.0.0.1:9/account")
-    stage.values["AzureWebJobsStorage"] = nowhere
-    result = subprocess.run(stage.command(), capture_output=True, text=True, timeout=120)
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))  # nobody else gets the port, and nobody listens on it
+        nowhere = f"http://127.0.0.1:{held.getsockname()[1]}/account"
+        connection = stage.values["AzureWebJobsStorage"]
+        stage.values["AzureWebJobsStorage"] = connection.replace(stage.storage.blob_endpoint, nowhere)
+        result = subprocess.run(stage.command(), capture_output=True, text=True, timeout=120)
 
     assert result.returncode == 1
     assert "Storage does not answer as it should, is it running?" in result.stderr

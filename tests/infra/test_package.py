@@ -18,6 +18,8 @@ from tests.infra.templates import ROOT, app_settings, provision
 from tests.infra.test_settings import concrete
 from tests.infra.test_storage_names import containers, queues
 
+pytestmark = pytest.mark.processes
+
 PYTHONS = ("3.11", "3.12", "3.13")
 """The Python versions the project supports; the infrastructure deploys one of them."""
 

@@ -9,6 +9,8 @@ from local.process import ROOT
 from local.stack import Stack
 from tests.integration.app_on_hosts import Containers, eventually
 
+pytestmark = pytest.mark.processes
+
 LETTER = (ROOT / "samples" / "drop" / "short-note.txt").read_text("utf-8")
 FAST_JOBS = ["--min-seconds", "0.2", "--max-seconds", "0.6"]
 

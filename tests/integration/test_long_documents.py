@@ -116,6 +116,7 @@ def test_the_model_looks_no_farther_than_a_piece_shows_it() -> None:
     assert segments.MAX_SEQUENCE + segments.REACH < RUN_OUT
 
 
+@pytest.mark.long
 @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 2**32), st.sampled_from(UNITS), st.integers(smallest + 150, 4_000))
 def test_pieces_give_entity_for_entity_what_the_unsplit_text_gives(seed: int, unit: str, limit: int) -> None:

@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from local.file_lock import file_lock
 from local.process import ROOT
+from local.setup import python_of
 from local.stack import Stack
+
+pytestmark = pytest.mark.processes
 
 VENV = ROOT / ".venv313"
 DRIVER = Path(__file__).with_name("real_worker.py")
@@ -26,17 +30,21 @@ def find_python() -> Path | None:
 
 @pytest.fixture(scope="module")
 def python() -> Path:
-    """An environment of Python 3.13 with what the app needs and the worker library, and nothing else."""
+    """An environment of Python 3.13 with what the app needs and the worker library, and nothing else.
+
+    Made once for this clone; several test runs that need it at a time wait for the first.
+    """
     interpreter = find_python()
     if interpreter is None:
         pytest.skip("no Python 3.13 was found, and azure-functions-runtime installs on no earlier one")
-    installed = VENV / "bin" / "python"
+    installed = python_of(VENV)
     marker = VENV / ".ready"
-    if not marker.exists() or marker.stat().st_mtime < (ROOT / "requirements.txt").stat().st_mtime:
-        subprocess.run([interpreter, "-m", "venv", VENV], check=True)
-        packages = ["-r", str(ROOT / "requirements.txt"), "azure-functions-runtime>=1.3,<2"]
-        subprocess.run([installed, "-m", "pip", "install", "--quiet", *packages], check=True)
-        marker.touch()
+    with file_lock(ROOT / ".cache" / "venv313.lock", wait=True):
+        if not marker.exists() or marker.stat().st_mtime < (ROOT / "requirements.txt").stat().st_mtime:
+            subprocess.run([interpreter, "-m", "venv", VENV], check=True)
+            packages = ["-r", str(ROOT / "requirements.txt"), "azure-functions-runtime>=1.3,<2"]
+            subprocess.run([installed, "-m", "pip", "install", "--quiet", *packages], check=True)
+            marker.touch()
     return installed
 
 

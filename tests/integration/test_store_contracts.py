@@ -76,12 +76,6 @@ ODD_NAMES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def storage() -> Iterator[Azurite]:
-    with Azurite() as emulator:
-        yield emulator
-
-
 def connection(storage: Azurite) -> StorageConnection:
     return StorageConnection(connection_string=Secret(storage.connection_string))
 
@@ -92,7 +86,7 @@ def blobs(storage: Azurite) -> Iterator[BlobServiceClient]:
         yield client
 
 
-@pytest.fixture(params=["in memory", "on the emulator"])
+@pytest.fixture(params=["in memory", pytest.param("on the emulator", marks=pytest.mark.processes)])
 def container(request: pytest.FixtureRequest) -> Container:
     """A container that does not exist yet."""
     if request.param == "in memory":
@@ -566,7 +560,7 @@ def emulated_end(storage: Azurite, clients: list[QueueClient]) -> QueueEnd:
     return QueueEnd(AzureJobQueue(client), receive, time.sleep)
 
 
-@pytest.fixture(params=["in memory", "on the emulator"])
+@pytest.fixture(params=["in memory", pytest.param("on the emulator", marks=pytest.mark.processes)])
 def queue_end(request: pytest.FixtureRequest) -> Iterator[QueueEnd]:
     """A job queue that does not exist yet."""
     clients: list[QueueClient] = []

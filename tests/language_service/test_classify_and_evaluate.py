@@ -63,6 +63,7 @@ def test_more_folds_than_documents_are_refused(labels_files: dict[str, Path]) ->
         cross_validate(load_labels(path, path.parent), 13)
 
 
+@pytest.mark.long
 def test_the_samples_labels_are_worth_an_f1_of_at_least_0_85() -> None:
     folder = Path(__file__).parents[2] / "samples"
     evaluation = cross_validate(load_labels(folder / "labels.json", folder / "labelled"), 5)

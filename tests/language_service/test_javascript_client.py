@@ -20,6 +20,8 @@ from local.language_service.service import LanguageService
 from local.language_service.web import in_background
 from tests.language_service.material import NEW_LETTER, TickingClock
 
+pytestmark = pytest.mark.processes
+
 #: The letter after two emoji (two UTF-16 units each) and a letter with a combining mark (no text element of its own).
 PREFIXED = "👩🏽 e\u0301t. " + NEW_LETTER
 NOTES = ["We repay the loan with interest.", "Quokka."]

@@ -20,6 +20,8 @@ from local.language_service.faults import FaultPlan
 from local.language_service.service import LanguageService
 from tests.language_service.material import GA, KEY_HEADER, NEW_LETTER, documents, entity_task
 
+pytestmark = pytest.mark.processes
+
 JOBS = f"/language/analyze-text/jobs?api-version={GA}"
 BODY = {"analysisInput": {"documents": documents(NEW_LETTER)}, "tasks": [entity_task()]}
 ROOT = Path(__file__).parents[2]

@@ -19,6 +19,8 @@ from azure.storage.blob import BlobServiceClient
 
 from local.process import ROOT
 
+pytestmark = pytest.mark.processes
+
 SAMPLES = ROOT / "samples" / "drop"
 EXPECTED = json.loads((ROOT / "samples" / "expected.json").read_text("utf-8"))
 PARTS = ("local.functions_host", "local.language_service", "azurite.js")
@@ -104,6 +106,7 @@ def f1(expected: Counter[tuple[str, str, str]], found: Counter[tuple[str, str, s
     return 2 * hits / (expected.total() + found.total())
 
 
+@pytest.mark.long
 def test_run_ends_with_entities_for_every_sample_and_most_of_them_are_right(
     tmp_path: Path, started: list[Demo]
 ) -> None:
@@ -143,6 +146,7 @@ def test_run_exits_with_1_and_shows_the_report_when_a_document_cannot_be_read(
     assert report["error"]["help"] in demo.text
 
 
+@pytest.mark.long
 def test_a_file_saved_into_drop_comes_back_and_nothing_is_lost_over_a_restart(
     tmp_path: Path, started: list[Demo]
 ) -> None:
@@ -203,6 +207,7 @@ def test_a_second_start_on_the_same_folders_is_refused_and_says_what_to_do(tmp_p
     assert "--work FOLDER" in second.text
 
 
+@pytest.mark.long
 def test_measure_prints_seconds_and_documents_a_minute_with_the_machine(tmp_path: Path, started: list[Demo]) -> None:
     demo = Demo(tmp_path, "measure", "--documents", "3", "--single", "1")
     started.append(demo)

@@ -13,15 +13,16 @@ from local.demo.folders import ESCAPED_NAMES_FILE
 from local.demo.mirror import Mirror
 from local.demo.names import escaped_path
 from local.stack import Stack
+from local.storage import Azurite
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(tmp_path_factory: pytest.TempPathFactory, storage: Azurite) -> Stack:
     """Storage with its containers, and nothing that works on them."""
     prepared = Stack(tmp_path_factory.mktemp("stack"))
-    with prepared.storage:
-        prepared.create_containers()
-        yield prepared
+    prepared.storage = storage
+    prepared.create_containers()
+    return prepared
 
 
 @pytest.fixture

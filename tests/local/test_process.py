@@ -12,6 +12,8 @@ import pytest
 
 from local.process import LocalProcess, LocalProcessError, loopback_without_proxy
 
+pytestmark = pytest.mark.processes
+
 WAIT_FOREVER = "import time\nwhile True: time.sleep(60)"
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from local.stack import HostPart, Stack
 
+pytestmark = pytest.mark.processes
+
 
 def test_a_developers_own_app_settings_do_not_reach_the_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The host lets its environment win over the settings file: a real key would meet the stand-ins."""

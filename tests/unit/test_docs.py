@@ -15,7 +15,7 @@ CODE = re.compile(r"^ *```.*?^ *```|`[^`\n]+`", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^()\s]+)\)")
 PAGE_PATH = re.compile(r"(?<![\w./-])docs/[\w./-]+\.\w+")
 #: `make check test` and `make chaos SEED=1`: the words before two spaces, a variable or the end.
-MAKE = re.compile(r"(?:^|`|&& )make((?: [a-z]+\b(?!=))+)", re.MULTILINE)
+MAKE = re.compile(r"(?:^|`|&& )make((?: [a-z]+(?:-[a-z]+)*\b(?!=))+)", re.MULTILINE)
 SECTIONS = re.compile(r"docs/language-api\.md\W* ((?:\d(?:\.\d)?(?:, | and | to )?)+)")
 #: Folders that exist on somebody's machine only; a web address may have such a part.
 MACHINE_PATH = re.compile(r"(?<![\w.%>}-])(?:/(?:work|root|home/\w+|Users/\w+)/|[A-Z]:\\Users\\)")
@@ -72,7 +72,7 @@ def test_every_page_of_docs_that_any_file_names_exists() -> None:
 
 
 def test_every_make_target_that_a_page_names_is_in_the_makefile() -> None:
-    targets = set(re.findall(r"^([a-z]+):", texts()["Makefile"], re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", texts()["Makefile"], re.MULTILINE))
     named = {
         (path, target)
         for path in markdown()
@@ -82,6 +82,17 @@ def test_every_make_target_that_a_page_names_is_in_the_makefile() -> None:
     }
     assert {("README.md", "run"), ("README.md", "chaos"), ("docs/deploy.md", "test")} <= named
     assert {(path, target) for path, target in named if target not in targets} == set()
+
+
+def test_contributing_runs_the_tests_as_the_makefile_does() -> None:
+    variables = {"$(PYTEST)": ".venv/bin/python -m pytest -n auto", "$(BIN)": ".venv/bin"}
+    makefile = texts()["Makefile"]
+    assert "PYTEST := $(BIN)/python -m pytest -n auto\n" in makefile
+    for target in ("test", "test-quick", "chaos", "bench"):
+        (command,) = re.findall(rf"^{target}: setup\n\t(.*)$", makefile, re.MULTILINE)
+        for name, value in variables.items():
+            command = command.replace(name, value)
+        assert f"`{command.replace('$(SEED)', '7').replace(' --durations 5', '')}`" in texts()["CONTRIBUTING.md"]
 
 
 def test_every_cited_section_of_the_job_api_exists() -> None:
