@@ -35,7 +35,7 @@ from functions.pipeline.poll_timer import PollTimer
 from functions.pipeline.results import entities_name, error_name
 from functions.services.blobs import Blob, BlobInfo, Container
 from functions.services.document_store import DocumentStore
-from functions.services.health_store import HealthMonitor, HealthStore
+from functions.services.health_store import LEDGERS, HealthMonitor, HealthStore
 from functions.services.job_queue import JobQueue, Receipt
 from functions.services.language_auth import KeyAuth
 from functions.services.language_client import LanguageClient
@@ -542,6 +542,10 @@ class World:
     def exchanges(self, method: str) -> list[Exchange]:
         """Return the requests of the present worker by one method."""
         return [exchange for exchange in self.worker.wire.exchanges if exchange.method == method]
+
+    def records(self) -> list[str]:
+        """Return the names of all records but the ledger, which belongs to no document."""
+        return [info.name for info in self.state.list() if not info.name.startswith(LEDGERS)]
 
     def leftovers(self) -> dict[str, list[str]]:
         """Return what must not be there when everything is quiet: jobs, pieces, messages."""

@@ -24,12 +24,14 @@ from ..pipeline.documents import DocumentRecord
 from ..pipeline.entities import job_facts
 from ..pipeline.health import Probing
 from ..pipeline.jobs import Job, JobMessage, JobState, Piece, decode_message
-from ..pipeline.outcomes import DeferReason, Deferred, Finished, JobLost, Progress, StillRunning
+from ..pipeline.outcomes import Finished, JobLost, StillRunning
 from ..pipeline.states import count_submission, is_outdated, may_write, submissions_with
-from ..services.blobs import is_transient
+from ..services.blobs import is_refusal, is_transient, storage_code
+from .asking import ask_progress
 from .conclude import forget_deleted, let_go, write_error
 from .health import assess_job, is_healthy_since, take_scout
-from .steps import client_failed, perform, post, read_text, run_all, send_message
+from .refusals import note_refusal
+from .steps import perform, post, read_text, run_all, send_message
 
 logger = logging.getLogger(__name__)
 
@@ -92,6 +94,11 @@ def job_of(app: EntityDrop, text: str | bytes) -> tuple[JobMessage, Job, str] | 
 
 def _submit(app: EntityDrop, stored: _Stored) -> None:
     job, etag = stored.job, stored.etag
+    if job.reserved_until and app.clock() < job.reserved_until:
+        # Somebody is submitting it, or has and could not save the outcome. Whoever it was has until then.
+        left_s = (job.reserved_until - app.clock()).total_seconds()
+        app.queue.send(JobMessage(job.id, job.step), max(1.0, left_s))
+        return
     assessment = assess_job(app, job)
     is_scout_due = assessment.probing is Probing.SCOUT and not job.is_scout and may_scout(job, app.clock())
     if is_scout_due and take_scout(app, job):
@@ -149,6 +156,11 @@ def _read_if_ours(app: EntityDrop, job: Job, piece: Piece) -> _Ready | None:
             forget_deleted(app, piece.document, piece.etag, job.owner)
         except Changed:
             logger.debug("A document of job %s has been replaced.", job.id)
+        except Exception as error:
+            if not is_refusal(error):
+                raise
+            # Its neighbours go on; the document is submitted once the storage gives it out again.
+            note_refusal(app, piece.document, storage_code(error) or "")
     let_go(app, piece, job.owner)
     return None
 
@@ -190,7 +202,7 @@ def _count(app: EntityDrop, reserved: Job, document: _Ready) -> _Ready | None:
 
 def _poll(app: EntityDrop, stored: _Stored) -> None:
     job = stored.job
-    answer = _progress(app, job)
+    answer = ask_progress(app, job.operation_url or "")
     facts = None
     if isinstance(answer, Finished):
         facts = job_facts(job, answer)
@@ -209,20 +221,11 @@ def _poll(app: EntityDrop, stored: _Stored) -> None:
     perform(app, job, stored.etag, step, facts=facts)
 
 
-def _progress(app: EntityDrop, job: Job) -> Progress:
-    try:
-        return app.language.progress(job.operation_url or "")
-    except Exception as error:
-        # Asking again costs nothing, and what the client does not expect today it may not meet tomorrow.
-        logger.exception("The Language client failed.", extra={"action": "client_failed", **job.log_context()})
-        return Deferred(DeferReason.UNAVAILABLE, client_failed(error))
-
-
 def _remember(app: EntityDrop, job: Job, etag: str, error: Exception) -> None:
     """Keep the cause of a failed step in the record, if the storage allows, for an error report that may follow."""
     problem = Problem(
         STORAGE_FAULT if is_transient(error) else FAULT,
-        f"A step of the job ended in an error: {type(error).__name__}.",
+        f"A step of the job ended in an error: {storage_code(error) or type(error).__name__}.",
         "It is repeated. If it lasts, look for the action job_step_failed in the logs.",
         fault=Fault.STORAGE if is_transient(error) else Fault.SERVICE,
     )

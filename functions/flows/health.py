@@ -20,11 +20,14 @@ from ..pipeline.outcomes import (
     FoundEntities,
     JobFailed,
     Progress,
+    Refused,
     StillRunning,
     Submission,
+    Unanswered,
 )
 from ..services.health_store import Change
 from ..settings import Settings
+from .asking import ask_progress, submit_texts
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +113,7 @@ def record_success(app: EntityDrop, sent: datetime) -> None:
     def change(known: Health) -> Health | None:
         standing = known.standing(Level.MODEL, model)
         is_clean = not any(
-            level.failures or level.failed_owners or level.opened_at for level in (standing, known.resource)
+            level.failures or level.failed_jobs or level.opened_at for level in (standing, known.resource)
         )
         is_recent = standing.real_ok_at is not None and (now - standing.real_ok_at).total_seconds() < SUCCESS_EVERY_S
         return None if is_clean and is_recent else ledger.succeeded(known, model, sent, now)
@@ -123,9 +126,9 @@ def record_failure(app: EntityDrop, job: Job, level: Level, problem: Problem, *,
     model, now = model_of(app.settings), app.clock()
 
     def change(known: Health) -> Health | None:
-        if ledger.adds_nothing(known, level, model, job.owner):
+        if ledger.adds_nothing(known, level, model, job.id):
             return None
-        return ledger.failed(known, level, model, job.owner, _without_reply(problem), now, opens=opens)
+        return ledger.failed(known, level, model, job.id, _without_reply(problem), now, opens=opens)
 
     app.health.update(change)
 
@@ -159,12 +162,12 @@ def _probe(app: EntityDrop, assessment: Assessment) -> Health | None:
     url = known.standing(level, model).control_url
     if assessment.probing is Probing.SEND:
         return app.health.update(_after_control_post(app, level, _send_control(app)))
-    return app.health.update(_after_control_poll(app, level, app.language.progress(url or "")))
+    return app.health.update(_after_control_poll(app, level, ask_progress(app, url or "")))
 
 
 def _send_control(app: EntityDrop) -> Submission:
     logger.info("A control document is sent to the Language service.", extra={"action": "control_document"})
-    return app.language.submit("control", [ledger.CONTROL_TEXT])
+    return submit_texts(app, "control", [ledger.CONTROL_TEXT])
 
 
 def _after_control_post(app: EntityDrop, level: Level, outcome: Submission) -> Change:
@@ -181,8 +184,14 @@ def _after_control_post(app: EntityDrop, level: Level, outcome: Submission) -> C
                 model,
                 own if reason is DeferReason.BUDGET else max(own, known.standing(level, model).next_probe or own),
             )
-        case _:
-            return lambda known: ledger.control_failed(known, level, model, _without_reply(outcome.problem), now)
+        case Unanswered():
+            return _failed(level, model, outcome.problem, now, at=Level.RESOURCE)
+        case Refused():
+            return _failed(level, model, outcome.problem, now, at=Level.MODEL)
+
+
+def _failed(level: Level, model: str, problem: Problem, now: datetime, *, at: Level) -> Change:
+    return lambda known: ledger.control_failed(known, level, model, _without_reply(problem), now, at=at)
 
 
 def _after_control_poll(app: EntityDrop, level: Level, outcome: Progress) -> Change:
@@ -195,9 +204,9 @@ def _after_control_poll(app: EntityDrop, level: Level, outcome: Progress) -> Cha
                 return lambda known: ledger.succeeded(
                     known, model, known.standing(level, model).control_sent or now, now, is_control=True
                 )
-            return lambda known: ledger.control_failed(known, level, model, _without_reply(found), now)
+            return _failed(level, model, found, now, at=Level.MODEL)
         case JobFailed(problem):
-            return lambda known: ledger.control_failed(known, level, model, _without_reply(problem), now)
+            return _failed(level, model, problem, now, at=Level.MODEL)
         case StillRunning() | Deferred():
             return _undecided(level, model, now, ledger.LONGEST_CONTROL)
         case _:

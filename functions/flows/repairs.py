@@ -114,6 +114,8 @@ class Attempts:
 
     app: EntityDrop
     failures: Failures
+    may_retake: bool = True
+    """Whether versions that were reported are submitted again: that costs, so it is for the night only."""
     _can_read_others: bool | None = None
 
     def submit(self, found: Sequence[Found]) -> list[Found]:
@@ -288,7 +290,7 @@ def _retry(attempts: Attempts, key: str) -> bool:
         return True
     if refusal is not None:
         found = _found(app, refusal.name)
-        if found and not attempts.submit([found]):
+        if found and ((found.retake and not attempts.may_retake) or not attempts.submit([found])):
             return False
     try:
         app.states.delete_refusal(key, etag)

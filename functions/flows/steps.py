@@ -13,15 +13,15 @@ from typing import TypeVar
 import msgspec
 
 from ..app import EntityDrop
-from ..errors import Changed, Fault, Missing, Problem
+from ..errors import Changed, Missing, Problem
 from ..pipeline.decisions import Answer, Step, after_submission, release
 from ..pipeline.documents import MAX_SUBMISSIONS
 from ..pipeline.entities import JobFacts, PieceResult, locate
 from ..pipeline.jobs import Job, JobMessage, Piece
-from ..pipeline.outcomes import Unanswered
 from ..pipeline.states import JobEvent, may_write
 from ..services.job_queue import Receipt
 from ..services.language_client import LONGEST_EXCHANGE_S
+from .asking import submit_texts
 from .conclude import forget_deleted, let_go, write_entities, write_error
 from .health import record_failure, record_success
 
@@ -48,29 +48,15 @@ def post(app: EntityDrop, job: Job, etag: str, receipt: Receipt, texts: list[str
     if app.clock() + LONGEST_POST >= job.due:
         perform(app, job, etag, release(job, app.clock()), receipt=receipt)
         return
-    try:
-        answer = app.language.submit(
-            job.id,
-            texts,
-            languages=[piece.language for piece in job.pieces],
-            has_leave=has_permit,
-            deadline_s=(job.due - app.clock()).total_seconds(),
-        )
-    except Exception as error:
-        # It may have been sent, so it counts; what the client does not expect is no reason to lose the outcome.
-        logger.exception("The Language client failed.", extra=_context(job, "client_failed"))
-        answer = Unanswered(client_failed(error))
-    perform(app, job, etag, after_submission(job, answer, app.clock(), app.policy), receipt=receipt)
-
-
-def client_failed(error: Exception) -> Problem:
-    """Return what an exception of the Language client means, which should have been an outcome."""
-    return Problem(
-        "ClientFailed",
-        f"The app could not understand the Language service's answer: {type(error).__name__}.",
-        "It is asked again later. If it lasts, look for the action client_failed in the logs.",
-        fault=Fault.SERVICE,
+    answer = submit_texts(
+        app,
+        job.id,
+        texts,
+        languages=[piece.language for piece in job.pieces],
+        has_permit=has_permit,
+        deadline_s=(job.due - app.clock()).total_seconds(),
     )
+    perform(app, job, etag, after_submission(job, answer, app.clock(), app.policy), receipt=receipt)
 
 
 def perform(
@@ -199,12 +185,25 @@ def _save(app: EntityDrop, job: Job, etag: str, receipt: Receipt | None) -> bool
         job = msgspec.structs.replace(job, step=job.step - 1)
     try:
         app.states.save_job(job, etag)
-    except (Changed, Missing):
+    except Exception as error:
+        if _is_stored(app, job):
+            logger.debug("The storage took job %s and its answer was lost on the way.", job.id)
+            return True
         if sent:
-            # Whoever was faster has sent a message of his own; two for one job would never become one again.
+            # Nothing goes on from here, and two messages for one job would never become one again.
             app.queue.discard(sent)
-        return False
+        if isinstance(error, Changed | Missing):
+            return False
+        raise
     return True
+
+
+def _is_stored(app: EntityDrop, job: Job) -> bool:
+    try:
+        return app.states.job(job.id)[0] == job
+    except Exception as error:
+        logger.debug("Job %s can not be read: %s", job.id, type(error).__name__)
+        return False
 
 
 def _delete(app: EntityDrop, job: Job, etag: str) -> bool:

@@ -216,6 +216,7 @@ def open_job(
         # What opens it also sends it; only the parts of a long document are reserved by whoever gets their message.
         submissions=0 if owner else 1,
         unanswered=0 if owner else 1,
+        reserved_until=None if owner else now + RESERVATIONS[0],
         trace_parent=telemetry.trace_parent(),
     )
     # In this order: a message without its job dies out by itself, a job without its message waits for the sweep.

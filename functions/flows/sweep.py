@@ -58,7 +58,9 @@ def sweep(app: EntityDrop) -> int:
     for job_id in listed.overdue:
         with failures.guard("put a job back", job_id):
             swept += _put_back(app, job_id)
-    retry_refused(Attempts(app, failures), lambda refusal: _is_to_be_retried(refusal, app.clock() - now))
+    retry_refused(
+        Attempts(app, failures, may_retake=False), lambda refusal: _is_to_be_retried(refusal, app.clock() - now)
+    )
     failures.log()
     logger.info(
         "Sweep%s: %s documents are under way; %s of %s overdue jobs were put back on the queue.",

@@ -12,6 +12,7 @@ Three rules keep bills bounded and documents whole.
    before the reservation.
 """
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -50,6 +51,8 @@ VERDICT_WAIT_S = (8.0, 14.0)
 SPLIT_INTO = 5
 """A failed job of 25 documents becomes jobs of five, and one: a document that makes its job fail stands alone after
 three submissions. Halves would take five."""
+
+PART_ID_DIGITS = 8
 
 LONE_WAITS = tuple(timedelta(minutes=minutes) for minutes in (0, 12, 30, 75))
 """After each failure of a document that fails alone, beside `VERDICT_WAIT_S`; the last one repeats. The first is short,
@@ -222,13 +225,13 @@ def may_scout(job: Job, now: datetime) -> bool:
 
 def send_scout(job: Job, now: datetime) -> Step:
     """Return how one document of a failed job goes first, to find out whether documents succeed again."""
-    scout = msgspec.structs.replace(_part(job, "s", job.pieces[:1], now), is_scout=True, last_error=job.last_error)
+    scout = msgspec.structs.replace(_part(job, job.pieces[:1], now), is_scout=True, last_error=job.last_error)
     if len(job.pieces) == 1:
         # Nothing is proven: that the service refused the document once says no more about it than before.
         moved = move_job(job, JobEvent.DEFERRED, due=now, is_scout=True, retry_at=now, refused_at=None)
         return Step(event=JobEvent.DEFERRED, job=moved, reason=job.last_error)
     rest = msgspec.structs.replace(
-        _part(job, "r", job.pieces[1:], now),
+        _part(job, job.pieces[1:], now),
         failed_at=job.failed_at,
         failed_sent=job.failed_sent,
         last_error=job.last_error,
@@ -249,6 +252,7 @@ def reserve(job: Job, now: datetime, *, is_last: bool = False) -> Job:
         due=now + reservation,
         submissions=job.submissions + 1,
         unanswered=job.unanswered + 1,
+        reserved_until=now + reservation,
         is_last=is_last,
     )
     assert reserved is not None  # noqa: S101 - the table keeps a reserved job alive; this tells the type checker
@@ -257,7 +261,9 @@ def reserve(job: Job, now: datetime, *, is_last: bool = False) -> Job:
 
 def not_sent(job: Job) -> Job:
     """Return a reserved job as it is if nothing is sent: its reservation does not count."""
-    return msgspec.structs.replace(job, submissions=max(0, job.submissions - 1), unanswered=0, is_last=False)
+    return msgspec.structs.replace(
+        job, submissions=max(0, job.submissions - 1), unanswered=0, reserved_until=None, is_last=False
+    )
 
 
 def release(job: Job, now: datetime) -> Step:
@@ -310,7 +316,7 @@ UNANSWERED_SO_FAR = Problem(
 
 def after_submission(job: Job, answer: Submission, now: datetime, policy: Policy) -> Step:
     """Return what the answer to a POST of a reserved job leads to."""
-    job = msgspec.structs.replace(job, unanswered=0)
+    job = msgspec.structs.replace(job, unanswered=0, reserved_until=None)
     match answer:
         case Accepted(operation_url):
             accepted = move_job(
@@ -576,20 +582,28 @@ def _lost(job: Job, problem: Problem, now: datetime, policy: Policy) -> Step:
 
 
 def _split(job: Job, problem: Problem | None, now: datetime) -> Step:
-    """Put up to five jobs in a job's place. Their ids follow from the job's, so that doing it twice makes no more."""
+    """Put up to five jobs in a job's place."""
     size = -(-len(job.pieces) // SPLIT_INTO)
     groups = [job.pieces[start : start + size] for start in range(0, len(job.pieces), size)]
-    parts = tuple(
-        msgspec.structs.replace(_part(job, "abcde"[number], group, now), last_error=problem)
-        for number, group in enumerate(groups)
-    )
+    parts = tuple(msgspec.structs.replace(_part(job, group, now), last_error=problem) for group in groups)
     return Step(event=JobEvent.SPLIT, job=move_job(job, JobEvent.SPLIT, due=now), parts=parts, reason=problem)
 
 
-def _part(job: Job, name: str, pieces: tuple[Piece, ...], now: datetime) -> Job:
+def part_id(job_id: str, pieces: tuple[Piece, ...]) -> str:
+    """Return the id of the part of a job that carries `pieces`.
+
+    It follows from what the part carries. So a split that is repeated after a crash, when some documents may have their
+    results, finds the parts that it made before, and takes none of another content for one of them.
+    """
+    carried = "\n".join(f"{piece.document}\t{piece.etag}\t{piece.index}" for piece in pieces)
+    digest = hashlib.sha256(carried.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{job_id}.{digest[:PART_ID_DIGITS]}"
+
+
+def _part(job: Job, pieces: tuple[Piece, ...], now: datetime) -> Job:
     """Return a part of a job, to be submitted at once; it goes on counting submissions and losses."""
     return Job(
-        id=f"{job.id}.{name}",
+        id=part_id(job.id, pieces),
         owner=job.owner,
         state=JobState.WAITING,
         step=0,

@@ -11,7 +11,7 @@ record before it is submitted again:
   a job of its own, and all failed jobs wait for its outcome, unbilled.
 - `FAILURES_TO_OPEN` failures in a row, and no success for `QUIET_BEFORE_OPEN`, **open** the breaker: new jobs wait as
   well. Control documents are sent at the growing intervals of `PROBE_WAITS`, until one passes.
-- The control document passes although jobs of several owners have failed and no document has succeeded since:
+- The control document passes although several jobs have failed and no document has succeeded since:
   documents may fail where the short text does not. The breaker is then **half open**: new jobs flow, and of the failed
   jobs one document at a time goes first, the *scout*.
 
@@ -27,7 +27,7 @@ values; `flows.health` reads and writes the ledger.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -41,7 +41,7 @@ three quarters of all full jobs."""
 QUIET_BEFORE_OPEN = timedelta(seconds=15)
 """How long nothing may have succeeded when the breaker opens: as long as the slower half of the jobs takes."""
 
-CONTRADICTING_OWNERS = 3
+CONTRADICTING_JOBS = 3
 """Owners with failed jobs since the last success of a document, from which on a passing control document is doubted."""
 
 PROBE_WAITS_S = (10, 20, 60, 120, 240, 450, 600)
@@ -52,6 +52,9 @@ RARE_PROBES = ((timedelta(hours=24), timedelta(hours=1)), (timedelta(hours=4), t
 
 SCOUT_TIME = timedelta(minutes=5)
 """How long a scout has to come back before another one goes."""
+
+SCOUT_CHECK = timedelta(seconds=15)
+"""How soon a waiting job asks again whether the scout has succeeded."""
 
 BUSY = timedelta(seconds=40)
 """How long one instance has for sending or polling a control document before another may."""
@@ -82,8 +85,8 @@ class Standing(Record, frozen=True, kw_only=True):
     """When what succeeded was submitted: a job that was accepted before an incident may succeed in the middle of it."""
     failures: int = 0
     """Failures in a row since the last success."""
-    failed_owners: tuple[str, ...] = ()
-    """Owners of jobs that have failed since the last success of a document; `CONTRADICTING_OWNERS` at most."""
+    failed_jobs: tuple[str, ...] = ()
+    """Owners of jobs that have failed since the last success of a document; `CONTRADICTING_JOBS` at most."""
     opened_at: Moment | None = None
     """When the breaker opened; None while new jobs flow."""
     probes: int = 0
@@ -141,8 +144,7 @@ def succeeded(health: Health, model: str, sent: datetime, now: datetime, *, is_c
 
 
 def _succeeded(standing: Standing, sent: datetime, now: datetime, is_control: bool) -> Standing:
-    began = standing.opened_at
-    incident = {"incident_from": began, "incident_to": now} if began else _incident(standing)
+    incident = _incident_ended(standing, now)
     if not is_control:
         at, since = _younger(standing.real_ok_at, standing.real_ok_sent, now, sent)
         return Standing(ok_at=at, ok_sent=since, real_ok_at=at, real_ok_sent=since, **incident)
@@ -152,7 +154,7 @@ def _succeeded(standing: Standing, sent: datetime, now: datetime, is_control: bo
         ok_sent=since,
         real_ok_at=standing.real_ok_at,
         real_ok_sent=standing.real_ok_sent,
-        failed_owners=standing.failed_owners,
+        failed_jobs=standing.failed_jobs,
         scout_until=standing.scout_until,
         reason=standing.reason,
         **incident,
@@ -168,19 +170,21 @@ def _younger(
     return at, sent
 
 
-def _incident(standing: Standing) -> dict[str, datetime | None]:
+def _incident_ended(standing: Standing, now: datetime) -> dict[str, Any]:
+    if standing.opened_at:
+        return {"incident_from": standing.opened_at, "incident_to": now}
     return {"incident_from": standing.incident_from, "incident_to": standing.incident_to}
 
 
 def failed(
-    health: Health, level: Level, model: str, owner: str, problem: Problem, now: datetime, *, opens: bool = False
+    health: Health, level: Level, model: str, job: str, problem: Problem, now: datetime, *, opens: bool = False
 ) -> Health:
-    """Return the ledger after a job of `owner` has failed; `opens` where one failure is proof enough."""
+    """Return the ledger after a job has failed; `opens` where one failure is proof enough."""
     standing = health.standing(level, model)
-    owners = standing.failed_owners
-    if owner not in owners and len(owners) < CONTRADICTING_OWNERS:
-        owners = (*owners, owner)
-    after = msgspec.structs.replace(standing, failures=standing.failures + 1, failed_owners=owners, reason=problem)
+    jobs = standing.failed_jobs
+    if job not in jobs and len(jobs) < CONTRADICTING_JOBS:
+        jobs = (*jobs, job)
+    after = msgspec.structs.replace(standing, failures=standing.failures + 1, failed_jobs=jobs, reason=problem)
     is_quiet = standing.ok_at is None or now - standing.ok_at > QUIET_BEFORE_OPEN
     if standing.opened_at is None and (opens or (after.failures >= FAILURES_TO_OPEN and is_quiet)):
         after = _opened(after, now)
@@ -192,10 +196,10 @@ def _opened(standing: Standing, now: datetime) -> Standing:
     return msgspec.structs.replace(standing, opened_at=now, probes=0, next_probe=standing.next_probe or first)
 
 
-def adds_nothing(health: Health, level: Level, model: str, owner: str) -> bool:
-    """Whether one more failure would change nothing that anybody asks for: the breaker is open and has its owners."""
+def adds_nothing(health: Health, level: Level, model: str, job: str) -> bool:
+    """Whether one more failure would change nothing that anybody asks for: the breaker is open and has its jobs."""
     standing = health.standing(level, model)
-    is_counted = owner in standing.failed_owners or len(standing.failed_owners) >= CONTRADICTING_OWNERS
+    is_counted = job in standing.failed_jobs or len(standing.failed_jobs) >= CONTRADICTING_JOBS
     return standing.opened_at is not None and is_counted
 
 
@@ -226,11 +230,23 @@ def control_under_way(health: Health, level: Level, model: str, url: str, now: d
     return health.replaced(level, model, sent)
 
 
-def control_failed(health: Health, level: Level, model: str, problem: Problem, now: datetime) -> Health:
-    """Return the ledger after a control document has failed, which opens the breaker: nobody's document is in it."""
+def control_failed(
+    health: Health, level: Level, model: str, problem: Problem, now: datetime, *, at: Level | None = None
+) -> Health:
+    """Return the ledger after a control document for `level` has failed at `at`, by default at the same.
+
+    That opens the breaker there: nobody's document is in it. A job that the service accepted and that failed at its
+    model shows that the resource works.
+    """
+    at = at or level
     standing = health.standing(level, model)
-    after = msgspec.structs.replace(standing, control_url=None, control_sent=None, busy_until=None, reason=problem)
-    return health.replaced(level, model, after if after.opened_at else _opened(after, now))
+    ended = msgspec.structs.replace(standing, control_url=None, control_sent=None, busy_until=None)
+    if (level, at) == (Level.RESOURCE, Level.MODEL):
+        works = Standing(real_ok_at=ended.real_ok_at, real_ok_sent=ended.real_ok_sent)
+        ended = msgspec.structs.replace(works, **_incident_ended(standing, now))
+    health = health.replaced(level, model, ended)
+    after = msgspec.structs.replace(health.standing(at, model), reason=problem)
+    return health.replaced(at, model, after if after.opened_at else _opened(after, now))
 
 
 def control_dropped(health: Health, level: Level, model: str, retry_at: datetime) -> Health:
@@ -271,7 +287,7 @@ class Proof(Enum):
     CONTROL = "control"
     """The control document has, and few others have failed."""
     CONTRADICTED = "contradicted"
-    """The control document has, but documents of several owners have failed and none has succeeded."""
+    """The control document has, but several jobs have failed and none has succeeded."""
     NONE = "none"
     """Nothing has."""
     UNKNOWN = "unknown"
@@ -331,7 +347,7 @@ def assess(health: Health, model: str, since: Since | None, now: datetime, *, ha
         return Assessment(proof=Proof.DOCUMENTS, was_incident=was_incident)
     if not (_at_least(standing.ok_at, since.failed) and _at_least(standing.ok_sent, since.sent)):
         return _with_probe(standing, Level.MODEL, Proof.NONE, now, has_control)
-    if all(len(health.standing(level, model).failed_owners) < CONTRADICTING_OWNERS for level in Level):
+    if all(len(health.standing(level, model).failed_jobs) < CONTRADICTING_JOBS for level in Level):
         return Assessment(proof=Proof.CONTROL, was_incident=was_incident)
     is_free = standing.scout_until is None or standing.scout_until <= now
     return Assessment(
@@ -346,7 +362,7 @@ def _with_probe(standing: Standing, level: Level, proof: Proof, now: datetime, h
     elif standing.control_url:
         probing = Probing.POLL
     elif standing.scout_until and standing.scout_until > now and not has_control:
-        pass
+        again_at = min(standing.scout_until, now + SCOUT_CHECK)
     elif standing.next_probe is None or standing.next_probe <= now:
         probing = Probing.SEND if has_control else Probing.SCOUT
     else:

@@ -59,7 +59,8 @@ class LoneFailures(Record, frozen=True, kw_only=True):
     since: Moment
     count: int
     proven: int
-    """Those of them for which the service was proven healthy: documents of other jobs succeeded afterwards."""
+    """Those of them for which the service was proven healthy: documents of other jobs succeeded afterwards, or the
+    control document did while hardly anything else failed."""
 
 
 class Job(Record, frozen=True, kw_only=True):
@@ -88,6 +89,8 @@ class Job(Record, frozen=True, kw_only=True):
     reserves it counts; a refusal takes it back."""
     unanswered: int = 0
     """Reservations in a row whose outcome nobody has saved: their workers died, or the storage failed them."""
+    reserved_until: Moment | None = None
+    """Until then only the worker that reserved it may submit it; None where nobody has, or the outcome is saved."""
     is_last: bool = False
     """Whether a document in it has no submission left."""
     failed_at: Moment | None = None

@@ -1,7 +1,7 @@
 """Every transition of documents and of jobs.
 
 Two rules. Everything that decides which state follows which stands in the two tables below; everybody else calls
-`move_job` or `move_document`. And an event that a table does not know in a state raises `IllegalTransition` and
+`move_job`, `claim` or `conclude`. And an event that a table does not know in a state raises `IllegalTransition` and
 changes nothing: a repeated or late message is not illegal, it is told apart by its step (`is_outdated`) and by the
 owner of a document (`may_write`) before any event is made of it.
 

@@ -26,7 +26,7 @@ MOST_NAMED = 5
 SHORT_WAIT_S = 10.0
 """A job that waits less, and that nobody needs to act on, is not worth a line: the request budget paces it."""
 
-_DEFERRED = ("_deferred", "_held_off", "_waits", "_step_failed", "_fails_alone")
+_DEFERRED = ("_deferred", "_waits", "_step_failed", "_failing_alone", "job_failed", "job_lost")
 """Ends of the actions with which something says that it waits; their `reason` is the cause."""
 _NEUTRAL = frozenset({"race_lost", "job_swept", "unknown_status", "foreign_operation_location"})
 """Actions that say nothing about whether a job goes on."""

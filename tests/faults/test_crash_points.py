@@ -176,7 +176,7 @@ def test_a_document_deleted_while_its_job_runs_survives_a_crash_at_every_call() 
 
     def check(world: World) -> None:
         assert results_of(world) == []
-        assert [info.name for info in world.state.list()] == []
+        assert world.records() == []
 
     assert crash_everywhere(Scenario(prepare, check=check)) > 8
 

@@ -167,7 +167,7 @@ def test_a_refused_document_that_is_deleted_is_forgotten(world: World) -> None:
     world.gate = None
     world.remove("a.txt")
     sweep_for(world, timedelta(minutes=10))
-    assert list(world.state.list()) == []
+    assert world.records() == []
     assert results_of(world) == []
 
 
@@ -418,7 +418,7 @@ def test_a_folder_marker_is_no_document(world: World, name: str, properties: dic
     tally = world.reconcile()
     assert (tally.dropped, tally.done, tally.submitted) == (1, 1, 0)
     assert results_of(world) == ["folder/a.txt.entities.json"]
-    assert [info.name for info in world.state.list()] == ["documents/folder/a.txt"]
+    assert world.records() == ["documents/folder/a.txt"]
 
 
 @pytest.mark.parametrize("properties", [{"metadata": {"hdi_isfolder": "false"}}, {"content_type": "text/plain"}, {}])

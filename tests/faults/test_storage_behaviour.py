@@ -280,7 +280,7 @@ def test_a_document_deleted_before_it_is_read_leaves_nothing(world: World) -> No
     once(world, "intake", "read", "before", lambda: world.remove("a.txt"))
     world.run()
     assert list(world.output.list()) == []
-    assert list(world.state.list()) == []
+    assert world.records() == []
     assert world.service.counters.documents_accepted == 0
 
 
@@ -321,7 +321,7 @@ def test_a_document_deleted_at_any_moment_leaves_no_work_behind(
     world.reconcile()
     world.run()
     world.check_quiet()
-    assert list(world.state.list()) == [], "no record of a document that is gone"
+    assert world.records() == [], "no record of a document that is gone"
     if place != "output":
         assert list(world.output.list()) == [], "no result of a document that was deleted before it was written"
 

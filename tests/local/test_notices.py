@@ -10,7 +10,7 @@ from local.demo.notices import CALM_S, FORGET_S, MOST_NAMED, EventTail, Notices
 def deferred(job: str, reason: str = "Throttled", wait_s: float = 30.0, **fields: Any) -> dict[str, Any]:
     message = f"Job {job} waits: {reason}. Nothing to do."
     return {
-        "action": "job_held_off", "level": "WARNING", "message": message, "job": job, "reason": reason,
+        "action": "job_deferred", "level": "WARNING", "message": message, "job": job, "reason": reason,
         "wait_s": wait_s, **fields,
     }  # fmt: skip
 

@@ -168,7 +168,7 @@ def test_listing_that_fails_is_printed_once_and_recovers(stage: Stage) -> None:
 
 
 def test_events_of_the_hosts_become_lines(stage: Stage) -> None:
-    event = {"action": "job_held_off", "level": "WARNING", "message": "Job 1 waits: Throttled.", "job": "1"}
+    event = {"action": "job_deferred", "level": "WARNING", "message": "Job 1 waits: Throttled.", "job": "1"}
     with stage.events.open("a") as stream:
         for _ in range(3):
             stream.write(json.dumps({**event, "reason": "Throttled"}) + "\n")

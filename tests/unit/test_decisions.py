@@ -39,6 +39,7 @@ from functions.pipeline.decisions import (
     may_scout,
     not_sent,
     nothing_left,
+    part_id,
     release,
     reserve,
     send_scout,
@@ -116,10 +117,10 @@ def reported(job: Job, problem: Problem) -> Step:
     return Step(event=JobEvent.FINISHED, job=None, answers=answers, reason=problem)
 
 
-def part(job: Job, name: str, its_pieces: tuple[Piece, ...], **changes: Any) -> Job:
+def part(job: Job, its_pieces: tuple[Piece, ...], **changes: Any) -> Job:
     """Return a part of a job as it begins: what the job was counted for is counted on, all else is new."""
     given: dict[str, Any] = {
-        "id": f"{job.id}.{name}",
+        "id": part_id(job.id, its_pieces),
         "owner": job.owner,
         "state": JobState.WAITING,
         "step": 0,
@@ -142,7 +143,12 @@ def part(job: Job, name: str, its_pieces: tuple[Piece, ...], **changes: Any) -> 
 def test_reservations_grow_while_no_outcome_is_saved(unanswered: int, minutes: int) -> None:
     job = waiting_job(2, submissions=unanswered, unanswered=unanswered, retry_at=after(-5), last_error=PROBLEM)
     assert reserve(job, NOW) == msgspec.structs.replace(
-        job, step=4, due=NOW + timedelta(minutes=minutes), submissions=unanswered + 1, unanswered=unanswered + 1
+        job,
+        step=4,
+        due=NOW + timedelta(minutes=minutes),
+        submissions=unanswered + 1,
+        unanswered=unanswered + 1,
+        reserved_until=NOW + timedelta(minutes=minutes),
     )
 
 
@@ -163,7 +169,9 @@ def test_a_running_job_can_not_be_reserved() -> None:
 
 def test_what_was_not_sent_does_not_count() -> None:
     job = reserve(waiting_job(2, submissions=3, unanswered=1), NOW, is_last=True)
-    assert not_sent(job) == msgspec.structs.replace(job, submissions=3, unanswered=0, is_last=False)
+    assert not_sent(job) == msgspec.structs.replace(
+        job, submissions=3, unanswered=0, reserved_until=None, is_last=False
+    )
     assert not_sent(waiting_job()).submissions == 0
 
 
@@ -242,10 +250,10 @@ def test_a_refused_request_is_split_and_taken_back() -> None:
         event=JobEvent.SPLIT,
         job=None,
         parts=(
-            part(expected, "a", sevenths[0:2], last_error=BAD_DOCUMENT),
-            part(expected, "b", sevenths[2:4], last_error=BAD_DOCUMENT),
-            part(expected, "c", sevenths[4:6], last_error=BAD_DOCUMENT),
-            part(expected, "d", sevenths[6:7], last_error=BAD_DOCUMENT),
+            part(expected, sevenths[0:2], last_error=BAD_DOCUMENT),
+            part(expected, sevenths[2:4], last_error=BAD_DOCUMENT),
+            part(expected, sevenths[4:6], last_error=BAD_DOCUMENT),
+            part(expected, sevenths[6:7], last_error=BAD_DOCUMENT),
         ),
         reason=BAD_DOCUMENT,
     )
@@ -378,11 +386,17 @@ def test_a_failed_job_is_split_into_fifths(count: int) -> None:
     assert step == Step(
         event=JobEvent.SPLIT,
         job=None,
-        parts=tuple(
-            part(job, name, each.pieces, last_error=PROBLEM) for name, each in zip("abcde", step.parts, strict=False)
-        ),
+        parts=tuple(part(job, each.pieces, last_error=PROBLEM) for each in step.parts),
         reason=PROBLEM,
     )
+
+
+def test_parts_of_other_content_have_other_ids() -> None:
+    """A split that is repeated when a document has its result must not take an earlier part for another one."""
+    whole, fewer = failed_job(3), failed_job(pieces=pieces(3)[1:])
+    first, again = (asked(job, Assessment(proof=Proof.DOCUMENTS)) for job in (whole, fewer))
+    assert first and again
+    assert again.parts == first.parts[1:]
 
 
 def test_a_repeated_split_makes_the_same_jobs() -> None:
@@ -460,8 +474,7 @@ def expected_step(follows: str, job: Job, proof: Proof) -> Step | None:
         case "tried once more":
             return deferred(NOW, refused_at=None, retry_at=NOW)
         case "split":
-            parts = zip("abcde", job.pieces, strict=False)
-            made = tuple(part(job, name, (piece,), last_error=PROBLEM) for name, piece in parts)
+            made = tuple(part(job, (piece,), last_error=PROBLEM) for piece in job.pieces)
             return Step(event=JobEvent.SPLIT, job=None, parts=made, reason=PROBLEM)
         case "reported":
             return reported(job, PROBLEM)
@@ -739,10 +752,9 @@ def test_one_document_of_a_shared_job_scouts() -> None:
         event=JobEvent.SPLIT,
         job=None,
         parts=(
-            part(job, "s", pieces(3)[:1], is_scout=True, last_error=PROBLEM),
+            part(job, pieces(3)[:1], is_scout=True, last_error=PROBLEM),
             part(
                 job,
-                "r",
                 pieces(3)[1:],
                 failed_at=job.failed_at,
                 failed_sent=job.failed_sent,

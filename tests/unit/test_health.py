@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from functions.errors import Fault, Problem
 from functions.pipeline.health import (
     BUSY,
-    CONTRADICTING_OWNERS,
+    CONTRADICTING_JOBS,
     CONTROL_TEXT,
     FAILURES_TO_OPEN,
     LONGEST_CONTROL,
@@ -83,7 +83,7 @@ def test_a_success_leaves_other_models_alone() -> None:
 def test_a_documents_success_clears_all_trouble() -> None:
     troubled = both(
         **opened(),
-        failed_owners=("j1", "j2"),
+        failed_jobs=("j1", "j2"),
         probes=4,
         busy_until=after(9),
         control_url=GA_URL,
@@ -104,7 +104,7 @@ def test_a_control_closes_and_remembers_the_failed() -> None:
     known = {
         "real_ok_at": after(-900),
         "real_ok_sent": after(-905),
-        "failed_owners": ("j1", "j2"),
+        "failed_jobs": ("j1", "j2"),
         "scout_until": after(99),
     }
     troubled = both(**opened(), **known, probes=4, busy_until=after(9), control_url=GA_URL, control_sent=after(-3))
@@ -163,15 +163,15 @@ def test_proof_does_not_grow_older() -> None:
 
 @pytest.mark.parametrize("level", Level)
 def test_a_failure_counts_at_its_level_only(level: Level) -> None:
-    known = {"failures": 1, "failed_owners": ("j1",), "reason": PROBLEM}
+    known = {"failures": 1, "failed_jobs": ("j1",), "reason": PROBLEM}
     expected = resource(**known) if level is Level.RESOURCE else model(**known)
     assert failed(Health(), level, MODEL, "j1", PROBLEM, NOW) == expected
 
 
 def test_an_owner_is_listed_once() -> None:
-    health = model(failures=1, failed_owners=("j1",), reason=PROBLEM, ok_at=NOW)
+    health = model(failures=1, failed_jobs=("j1",), reason=PROBLEM, ok_at=NOW)
     assert failed(health, Level.MODEL, MODEL, "j1", ANOTHER_PROBLEM, NOW) == model(
-        failures=2, failed_owners=("j1",), reason=ANOTHER_PROBLEM, ok_at=NOW
+        failures=2, failed_jobs=("j1",), reason=ANOTHER_PROBLEM, ok_at=NOW
     )
 
 
@@ -179,8 +179,8 @@ def test_no_more_than_three_owners_are_listed() -> None:
     health = Health()
     for number in range(9):
         health = failed(health, Level.MODEL, MODEL, f"j{number}", PROBLEM, NOW)
-    assert health.models[MODEL].failed_owners == ("j0", "j1", "j2")
-    assert CONTRADICTING_OWNERS == 3
+    assert health.models[MODEL].failed_jobs == ("j0", "j1", "j2")
+    assert CONTRADICTING_JOBS == 3
 
 
 @pytest.mark.parametrize("failures", [0, 1, 2, 3])
@@ -195,7 +195,7 @@ def test_no_more_than_three_owners_are_listed() -> None:
 )
 def test_three_failures_in_quiet_open_the_breaker(failures: int, quiet: timedelta | None, is_quiet: bool) -> None:
     ok_at = None if quiet is None else NOW - quiet
-    known = {"ok_at": ok_at, "failed_owners": ("j1",)}
+    known = {"ok_at": ok_at, "failed_jobs": ("j1",)}
     health = failed(model(failures=failures, **known), Level.MODEL, MODEL, "j1", PROBLEM, NOW)
     opens = is_quiet and failures + 1 >= FAILURES_TO_OPEN
     opening = {"opened_at": NOW, "next_probe": after(10)} if opens else {}
@@ -205,13 +205,13 @@ def test_three_failures_in_quiet_open_the_breaker(failures: int, quiet: timedelt
 def test_one_failure_opens_where_it_is_proof() -> None:
     health = failed(model(ok_at=NOW), Level.MODEL, MODEL, "j1", PROBLEM, NOW, opens=True)
     assert health == model(
-        ok_at=NOW, failures=1, failed_owners=("j1",), reason=PROBLEM, opened_at=NOW, next_probe=after(10)
+        ok_at=NOW, failures=1, failed_jobs=("j1",), reason=PROBLEM, opened_at=NOW, next_probe=after(10)
     )
 
 
 def test_a_failure_moves_no_opened_breaker() -> None:
     health = failed(model(**opened(probes=4)), Level.MODEL, MODEL, "j1", PROBLEM, NOW, opens=True)
-    assert health == model(**opened(probes=4, failures=4), failed_owners=("j1",))
+    assert health == model(**opened(probes=4, failures=4), failed_jobs=("j1",))
 
 
 def test_opening_keeps_the_next_probe() -> None:
@@ -223,11 +223,11 @@ def test_opening_keeps_the_next_probe() -> None:
     ("known", "expected"),
     [
         ({}, False),
-        ({"failed_owners": ("j1",)}, False),
+        ({"failed_jobs": ("j1",)}, False),
         (opened(), False),
-        (opened(failed_owners=("j2", "j3")), False),
-        (opened(failed_owners=("j1",)), True),
-        (opened(failed_owners=("j2", "j3", "j4")), True),
+        (opened(failed_jobs=("j2", "j3")), False),
+        (opened(failed_jobs=("j1",)), True),
+        (opened(failed_jobs=("j2", "j3", "j4")), True),
     ],
 )
 def test_one_more_failure_may_add_nothing(known: dict[str, Any], expected: bool) -> None:
@@ -361,9 +361,9 @@ THREE = ("j1", "j2", "j3")
 
 NEW_JOBS: list[tuple[str, Health, Assessment]] = [
     ("nothing known", Health(), Assessment(proof=Proof.DOCUMENTS)),
-    ("failures elsewhere", model(failures=2, failed_owners=("j1", "j2")), Assessment(proof=Proof.DOCUMENTS)),
+    ("failures elsewhere", model(failures=2, failed_jobs=("j1", "j2")), Assessment(proof=Proof.DOCUMENTS)),
     ("another model is broken", Health(models={OTHER: Standing(**opened())}), Assessment(proof=Proof.DOCUMENTS)),
-    ("contradicted", model(**PROVEN, failed_owners=THREE), Assessment(proof=Proof.DOCUMENTS)),
+    ("contradicted", model(**PROVEN, failed_jobs=THREE), Assessment(proof=Proof.DOCUMENTS)),
     (
         "open",
         model(**opened()),
@@ -395,7 +395,7 @@ FAILED_JOBS: list[tuple[str, Health, Assessment]] = [
     ("documents succeeded", model(**REALLY_PROVEN), Assessment(proof=Proof.DOCUMENTS)),
     (
         "documents succeeded, among failures",
-        model(**REALLY_PROVEN, failed_owners=THREE),
+        model(**REALLY_PROVEN, failed_jobs=THREE),
         Assessment(proof=Proof.DOCUMENTS),
     ),
     (
@@ -419,25 +419,25 @@ FAILED_JOBS: list[tuple[str, Health, Assessment]] = [
         Assessment(proof=Proof.DOCUMENTS),
     ),
     ("the control succeeded", model(**PROVEN), Assessment(proof=Proof.CONTROL)),
-    ("the control succeeded, two failed", model(**PROVEN, failed_owners=("j1", "j2")), Assessment(proof=Proof.CONTROL)),
+    ("the control succeeded, two failed", model(**PROVEN, failed_jobs=("j1", "j2")), Assessment(proof=Proof.CONTROL)),
     (
         "the control succeeded, three failed",
-        model(**PROVEN, failed_owners=THREE, reason=PROBLEM),
+        model(**PROVEN, failed_jobs=THREE, reason=PROBLEM),
         Assessment(proof=Proof.CONTRADICTED, probing=Probing.SCOUT, again_at=NOW, reason=PROBLEM),
     ),
     (
         "the control succeeded, three failed at the resource",
-        Health(resource=Standing(failed_owners=THREE), models={MODEL: Standing(**PROVEN)}),
+        Health(resource=Standing(failed_jobs=THREE), models={MODEL: Standing(**PROVEN)}),
         Assessment(proof=Proof.CONTRADICTED, probing=Probing.SCOUT, again_at=NOW),
     ),
     (
         "contradicted, a scout is away",
-        model(**PROVEN, failed_owners=THREE, scout_until=after(0.001)),
+        model(**PROVEN, failed_jobs=THREE, scout_until=after(0.001)),
         Assessment(proof=Proof.CONTRADICTED, again_at=NOW),
     ),
     (
         "contradicted, its scout is overdue",
-        model(**PROVEN, failed_owners=THREE, scout_until=NOW),
+        model(**PROVEN, failed_jobs=THREE, scout_until=NOW),
         Assessment(proof=Proof.CONTRADICTED, probing=Probing.SCOUT, again_at=NOW),
     ),
     (
@@ -489,7 +489,7 @@ def test_what_the_ledger_says_to_a_failed_job(health: Health, expected: Assessme
         ({}, Probing.SCOUT, NOW),
         (opened(next_probe=NOW), Probing.SCOUT, NOW),
         (opened(next_probe=after(5)), None, after(5)),
-        (opened(next_probe=NOW, scout_until=after(5)), None, NOW),
+        (opened(next_probe=NOW, scout_until=after(5)), None, after(5)),
         (opened(next_probe=NOW, scout_until=NOW), Probing.SCOUT, NOW),
         (opened(next_probe=NOW, control_url=GA_URL), Probing.POLL, NOW),
     ],
@@ -516,7 +516,7 @@ def test_the_ledger_comes_back_equal() -> None:
         ok_sent=NOW,
         real_ok_sent=NOW,
         failures=4,
-        failed_owners=THREE,
+        failed_jobs=THREE,
         opened_at=NOW,
         probes=3,
         next_probe=NOW,
@@ -572,7 +572,7 @@ class LedgerMachine(RuleBasedStateMachine):
             if old.opened_at and sent < old.opened_at:
                 assert new == old
             else:
-                assert (new.opened_at, new.failures, new.failed_owners, new.control_url) == (None, 0, (), None)
+                assert (new.opened_at, new.failures, new.failed_jobs, new.control_url) == (None, 0, (), None)
                 assert new.next_probe is None and new.scout_until is None and new.probes == 0
                 self.probes[level].clear()
 
@@ -632,7 +632,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert self.standing(level).control_url is None, "it is polled no more"
         for each in Level:
             old, new = before.standing(each, MODEL), self.standing(each)
-            assert (new.failed_owners, new.real_ok_at) == (old.failed_owners, old.real_ok_at)
+            assert (new.failed_jobs, new.real_ok_at) == (old.failed_jobs, old.real_ok_at)
             if old.opened_at and sent < old.opened_at:
                 assert new.opened_at == old.opened_at
             else:
@@ -688,8 +688,8 @@ class LedgerMachine(RuleBasedStateMachine):
     @invariant()
     def the_ledger_is_bounded(self) -> None:
         for level in Level:
-            owners = self.standing(level).failed_owners
-            assert len(owners) <= CONTRADICTING_OWNERS and len(set(owners)) == len(owners)
+            owners = self.standing(level).failed_jobs
+            assert len(owners) <= CONTRADICTING_JOBS and len(set(owners)) == len(owners)
 
     @invariant()
     def nothing_is_proven_from_the_future(self) -> None:

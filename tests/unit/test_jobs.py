@@ -19,6 +19,7 @@ COUNTED: dict[str, Any] = {
     "waits": 4,
     "submissions": 3,
     "unanswered": 1,
+    "reserved_until": after(60),
     "losses": 2,
     "faults": 1,
     "is_last": True,
