@@ -21,14 +21,6 @@ def storage() -> Iterator[Azurite]:
         yield emulator
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the options
-def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Let `-n` alone distribute the tests as `pytest_collection_modifyitems` has prepared them."""
-    if config.getoption("numprocesses", None) and config.option.dist == "no":
-        config.option.dist = "loadgroup"
-        config.option.loadscopereorder = False
-
-
 def pytest_xdist_auto_num_workers() -> int:
     """Answer `-n auto`: one more than there are processors, because tests that start processes mostly wait."""
     return (os.cpu_count() or 1) + 1
@@ -36,7 +28,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark, group and sort the tests for `loadgroup`, which gives one after the other to the worker that is free.
+    """Mark, group and sort the tests for `--dist loadgroup`, which gives one after the other to the worker that is free.
 
     Tests with a fixture of their module stay on one worker, or each worker would set the fixture up. Long tests and
     tests that start processes go first, or the last of them would run alone at the end.
