@@ -19,6 +19,7 @@ import msgspec
 from .. import telemetry
 from ..app import LARGE_BYTES, EntityDrop
 from ..errors import Changed, DocumentError, Missing, Problem
+from ..pipeline.compression import is_compressed, unpack
 from ..pipeline.decisions import RESERVATION, nothing_left
 from ..pipeline.decoding import check_size, decode
 from ..pipeline.documents import Claimed, DocumentFacts, DocumentRecord
@@ -57,7 +58,8 @@ def take_on(app: EntityDrop, name: str) -> ReadyPiece | None:
     """
     try:
         blob = _read(app, name, LARGE_BYTES)
-        if len(blob.data) == blob.info.size_bytes:
+        is_whole = len(blob.data) == blob.info.size_bytes
+        if is_whole and not is_compressed(blob.data, blob.info.content_encoding):
             return _ready(app, blob)
         with app.large_documents:
             return _ready(app, _read(app, name, app.settings.max_document_bytes))
@@ -87,12 +89,13 @@ def _ready(app: EntityDrop, blob: Blob) -> ReadyPiece | None:
     )
     try:
         check_size(info.size_bytes, settings.max_document_bytes)
-        decoded = decode(blob.data)
+        unpacked = unpack(blob.data, info.content_encoding, settings.max_document_bytes)
+        decoded = decode(unpacked.data, info.content_type, unpacked.warnings)
     except DocumentError as error:
         report(app, facts, error.problem)
         return None
     facts = msgspec.structs.replace(facts, encoding=decoded.encoding, characters=len(decoded.text))
-    pieces = cut(facts, blob.data, decoded, settings.string_index_type)
+    pieces = cut(facts, unpacked.data, decoded, settings.string_index_type, content_encoding=unpacked.content_encoding)
     if len(pieces) == 1:
         return pieces[0]
     submit_long(app, pieces)

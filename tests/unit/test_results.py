@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.errors import Problem
+from functions.pipeline.decoding import ReadingWarning
 from functions.pipeline.documents import DocumentRecord, DocumentState
 from functions.pipeline.entities import Entity, PieceResult, Warning
 from functions.pipeline.results import (
@@ -21,6 +22,7 @@ from functions.pipeline.results import (
     error_name,
     error_report,
     model_facts,
+    reading_warning,
     result_metadata,
     result_name,
     to_json,
@@ -111,6 +113,7 @@ def test_the_entities_of_a_document_as_they_are_written() -> None:
             },
             {"code": "OffsetMismatch", "message": "It does not fit."},
         ],
+        "review": False,
         "completedDateTime": "2026-11-23T10:00:04Z",
     }
 
@@ -127,7 +130,12 @@ def test_an_error_report_as_it_is_written() -> None:
             "characters": None,
             "language": "en",
         },
-        "error": {"code": "TooLarge", "message": "It has 11 bytes; the limit is 10.", "help": "Split it."},
+        "error": {
+            "code": "TooLarge",
+            "message": "It has 11 bytes; the limit is 10.",
+            "help": "Split it.",
+            "fault": "service",
+        },
         "attempts": 1,
         "occurredDateTime": "2026-11-23T10:00:00Z",
     }
@@ -288,3 +296,24 @@ def test_a_result_that_lacks_a_required_field_is_not_valid(name: str, result: En
     written = json.loads(to_json(result))
     for field in written:
         assert not validator.is_valid({key: value for key, value in written.items() if key != field}), field
+
+
+# --- warnings about the reading, as records keep them ---
+
+
+@pytest.mark.parametrize("code", ["EncodingGuessed", "EncodingDoubtful", "CharactersReplaced", "WrongContentEncoding"])
+def test_a_warning_of_the_record_keeps_its_code(code: str) -> None:
+    written = str(ReadingWarning(code, "The document: it is\ndamaged."))
+    assert reading_warning(written) == Warning(code=code, message="The document: it is\ndamaged.")
+
+
+def test_a_warning_that_the_last_release_stored_was_a_guess() -> None:
+    stored = "The document is not UTF-8; it was read as cp1252, which is a guess."
+    assert reading_warning(stored) == Warning(code="EncodingGuessed", message=stored)
+
+
+@pytest.mark.parametrize(("code", "is_for_review"), [("EncodingDoubtful", True), ("EncodingGuessed", False)])
+def test_a_doubtful_reading_marks_the_result_for_review(code: str, is_for_review: bool) -> None:
+    record = msgspec.structs.replace(RECORD, warnings=(f"{code}: It may be another.",))
+    result = entities_result(record, [PIECE], model_facts(settings()), "UnicodeCodePoint", NOW)
+    assert result.review is is_for_review
