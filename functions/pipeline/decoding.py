@@ -174,7 +174,7 @@ def _characters(data: bytes, encoding: str) -> int:
 def _by_content(data: bytes, content_type: str) -> DecodedText:
     _refuse_known_binary(data)
     body = data.rstrip(_TRAILING)
-    if 0 in body or data.count(0) >= 0.2 * len(data):
+    if 0 in body or (len(body) < len(data) and data.count(0) >= 0.2 * len(data)):
         encoding = utf32(data) or utf16(data)
         if encoding:
             return _unmarked(data, encoding)
@@ -219,6 +219,8 @@ def _not_text(kind: str) -> DocumentError:
 
 
 def _is_binary(body: bytes) -> bool:
+    if len(body.translate(None, _ALL_CONTROLS)) == len(body):
+        return False
     zeros = body.count(0)
     counted = _HARD_CONTROLS if _ISO2022_KR not in body else _HARD_CONTROLS.translate(None, _SHIFTS)
     hard = len(body) - len(body.translate(None, counted))
@@ -267,7 +269,8 @@ def _by_escapes(data: bytes) -> DecodedText | None:
             candidates = ("iso2022_kr",)
         elif _JAPANESE_ESCAPE.search(data):
             candidates = ("iso2022_jp_2", "iso2022_jp_ext")
-    elif b"~{" in data and _HZ_PART.search(data) and _is_chinese(data.decode("hz", "replace")):
+    # One byte is looked for twenty times faster than two.
+    elif b"~" in data and b"~{" in data and _HZ_PART.search(data) and _is_chinese(data.decode("hz", "replace")):
         candidates = ("hz",)
     if not candidates or len(data) - len(data.translate(None, _HIGH)) > max(1, 0.005 * len(data)):
         return None
@@ -296,6 +299,8 @@ def _as_utf8(data: bytes) -> DecodedText | None:
     try:
         return DecodedText(data.decode("utf-8"), "utf-8")
     except UnicodeDecodeError:
+        if not _may_be_utf8(data):
+            return None
         text, damages = decode_damaged(data, "utf-8") or ("", [])
     beyond = _BEYOND_ASCII.findall(text)
     valid = len("".join(beyond)) - len(damages)
@@ -304,6 +309,20 @@ def _as_utf8(data: bytes) -> DecodedText | None:
         return _with_damages(DecodedText(text, "utf-8"), data, damages)
     return None
 
+
+def _may_be_utf8(data: bytes) -> bool:
+    """Whether samples of a long document leave it open: a whole one in another encoding has millions of faults."""
+    if len(data) <= 3 * _UTF8_SAMPLE:
+        return True
+    starts = (0, len(data) // 2, len(data) - _UTF8_SAMPLE)
+    text, damages = decode_damaged(b" ".join(data[at : at + _UTF8_SAMPLE] for at in starts), "utf-8") or ("", [])
+    beyond = len("".join(_BEYOND_ASCII.findall(text)))
+    return beyond >= 2 * len(damages) or len(damages) <= _FEW_FAULTS
+
+
+_UTF8_SAMPLE = 65_536
+_FEW_FAULTS = 20
+"""Faults in the samples that say nothing about the rest; their ends may cut characters."""
 
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 
