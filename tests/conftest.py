@@ -28,7 +28,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark, group and sort the tests for `--dist loadgroup`, which gives one after the other to the worker that is free.
+    """Mark, group and sort the tests for `--dist loadgroup`, which gives one after the other to a free worker.
 
     Tests with a fixture of their module stay on one worker, or each worker would set the fixture up. Long tests and
     tests that start processes go first, or the last of them would run alone at the end.
