@@ -18,6 +18,7 @@ from ..pipeline.decisions import Answer, Step, after_submission, release
 from ..pipeline.documents import MAX_SUBMISSIONS
 from ..pipeline.entities import JobFacts, PieceResult, locate
 from ..pipeline.jobs import Job, JobMessage, Piece
+from ..pipeline.pieces import text_of
 from ..pipeline.states import JobEvent, may_write
 from ..services.job_queue import Receipt
 from ..services.language_client import LONGEST_EXCHANGE_S
@@ -147,14 +148,13 @@ def _is_still_wanted(app: EntityDrop, piece: Piece, owner: str) -> bool:
 
 def read_text(app: EntityDrop, piece: Piece) -> str:
     """Return the text of a piece, read anew from its document. Raises `Missing` and `Changed`."""
-    data = app.documents.read_part(piece.document, piece.etag, piece.byte_start, piece.byte_end)
-    text = data.decode(piece.encoding)
-    if piece.byte_start is not None:
-        return text
-    # Positions count from behind a byte-order mark, which `decode` takes off and which is read here once more.
-    if piece.encoding.startswith("utf-"):
-        text = text.removeprefix("\ufeff")
-    return text[piece.start : piece.end]
+    if not piece.content_encoding:
+        data = app.documents.read_part(piece.document, piece.etag, piece.byte_start, piece.byte_end)
+        return text_of(piece, data)
+    # Compressed content has no parts that could be read alone, and may be large unpacked.
+    data = app.documents.read_part(piece.document, piece.etag, None, None)
+    with app.large_documents:
+        return text_of(piece, data)
 
 
 def _create(app: EntityDrop, part: Job) -> None:

@@ -21,6 +21,7 @@ from .. import telemetry
 from ..app import LARGE_BYTES, EntityDrop
 from ..document_languages import language_code
 from ..errors import Changed, DocumentError, Fault, Missing, Problem, UnsafeName
+from ..pipeline.compression import is_compressed, unpack
 from ..pipeline.decisions import RESERVATIONS, UNANSWERED_SO_FAR, before_submission, not_sent, nothing_left
 from ..pipeline.decoding import check_size, decode
 from ..pipeline.documents import Claimed, DocumentFacts, DocumentRecord
@@ -80,7 +81,8 @@ def prepare(app: EntityDrop, name: str, retake: Retake | None = None) -> ReadyPi
         return None
     try:
         blob = _read(app, name, LARGE_BYTES)
-        if len(blob.data) == blob.info.size_bytes:
+        is_whole = len(blob.data) == blob.info.size_bytes
+        if is_whole and not is_compressed(blob.data, blob.info.content_encoding):
             return _ready(app, blob, retake)
         with app.large_documents:
             return _ready(app, _read(app, name, app.settings.max_document_bytes), retake)
@@ -109,12 +111,13 @@ def _ready(app: EntityDrop, blob: Blob, retake: Retake | None) -> ReadyPiece | N
         language = _own_language(info.metadata)
         facts = msgspec.structs.replace(facts, language=language or settings.document_language)
         check_size(info.size_bytes, settings.max_document_bytes)
-        decoded = decode(blob.data)
+        unpacked = unpack(blob.data, info.content_encoding, settings.max_document_bytes)
+        decoded = decode(unpacked.data, info.content_type, unpacked.warnings)
     except DocumentError as error:
         report(app, facts, error.problem, retake)
         return None
     facts = msgspec.structs.replace(facts, encoding=decoded.encoding, characters=len(decoded.text))
-    pieces = cut(facts, blob.data, decoded, settings.string_index_type)
+    pieces = cut(facts, unpacked.data, decoded, settings.string_index_type, content_encoding=unpacked.content_encoding)
     digest = hashlib.sha256(blob.data).hexdigest()
     ready = [
         replace(

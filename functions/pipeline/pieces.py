@@ -1,13 +1,16 @@
 """Cuts a decoded document into the pieces that are sent, each knowing where in the document it lies."""
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from .compression import unpack
+from .damage import Damage, decode_damaged
 from .decoding import DecodedText
 from .documents import DocumentFacts
 from .jobs import Piece
-from .splitting import MAX_REQUEST_CHARACTERS, Slice, split
+from .splitting import MAX_REQUEST_CHARACTERS, Slice, is_blank, split
 from .text_units import TEXT_ELEMENT, UTF16, is_mark, length
 
 
@@ -28,6 +31,7 @@ class ReadyPiece:
     text: str
     facts: DocumentFacts
     warnings: tuple[str, ...] = ()
+    """About how the document was read, each as `CODE: message` (see `results.reading_warning`)."""
     content_sha256: str | None = None
     """SHA-256 of the document's content as stored."""
     retake: Retake | None = None
@@ -40,14 +44,28 @@ class ReadyPiece:
 
 
 def cut(
-    facts: DocumentFacts, data: bytes, decoded: DecodedText, unit: str, max_characters: int = MAX_REQUEST_CHARACTERS
+    facts: DocumentFacts,
+    data: bytes,
+    decoded: DecodedText,
+    unit: str,
+    max_characters: int = MAX_REQUEST_CHARACTERS,
+    *,
+    content_encoding: str | None = None,
 ) -> list[ReadyPiece]:
-    """Return the pieces of a document: one where it fits into a request, overlapping ones where it does not."""
+    """Return the pieces of a document: one where it fits into a request, overlapping ones where it does not.
+
+    Pieces in which no entity can begin, because what they own is blank, are left out; the others are numbered without
+    them. `data` is the content that `decoded` was read from; `content_encoding` says how it is compressed in storage.
+    """
     text = decoded.text
     slices = split(text, max_characters)
-    places = _byte_places(data, decoded, slices) if len(slices) > 1 else None
+    is_long = len(slices) > 1
+    if is_long:
+        slices = [part for part in slices if not is_blank(text[part.own_start : part.own_end])]
+    places = _byte_places(data, decoded, slices) if is_long else None
     starts = {part.start for part in slices}
     in_unit, in_utf16 = _measure(text, starts, unit), _measure(text, starts, UTF16)
+    warnings = tuple(str(warning) for warning in decoded.warnings)
     return [
         ReadyPiece(
             Piece(
@@ -64,13 +82,33 @@ def cut(
                 byte_start=places[part.start] if places else None,
                 byte_end=places[part.end] if places else None,
                 encoding=decoded.encoding,
+                encoding_errors=decoded.errors,
+                content_encoding=content_encoding,
             ),
             text[part.start : part.end],
             facts,
-            decoded.warnings,
+            warnings,
         )
         for index, part in enumerate(slices)
     ]
+
+
+def text_of(piece: Piece, stored: bytes) -> str:
+    """Return the text of a piece, read anew from what is stored: bytes `byte_start` to `byte_end`, or everything.
+
+    What is compressed is stored as one: then `stored` is all of the document, whatever the piece's places.
+    """
+    data = stored
+    if piece.content_encoding:
+        # It was within the limit when it was first read, and is the same content.
+        data = unpack(stored, piece.content_encoding, None).data[piece.byte_start : piece.byte_end]
+    text = data.decode(piece.encoding, piece.encoding_errors)
+    if piece.byte_start is not None:
+        return text
+    # Positions count from behind a byte-order mark, which `decode` takes off and which is read here once more.
+    if piece.encoding.startswith("utf-"):
+        text = text.removeprefix("\ufeff")
+    return text[piece.start : piece.end]
 
 
 def _measure(text: str, places: set[int], unit: str) -> dict[int, int]:
@@ -94,15 +132,40 @@ def _byte_places(data: bytes, decoded: DecodedText, slices: Sequence[Slice]) -> 
     bytes that do not decode to the slice; then every piece reads the whole document.
     """
     text, encoding = decoded.text, decoded.encoding
-    places, last, total = {}, 0, decoded.bom_bytes
-    for place in sorted({edge for part in slices for edge in (part.start, part.end)}):
-        total += len(text[last:place].encode(encoding))
-        places[place], last = total, place
-    for part in slices:
-        try:
-            read = data[places[part.start] : places[part.end]].decode(encoding)
-        except UnicodeDecodeError:
-            return None
-        if read != text[part.start : part.end]:
-            return None
+    edges = sorted({edge for part in slices for edge in (part.start, part.end)})
+    try:
+        places = _places_in_bytes(data, decoded, edges)
+        read = [data[places[part.start] : places[part.end]].decode(encoding, decoded.errors) for part in slices]
+    except UnicodeError:
+        return None
+    return places if read == [text[part.start : part.end] for part in slices] else None
+
+
+def _places_in_bytes(data: bytes, decoded: DecodedText, edges: Sequence[int]) -> dict[int, int]:
+    """Return the place in the bytes of each edge of the text.
+
+    The text between two faults is measured by encoding it again. A fault itself cannot be: U+FFFD has another length
+    than the bytes it stands for, and in many encodings does not exist. Raises `UnicodeError` where the bytes between
+    the faults are no text by themselves.
+    """
+    text, encoding = decoded.text, decoded.encoding
+    damages: Iterable[Damage] = ()
+    if decoded.errors != "strict":
+        body = data[decoded.bom_bytes :]
+        _, damages = decode_damaged(body, encoding) or ("", [])
+        damages = [Damage(one.start + decoded.bom_bytes, one.end + decoded.bom_bytes) for one in damages]
+    places: dict[int, int] = {}
+    waiting = deque(edges)
+    character, byte = 0, decoded.bom_bytes
+    for damage in (*damages, None):
+        # Up to the next fault, where there is one.
+        segment = data[byte : damage.start].decode(encoding) if damage else text[character:]
+        until = character + len(segment)
+        while waiting and waiting[0] <= until:
+            edge = waiting.popleft()
+            byte += len(text[character:edge].encode(encoding))
+            places[edge], character = byte, edge
+        if damage is None or not waiting:
+            break
+        character, byte = until + 1, damage.end
     return places

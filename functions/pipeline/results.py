@@ -46,6 +46,8 @@ class EntitiesResult(Record, frozen=True, kw_only=True, omit_defaults=False):
     string_index_type: str
     entities: tuple[Entity, ...]
     warnings: tuple[Warning, ...]
+    review: bool
+    """Whether a person should check how the document was read; `warnings` says what is in doubt."""
     completed_date_time: Moment
     carried_over: bool | msgspec.UnsetType = msgspec.UNSET
     """True, or not there. Whether an earlier version of the document had the same content, whose result this is:
@@ -116,12 +118,26 @@ def model_facts(settings: Settings) -> ModelFacts:
     )
 
 
+_FOR_REVIEW = frozenset({"EncodingDoubtful"})
+_STORED_WARNING = re.compile(r"([A-Z][A-Za-z0-9]+): (.*)", re.DOTALL)
+
+
+def reading_warning(stored: str) -> Warning:
+    """Return a warning as it is kept in a document's record: `CODE: message`.
+
+    The record's field is a list of texts, and stays one, so that the release before this one can read and write the
+    record: it reports the whole text under the one code it knows. What that release has stored has no code.
+    """
+    coded = _STORED_WARNING.fullmatch(stored)
+    return Warning(code=coded[1], message=coded[2]) if coded else Warning(code="EncodingGuessed", message=stored)
+
+
 def entities_result(
     record: DocumentRecord, pieces: Iterable[PieceResult], model: ModelFacts, unit: str, now: datetime
 ) -> EntitiesResult:
     """Return the result of a document all of whose pieces have come."""
     entities, warnings, jobs, text_records = merge(pieces)
-    reading = tuple(Warning(code="EncodingGuessed", message=message) for message in record.warnings)
+    reading = tuple(reading_warning(stored) for stored in record.warnings)
     return EntitiesResult(
         document=record.document,
         model=model,
@@ -130,6 +146,7 @@ def entities_result(
         string_index_type=unit,
         entities=entities,
         warnings=reading + warnings,
+        review=any(warning.code in _FOR_REVIEW for warning in reading),
         completed_date_time=now,
     )
 

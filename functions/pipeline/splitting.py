@@ -51,6 +51,14 @@ _BOUNDARIES = (
 )
 
 
+_NOT_BLANK = re.compile(r"[^\s\x00-\x1f\x7f\u200b\ufeff]")
+
+
+def is_blank(text: str) -> bool:
+    """Whether there is nothing in a text but white space and what has no width at all, such as control characters."""
+    return _NOT_BLANK.search(text) is None
+
+
 def split(
     text: str, max_characters: int = MAX_REQUEST_CHARACTERS, *, lead_in: int = LEAD_IN, run_out: int = RUN_OUT
 ) -> list[Slice]:

@@ -124,6 +124,8 @@ class Container(Protocol):
     ) -> Blob:
         """Return bytes `start` to `end` of a blob, at the version `if_match` if that is given.
 
+        They are the bytes as stored, still compressed where `info.content_encoding` says so.
+
         A blob larger than `limit` bytes is returned without its content. Raises `Missing`, and `Changed` where the
         blob is no longer at that version.
         """
@@ -169,6 +171,9 @@ class AzureContainer:
             download = self._blob(name).download_blob(
                 offset=None if end is None else start,
                 length=None if end is None else end - start,
+                # As it is stored: the client would unpack by the declared Content-Encoding, which may be wrong and has
+                # no limit, and each of its requests for itself.
+                decompress=False,
                 **_at_version(if_match),
             )
             info = _info(name, download.properties)

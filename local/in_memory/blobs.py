@@ -48,8 +48,10 @@ class MemoryContainer:
         if_match: str | None = None,
         if_absent: bool = False,
         metadata: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+        content_encoding: str = "",
     ) -> str:
-        """See `Container.write`."""
+        """See `Container.write`; a content type and encoding are what only other programs give a blob."""
         check_name(name)
         with self._lock:
             present = self._blobs.get(name)
@@ -57,7 +59,8 @@ class MemoryContainer:
                 raise Changed(name)
             etag = f'"0x{next(self._versions):016X}"'
             modified = self._clock().replace(microsecond=0)
-            self._blobs[name] = Blob(BlobInfo(name, etag, modified, len(data), dict(metadata or {})), data)
+            info = BlobInfo(name, etag, modified, len(data), dict(metadata or {}), content_type, content_encoding)
+            self._blobs[name] = Blob(info, data)
             return etag
 
     def delete(self, name: str, *, if_match: str | None = None) -> None:

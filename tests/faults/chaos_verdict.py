@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from functions.pipeline.decisions import MAX_FAILURES
+from functions.pipeline.documents import MAX_SUBMISSIONS
+from functions.pipeline.health import CONTROL_TEXT
 from functions.pipeline.packing import MAX_REQUEST_DOCUMENTS
 from functions.pipeline.results import entities_name, error_name
 from functions.pipeline.splitting import split
+from local.language_service.counters import text_digest
 from tests.faults.chaos_plan import Plan, Version
 
 FAILING_FATES = frozenset({"stuck", "failed", "vanished"})
@@ -124,8 +126,10 @@ class Verdict:
 def judge(plan: Plan, evidence: Evidence, entities: Entities) -> Verdict:
     """Hold every document against what its newest version should end with."""
     verdict = Verdict(len(plan.documents), left_over={k: n for k, n in evidence.left_over.items() if n})
-    verdict.bill = bill(plan, evidence.ledger)
-    failures = _failures(evidence.ledger)
+    # Control documents are nobody's: how often they go is another matter (test_incidents).
+    ledger = [entry for entry in evidence.ledger if not _is_control(entry)]
+    verdict.bill = bill(plan, ledger)
+    failures = _failures(ledger)
     stored = {result.name: result for result in evidence.results}
     for document in plan.documents:
         found = [stored.pop(name) for name in _result_names(document.name) if name in stored]
@@ -145,6 +149,10 @@ def judge(plan: Plan, evidence: Evidence, entities: Entities) -> Verdict:
     verdict.breaches += [Breach(name, "wrong", "a result of no document") for name in stored]
     verdict.breaches += [Breach(name, "stale", "an older result replaced a newer one") for name in evidence.went_back]
     return verdict
+
+
+def _is_control(entry: Mapping[str, Any]) -> bool:
+    return [document["sha256"] for document in entry["documents"]] == [text_digest(CONTROL_TEXT)]
 
 
 def _result_names(document: str) -> tuple[str, str]:
@@ -181,7 +189,9 @@ def _breach(
         # Justified only where the stand-in's ledger shows that the app tried as often as it promises to.
         worst = max(failures.get(digest, 0) for digest in digests(version.text))
         code = body["error"]["code"]
-        return None if worst >= MAX_FAILURES else Breach(name, "wrong", f"reported as {code} after {worst} failed jobs")
+        if worst >= MAX_SUBMISSIONS:
+            return None
+        return Breach(name, "wrong", f"reported as {code} after {worst} failed jobs")
     wrong = _wrong_entities(body, version.text, entities(version.text))
     return Breach(name, "wrong", wrong) if wrong else None
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from functions.pipeline.documents import MAX_SUBMISSIONS
 from functions.pipeline.results import entities_name, error_name
 from tests.faults.chaos import HURRY, describe, run
 from tests.faults.chaos_plan import LOST, REPLACED, TWICE, Plan, PlannedDocument, Version, make_plan
@@ -215,7 +216,7 @@ def test_an_error_report_is_justified_only_by_as_many_failed_jobs_as_the_app_pro
     report = edited(stored(LETTER), lambda body: body.update(error={"code": "JobFailed"}))
     reported = with_results(replace(report, name=error_name(LETTER.name)), of=LETTER)
     assert breaches(judged(reported)) == [(LETTER.name, "wrong")]
-    failed = [submission(LETTER.versions[0], fate="failed") for _ in range(5)]
+    failed = [submission(LETTER.versions[0], fate="failed") for _ in range(MAX_SUBMISSIONS)]
     others = [entry for entry in LEDGER if entry != submission(LETTER.versions[0])]
     assert judged(replace(reported, ledger=[*others, *failed])).is_clean
 

@@ -3,7 +3,9 @@
 Each test runs on both, so a test of the app that passes in memory says something about Azure Storage.
 """
 
+import gzip
 import io
+import random
 import re
 import time
 import uuid
@@ -115,6 +117,29 @@ def test_what_was_written_is_read_with_its_etag_size_time_and_metadata(container
     # The emulator's clock is this machine's; storage keeps whole seconds.
     assert before - timedelta(seconds=1) <= blob.info.last_modified <= datetime.now(UTC) + timedelta(seconds=1)
     assert blob.info.last_modified.microsecond == 0
+
+
+@pytest.mark.parametrize("declared", ["gzip", "deflate", "br", "identity", "gzip, br"])
+def test_compressed_content_is_read_as_stored(
+    blobs: BlobServiceClient, emulated: AzureContainer, declared: str
+) -> None:
+    """In one request, in several, in part; whether or not the declaration is true."""
+    size = 2 * MAX_SINGLE_GET_BYTES + 7
+    packed = gzip.compress(random.Random(3).randbytes(size), mtime=0)
+    client = blobs.get_container_client(emulated._client.container_name)
+    client.create_container()
+    memory = MemoryContainer()
+    for name, data in (("small.gz", gzip.compress(b"text")), ("large.gz", packed), ("plain.txt", b"plain text")):
+        kind = ContentSettings(content_type="text/plain; charset=iso-8859-2", content_encoding=declared)
+        client.upload_blob(name, data, content_settings=kind)
+        memory.write(name, data, content_type="text/plain; charset=iso-8859-2", content_encoding=declared)
+        for container in (emulated, memory):
+            read = container.read(name)
+            assert read.data == data
+            assert (read.info.content_type, read.info.content_encoding) == (kind.content_type, declared)
+            assert container.read(name, start=3, end=8).data == data[3:8]
+            assert container.read(name, if_match=read.info.etag).data == data
+            assert container.look(name).content_encoding == declared
 
 
 def test_an_etag_is_quoted_and_new_with_each_write_even_of_the_same_content(container: Container) -> None:

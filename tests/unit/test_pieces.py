@@ -1,13 +1,15 @@
 import codecs
+import gzip
 from itertools import pairwise
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from functions.pipeline.decoding import DecodedText, decode
+from functions.pipeline.decoding import DecodedText, ReadingWarning
 from functions.pipeline.jobs import Piece
-from functions.pipeline.pieces import ReadyPiece, cut
+from functions.pipeline.pieces import ReadyPiece, cut, text_of
+from functions.pipeline.splitting import is_blank, split
 from functions.pipeline.text_units import CODE_POINT, TEXT_ELEMENT, UTF16, length
 from tests.unit.material import any_text, facts
 
@@ -30,7 +32,7 @@ def cut_in(text: str, encoding: str, mark: bytes = b"", limit: int = LIMIT) -> t
 
 
 def test_a_short_document_is_one_piece_without_byte_places() -> None:
-    decoded = DecodedText("Zoë 😀", "utf-8", warnings=("A guess.",))
+    decoded = DecodedText("Zoë 😀", "utf-8", warnings=(ReadingWarning("EncodingGuessed", "A guess."),))
     assert cut(facts(), "Zoë 😀".encode(), decoded, UTF16) == [
         ReadyPiece(
             Piece(
@@ -50,7 +52,7 @@ def test_a_short_document_is_one_piece_without_byte_places() -> None:
             ),
             "Zoë 😀",
             facts(),
-            ("A guess.",),
+            ("EncodingGuessed: A guess.",),
         )
     ]
 
@@ -112,8 +114,10 @@ def test_bytes_that_have_two_spellings_are_found_where_they_are() -> None:
 def test_a_piece_knows_where_it_lies_in_every_unit(sample: str, encoding: str, unit: str) -> None:
     text = (sample * 6_000)[:6_000]
     data = MARKS[encoding] + text.encode(encoding)
-    decoded = decode(data) if text.strip() else DecodedText(text, encoding, len(MARKS[encoding]))
+    decoded = DecodedText(text, encoding, len(MARKS[encoding]))
     pieces = cut(facts(), data, decoded, unit, LIMIT)
+    if any(is_blank(text[part.own_start : part.own_end]) for part in split(text, LIMIT)):
+        return
     assert [ready.piece.index for ready in pieces] == [*range(len(pieces))]
     assert {ready.piece.count for ready in pieces} == {len(pieces)}
     assert all(first.piece.own_end == second.piece.own_start for first, second in pairwise(pieces))
@@ -123,3 +127,97 @@ def test_a_piece_knows_where_it_lies_in_every_unit(sample: str, encoding: str, u
         # Its own offsets and this one add up: also where it begins with a mark that counts for itself only there.
         assert piece.unit_start + length(ready.text, unit) == length(text[: piece.end], unit)
         assert piece.utf16_start == length(text[: piece.start], UTF16)
+
+
+# --- damaged bytes ---
+
+
+@st.composite
+def damaged_documents(draw: st.DrawFn) -> tuple[bytes, str]:
+    """A long document with bytes of its text changed, and its encoding."""
+    encoding = draw(st.sampled_from(["utf-8", "cp1252", "cp932", "euc_jp", "gb18030", "utf-16-le", "iso2022_jp_2"]))
+    text = (JAPANESE if encoding in ("cp932", "euc_jp", "gb18030", "iso2022_jp_2") else WESTERN) * 150
+    data = bytearray(text.encode(encoding, "replace"))
+    for place in draw(st.lists(st.integers(0, len(data) - 1), max_size=40)):
+        data[place] = draw(st.sampled_from([0xFF, 0x81, 0x41, 0xD8, 0x0A, 0x1B]))
+    return bytes(data), encoding
+
+
+@settings(max_examples=60, deadline=None)
+@given(damaged_documents(), st.booleans())
+def test_every_piece_of_a_damaged_document_is_read_again_exactly(document: tuple[bytes, str], has_mark: bool) -> None:
+    data, encoding = document
+    mark = MARKS.get(encoding, b"") if has_mark else b""
+    text = data.decode(encoding, "replace")
+    decoded = DecodedText(text, encoding, len(mark), "replace")
+    stored = mark + data
+    pieces = cut(facts(), stored, decoded, CODE_POINT, LIMIT)
+    assert len(pieces) > 2
+    for ready in pieces:
+        piece = ready.piece
+        assert ready.text == text[piece.start : piece.end]
+        part = stored if piece.byte_start is None else stored[piece.byte_start : piece.byte_end]
+        assert text_of(piece, part) == ready.text
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "euc_jp", "utf-16-be"])
+def test_bytes_that_were_replaced_do_not_move_the_places(encoding: str) -> None:
+    """U+FFFD has three bytes in UTF-8 and does not exist in older encodings."""
+    bad = b"\xd8\x00" if encoding == "utf-16-be" else b"\xff" if encoding != "cp1252" else b"\x81"
+    data = b"".join(bad + f"Anna owes ${number}. ".encode(encoding) for number in range(500))
+    decoded = DecodedText(data.decode(encoding, "replace"), encoding, 0, "replace")
+    pieces = cut(facts(), data, decoded, CODE_POINT, LIMIT)
+    assert len(pieces) > 2
+    for ready in pieces:
+        assert ready.piece.byte_start is not None
+        assert text_of(ready.piece, data[ready.piece.byte_start : ready.piece.byte_end]) == ready.text
+
+
+# --- compressed content ---
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "iso2022_jp"])
+@pytest.mark.parametrize("characters", [50, 20_000])
+def test_a_piece_of_compressed_content_is_read_from_all_of_it(encoding: str, characters: int) -> None:
+    sample = JAPANESE if encoding == "iso2022_jp" else WESTERN
+    data = (sample * (characters // len(sample) + 1))[:characters].encode(encoding, "replace")
+    stored = gzip.compress(data)
+    decoded = DecodedText(data.decode(encoding), encoding)
+    pieces = cut(facts(), data, decoded, CODE_POINT, LIMIT, content_encoding="gzip")
+    assert {ready.piece.content_encoding for ready in pieces} == {"gzip"}
+    assert [text_of(ready.piece, stored) for ready in pieces] == [ready.text for ready in pieces]
+
+
+# --- blank pieces ---
+
+GAP = " \n\t" * 4_000
+
+
+def test_blank_pieces_are_left_out_and_the_others_numbered_without_them() -> None:
+    text = WESTERN * 100 + GAP + WESTERN * 100
+    _, pieces = cut_in(text, "utf-8")
+    assert [ready.piece.index for ready in pieces] == [*range(len(pieces))]
+    assert {ready.piece.count for ready in pieces} == {len(pieces)}
+    assert len(pieces) < len(split(text, LIMIT))
+    assert not any(is_blank(ready.text) for ready in pieces)
+
+
+def test_one_piece_that_is_left_of_a_long_document_is_the_whole_of_it() -> None:
+    text = "A short letter." + GAP
+    data, [ready] = cut_in(text, "utf-8")
+    assert ready.piece.is_whole
+    assert text_of(ready.piece, data[ready.piece.byte_start : ready.piece.byte_end]) == ready.text
+    assert ready.text.startswith("A short letter.")
+
+
+@settings(max_examples=50)
+@given(st.lists(st.sampled_from([WESTERN, GAP, "\x1a" * 3_000, "word ", "\ufeff" * 900]), min_size=1, max_size=30))
+def test_pieces_and_what_is_blank_between_them_rejoin(parts: list[str]) -> None:
+    text = "".join(parts)
+    owned = [(ready.piece.own_start, ready.piece.own_end) for ready in cut_in(text, "utf-8")[1]]
+    place = 0
+    for start, end in [*owned, (len(text), len(text))]:
+        assert start >= place
+        assert is_blank(text[place:start])
+        place = end
+    assert place == len(text)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.errors import Fault, Problem
+from functions.pipeline.decoding import ReadingWarning
 from functions.pipeline.documents import DocumentRecord, DocumentState
 from functions.pipeline.entities import Entity, PieceResult, Warning
 from functions.pipeline.results import (
@@ -22,6 +23,7 @@ from functions.pipeline.results import (
     error_name,
     error_report,
     model_facts,
+    reading_warning,
     result_metadata,
     result_name,
     to_json,
@@ -118,6 +120,7 @@ def test_an_entities_result_as_it_is_written() -> None:
             },
             {"code": "OffsetMismatch", "message": "It does not fit."},
         ],
+        "review": False,
         "completedDateTime": "2026-11-23T10:00:04Z",
     }
 
@@ -304,3 +307,24 @@ def test_a_result_without_a_required_field_is_invalid(name: str, result: Entitie
     written = json.loads(to_json(result))
     for field in written:
         assert not validator.is_valid({key: value for key, value in written.items() if key != field}), field
+
+
+# --- warnings about the reading, as records keep them ---
+
+
+@pytest.mark.parametrize("code", ["EncodingGuessed", "EncodingDoubtful", "CharactersReplaced", "WrongContentEncoding"])
+def test_a_warning_of_the_record_keeps_its_code(code: str) -> None:
+    written = str(ReadingWarning(code, "The document: it is\ndamaged."))
+    assert reading_warning(written) == Warning(code=code, message="The document: it is\ndamaged.")
+
+
+def test_a_warning_that_the_last_release_stored_was_a_guess() -> None:
+    stored = "The document is not UTF-8; it was read as cp1252, which is a guess."
+    assert reading_warning(stored) == Warning(code="EncodingGuessed", message=stored)
+
+
+@pytest.mark.parametrize(("code", "is_for_review"), [("EncodingDoubtful", True), ("EncodingGuessed", False)])
+def test_a_doubtful_reading_marks_the_result_for_review(code: str, is_for_review: bool) -> None:
+    record = msgspec.structs.replace(RECORD, warnings=(f"{code}: It may be another.",))
+    result = entities_result(record, [PIECE], model_facts(settings()), "UnicodeCodePoint", NOW)
+    assert result.review is is_for_review

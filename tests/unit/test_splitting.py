@@ -12,6 +12,7 @@ from functions.pipeline.splitting import (
     MAX_REQUEST_CHARACTERS,
     RUN_OUT,
     Slice,
+    is_blank,
     split,
 )
 from tests.unit.material import any_text
@@ -151,3 +152,13 @@ def test_a_text_of_one_thing_repeated_is_split_like_any_other(unit: str, length:
     assert "".join(text[part.own_start : part.own_end] for part in slices) == text
     own = MAX_REQUEST_CHARACTERS - LEAD_IN - RUN_OUT - 2 * LONGEST_REACH
     assert len(slices) <= len(text) // (own - LONGEST_REACH) + 1
+
+
+@pytest.mark.parametrize("text", ["", " \t\r\n", "\u3000\xa0\u2028", "\0\x1a\x1c", "\ufeff\u200b"])
+def test_white_space_and_what_has_no_width_is_blank(text: str) -> None:
+    assert is_blank(text)
+
+
+@pytest.mark.parametrize("text", ["a", " . ", "\n" * 1000 + "0", "\ufffd", "\u0301", "\xad"])
+def test_anything_that_shows_is_not_blank(text: str) -> None:
+    assert not is_blank(text)
