@@ -5,6 +5,9 @@ BIN    := $(VENV)/bin
 # Several tests at a time; tests/conftest.py says how many, and in which order.
 PYTEST := $(BIN)/python -m pytest -n auto
 
+# Where somebody has turned it off: without compiled files each of the many processes compiles everything anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup run start test test-quick bench chaos check audit clean
 
 # It does nothing twice.
