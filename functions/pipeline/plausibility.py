@@ -29,6 +29,7 @@ _WEIGHTS = {
     "presentation form": 0.5,
     "lone mark": 0.5,
     "quote in word": 0.3,
+    "space in word": 0.12,
     "quote on wrong side": 0.3,
     "sign in word": 0.3,
     "sign at word": 0.37,
@@ -79,7 +80,7 @@ _ALPHABETS = tuple(
 _PUNCTUATION = frozenset(
     "‘’‚“”„«»‹›–—…¿¡·•\u00a0\u00ad\u2011\u200b\u200c\u200d\u200e\u200f、。「」『』，．・（）：；！？〜～"
 )
-_IN_WORDS = frozenset("’‘·\u00a0\u00ad\u200c\u200d\u200e\u200f\u2011ー々ªº")
+_IN_WORDS = frozenset("’‘·\u00ad\u200c\u200d\u200e\u200f\u2011ー々ªº")
 _OPENING = frozenset("“‘«‹„‚")
 _CLOSING = frozenset("”»›")
 _AT_NUMBERS = frozenset("£€¥§°%½¼¾±×²³¹ºª№฿₪")
@@ -169,6 +170,8 @@ def _kinds_of_letter(before: str, character: str, after: str, category: str) -> 
 
 def _kind_of_sign(before: str, character: str, after: str) -> str:
     letters_around = before.isalpha() + after.isalpha()
+    if character == "\u00a0" and letters_around == 2:
+        return "space in word"
     if character in _PUNCTUATION:
         if letters_around == 2 and character not in _IN_WORDS:
             return "quote in word"
