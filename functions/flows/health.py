@@ -23,6 +23,7 @@ from ..pipeline.outcomes import (
     StillRunning,
     Submission,
 )
+from ..pipeline.retry import honoured_s
 from ..services.health_store import Change
 from ..settings import Settings
 
@@ -171,7 +172,7 @@ def _after_control_post(app: EntityDrop, level: Level, outcome: Submission) -> C
             return lambda known: ledger.control_under_way(known, level, model, url, now)
         case Deferred(reason, _, retry_after_s):
             # Nothing was accepted, and nothing is proven. Our own budget is back soon; the service is asked less often.
-            own = now + timedelta(seconds=retry_after_s or 1.0)
+            own = now + timedelta(seconds=honoured_s(retry_after_s) or 1.0)
             return lambda known: ledger.control_dropped(
                 known,
                 level,
