@@ -38,7 +38,7 @@ from .outcomes import (
     Submission,
     Unanswered,
 )
-from .retry import DEFER, LONGEST_HONOURED_RETRY_AFTER_S, LOST_POLL, STEP_FAULT, deferral_s, next_poll_s
+from .retry import DEFER, LOST_POLL, STEP_FAULT, deferral_s, honoured_s, next_poll_s
 from .states import JobEvent, move_job
 
 RESERVATIONS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180))
@@ -331,7 +331,7 @@ def after_submission(job: Job, answer: Submission, now: datetime, policy: Policy
             )
             return Step(event=JobEvent.ACCEPTED, job=accepted)
         case Unanswered(problem, retry_after_s):
-            return _failed(job, Failure(level=Level.RESOURCE, problem=problem), now, policy, retry_after_s or 0.0)
+            return _failed(job, Failure(level=Level.RESOURCE, problem=problem), now, policy, honoured_s(retry_after_s))
         case Deferred():
             return _deferred(_taken_back(job), answer, now, policy)
         case Refused(problem):

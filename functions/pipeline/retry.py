@@ -58,8 +58,13 @@ def deferral_s(hold: Deferred, waits: int, rng: Random) -> float:
     if hold.retry_after_s is None:
         return backoff
     # Later than asked, never earlier: the jitter is added on top.
-    asked = min(hold.retry_after_s, LONGEST_HONOURED_RETRY_AFTER_S)
+    asked = honoured_s(hold.retry_after_s)
     return asked + rng.uniform(0, max(0.5, asked * 0.1))
+
+
+def honoured_s(retry_after_s: float | None) -> float:
+    """Return how many seconds of a `Retry-After` are obeyed; none where there was none."""
+    return min(retry_after_s or 0.0, LONGEST_HONOURED_RETRY_AFTER_S)
 
 
 def next_poll_s(polls: int, first_s: float, max_s: float, rng: Random) -> float:
