@@ -486,7 +486,7 @@ def _failed(job: Job, failure: Failure, now: datetime, policy: Policy, wait_s: f
     """Return a job whose submission failed: nothing is decided before the health of the service has been asked."""
     if now - job.created > policy.give_up:
         return replace(_give_up(job, failure.problem, now), failure=failure)
-    asked = timedelta(seconds=min(wait_s, LONGEST_HONOURED_RETRY_AFTER_S))
+    asked = timedelta(seconds=wait_s)
     due = now + max(asked, policy.within(VERDICT_WAIT_S))
     waiting = move_job(
         job,
