@@ -7,7 +7,9 @@ import azure.functions as func
 from functions import telemetry
 from functions.app import connect
 from functions.settings import Settings
-from functions.triggers import advance, reconcile, rescue, submit, sweep
+from functions.triggers import polling as advance
+from functions.triggers import reconcile, rescue, sweep
+from functions.triggers import submission as submit
 
 # First of all, so that whatever is wrong is in one message; what telemetry needs is checked with the rest.
 settings = Settings.from_env(os.environ)

@@ -8,19 +8,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from .pipeline.budget import RequestBudget
-from .pipeline.decisions import Policy
-from .pipeline.poll_timer import PollTimer
-from .services.blobs import AzureContainer
-from .services.document_store import DocumentStore
-from .services.health_store import HealthMonitor, HealthStore
-from .services.job_queue import AzureJobQueue, JobQueue
-from .services.language_auth import default_auth
-from .services.language_client import LanguageClient, default_session
-from .services.poison_queue import BLOB_POISON_QUEUE, AzureTextQueue, PoisonQueue
-from .services.state_store import StateStore
-from .services.storage import blob_service, queue
+from .core.planning import Policy
+from .language.auth import default_auth
+from .language.budget import RequestBudget
+from .language.client import LanguageClient, default_session
+from .language.poll_timer import PollTimer
 from .settings import Settings
+from .storage.clients import blob_service, queue
+from .storage.containers import AzureContainer
+from .storage.document_store import DocumentStore
+from .storage.job_queue import AzureJobQueue, JobQueue
+from .storage.ledger_store import HealthMonitor, HealthStore
+from .storage.poison_queue import BLOB_POISON_QUEUE, AzureTextQueue, PoisonQueue
+from .storage.record_store import StateStore
 
 STORAGE_THREADS = 16
 """Threads that read and write the documents of a job at the same time; shared by all runs of a worker."""

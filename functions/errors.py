@@ -11,7 +11,7 @@
     └── IllegalTransition    fix our code: the transition table has no such row
 
 What the Language service answers is not in this tree: throttling, outages and refusals are ordinary outcomes, and
-`pipeline.outcomes` holds them as values.
+`core.outcomes` holds them as values.
 """
 
 from dataclasses import dataclass

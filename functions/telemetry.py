@@ -11,8 +11,8 @@ from opentelemetry import context, metrics, trace
 from opentelemetry.trace import Link, SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from .services.identity import credential
-from .services.redaction import protect_logs, redacted_errors
+from .identity import credential
+from .redaction import protect_logs, redacted_errors
 
 _SCOPE = "entity-drop"
 _TRACE_PARENT = "traceparent"

@@ -22,27 +22,28 @@ import requests
 from requests.adapters import BaseAdapter
 
 from functions.app import EntityDrop
+from functions.core.jobs import JobMessage
+from functions.core.results import entities_name, error_name
 from functions.errors import Missing
-from functions.flows.advance import advance
-from functions.flows.reconcile import Tally, reconcile
-from functions.flows.rescue import rescue_document, rescue_job
-from functions.flows.sharing import Batch, Seat, Submitter
-from functions.flows.sweep import sweep
-from functions.pipeline.budget import RequestBudget
-from functions.pipeline.jobs import JobMessage
-from functions.pipeline.pieces import ReadyPiece
-from functions.pipeline.poll_timer import PollTimer
-from functions.pipeline.results import entities_name, error_name
-from functions.services.blobs import Blob, BlobInfo, Container
-from functions.services.document_store import DocumentStore
-from functions.services.health_store import LEDGERS, HealthMonitor, HealthStore
-from functions.services.job_queue import JobQueue, Receipt
-from functions.services.language_auth import KeyAuth
-from functions.services.language_client import LanguageClient
-from functions.services.poison_queue import PoisonQueue
-from functions.services.state_store import StateStore
+from functions.language.auth import KeyAuth
+from functions.language.budget import RequestBudget
+from functions.language.client import LanguageClient
+from functions.language.poll_timer import PollTimer
 from functions.settings import Settings
-from local.in_memory import MemoryContainer, MemoryQueue, QueuedMessage
+from functions.storage.containers import Blob, BlobInfo, Container
+from functions.storage.document_store import DocumentStore
+from functions.storage.job_queue import JobQueue, Receipt
+from functions.storage.ledger_store import LEDGERS, HealthMonitor, HealthStore
+from functions.storage.memory_containers import MemoryContainer
+from functions.storage.memory_queue import MemoryQueue, QueuedMessage
+from functions.storage.poison_queue import PoisonQueue
+from functions.storage.record_store import StateStore
+from functions.text.chunks import ReadyPiece
+from functions.workflows.batching import Batch, Seat, Submitter
+from functions.workflows.polling import advance
+from functions.workflows.reconcile import Tally, reconcile
+from functions.workflows.rescue import rescue_document, rescue_job
+from functions.workflows.sweep import sweep
 from local.language_service.behaviour import Behaviour
 from local.language_service.counters import text_digest
 from local.language_service.faults import FaultPlan, Scripted

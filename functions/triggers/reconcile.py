@@ -3,7 +3,7 @@
 import azure.functions as func
 
 from ..app import EntityDrop
-from ..flows.reconcile import reconcile as compare_containers
+from ..workflows.reconcile import reconcile as compare_containers
 
 
 def blueprint(app: EntityDrop) -> func.Blueprint:

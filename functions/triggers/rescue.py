@@ -3,8 +3,8 @@
 import azure.functions as func
 
 from ..app import EntityDrop
-from ..flows import rescue
-from ..services.poison_queue import BLOB_POISON_QUEUE
+from ..storage.poison_queue import BLOB_POISON_QUEUE
+from ..workflows import rescue
 
 
 def blueprint(app: EntityDrop) -> func.Blueprint:

@@ -3,7 +3,7 @@
 import azure.functions as func
 
 from ..app import EntityDrop
-from ..flows.sweep import sweep as put_back_overdue_jobs
+from ..workflows.sweep import sweep as put_back_overdue_jobs
 
 
 def blueprint(app: EntityDrop) -> func.Blueprint:

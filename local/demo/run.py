@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from functions.pipeline.results import entities_name, error_name
+from functions.core.results import entities_name, error_name
 from local.demo import view
 from local.demo.containers import Containers, parse
 from local.demo.folders import (

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import psutil
 
-from functions.pipeline.jobs import JobMessage
-from functions.services.blobs import AzureContainer
-from functions.services.job_queue import AzureJobQueue, Receipt
-from functions.services.storage import blob_service, queue
+from functions.core.jobs import JobMessage
 from functions.settings import Secret, StorageConnection
+from functions.storage.clients import blob_service, queue
+from functions.storage.containers import AzureContainer
+from functions.storage.job_queue import AzureJobQueue, Receipt
 
 from .documents import documents
 from .rig import Rig

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from functions.errors import DocumentError
-from functions.pipeline.decoding import decode
+from functions.text.decoding import decode
 from tests.encodings.corpus import LENGTHS, VARIANTS, Case, cases
 from tests.encodings.texts import TEXTS
 

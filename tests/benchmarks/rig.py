@@ -16,7 +16,7 @@ from typing import Any, Self
 import psutil
 import requests
 
-from functions.pipeline.results import entities_name
+from functions.core.results import entities_name
 from local.functions_host.connections import find_connection
 from local.functions_host.storage import StorageAccount
 from local.language_service.limits import RECORDED_RULES

@@ -21,15 +21,15 @@ from typing import NamedTuple
 
 import click
 
+from functions.core.backoff import deferral_s, next_poll_s
+from functions.core.merging import text_records
+from functions.core.outcomes import DeferReason, Deferred
+from functions.core.packing import MAX_REQUEST_DOCUMENTS, Load
 from functions.errors import Problem
-from functions.flows.sharing import LONGEST_WAIT_IN_LINGERS
-from functions.pipeline.budget import RequestBudget, RequestKind
-from functions.pipeline.entities import text_records
-from functions.pipeline.outcomes import DeferReason, Deferred
-from functions.pipeline.packing import MAX_REQUEST_DOCUMENTS, Load
-from functions.pipeline.poll_timer import PollTimer
-from functions.pipeline.retry import deferral_s, next_poll_s
+from functions.language.budget import RequestBudget, RequestKind
+from functions.language.poll_timer import PollTimer
 from functions.settings import SETTINGS
+from functions.workflows.batching import LONGEST_WAIT_IN_LINGERS
 from local.language_service.limits import RateLimiter, rules_for
 from local.process import ROOT
 

@@ -15,16 +15,16 @@ from typing import Any
 
 import requests
 
-from functions.pipeline.decoding import decode
-from functions.pipeline.documents import DocumentFacts, DocumentRecord, DocumentState
-from functions.pipeline.entities import JobFacts, locate
-from functions.pipeline.outcomes import FoundEntities, FoundEntity
-from functions.pipeline.pieces import cut
-from functions.pipeline.results import ModelFacts, entities_name, entities_result, result_metadata, to_json
-from functions.services.blobs import AzureContainer
-from functions.services.document_store import DocumentStore
-from functions.services.storage import blob_service
+from functions.core.documents import DocumentFacts, DocumentRecord, DocumentState
+from functions.core.merging import JobFacts, locate
+from functions.core.outcomes import FoundEntities, FoundEntity
+from functions.core.results import ModelFacts, entities_name, entities_result, result_metadata, to_json
 from functions.settings import SETTINGS, Secret, StorageConnection
+from functions.storage.clients import blob_service
+from functions.storage.containers import AzureContainer
+from functions.storage.document_store import DocumentStore
+from functions.text.chunks import cut
+from functions.text.decoding import decode
 from local.process import ROOT
 
 from .documents import Document, letter

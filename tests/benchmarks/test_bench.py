@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from functions.pipeline.splitting import MAX_REQUEST_CHARACTERS
+from functions.text.splitting import MAX_REQUEST_CHARACTERS
 from local.stack import THREADS
 
 from .burst import Burst, run_burst

@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from functions.pipeline.packing import MAX_REQUEST_DOCUMENTS
-from functions.pipeline.splitting import MAX_REQUEST_CHARACTERS
+from functions.core.packing import MAX_REQUEST_DOCUMENTS
+from functions.text.splitting import MAX_REQUEST_CHARACTERS
 
 from . import scale
 from .scale import BEGIN, END, HEAD, PAGE, World, batch_sizes, blocking, into_page, row, simulate, worlds

@@ -25,7 +25,7 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
 
-from functions.pipeline.results import entities_name, error_name
+from functions.core.results import entities_name, error_name
 from local.language_service.projects import learn_project
 from local.process import ROOT
 from local.stack import MODEL_CACHE, SAMPLES, Stack

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
 
-from functions.pipeline.splitting import MAX_REQUEST_CHARACTERS
+from functions.text.splitting import MAX_REQUEST_CHARACTERS
 from local.stack import SAMPLES
 
 TWICE = 0.10

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from functions.pipeline.documents import MAX_SUBMISSIONS
-from functions.pipeline.health import CONTROL_TEXT
-from functions.pipeline.packing import MAX_REQUEST_DOCUMENTS
-from functions.pipeline.results import entities_name, error_name
-from functions.pipeline.splitting import split
+from functions.core.documents import MAX_SUBMISSIONS
+from functions.core.health import CONTROL_TEXT
+from functions.core.packing import MAX_REQUEST_DOCUMENTS
+from functions.core.results import entities_name, error_name
+from functions.text.splitting import split
 from local.language_service.counters import text_digest
 from tests.faults.chaos_plan import Plan, Version
 

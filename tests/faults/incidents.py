@@ -20,7 +20,7 @@ from typing import NamedTuple
 import requests
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
-from functions.pipeline.health import CONTROL_TEXT
+from functions.core.health import CONTROL_TEXT
 from tests.world import Call, Crash, World, letter
 
 PAGE = Path(__file__).parents[2] / "docs" / "incidents.md"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from functions.pipeline.splitting import MAX_REQUEST_CHARACTERS
+from functions.text.splitting import MAX_REQUEST_CHARACTERS
 from tests.world import Gate, World, letter
 
 

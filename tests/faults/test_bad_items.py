@@ -12,8 +12,8 @@ import pytest
 from azure.core.exceptions import HttpResponseError, ServiceRequestError, ServiceResponseTimeoutError
 
 from functions.errors import Changed, Missing, RecordError
-from functions.flows.rescue import rescue_document
-from functions.services.state_store import refusal_key
+from functions.storage.record_store import refusal_key
+from functions.workflows.rescue import rescue_document
 from tests.world import Call, World, letter
 
 

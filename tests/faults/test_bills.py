@@ -17,7 +17,7 @@ from azure.core.exceptions import HttpResponseError, ServiceRequestError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from functions.pipeline.documents import MAX_SUBMISSIONS
+from functions.core.documents import MAX_SUBMISSIONS
 from tests.world import Call, Crash, World, letter
 
 pytestmark = pytest.mark.long

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from functions.pipeline.documents import MAX_SUBMISSIONS
-from functions.pipeline.results import entities_name, error_name
+from functions.core.documents import MAX_SUBMISSIONS
+from functions.core.results import entities_name, error_name
 from tests.faults.chaos import HURRY, describe, run
 from tests.faults.chaos_plan import LOST, REPLACED, TWICE, Plan, PlannedDocument, Version, make_plan
 from tests.faults.chaos_verdict import Bill, Breach, Evidence, StoredResult, Verdict, digests, judge
@@ -196,7 +196,7 @@ def test_a_result_that_is_not_the_models_is_wrong(edit: Callable[[dict[str, Any]
     assert breaches(judged(wrong)) == [(LETTER.name, "wrong")]
 
 
-def test_entities_beside_an_error_report_are_wrong() -> None:
+def test_merging_beside_an_error_report_are_wrong() -> None:
     right = stored(LETTER)
     both = with_results(right, replace(right, name=error_name(LETTER.name)), of=LETTER)
     assert breaches(judged(both)) == [(LETTER.name, "wrong")]

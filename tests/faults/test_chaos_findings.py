@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import msgspec
 
-from functions.pipeline.jobs import Job, JobMessage, JobState
-from functions.services.state_store import StateStore
+from functions.core.jobs import Job, JobMessage, JobState
+from functions.storage.record_store import StateStore
 from tests.world import Call, World, letter
 
 

@@ -6,7 +6,7 @@ import zlib
 import brotli
 import pytest
 
-from functions.pipeline.splitting import MAX_REQUEST_CHARACTERS
+from functions.text.splitting import MAX_REQUEST_CHARACTERS
 from tests.faults.scenarios import LONG
 from tests.world import World, letter, pairs_in
 

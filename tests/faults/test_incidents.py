@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from functions.pipeline.health import CONTROL_TEXT
+from functions.core.health import CONTROL_TEXT
 from tests.faults.incidents import KINDS, LIMIT_MINUTES, MINUTES, run
 from tests.faults.scenarios import lines
 from tests.world import World, letter

@@ -18,15 +18,15 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from functions.core.health import CONTROL_TEXT
+from functions.core.jobs import JobMessage, decode_message
 from functions.errors import Missing
-from functions.flows import submit
-from functions.flows.advance import advance
-from functions.flows.reconcile import reconcile
-from functions.flows.sweep import EXTRA_MESSAGE, GRACE, sweep
-from functions.pipeline.health import CONTROL_TEXT
-from functions.pipeline.jobs import JobMessage, decode_message
-from functions.pipeline.splitting import MAX_REQUEST_CHARACTERS
-from local.in_memory import MemoryQueue, QueuedMessage
+from functions.storage.memory_queue import MemoryQueue, QueuedMessage
+from functions.text.splitting import MAX_REQUEST_CHARACTERS
+from functions.workflows import submission as submit
+from functions.workflows.polling import advance
+from functions.workflows.reconcile import reconcile
+from functions.workflows.sweep import EXTRA_MESSAGE, GRACE, sweep
 from local.language_service.counters import text_digest
 from tests.faults.lockstep import Flow, Outcome, take_turns
 from tests.faults.scenarios import long_text

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 from azure.core.exceptions import HttpResponseError, ServiceRequestError
 
-from functions.flows.advance import advance
-from functions.pipeline.jobs import decode_message
+from functions.core.jobs import decode_message
+from functions.workflows.polling import advance
 from tests.faults.lockstep import take_turns
 from tests.world import Call, Crash, World, letter
 

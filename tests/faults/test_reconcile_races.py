@@ -9,10 +9,10 @@ from itertools import count, takewhile
 
 import pytest
 
+from functions.core.results import entities_name, error_name
 from functions.errors import Fault, Problem
-from functions.flows.reconcile import reconcile
-from functions.flows.submit import facts_of, report
-from functions.pipeline.results import entities_name, error_name
+from functions.workflows.reconcile import reconcile
+from functions.workflows.submission import facts_of, report
 from tests.world import Call, Crash, World, letter
 
 PDF = b"%PDF-1.7"

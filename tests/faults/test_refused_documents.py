@@ -10,8 +10,8 @@ from itertools import count
 import pytest
 from azure.core.exceptions import HttpResponseError
 
-from functions.flows.sweep import sweep
-from functions.pipeline.results import refused_name
+from functions.core.results import refused_name
+from functions.workflows.sweep import sweep
 from tests.faults.scenarios import lines, results_of
 from tests.world import Call, Crash, Gate, World, letter
 

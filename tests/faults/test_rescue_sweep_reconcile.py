@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from azure.core.exceptions import HttpResponseError, ServiceRequestError
 
-from functions.flows.sweep import EXTRA_MESSAGE, GRACE, sweep
-from functions.pipeline.decisions import MAX_FAULTS
-from functions.pipeline.reconciling import side_by_side, sort_key
-from functions.pipeline.results import entities_name, error_name
-from functions.services.blobs import BlobInfo
-from local.in_memory import MemoryContainer
+from functions.core.listings import side_by_side, sort_key
+from functions.core.planning import MAX_FAULTS
+from functions.core.results import entities_name, error_name
+from functions.storage.containers import BlobInfo
+from functions.storage.memory_containers import MemoryContainer
+from functions.workflows.sweep import EXTRA_MESSAGE, GRACE, sweep
 from local.language_service.in_process import MovableClock
 from tests.faults.scenarios import accepted, lines
 from tests.faults.test_refused_documents import refuse

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from functions.pipeline.results import entities_name
+from functions.core.results import entities_name
 from tests.faults.scenarios import LONG, Scenario, lines
 from tests.faults.test_crash_points import CrashAt
 from tests.world import Call, Crash, World, letter

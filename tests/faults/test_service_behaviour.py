@@ -14,7 +14,7 @@ from typing import Any, Literal
 import pytest
 import requests
 
-from functions.pipeline.health import CONTROL_TEXT
+from functions.core.health import CONTROL_TEXT
 from local.language_service.behaviour import Behaviour
 from local.language_service.faults import FaultPlan
 from local.language_service.service import texts_digest

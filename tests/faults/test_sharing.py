@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from azure.core.exceptions import ServiceResponseError
 
+from functions.core.packing import MAX_REQUEST_DOCUMENTS
 from functions.errors import Changed
-from functions.flows.advance import advance
-from functions.flows.sharing import Submitter
-from functions.pipeline.packing import MAX_REQUEST_DOCUMENTS
+from functions.workflows.batching import Submitter
+from functions.workflows.polling import advance
 from tests.world import Call, World, letter
 
 LONG_LINGER = {"BATCH_LINGER_MS": "10000"}

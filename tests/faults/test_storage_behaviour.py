@@ -14,12 +14,12 @@ import pytest
 from azure.core.exceptions import HttpResponseError, ServiceRequestError
 from azure.storage.blob import BlobServiceClient
 
+from functions.core.jobs import JobMessage
 from functions.errors import Changed
-from functions.flows.advance import advance
-from functions.flows.rescue import rescue_document
-from functions.pipeline.jobs import JobMessage
-from functions.pipeline.splitting import MAX_REQUEST_CHARACTERS
-from functions.services.blobs import AzureContainer
+from functions.storage.containers import AzureContainer
+from functions.text.splitting import MAX_REQUEST_CHARACTERS
+from functions.workflows.polling import advance
+from functions.workflows.rescue import rescue_document
 from local.storage import Azurite
 from tests.faults.scenarios import (
     LONG,

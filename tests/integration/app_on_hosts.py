@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient
 
-from functions.pipeline.results import entities_name, error_name
+from functions.core.results import entities_name, error_name
 from local.stack import Stack
 
 DEADLINE_S = 120

@@ -8,9 +8,9 @@ from typing import Any
 import requests
 from requests.auth import AuthBase
 
-from functions.pipeline.budget import RequestBudget
-from functions.services.language_auth import KeyAuth
-from functions.services.language_client import LanguageClient, default_session
+from functions.language.auth import KeyAuth
+from functions.language.budget import RequestBudget
+from functions.language.client import LanguageClient, default_session
 from functions.settings import Settings
 from local.language_service.behaviour import Behaviour
 from local.language_service.faults import FaultPlan, Scripted

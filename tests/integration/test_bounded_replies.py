@@ -21,11 +21,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from functions.pipeline.budget import RequestBudget
-from functions.pipeline.outcomes import Accepted, DeferReason, Deferred, Finished, JobLost, StillRunning, Unanswered
-from functions.services import bounded_http
-from functions.services.language_auth import KeyAuth
-from functions.services.language_client import MAX_REPLY_BYTES, LanguageClient, default_session
+from functions.core.outcomes import Accepted, DeferReason, Deferred, Finished, JobLost, StillRunning, Unanswered
+from functions.language import bounded_http
+from functions.language.auth import KeyAuth
+from functions.language.budget import RequestBudget
+from functions.language.client import MAX_REPLY_BYTES, LanguageClient, default_session
 from tests.integration.raw_server import RawServer, Script, raw_server
 from tests.unit.material import NOW
 from tests.unit.material import settings as app_settings

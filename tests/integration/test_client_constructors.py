@@ -19,14 +19,14 @@ from hypothesis import strategies as st
 from requests.adapters import HTTPAdapter
 
 from functions.app import connect, utcnow
+from functions.core.outcomes import Accepted
 from functions.errors import SettingsError
-from functions.pipeline.budget import RequestBudget
-from functions.pipeline.outcomes import Accepted
-from functions.services.identity import credential
-from functions.services.language_auth import KeyAuth, NoAuth, TokenAuth, default_auth, entra_scope
-from functions.services.language_client import LanguageClient, default_session
-from functions.services.storage import blob_service, queue
+from functions.identity import credential
+from functions.language.auth import KeyAuth, NoAuth, TokenAuth, default_auth, entra_scope
+from functions.language.budget import RequestBudget
+from functions.language.client import LanguageClient, default_session
 from functions.settings import Settings, StorageConnection
+from functions.storage.clients import blob_service, queue
 from functions.storage_connection import BLOB_URI, CLIENT_ID, QUEUE_URI
 from local.process import ROOT
 from tests.unit.material import REQUIRED

@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 import requests
 
-from functions.flows.sharing import Submitter
-from functions.pipeline.budget import RequestBudget
-from functions.pipeline.documents import MAX_SUBMISSIONS
-from functions.pipeline.health import CONTROL_TEXT
-from functions.services.language_auth import KeyAuth
-from functions.services.language_client import LONGEST_EXCHANGE_S, LanguageClient, default_session
+from functions.core.documents import MAX_SUBMISSIONS
+from functions.core.health import CONTROL_TEXT
+from functions.language.auth import KeyAuth
+from functions.language.budget import RequestBudget
+from functions.language.client import LONGEST_EXCHANGE_S, LanguageClient, default_session
+from functions.workflows.batching import Submitter
 from local.language_service.oddities import ODD_DOCUMENTS, ODD_ENTITIES, apply, deepened
 from tests.integration.language_server import Asked, LanguageServer, Odd, foreign_host, head, language_server
 from tests.world import KEY, Gate, Worker, World, letter, pairs_in

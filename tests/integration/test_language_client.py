@@ -13,8 +13,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError
 
-from functions.errors import Fault, Problem
-from functions.pipeline.outcomes import (
+from functions.core.outcomes import (
     Accepted,
     DeferReason,
     Deferred,
@@ -28,9 +27,10 @@ from functions.pipeline.outcomes import (
     Submission,
     Unanswered,
 )
-from functions.pipeline.text_units import Ruler
-from functions.services.language_auth import KeyAuth, TokenAuth, default_auth
-from functions.services.language_client import MAX_PAGES, READ_TIMEOUT_S, LanguageClient, default_session
+from functions.errors import Fault, Problem
+from functions.language.auth import KeyAuth, TokenAuth, default_auth
+from functions.language.client import MAX_PAGES, READ_TIMEOUT_S, LanguageClient, default_session
+from functions.text.offsets import Ruler
 from local.language_service.faults import FaultPlan
 from local.language_service.web import in_background
 from local.stack import SAMPLES

@@ -12,15 +12,15 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from functions.pipeline.decoding import DecodedText, decode
-from functions.pipeline.documents import DocumentFacts
-from functions.pipeline.entities import Entity, JobFacts, PieceResult, Warning, locate, merge
-from functions.pipeline.jobs import Piece
-from functions.pipeline.outcomes import Accepted, Finished, FoundEntities, FoundEntity
-from functions.pipeline.packing import pack
-from functions.pipeline.pieces import ReadyPiece, cut
-from functions.pipeline.splitting import LEAD_IN, MAX_REQUEST_CHARACTERS, RUN_OUT
-from functions.pipeline.text_units import CODE_POINT, TEXT_ELEMENT, UTF16, Ruler
+from functions.core.documents import DocumentFacts
+from functions.core.jobs import Piece
+from functions.core.merging import Entity, JobFacts, PieceResult, Warning, locate, merge
+from functions.core.outcomes import Accepted, Finished, FoundEntities, FoundEntity
+from functions.core.packing import pack
+from functions.text.chunks import ReadyPiece, cut
+from functions.text.decoding import DecodedText, decode
+from functions.text.offsets import CODE_POINT, TEXT_ELEMENT, UTF16, Ruler
+from functions.text.splitting import LEAD_IN, MAX_REQUEST_CHARACTERS, RUN_OUT
 from local.language_service import segments
 from local.stack import SAMPLES
 from tests.integration.language import JOB_S, Stage, loans
@@ -119,7 +119,7 @@ def test_the_model_looks_no_farther_than_a_piece_shows_it() -> None:
 @pytest.mark.long
 @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 2**32), st.sampled_from(UNITS), st.integers(smallest + 150, 4_000))
-def test_pieces_give_entity_for_entity_what_the_unsplit_text_gives(seed: int, unit: str, limit: int) -> None:
+def test_chunks_give_entity_for_entity_what_the_unsplit_text_gives(seed: int, unit: str, limit: int) -> None:
     text = composed(seed)
     pieces = cut(FACTS, text.encode(), DecodedText(text, "utf-8"), unit, limit)
     merged = merge([locate(one.piece, one.text, found_in(one.text, unit), unit, JOB) for one in pieces])

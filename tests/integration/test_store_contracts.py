@@ -32,16 +32,17 @@ from hypothesis import strategies as st
 from requests.adapters import BaseAdapter
 from urllib3 import HTTPResponse
 
+from functions.core.jobs import JobMessage, decode_message
+from functions.core.listings import sort_key
 from functions.errors import Changed, Missing, UnsafeName
-from functions.pipeline.jobs import JobMessage, decode_message
-from functions.pipeline.reconciling import sort_key
-from functions.services.blobs import AzureContainer, Container, is_archived, is_safe, storage_code
-from functions.services.document_store import DocumentStore
-from functions.services.job_queue import NEVER, AzureJobQueue, JobQueue, Receipt
-from functions.services.poison_queue import AzureTextQueue
-from functions.services.storage import MAX_SINGLE_GET_BYTES, blob_service, queue
 from functions.settings import Secret, StorageConnection
-from local.in_memory import MemoryContainer, MemoryQueue
+from functions.storage.clients import MAX_SINGLE_GET_BYTES, blob_service, queue
+from functions.storage.containers import AzureContainer, Container, is_archived, is_safe, storage_code
+from functions.storage.document_store import DocumentStore
+from functions.storage.job_queue import NEVER, AzureJobQueue, JobQueue, Receipt
+from functions.storage.memory_containers import MemoryContainer
+from functions.storage.memory_queue import MemoryQueue
+from functions.storage.poison_queue import AzureTextQueue
 from local.storage import ACCOUNT_KEY, ACCOUNT_NAME, Azurite
 
 LONG_NAME = "x" * 1000

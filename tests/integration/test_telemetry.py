@@ -23,15 +23,15 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from functions import telemetry
 from functions.app import utcnow
-from functions.pipeline.budget import RequestBudget
-from functions.pipeline.jobs import JobMessage
-from functions.services.blobs import AzureContainer
-from functions.services.job_queue import AzureJobQueue, Receipt
-from functions.services.language_auth import KeyAuth, TokenAuth
-from functions.services.language_client import LanguageClient, default_session
-from functions.services.redaction import QUIET_LOGGERS
-from functions.services.storage import blob_service, queue
+from functions.core.jobs import JobMessage
+from functions.language.auth import KeyAuth, TokenAuth
+from functions.language.budget import RequestBudget
+from functions.language.client import LanguageClient, default_session
+from functions.redaction import QUIET_LOGGERS
 from functions.settings import Settings
+from functions.storage.clients import blob_service, queue
+from functions.storage.containers import AzureContainer
+from functions.storage.job_queue import AzureJobQueue, Receipt
 from local.process import ROOT
 from tests.world import SETTINGS, World, letter
 

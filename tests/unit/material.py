@@ -7,11 +7,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from functions.core.documents import DocumentFacts
+from functions.core.jobs import Job, JobState, Piece
+from functions.core.merging import JobFacts
+from functions.core.planning import Policy
 from functions.errors import Fault, Problem
-from functions.pipeline.decisions import Policy
-from functions.pipeline.documents import DocumentFacts
-from functions.pipeline.entities import JobFacts
-from functions.pipeline.jobs import Job, JobState, Piece
 from functions.settings import Settings
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.pipeline.budget import BURST_SECONDS, POLL_RESERVE, RequestBudget, RequestKind
+from functions.language.budget import BURST_SECONDS, POLL_RESERVE, RequestBudget, RequestKind
 from tests.unit.material import NOW, after
 
 SUBMISSION, POLL = RequestKind.SUBMISSION, RequestKind.POLL

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.errors import DocumentError, Fault, Problem
-from functions.pipeline.compression import MAX_LAYERS, Unpacked, is_compressed, unpack
+from functions.text.compression import MAX_LAYERS, Unpacked, is_compressed, unpack
 
 TEXT = ("Zoë owes €5,000 to 田中.\n" * 50).encode()
 LIMIT = 1_000_000

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from functions.errors import DocumentError, Fault
-from functions.pipeline.decoding import DecodedText, check_size, decode
+from functions.text.decoding import DecodedText, check_size, decode
 from tests.unit.material import any_text
 
 TEXT = "Zoë owes €5,000 to 田中 👩🏽\r\nsince May.\n"

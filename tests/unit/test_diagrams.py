@@ -2,17 +2,17 @@ import re
 
 import pytest
 
-from functions.pipeline.documents import DocumentState
-from functions.pipeline.jobs import JobState
-from functions.pipeline.states import DOCUMENT_TRANSITIONS, JOB_TRANSITIONS, DocumentEvent, JobEvent
-from local.diagrams import PAGE, meanings, page
+from docs.generate.diagrams import PAGE, meanings, page
+from functions.core.documents import DocumentState
+from functions.core.jobs import JobState
+from functions.core.lifecycle import DOCUMENT_TRANSITIONS, JOB_TRANSITIONS, DocumentEvent, JobEvent
 
 ARROW = re.compile(r"^    (\S+) --> (\S+)(?:: (\w)\. (.+))?$", re.MULTILINE)
 SENTENCE = re.compile(r"^- \*\*(\w)\.\*\* \*(.+?)\* \(.+?\): [A-Z].+\.$", re.MULTILINE)
 
 
 def test_the_page_is_drawn_from_the_tables() -> None:
-    """`python -m local.diagrams` writes the page anew."""
+    """`python -m docs.generate.diagrams` writes the page anew."""
     assert PAGE.read_text("utf-8") == page()
 
 

@@ -8,15 +8,14 @@ import jsonschema
 import msgspec
 import pytest
 
-from functions.errors import Fault, IllegalTransition, Problem
-from functions.pipeline.documents import (
+from functions.core.documents import (
     HISTORY_LENGTH,
     MAX_SUBMISSIONS,
     DocumentRecord,
     DocumentState,
     HistoryEntry,
 )
-from functions.pipeline.states import (
+from functions.core.lifecycle import (
     DOCUMENT_TRANSITIONS,
     DocumentEvent,
     claim,
@@ -25,6 +24,7 @@ from functions.pipeline.states import (
     may_write,
     submissions_with,
 )
+from functions.errors import Fault, IllegalTransition, Problem
 from tests.unit.material import NOW, PROBLEM, after, facts, reserved_job, waiting_job
 
 RECORDED = Path(__file__).parent / "data" / "records-9c7d695"

@@ -12,8 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from functions.errors import Fault, Problem
-from functions.pipeline.health import (
+from functions.core.health import (
     BUSY,
     CONTRADICTING_JOBS,
     CONTROL_TEXT,
@@ -42,6 +41,7 @@ from functions.pipeline.health import (
     scout_begun,
     succeeded,
 )
+from functions.errors import Fault, Problem
 from tests.unit.material import GA_URL, NOW, PROBLEM, after
 
 MODEL = "CustomEntityRecognition/loans/production"
@@ -538,7 +538,7 @@ def test_the_ledger_comes_back_equal() -> None:
 
 
 class LedgerMachine(RuleBasedStateMachine):
-    """Instances that report, probe and die in any order, as `flows.health` lets them."""
+    """Instances that report, probe and die in any order, as `workflows.probing` lets them."""
 
     def __init__(self) -> None:
         super().__init__()

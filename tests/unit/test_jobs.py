@@ -7,9 +7,9 @@ import jsonschema
 import msgspec
 import pytest
 
+from functions.core.jobs import Job, JobMessage, JobState, LoneFailures, Piece, decode_message
+from functions.core.lifecycle import ENDED, JOB_TRANSITIONS, JobEvent, is_outdated, move_job
 from functions.errors import Fault, IllegalTransition, Problem, RecordError
-from functions.pipeline.jobs import Job, JobMessage, JobState, LoneFailures, Piece, decode_message
-from functions.pipeline.states import ENDED, JOB_TRANSITIONS, JobEvent, is_outdated, move_job
 from tests.unit.material import GA_URL, NOW, PROBLEM, after, failed_job, piece, running_job, waiting_job
 
 RECORDED = Path(__file__).parent / "data" / "records-9c7d695"

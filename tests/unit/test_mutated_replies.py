@@ -11,8 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
-from functions.errors import Fault, Problem
-from functions.pipeline.outcomes import (
+from functions.core.outcomes import (
     Accepted,
     DeferReason,
     Deferred,
@@ -24,9 +23,10 @@ from functions.pipeline.outcomes import (
     StillRunning,
     Unanswered,
 )
-from functions.services.language_errors import MAX_RECORDED_BYTES
-from functions.services.language_wire import Page, Reply, page_outcome, submission_outcome
-from functions.services.tolerant_json import MAX_DEPTH, UNREADABLE, decode
+from functions.errors import Fault, Problem
+from functions.language.error_codes import MAX_RECORDED_BYTES
+from functions.language.payloads import Page, Reply, page_outcome, submission_outcome
+from functions.language.tolerant_json import MAX_DEPTH, UNREADABLE, decode
 from tests.unit.material import NOW
 from tests.unit.material import settings as app_settings
 from tests.unit.replies import EMPTY_ERROR, ct1_page, ct1_task, error_body, ga_item, ga_page, reply, wire_entity

@@ -4,9 +4,9 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.pipeline.packing import MAX_REQUEST_BYTES, MAX_REQUEST_DOCUMENTS, Load, json_size, pack
-from functions.pipeline.splitting import MAX_REQUEST_CHARACTERS
-from functions.services.language_wire import submission_body
+from functions.core.packing import MAX_REQUEST_BYTES, MAX_REQUEST_DOCUMENTS, Load, json_size, pack
+from functions.language.payloads import submission_body
+from functions.text.splitting import MAX_REQUEST_CHARACTERS
 from tests.unit.material import any_text, settings
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from functions.pipeline.poll_timer import ENOUGH_JOBS, MARGIN_S, REMEMBERED_JOBS, PollTimer
+from functions.language.poll_timer import ENOUGH_JOBS, MARGIN_S, REMEMBERED_JOBS, PollTimer
 
 
 def learnt(*durations: float, first: float = 2, ceiling: float = 30) -> float:

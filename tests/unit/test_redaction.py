@@ -9,7 +9,7 @@ from azure.core.exceptions import HttpResponseError, ServiceRequestError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.services.redaction import HIDDEN, QUIET_LOGGERS, protect_logs, redact, redact_error, redacted_errors
+from functions.redaction import HIDDEN, QUIET_LOGGERS, protect_logs, redact, redact_error, redacted_errors
 
 SIGNATURE = "c2VjcmV0/c2VjcmV0+c2VjcmV0=="
 QUOTED = SIGNATURE.replace("/", "%2F").replace("+", "%2B").replace("=", "%3D")

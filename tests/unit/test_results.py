@@ -9,11 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.errors import Fault, Problem
-from functions.pipeline.decoding import ReadingWarning
-from functions.pipeline.documents import DocumentRecord, DocumentState
-from functions.pipeline.entities import Entity, PieceResult, Warning
-from functions.pipeline.results import (
+from docs.generate.schemas import FOLDER, PUBLISHED, schema_text
+from functions.core.documents import DocumentRecord, DocumentState
+from functions.core.merging import Entity, PieceResult, Warning
+from functions.core.results import (
     LONGEST_BLOB_NAME,
     EntitiesResult,
     ErrorReport,
@@ -28,7 +27,8 @@ from functions.pipeline.results import (
     result_name,
     to_json,
 )
-from local.schemas import FOLDER, PUBLISHED, schema_text
+from functions.errors import Fault, Problem
+from functions.text.decoding import ReadingWarning
 from tests.unit.material import NOW, PREVIEW, after, facts, job_facts, settings
 
 RECORD = DocumentRecord(
@@ -257,7 +257,7 @@ def schema(name: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_published_schema_is_what_the_classes_say(name: str) -> None:
-    """`python -m local.schemas` writes the files anew."""
+    """`python -m docs.generate.schemas` writes the files anew."""
     assert (FOLDER / name).read_text("utf-8") == schema_text(name)
 
 

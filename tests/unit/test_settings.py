@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from docs.generate.settings_table import BEGIN, END, table, table_in
 from functions.errors import SettingsError
 from functions.settings import SETTINGS, Secret, Settings, StorageConnection
 from functions.storage_connection import BLOB_URI, CLIENT_ID, CREDENTIAL, QUEUE_URI
-from local.settings_table import BEGIN, END, table, table_in
 from tests.unit.material import PREVIEW, REQUIRED, settings
 
 ROOT = Path(__file__).parents[2]
@@ -501,7 +501,7 @@ def test_a_date_without_a_zone_is_utc() -> None:
 
 
 def test_the_readme_lists_every_setting_as_the_code_has_it() -> None:
-    """`python -m local.settings_table README.md` writes the table anew."""
+    """`python -m docs.generate.settings_table README.md` writes the table anew."""
     readme = (ROOT / "README.md").read_text("utf-8")
     assert BEGIN in readme and END in readme, "README.md has no table of settings between the two markers"
     assert table_in(readme) == table()

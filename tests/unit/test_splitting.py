@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.pipeline.splitting import (
+from functions.text.splitting import (
     LEAD_IN,
     LONGEST_ENTITY,
     LONGEST_REACH,

@@ -1,0 +1,51 @@
+"""The JSON Schemas of the two files that a document can end with, made from the classes that write them.
+
+python -m docs.generate.schemas     writes docs/schemas/entities.schema.json and error.schema.json
+"""
+
+import inspect
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from functions.core.results import EntitiesResult, ErrorReport
+
+FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+
+PUBLISHED: Mapping[str, type[msgspec.Struct]] = {
+    "entities.schema.json": EntitiesResult,
+    "error.schema.json": ErrorReport,
+}
+"""Each schema's file and the class of the files that it describes."""
+
+
+def schema_text(name: str) -> str:
+    """Return the text of the schema file `name`."""
+    described = PUBLISHED[name]
+    (root,), definitions = msgspec.json.schema_components([described], ref_template="#/$defs/{name}")
+    definitions = {key: _tidy(definitions[key]) for key in sorted(definitions)}
+    # The described class itself comes first and in full; what it refers to stands below.
+    top = definitions.pop(root["$ref"].rsplit("/", 1)[-1])
+    return json.dumps({"$schema": DRAFT, "$id": name, **top, "$defs": definitions}, indent=2) + "\n"
+
+
+def _tidy(schema: dict[str, Any]) -> dict[str, Any]:
+    """Take the indentation of the source code out of a description."""
+    if "description" not in schema:
+        return schema
+    return {**schema, "description": inspect.cleandoc(schema["description"])}
+
+
+def main() -> None:
+    """Write all schema files."""
+    FOLDER.mkdir(exist_ok=True)
+    for name in PUBLISHED:
+        (FOLDER / name).write_text(schema_text(name), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,628 @@
+"""What to do with the service's answer: decided here as a value, done by `flows`.
+
+Three rules keep bills bounded and documents whole.
+
+1. **The reservation is the attempt.** The write that reserves a job for a worker adds one to its submissions, before
+   anything is sent; it is taken back only where surely nothing was accepted (`Deferred`, `Refused`). So whatever
+   happens after it (an exception, a crash, a lost reply) is counted, and the next reservation lasts longer.
+2. **A failure decides nothing.** A job that failed comes back after a few seconds and asks the health of the service
+   (`health`). Only if other documents succeed meanwhile is the cause in the job: it is split in five, and five again,
+   and a document that fails alone is repeated at growing intervals. If nothing succeeds, it waits, unbilled.
+3. **A limit is checked in one place**: `workflows.polling` compares a document's submissions with its limit directly
+   before the reservation.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from random import Random
+
+import msgspec
+
+from ..errors import Fault, Problem
+from .backoff import DEFER, LOST_POLL, STEP_FAULT, deferral_s, honoured_s, next_poll_s
+from .documents import MAX_SUBMISSIONS
+from .health import Assessment, Level, Proof
+from .jobs import Job, JobState, LoneFailures, Piece
+from .lifecycle import JobEvent, move_job
+from .outcomes import (
+    Accepted,
+    DeferReason,
+    Deferred,
+    Finished,
+    FoundEntities,
+    JobFailed,
+    JobLost,
+    Progress,
+    Refused,
+    StillRunning,
+    Submission,
+    Unanswered,
+)
+
+RESERVATIONS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180))
+"""How long a worker that is about to submit a job keeps others from doing so: the first time, and after so many
+reservations in a row whose outcome was never saved. Each is longer than a request can take (a test compares)."""
+
+VERDICT_WAIT_S = (8.0, 14.0)
+"""How long a failed job waits before it asks why: by then, jobs that were sent with it have ended, too."""
+
+SPLIT_INTO = 5
+"""A failed job of 25 documents becomes jobs of five, and one: a document that makes its job fail stands alone after
+three submissions. Halves would take five."""
+
+PART_ID_DIGITS = 8
+
+LONE_WAITS = tuple(timedelta(minutes=minutes) for minutes in (0, 12, 30, 75))
+"""After each failure of a document that fails alone, beside `VERDICT_WAIT_S`; the last one repeats. The first is short,
+because most single failures are just that."""
+
+LAST_LONE_SUBMISSION = timedelta(minutes=245)
+"""How long after its first failure alone a document's last submission is made at the earliest: longer than the
+incidents that are to be outlasted."""
+
+REST_WAITS = tuple(timedelta(minutes=minutes) for minutes in (13, 25, 27, 110, 105))
+"""After a failure whose cause can not be found out, by the number of submissions so far."""
+
+PROVEN_FAILURES = 2
+"""Failures alone, in a service that was proven healthy, that make it the document's fault."""
+
+HOLD_S = (3.0, 6.0)
+"""How long a job waits for a control document that is under way."""
+
+RECHECK_S = (15.0, 25.0)
+"""How long a job waits for the outcome of a scout."""
+
+LOST_AFTER = timedelta(minutes=2)
+"""How long the service has to deny a submission before it counts as lost: its instances learn of a job one by one."""
+
+LOSS_WAITS = tuple(timedelta(minutes=minutes) for minutes in (0, 5, 15, 60, 180))
+"""Before a submission is repeated that was lost or ran for too long, by the number of those before it."""
+
+RESULT_RETENTION = timedelta(hours=24)
+"""How long the service keeps jobs and results ("Language service async result availability", read 2026-11)."""
+
+MAX_FAULTS = 10
+"""Times that a job may come back from the poison queue before its documents get error reports."""
+
+LANGUAGE_CODES = frozenset({"UnsupportedLanguageCode"})
+"""Codes of a document whose language the service does not know (recorded, docs/language-api.md)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """The settings that decisions depend on, and the source of jitter."""
+
+    first_poll_s: float
+    max_poll_s: float
+    job_timeout: timedelta
+    give_up: timedelta
+    language: str
+    rng: Random
+
+    def within(self, bounds_s: tuple[float, float]) -> timedelta:
+        """Return a random wait between two numbers of seconds."""
+        return timedelta(seconds=self.rng.uniform(*bounds_s))
+
+
+Answer = FoundEntities | Problem
+"""What a piece ends with: what was found in it, or why its document can have no entities."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A failure that the ledger of health has to know of; `opens` where one is proof enough."""
+
+    level: Level
+    problem: Problem
+    opens: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What one step of a job leads to. To be done in this order: health, results, parts, next message, record.
+
+    `job` is the record to save, None where the job has ended; `parts` are the smaller jobs that take its place;
+    `cancel` is the URL of an operation nobody waits for any more; `reason` says why, for logs. `succeeded` and
+    `failure` are what the ledger of health has to know.
+    """
+
+    event: JobEvent
+    job: Job | None
+    answers: tuple[tuple[Piece, Answer], ...] = ()
+    parts: tuple[Job, ...] = ()
+    cancel: str | None = None
+    reason: Problem | None = None
+    succeeded: bool = False
+    failure: Failure | None = None
+
+
+# --- Before a submission ---
+
+
+def before_submission(job: Job, assessment: Assessment, now: datetime, policy: Policy) -> Step | None:
+    """Return what a waiting job does instead of being submitted; None where it may be submitted now."""
+    problem = job.last_error or assessment.reason or WAITING_FOR_HEALTH
+    if now - job.created > policy.give_up:
+        return _give_up(job, problem, now)
+    if job.refused_language == policy.language:
+        due = now + timedelta(seconds=DEFER[DeferReason.MISCONFIGURED].wait_s(job.waits, policy.rng))
+        return _defer(job, due, problem, waits=job.waits + 1)
+    if job.is_scout:
+        return None
+    if assessment.is_open:
+        return _hold(job, assessment, problem, now, policy)
+    if job.retry_at and now < job.retry_at:
+        return _defer(job, job.retry_at, problem)
+    if not job.awaits_verdict or job.failed_at is None:
+        return None
+    return _verdict(job, job.failed_at, assessment, problem, now, policy)
+
+
+def _verdict(
+    job: Job, failed_at: datetime, assessment: Assessment, problem: Problem, now: datetime, policy: Policy
+) -> Step | None:
+    """Return what becomes of a failed job, by what has happened elsewhere since."""
+    if assessment.proof in (Proof.DOCUMENTS, Proof.CONTROL):
+        # What failed in an incident says nothing of its documents. And a request that was refused is free: it is tried
+        # once more, now that others are known to be accepted.
+        if (assessment.was_incident and not job.is_last) or job.refused_at:
+            return None
+        return _isolate(job, failed_at, now, is_proven=not assessment.was_incident)
+    rest = _rest(job, failed_at)
+    if assessment.proof is Proof.NONE:
+        return _hold(job, assessment, problem, now, policy)
+    if now >= rest and job.refused_at:
+        moved = move_job(job, JobEvent.DEFERRED, due=now, refused_at=None, retry_at=now)
+        return Step(event=JobEvent.DEFERRED, job=moved, reason=problem)
+    if now >= rest:
+        return _isolate(job, failed_at, now, is_proven=False)
+    recheck = now + policy.within(RECHECK_S)
+    return _defer(job, rest if assessment.proof is Proof.UNKNOWN else min(rest, recheck), problem)
+
+
+def _isolate(job: Job, failed_at: datetime, now: datetime, *, is_proven: bool) -> Step | None:
+    """Split a failed job; decide when a document that is alone in it is submitted again, or report it."""
+    if len(job.pieces) > 1:
+        return _split(job, job.last_error, now)
+    known = job.lone or LoneFailures(since=failed_at, count=0, proven=0)
+    lone = LoneFailures(since=known.since, count=known.count + 1, proven=known.proven + is_proven)
+    if job.is_last:
+        return exhausted(msgspec.structs.replace(job, lone=lone), now)
+    retry_at = failed_at + LONE_WAITS[min(lone.count, len(LONE_WAITS)) - 1]
+    if job.submissions + 1 >= MAX_SUBMISSIONS:
+        retry_at = max(retry_at, lone.since + LAST_LONE_SUBMISSION)
+    deferred = move_job(job, JobEvent.DEFERRED, due=max(retry_at, now), lone=lone, retry_at=retry_at)
+    return Step(event=JobEvent.DEFERRED, job=deferred, reason=job.last_error)
+
+
+def _hold(job: Job, assessment: Assessment, problem: Problem, now: datetime, policy: Policy) -> Step:
+    """Let a job wait for the next control document, or for the outcome of the one under way."""
+    again = max(now, assessment.again_at or now)
+    return _defer(job, again + policy.within(HOLD_S), problem)
+
+
+def _defer(job: Job, due: datetime, problem: Problem, **changes: int) -> Step:
+    return Step(event=JobEvent.DEFERRED, job=move_job(job, JobEvent.DEFERRED, due=due, **changes), reason=problem)
+
+
+def _rest(job: Job, failed_at: datetime) -> datetime:
+    """Return until when a job rests that failed for a cause that can not be found out."""
+    return failed_at + REST_WAITS[min(max(job.submissions, 1), len(REST_WAITS)) - 1]
+
+
+def may_scout(job: Job, now: datetime) -> bool:
+    """Whether one document of a job may be the next scout.
+
+    One that has failed twice rests before: few documents would use up their submissions within an hour of an incident,
+    scouting in turns. One that has no submission left would be reported instead of being sent.
+    """
+    if job.is_last:
+        return False
+    return job.submissions <= 1 or job.failed_at is None or now >= _rest(job, job.failed_at)
+
+
+def send_scout(job: Job, now: datetime) -> Step:
+    """Return how one document of a failed job goes first, to find out whether documents succeed again."""
+    scout = msgspec.structs.replace(_part(job, job.pieces[:1], now), is_scout=True, last_error=job.last_error)
+    if len(job.pieces) == 1:
+        # Nothing is proven: that the service refused the document once says no more about it than before.
+        moved = move_job(job, JobEvent.DEFERRED, due=now, is_scout=True, retry_at=now, refused_at=None)
+        return Step(event=JobEvent.DEFERRED, job=moved, reason=job.last_error)
+    rest = msgspec.structs.replace(
+        _part(job, job.pieces[1:], now),
+        failed_at=job.failed_at,
+        failed_sent=job.failed_sent,
+        last_error=job.last_error,
+    )
+    ended = move_job(job, JobEvent.SPLIT, due=now)
+    return Step(event=JobEvent.SPLIT, job=ended, parts=(scout, rest), reason=job.last_error)
+
+
+def reserve(job: Job, now: datetime, *, is_last: bool = False) -> Job:
+    """Return the waiting job as reserved for the worker that is about to submit it: from here on it counts.
+
+    `is_last` says that a document in it has no submission left after this one.
+    """
+    reservation = RESERVATIONS[min(job.unanswered, len(RESERVATIONS) - 1)]
+    reserved = move_job(
+        job,
+        JobEvent.RESERVED,
+        due=now + reservation,
+        submissions=job.submissions + 1,
+        unanswered=job.unanswered + 1,
+        reserved_until=now + reservation,
+        is_last=is_last,
+    )
+    assert reserved is not None  # noqa: S101 - the table keeps a reserved job alive; this tells the type checker
+    return reserved
+
+
+def not_sent(job: Job) -> Job:
+    """Return a reserved job as it is if nothing is sent: its reservation does not count."""
+    return msgspec.structs.replace(
+        job, submissions=max(0, job.submissions - 1), unanswered=0, reserved_until=None, is_last=False
+    )
+
+
+def release(job: Job, now: datetime) -> Step:
+    """Return a reserved job to the queue that was not sent after all: too little of its reservation was left."""
+    released = move_job(not_sent(job), JobEvent.DEFERRED, due=now)
+    return Step(event=JobEvent.DEFERRED, job=released, reason=TOO_SLOW)
+
+
+def exhausted(job: Job, now: datetime) -> Step:
+    """Return the end of a job whose documents have no submission left, each with an error report."""
+    return _give_up(job, exhausted_problem(job), now)
+
+
+def exhausted_problem(job: Job) -> Problem:
+    """Return why the documents of a job are reported that have no submission left: with the last known cause."""
+    last = job.last_error or UNANSWERED_SO_FAR
+    if job.lone and job.lone.proven >= PROVEN_FAILURES:
+        return replace(
+            last,
+            message=f"The document failed alone {job.lone.count} times while other documents succeeded. "
+            f"The last time: {last.message}",
+            help="The service can not process this document. Check its content, correct it and drop it again.",
+            fault=Fault.DOCUMENT,
+        )
+    return last
+
+
+WAITING_FOR_HEALTH = Problem(
+    "ServiceFailing",
+    "The Language service fails for other documents, too; this one waits until it has recovered.",
+    "Nothing to do: a short control text is tried from time to time. If it lasts, check the Language resource.",
+    fault=Fault.SERVICE,
+)
+TOO_SLOW = Problem(
+    "StorageSlow",
+    "The storage was so slow that the reservation of the job was nearly over before its request could be sent.",
+    "Nothing to do: it is tried again. If it lasts, check the storage account.",
+    fault=Fault.STORAGE,
+)
+UNANSWERED_SO_FAR = Problem(
+    "Unanswered",
+    "The document was submitted, but no outcome of it could be saved: workers stopped, or the storage failed.",
+    "Check the app and the storage account. The document is submitted again at night.",
+    fault=Fault.STORAGE,
+)
+
+
+# --- After a submission ---
+
+
+def after_submission(job: Job, answer: Submission, now: datetime, policy: Policy) -> Step:
+    """Return what the answer to a POST of a reserved job leads to."""
+    job = msgspec.structs.replace(job, unanswered=0, reserved_until=None)
+    match answer:
+        case Accepted(operation_url):
+            accepted = move_job(
+                job,
+                JobEvent.ACCEPTED,
+                due=now + timedelta(seconds=policy.first_poll_s),
+                operation_url=operation_url,
+                submitted=now,
+                waits=0,
+                refused_at=None,
+                refused_language=None,
+            )
+            return Step(event=JobEvent.ACCEPTED, job=accepted)
+        case Unanswered(problem, retry_after_s):
+            return _failed(job, Failure(level=Level.RESOURCE, problem=problem), now, policy, honoured_s(retry_after_s))
+        case Deferred():
+            return _deferred(_taken_back(job), answer, now, policy)
+        case Refused(problem):
+            return _refused(_taken_back(job), problem, now, policy)
+
+
+def after_deferral(job: Job, answer: Deferred, now: datetime, policy: Policy) -> Step:
+    """Return what becomes of a waiting job that got no request permit: it was not even reserved."""
+    return _deferred(job, answer, now, policy)
+
+
+def _taken_back(job: Job) -> Job:
+    """Return a job whose submission surely was not accepted: nothing is billed, so nothing is counted."""
+    return msgspec.structs.replace(not_sent(job), is_scout=False)
+
+
+def _refused(job: Job, problem: Problem, now: datetime, policy: Policy) -> Step:
+    if len(job.pieces) > 1:
+        return _split(job, problem, now)
+    if _is_configured_language(job.pieces[0], problem):
+        return _wrong_language(job, problem, now, policy)
+    if problem.fault is Fault.DOCUMENT:
+        return _give_up(job, problem, now)
+    # Not a documented code: if other documents are accepted, it is about this one; if none is, about the deployment.
+    if job.refused_at:
+        return _give_up(job, replace(problem, fault=Fault.DOCUMENT), now)
+    due = now + policy.within(VERDICT_WAIT_S)
+    waiting = move_job(
+        job, JobEvent.FAILED, due=due, refused_at=now, failed_at=now, failed_sent=now, retry_at=None, last_error=problem
+    )
+    return Step(event=JobEvent.FAILED, job=waiting, reason=problem)
+
+
+def _is_configured_language(piece: Piece, problem: Problem) -> bool:
+    """Whether a problem is the setting DOCUMENT_LANGUAGE, which the document has no say in."""
+    return problem.code in LANGUAGE_CODES and piece.language is None
+
+
+def _wrong_language(job: Job, problem: Problem, now: datetime, policy: Policy) -> Step:
+    problem = replace(
+        problem,
+        message=f"The service does not know the language {policy.language!r} of DOCUMENT_LANGUAGE: {problem.message}",
+        help="Correct DOCUMENT_LANGUAGE. Documents wait, and go on by themselves with the new value.",
+        fault=Fault.CONFIGURATION,
+    )
+    due = now + timedelta(seconds=DEFER[DeferReason.MISCONFIGURED].wait_s(job.waits, policy.rng))
+    waiting = move_job(
+        job,
+        JobEvent.FAILED,
+        due=due,
+        waits=job.waits + 1,
+        refused_language=policy.language,
+        last_error=problem,
+        failed_at=None,
+        retry_at=None,
+        is_scout=False,
+    )
+    return Step(event=JobEvent.FAILED, job=waiting, reason=problem)
+
+
+# --- After a poll ---
+
+
+def after_poll(job: Job, answer: Progress, now: datetime, policy: Policy, *, is_healthy: bool = False) -> Step:
+    """Return what the answer to a GET leads to; `is_healthy` where the service was proven so since it lost the job."""
+    match answer:
+        case Finished():
+            return _finish(job, answer, now, policy)
+        case StillRunning():
+            return _wait_on(job, answer, now, policy)
+        case Deferred():
+            return _deferred(job, answer, now, policy)
+        case JobFailed(problem):
+            opens = problem.fault is Fault.CONFIGURATION
+            return _failed(job, Failure(level=Level.MODEL, problem=problem, opens=opens), now, policy)
+        case JobLost(problem):
+            return _not_found(job, problem, now, policy, is_healthy=is_healthy)
+
+
+def after_fault(job: Job, problem: Problem, now: datetime, policy: Policy, *, is_transient: bool = False) -> Step:
+    """Return what becomes of a job whose step failed until its message was poisoned.
+
+    A transient fault, such as an outage of the storage, is a wait: it is not counted.
+    """
+    if now - job.created > policy.give_up or (not is_transient and job.faults + 1 >= MAX_FAULTS):
+        return _give_up(job, problem, now)
+    if is_transient:
+        due = now + timedelta(seconds=STEP_FAULT.wait_s(job.waits, policy.rng))
+        waiting = move_job(job, JobEvent.FAULTED, due=due, waits=job.waits + 1, last_error=problem)
+        return Step(event=JobEvent.FAULTED, job=waiting, reason=problem)
+    due = now + timedelta(seconds=STEP_FAULT.wait_s(job.faults, policy.rng))
+    faulted = move_job(job, JobEvent.FAULTED, due=due, faults=job.faults + 1, last_error=problem)
+    return Step(event=JobEvent.FAULTED, job=faulted, reason=problem)
+
+
+def without(job: Job, pieces: Iterable[Piece]) -> Job:
+    """Return the job without pieces that are no longer its own; it may have none left."""
+    gone = set(pieces)
+    return msgspec.structs.replace(job, pieces=tuple(piece for piece in job.pieces if piece not in gone))
+
+
+def nothing_left(job: Job, now: datetime) -> Step:
+    """Return the end of a job none of whose pieces are its own any more."""
+    return Step(event=JobEvent.FINISHED, job=move_job(job, JobEvent.FINISHED, due=now))
+
+
+def _finish(job: Job, answer: Finished, now: datetime, policy: Policy) -> Step:
+    """Take the pieces that have an answer; keep those that the service left out or failed at."""
+    answers: list[tuple[Piece, Answer]] = []
+    left: list[Piece] = []
+    wrong_language: Problem | None = None
+    problem = LEFT_OUT
+    for number, piece in enumerate(job.pieces):
+        found = answer.pieces.get(str(number))
+        if isinstance(found, FoundEntities):
+            answers.append((piece, found))
+        elif found is not None and _is_configured_language(piece, found):
+            left, wrong_language = [*left, piece], found
+        elif found is not None and found.fault is Fault.DOCUMENT:
+            answers.append((piece, found))
+        else:
+            left, problem = [*left, piece], found or problem
+    has_succeeded = bool(answers)
+    if not left:
+        return Step(
+            event=JobEvent.FINISHED,
+            job=move_job(job, JobEvent.FINISHED, due=now),
+            answers=tuple(answers),
+            succeeded=has_succeeded,
+        )
+    rest = msgspec.structs.replace(job, pieces=tuple(left))
+    if wrong_language:
+        # Those that failed for another reason wait with them: they are submitted again all the same.
+        step = _wrong_language(rest, wrong_language, now, policy)
+    else:
+        failure = Failure(level=Level.MODEL, problem=problem)
+        step = _failed(rest, failure, now, policy)
+    # Where some documents have their results, the service works: no failure is counted then.
+    failure_to_tell = None if has_succeeded else step.failure
+    return replace(step, answers=(*answers, *step.answers), succeeded=has_succeeded, failure=failure_to_tell)
+
+
+LEFT_OUT = Problem(
+    "LeftOut",
+    "The service finished the job without a result for this document.",
+    "It is submitted again. If it is reported, the service left it out each time: ask Azure support.",
+    fault=Fault.SERVICE,
+)
+
+
+def _failed(job: Job, failure: Failure, now: datetime, policy: Policy, wait_s: float = 0.0) -> Step:
+    """Return a job whose submission failed: nothing is decided before the health of the service has been asked."""
+    if now - job.created > policy.give_up:
+        return replace(_give_up(job, failure.problem, now), failure=failure)
+    asked = timedelta(seconds=wait_s)
+    due = now + max(asked, policy.within(VERDICT_WAIT_S))
+    waiting = move_job(
+        job,
+        JobEvent.FAILED,
+        due=due,
+        waits=0,
+        failed_at=now,
+        failed_sent=job.submitted or now,
+        retry_at=None,
+        refused_at=None,
+        is_scout=False,
+        last_error=failure.problem,
+    )
+    is_suspect = job.lone is not None and job.lone.proven > 0
+    return Step(event=JobEvent.FAILED, job=waiting, reason=failure.problem, failure=None if is_suspect else failure)
+
+
+def _wait_on(job: Job, answer: StillRunning, now: datetime, policy: Policy) -> Step:
+    submitted = job.submitted or job.created
+    if not answer.has_started:
+        if now > (answer.expires or submitted + RESULT_RETENTION):
+            return _lost(job, _never_started(job, now), now, policy)
+    elif job.running_since and now - job.running_since > policy.job_timeout:
+        step = _lost(job, _timed_out(answer.status, now - job.running_since, policy), now, policy)
+        return replace(step, cancel=job.operation_url)
+    polls = job.polls + 1
+    due = now + timedelta(seconds=next_poll_s(polls, policy.first_poll_s, policy.max_poll_s, policy.rng))
+    since = job.running_since or (now if answer.has_started else None)
+    running = move_job(job, JobEvent.STILL_RUNNING, due=due, polls=polls, waits=0, running_since=since, lost_at=None)
+    return Step(event=JobEvent.STILL_RUNNING, job=running)
+
+
+def _timed_out(status: str, running: timedelta, policy: Policy) -> Problem:
+    return Problem(
+        "TimedOut",
+        f"The service kept the job in status {status!r} for {running.total_seconds() / 60:.1f} minutes; "
+        f"the limit is {policy.job_timeout.total_seconds() / 60:g} (JOB_TIMEOUT_MINUTES).",
+        "It was cancelled and submitted again each time. Check the health of the Language resource.",
+        fault=Fault.SERVICE,
+    )
+
+
+def _never_started(job: Job, now: datetime) -> Problem:
+    hours = (now - (job.submitted or job.created)).total_seconds() / 3600
+    return Problem(
+        "NeverStarted",
+        f"The service kept the job in its queue for {hours:.1f} hours, until it expired.",
+        "It is submitted again. Check the health of the Language resource.",
+        fault=Fault.SERVICE,
+    )
+
+
+def _deferred(job: Job, answer: Deferred, now: datetime, policy: Policy) -> Step:
+    if now - job.created > policy.give_up:
+        return _give_up(job, answer.problem, now)
+    if job.submitted and now - job.submitted > RESULT_RETENTION:
+        return _lost(job, answer.problem, now, policy)
+    due = now + timedelta(seconds=deferral_s(answer, job.waits, policy.rng))
+    # A wait for our own budget says nothing about the service, and does not make the next wait for that longer.
+    waits = job.waits + (answer.reason is not DeferReason.BUDGET)
+    deferred = move_job(job, JobEvent.DEFERRED, due=due, waits=waits, last_error=answer.problem)
+    return Step(event=JobEvent.DEFERRED, job=deferred, reason=answer.problem)
+
+
+def _not_found(job: Job, problem: Problem, now: datetime, policy: Policy, *, is_healthy: bool) -> Step:
+    """Poll a job on that the service denies, and submit it again only where the service is healthy otherwise."""
+    since = job.lost_at or now
+    if is_healthy and now - since >= LOST_AFTER:
+        return _lost(job, problem, now, policy)
+    if now - job.created > policy.give_up:
+        return _give_up(job, problem, now)
+    due = now + timedelta(seconds=LOST_POLL.wait_s(job.waits, policy.rng))
+    denied = move_job(job, JobEvent.DEFERRED, due=due, waits=job.waits + 1, lost_at=since, last_error=problem)
+    return Step(event=JobEvent.DEFERRED, job=denied, reason=problem)
+
+
+def _lost(job: Job, problem: Problem, now: datetime, policy: Policy) -> Step:
+    """Submit a job again whole, ever more rarely: nothing says that a document in it is the cause."""
+    if now - job.created > policy.give_up:
+        return _give_up(job, problem, now)
+    retry_at = now + LOSS_WAITS[min(job.losses, len(LOSS_WAITS) - 1)]
+    lost = move_job(
+        job,
+        JobEvent.LOST,
+        due=retry_at,
+        waits=0,
+        losses=job.losses + 1,
+        retry_at=retry_at,
+        is_scout=False,
+        last_error=problem,
+    )
+    return Step(event=JobEvent.LOST, job=lost, reason=problem)
+
+
+def _split(job: Job, problem: Problem | None, now: datetime) -> Step:
+    """Put up to five jobs in a job's place."""
+    size = -(-len(job.pieces) // SPLIT_INTO)
+    groups = [job.pieces[start : start + size] for start in range(0, len(job.pieces), size)]
+    parts = tuple(msgspec.structs.replace(_part(job, group, now), last_error=problem) for group in groups)
+    return Step(event=JobEvent.SPLIT, job=move_job(job, JobEvent.SPLIT, due=now), parts=parts, reason=problem)
+
+
+def part_id(job_id: str, pieces: tuple[Piece, ...]) -> str:
+    """Return the id of the part of a job that carries `pieces`.
+
+    It follows from what the part carries. So a split that is repeated after a crash, when some documents may have their
+    results, finds the parts that it made before, and takes none of another content for one of them.
+    """
+    carried = "\n".join(f"{piece.document}\t{piece.etag}\t{piece.index}" for piece in pieces)
+    digest = hashlib.sha256(carried.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{job_id}.{digest[:PART_ID_DIGITS]}"
+
+
+def _part(job: Job, pieces: tuple[Piece, ...], now: datetime) -> Job:
+    """Return a part of a job, to be submitted at once; it goes on counting submissions and losses."""
+    return Job(
+        id=part_id(job.id, pieces),
+        owner=job.owner,
+        state=JobState.WAITING,
+        step=0,
+        due=now,
+        created=job.created,
+        pieces=pieces,
+        claims=job.claims,
+        submissions=job.submissions,
+        losses=job.losses,
+        lone=job.lone if len(job.pieces) == 1 else None,
+        faults=job.faults,
+        trace_parent=job.trace_parent,
+    )
+
+
+def _give_up(job: Job, problem: Problem, now: datetime) -> Step:
+    return Step(
+        event=JobEvent.FINISHED,
+        job=move_job(job, JobEvent.FINISHED, due=now),
+        answers=tuple((piece, problem) for piece in job.pieces),
+        reason=problem,
+    )

@@ -1,0 +1,317 @@
+"""What the service's errors mean: whose fault they are, by their codes alone, and how they are put to people.
+
+A reply counts as the service's own only in the service's form (docs/language-api.md 4): JSON by its content type, and
+an `error` object with a code. Everything else may come from anything in between, whatever its status: a proxy, a
+firewall, a sign-in page.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from ..core.outcomes import UNSUPPORTED_LANGUAGE, DeferReason, Deferred
+from ..errors import Fault, Problem
+
+
+class Reply(NamedTuple):
+    """An HTTP reply; `headers` ignores case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+Error = dict[str, Any]
+"""The service's error object, not checked in any way beyond being an object."""
+
+FAULTS: Mapping[str, Fault] = {
+    # The document's, because the service documents them so. Recorded in docs/language-api.md 4: "Document text is
+    # empty", for one document and (inside a refused request) for all.
+    "InvalidDocument": Fault.DOCUMENT,
+    # Recorded for a request of which no document has text, and for 26 documents. The app sends at most 25, and not
+    # more characters than are allowed, so what is left are the documents.
+    "InvalidDocumentBatch": Fault.DOCUMENT,
+    # Recorded: a language that the service does not know. Where it came from the setting and not from the document,
+    # it is the setting's fault, which only the caller knows (see `outcomes.UNSUPPORTED_LANGUAGE`).
+    UNSUPPORTED_LANGUAGE: Fault.DOCUMENT,
+    # The configuration's. Recorded: a task parameter that is not supported; all parameters come from the settings.
+    "InvalidParameterValue": Fault.CONFIGURATION,
+    # In the specification of 2023-04-01, by their names: the model, the project, or what the path names.
+    "ModelVersionIncorrect": Fault.CONFIGURATION,
+    "ProjectNotFound": Fault.CONFIGURATION,
+    # Recorded by a sibling API for an unknown deployment.
+    "NotFound": Fault.CONFIGURATION,
+    # In no list, but they can mean nothing else.
+    "DeploymentNotFound": Fault.CONFIGURATION,
+    "ModelNotFound": Fault.CONFIGURATION,
+    # Key, identity, role: the specification of 2023-04-01, an issue (PermissionDenied), and the gateway's numbers.
+    "Unauthorized": Fault.CONFIGURATION,
+    "Forbidden": Fault.CONFIGURATION,
+    "PermissionDenied": Fault.CONFIGURATION,
+    "401": Fault.CONFIGURATION,
+    "403": Fault.CONFIGURATION,
+    "404": Fault.CONFIGURATION,
+    # The service's own trouble, in the specification of 2023-04-01. Like every code that is not in this table; these
+    # are here so that they win over an outer code.
+    "InternalServerError": Fault.SERVICE,
+    "ServiceUnavailable": Fault.SERVICE,
+    "TooManyRequests": Fault.SERVICE,
+    "Timeout": Fault.SERVICE,
+    "Conflict": Fault.SERVICE,
+    "ExtractionFailure": Fault.SERVICE,
+    # Not in the table, and so the service's until other documents show whose they are:
+    # - InvalidRequest, InvalidArgument: every 400 has one of them outside. Alone they were recorded for duplicate ids
+    #   (v3.1-preview.3) and for a bad task parameter (v3.1-preview.4 and .5).
+    # - EmptyRequest, MissingInputDocuments, InvalidRequestBodyFormat: the app always sends a body with documents, so
+    #   it was damaged on the way, or something in it broke the format.
+}
+"""Whose fault an error is, by its code; the service's where the code is not listed."""
+
+QUOTA_CODE = "QuotaExceeded"
+"""The quota of the resource is used up (specification of 2023-04-01; the recorded reply has only the gateway's 403)."""
+
+MAX_INNER_ERRORS = 8
+MAX_MESSAGE = 500
+"""Characters of a message of the service that are passed on."""
+
+MAX_RECORDED_BYTES = 8_000
+"""Of a larger error object only code and message are recorded."""
+
+LONGEST_RETRY_AFTER_S = 31 * 86_400.0
+"""The longest wait that is known is one of 15 days (quota of the free tier)."""
+
+
+# --- The service's own form ---
+
+
+def is_json(headers: Mapping[str, str]) -> bool:
+    """Whether a reply says that it is JSON, with or without a charset."""
+    return headers.get("content-type", "").split(";")[0].strip().lower() == "application/json"
+
+
+def own_error(reply: Reply) -> Error | None:
+    """Return the error object of a reply in the service's own form; None for a reply in any other form."""
+    if not is_json(reply.headers):
+        return None
+    try:
+        error = msgspec.json.decode(reply.body, type=dict[str, Any]).get("error")
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    return error if isinstance(error, dict) and isinstance(error.get("code"), str) and error["code"] else None
+
+
+# --- Codes and messages ---
+
+
+def fault_of(error: Error) -> Fault:
+    """Return whose fault an error is: that of its innermost code that is known, else the service's."""
+    return next((FAULTS[code] for code in _codes(error) if code in FAULTS), Fault.SERVICE)
+
+
+def code_of(error: Error) -> str:
+    """Return an error's most telling code, which can be a blob's metadata; empty where it has none."""
+    codes = list(_codes(error))
+    return next((code for code in codes if code in FAULTS), codes[0] if codes else "")
+
+
+def message_of(error: Error) -> str:
+    """Return an error's innermost message, cut to `MAX_MESSAGE`."""
+    messages = [message for level in _levels(error) if isinstance(message := level.get("message"), str) and message]
+    return shortened(messages[-1]) if messages else "the service gave no reason"
+
+
+def shortened(text: str, limit: int = MAX_MESSAGE) -> str:
+    """Return a text of the service with at most `limit` characters."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _codes(error: Error) -> Iterator[str]:
+    """Yield the codes of an error that are short and ASCII, from the innermost outwards."""
+    for level in reversed(list(_levels(error))):
+        code = level.get("code")
+        if isinstance(code, str) and re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", code):
+            yield code
+
+
+def _levels(error: Error) -> Iterator[Error]:
+    level: Any = error
+    for _ in range(MAX_INNER_ERRORS):
+        if not isinstance(level, dict):
+            return
+        yield level
+        level = level.get("innererror")
+
+
+def for_record(error: Error) -> Error | None:
+    """Return an error of the service as records keep it, bounded in depth and size; None for an empty one."""
+    kept: Error = _bounded(error, depth=4)
+    if len(msgspec.json.encode(kept)) > MAX_RECORDED_BYTES:
+        kept = {"code": code_of(error), "message": message_of(error)}
+    return kept or None
+
+
+def _bounded(value: Any, depth: int) -> Any:
+    if isinstance(value, str):
+        return shortened(value)
+    if value is None or isinstance(value, bool | float):
+        return value
+    if isinstance(value, int):
+        return value if abs(value) < 2**53 else "(a very large number)"
+    if isinstance(value, dict) and depth:
+        members = [(key, part) for key, part in value.items() if len(key) <= 100][:20]
+        return {key: _bounded(part, depth - 1) for key, part in members}
+    if isinstance(value, list) and depth:
+        return [_bounded(part, depth - 1) for part in value[:10]]
+    return "(left out)"
+
+
+# --- What a reply means that is no success ---
+
+
+def refused(reply: Reply, error: Error) -> Problem:
+    """Return why a request was refused for what is in it."""
+    fault = fault_of(error)
+    return Problem(
+        code_of(error) or "Refused",
+        f"The service refused the request (HTTP {reply.status}): {message_of(error)}",
+        "Correct the document and drop it again."
+        if fault is Fault.DOCUMENT
+        else "The code does not say that the document is to blame. It is tried again by itself; if no other document "
+        "is refused, compare it with those that were accepted.",
+        for_record(error),
+        fault,
+    )
+
+
+def deferred(reply: Reply, error: Error, now: datetime) -> Deferred:
+    """Return the wait that an error in the service's own form means, for a request that was not carried out."""
+    wait_s, status = retry_after(reply.headers, now), reply.status
+    if status == 429:
+        return Deferred(DeferReason.THROTTLED, _throttled(error), wait_s)
+    # Recorded: the gateway answers 403 for the quota as for a firewall, but only the quota will be renewed at a time.
+    if status == 403 and (wait_s is not None or QUOTA_CODE in _codes(error)):
+        return Deferred(DeferReason.QUOTA, _quota_used_up(error), wait_s)
+    if 300 <= status < 500 and status not in (408, 409):
+        return Deferred(DeferReason.MISCONFIGURED, misconfigured(status, error), wait_s)
+    return Deferred(DeferReason.UNAVAILABLE, _unavailable(status, error), wait_s)
+
+
+def misconfigured(status: int, error: Error) -> Problem:
+    """Return the problem of a key, a role, a project or a deployment."""
+    what = {
+        401: "LANGUAGE_KEY or LANGUAGE_ENDPOINT is wrong, or the app's identity has no role on the resource",
+        403: "the app's identity lacks a role such as Cognitive Services Language Reader, a firewall of the resource "
+        "refuses the app, or the quota of the resource is used up",
+    }.get(status, "LANGUAGE_PROJECT, LANGUAGE_DEPLOYMENT, LANGUAGE_ENDPOINT or LANGUAGE_API_VERSION is wrong")
+    return Problem(
+        "Misconfigured",
+        f"The service refuses the app (HTTP {status}): {message_of(error)}",
+        f"Probably {what}. Documents wait and go on by themselves once that is corrected.",
+        for_record(error),
+        Fault.CONFIGURATION,
+    )
+
+
+def _throttled(error: Error) -> Problem:
+    return Problem(
+        "Throttled",
+        f"The service's rate limit is reached (HTTP 429): {message_of(error)}",
+        "Nothing to do: the job waits. If it happens all the time, lower REQUESTS_PER_MINUTE.",
+        for_record(error),
+        Fault.SERVICE,
+    )
+
+
+def _quota_used_up(error: Error) -> Problem:
+    return Problem(
+        "QuotaExhausted",
+        f"The quota of the Language resource is used up (HTTP 403): {message_of(error)}",
+        "Move the resource to a paid tier, or wait until the quota is renewed; documents wait meanwhile.",
+        for_record(error),
+        Fault.CONFIGURATION,
+    )
+
+
+def _unavailable(status: int, error: Error) -> Problem:
+    return Problem(
+        "Unavailable",
+        f"The service is not available (HTTP {status}): {message_of(error)}",
+        "Nothing to do: the job waits. If it lasts, check the health of the Language resource.",
+        for_record(error),
+        Fault.SERVICE,
+    )
+
+
+def unrecognized(reply: Reply, reason: str = "") -> Problem:
+    """Return the problem of a reply that is not in the service's own form; `reason` says what is wrong with it."""
+    kind = re.sub(r"[^ -~]", "?", reply.headers.get("content-type", ""))[:80] or "no content type"
+    redirect = " The address redirects to another one." if 300 <= reply.status < 400 else ""
+    return Problem(
+        "UnrecognizedReply",
+        f"The reply (HTTP {reply.status}, {kind}) does not have the form of the Language service"
+        f"{': ' + reason if reason else ''}.{redirect}",
+        "It often comes from a proxy, a firewall or a sign-in page between the app and the service. It is tried again "
+        "by itself; if it lasts, check LANGUAGE_ENDPOINT and the network.",
+        fault=Fault.SERVICE,
+    )
+
+
+# --- When there is no reply ---
+
+
+def unreachable(error: Exception) -> Deferred:
+    """Return what a request means that was surely not sent, because no connection came about."""
+    return Deferred(
+        DeferReason.UNAVAILABLE,
+        Problem(
+            "Unreachable",
+            f"The service could not be reached: {type(error).__name__}.",
+            "Nothing to do: the job waits. If it lasts, check LANGUAGE_ENDPOINT, name resolution and the firewall.",
+            fault=Fault.SERVICE,
+        ),
+    )
+
+
+def no_answer(error: Exception) -> Problem:
+    """Return the problem of a request that may have been sent, and got no reply that could be read to its end."""
+    return Problem(
+        "NoAnswer",
+        f"The service was asked, and no complete answer came: {type(error).__name__}.",
+        "It is tried again by itself. If it lasts, check LANGUAGE_ENDPOINT, the network and the health of the "
+        "Language resource.",
+        fault=Fault.SERVICE,
+    )
+
+
+def too_large(limit: int) -> Problem:
+    """Return the problem of a reply that was cut off because it is larger than any real one."""
+    return Problem(
+        "ReplyTooLarge",
+        f"The reply has more than {limit:,} bytes and was not read to its end.",
+        "It is tried again by itself. If it lasts, check whether a proxy stands between the app and the service.",
+        fault=Fault.SERVICE,
+    )
+
+
+# --- Retry-After ---
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Return the wait a reply asks for, in seconds, at most `LONGEST_RETRY_AFTER_S`; None where it asks for none.
+
+    Both forms of RFC 9110, section 10.2.3, are read.
+    """
+    value = headers.get("retry-after", "").strip()
+    if len(value) > 64:
+        return None
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value):
+        return min(float(value), LONGEST_RETRY_AFTER_S)
+    try:
+        wait_s = (parsedate_to_datetime(value) - now).total_seconds()
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return min(max(0.0, wait_s), LONGEST_RETRY_AFTER_S)

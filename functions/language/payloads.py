@@ -1,0 +1,267 @@
+"""The Language service's job API, both generations: from values to requests, from replies to outcomes.
+
+Pure functions, so that every recorded reply can be tested without a server. Sources are named where a rule is not
+obvious; "recorded" means seen in the recorded traffic of the official SDKs' tests (docs/language-api.md). Errors are
+read in `language_errors`, the state of a job in `language_results`.
+
+A reply counts only in the service's own form. A reply to a POST in any other form leaves open whether the job was
+accepted (`Unanswered`); a reply to a GET in any other form says nothing about the job (`Deferred`).
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import msgspec
+
+from ..core.outcomes import (
+    Accepted,
+    DeferReason,
+    Deferred,
+    Finished,
+    FoundEntities,
+    JobLost,
+    Progress,
+    Refused,
+    Submission,
+    Unanswered,
+)
+from ..core.packing import MAX_REQUEST_DOCUMENTS
+from ..errors import Fault, Problem
+from ..settings import PREVIEW_API_VERSION, Settings
+from .error_codes import (
+    Error,
+    Reply,
+    deferred,
+    fault_of,
+    for_record,
+    is_json,
+    message_of,
+    misconfigured,
+    no_answer,
+    own_error,
+    refused,
+    retry_after,
+    too_large,
+    unreachable,
+    unrecognized,
+)
+from .replies import progress_of, state_of
+
+__all__ = [
+    "Page",
+    "Reply",
+    "cancel_path",
+    "is_foreign",
+    "is_json",
+    "job_id_of",
+    "join_pages",
+    "no_answer",
+    "operation_path",
+    "own_error",
+    "page_outcome",
+    "retry_after",
+    "status_path",
+    "submission_body",
+    "submission_outcome",
+    "submit_path",
+    "too_large",
+    "unreachable",
+]
+
+# --- Requests ---
+
+
+def submit_path(settings: Settings) -> str:
+    """Return path and query of a submission."""
+    if settings.is_preview:
+        return f"/text/analytics/{PREVIEW_API_VERSION}/analyze"
+    return f"/language/analyze-text/jobs?api-version={settings.language_api_version}"
+
+
+def operation_path(settings: Settings, job_id: str) -> str:
+    """Return path and query of a job's state."""
+    if settings.is_preview:
+        return f"/text/analytics/{PREVIEW_API_VERSION}/analyze/jobs/{job_id}"
+    return f"/language/analyze-text/jobs/{job_id}?api-version={settings.language_api_version}"
+
+
+def status_path(settings: Settings, job_id: str) -> str:
+    """Return path and query of the question for a job's state, with as many documents on a page as a job can have.
+
+    A page has 20 unless asked otherwise, so a full job would take two requests (docs/language-api.md 3).
+    """
+    if settings.is_preview:
+        return f"{operation_path(settings, job_id)}?$top={MAX_REQUEST_DOCUMENTS}"
+    return f"{operation_path(settings, job_id)}&top={MAX_REQUEST_DOCUMENTS}"
+
+
+def cancel_path(settings: Settings, job_id: str) -> str | None:
+    """Return path and query of a cancellation; None where the API has none (the preview)."""
+    if settings.is_preview:
+        return None
+    return f"/language/analyze-text/jobs/{job_id}:cancel?api-version={settings.language_api_version}"
+
+
+def submission_body(
+    settings: Settings, name: str, texts: Sequence[str], languages: Sequence[str | None] | None = None
+) -> bytes:
+    """Return the body of a submission of `texts`, which get the ids "0", "1", … in their order.
+
+    `languages` has a language for each text, None where the setting DOCUMENT_LANGUAGE holds.
+    """
+    documents = [
+        {"id": str(number), "text": text, "language": language or settings.document_language}
+        for number, (text, language) in enumerate(zip(texts, languages or [None] * len(texts), strict=True))
+    ]
+    body = {"displayName": name, "analysisInput": {"documents": documents}, "tasks": _tasks(settings)}
+    return msgspec.json.encode(body)
+
+
+def _tasks(settings: Settings) -> Any:
+    unit = settings.string_index_type
+    if not settings.is_preview:
+        parameters = {
+            "projectName": settings.language_project,
+            "deploymentName": settings.language_deployment,
+            # The default differs by version and is not what any programming language counts in: always sent.
+            "stringIndexType": unit,
+            # Otherwise the service keeps the texts for 48 hours (SDK documentation, 5.4.0).
+            "loggingOptOut": True,
+        }
+        return [{"kind": "CustomEntityRecognition", "taskName": "entities", "parameters": parameters}]
+    if settings.language_model_id:
+        model = {"modelId": settings.language_model_id}
+    else:
+        model = {"project-name": settings.language_project or "", "deployment-name": settings.language_deployment or ""}
+    return {"customEntityRecognitionTasks": [{"parameters": {**model, "stringIndexType": unit}}]}
+
+
+# --- Replies to a submission ---
+
+# Ids of 2022 are GUIDs, those of 2020 a GUID and a number. What could lead to another path is no id.
+_JOB_ID = re.compile(r"/jobs/([A-Za-z0-9][A-Za-z0-9_.-]{0,199})\Z")
+
+
+def job_id_of(operation_url: str) -> str | None:
+    """Return the service's job id in an operation URL, absolute or relative; None where there is none."""
+    try:
+        path = urlsplit(operation_url).path
+    except ValueError:  # for instance brackets that are not closed
+        return None
+    match = _JOB_ID.search(path.removesuffix("/"))
+    return match.group(1) if match else None
+
+
+def submission_outcome(settings: Settings, reply: Reply, now: datetime) -> Submission:
+    """Return what came of a POST."""
+    if 200 <= reply.status < 300:
+        job_id = job_id_of(reply.headers.get("operation-location", ""))
+        # Only the id is taken from the header: the key goes to the configured endpoint, whatever host it names.
+        return (
+            Accepted(settings.language_endpoint + operation_path(settings, job_id)) if job_id else _no_job(reply, now)
+        )
+    error = own_error(reply)
+    if error is None:
+        return Unanswered(unrecognized(reply), retry_after(reply.headers, now))
+    if reply.status in (400, 413):
+        return _refusal(reply, error, now)
+    return deferred(reply, error, now)
+
+
+def _no_job(reply: Reply, now: datetime) -> Unanswered:
+    return Unanswered(
+        Problem(
+            "NoOperationLocation",
+            f"The reply to a submission (HTTP {reply.status}) does not say where to ask for the results.",
+            "The job may have been accepted; it is submitted again by itself. Check whether a proxy removes or changes "
+            "the operation-location header, or answers in the place of the service.",
+            fault=Fault.SERVICE,
+        ),
+        retry_after(reply.headers, now),
+    )
+
+
+def _refusal(reply: Reply, error: Error, now: datetime) -> Submission:
+    if fault_of(error) is Fault.CONFIGURATION:
+        return Deferred(DeferReason.MISCONFIGURED, misconfigured(reply.status, error), retry_after(reply.headers, now))
+    return Refused(refused(reply, error))
+
+
+def is_foreign(settings: Settings, url: str) -> bool:
+    """Whether a URL that the service sent points to another place than the configured endpoint."""
+    own = urlsplit(settings.language_endpoint)
+    try:
+        given = urlsplit(url)
+    except ValueError:
+        return True
+    return bool(given.netloc) and (given.scheme, given.netloc) != (own.scheme, own.netloc)
+
+
+# --- Replies to a poll ---
+
+MAX_LINK = 2_000
+"""Characters of a link to the next page; real ones have about 200."""
+
+
+class Page(NamedTuple):
+    """One page of a job's state; `next_query` is the query of the next page, None on the last."""
+
+    progress: Progress
+    next_query: str | None
+
+
+def page_outcome(reply: Reply, now: datetime) -> Page:
+    """Return what one page of a job's state says."""
+    if not 200 <= reply.status < 300:
+        return Page(_lost_or_deferred(reply, now), None)
+    state = state_of(reply.body) if is_json(reply.headers) else None
+    if state is None:
+        return Page(_says_nothing(reply, now, "it is no state of a job"), None)
+    return Page(progress_of(state), _next_query(state))
+
+
+def join_pages(first: Finished, pages: Sequence[Finished]) -> Finished:
+    """Return all pages of a finished job as one; a piece that stands on two pages is taken from the first."""
+    pieces: dict[str, FoundEntities | Problem] = {}
+    for page in (first, *pages):
+        for piece, found in page.pieces.items():
+            pieces.setdefault(piece, found)
+    return Finished(first.job_id, first.status, pieces, first.created, first.completed)
+
+
+def _lost_or_deferred(reply: Reply, now: datetime) -> JobLost | Deferred:
+    error = own_error(reply)
+    if error is None:
+        return _says_nothing(reply, now)
+    if reply.status not in (400, 404, 410):
+        return deferred(reply, error, now)
+    return JobLost(
+        Problem(
+            "JobVanished",
+            f"The service no longer knows the job (HTTP {reply.status}): {message_of(error)}",
+            "Results are kept for 24 hours. The document is submitted again by itself.",
+            for_record(error),
+            Fault.SERVICE,
+        )
+    )
+
+
+def _says_nothing(reply: Reply, now: datetime, reason: str = "") -> Deferred:
+    return Deferred(DeferReason.UNAVAILABLE, unrecognized(reply, reason), retry_after(reply.headers, now))
+
+
+def _next_query(state: dict[str, Any]) -> str | None:
+    """Return the query of the next page, from the top-level link only.
+
+    The preview repeats a link inside each result that points to a host inside the service (recorded): not followed.
+    """
+    link = state.get("nextLink") or state.get("@nextLink")
+    if not isinstance(link, str) or len(link) > MAX_LINK:
+        return None
+    try:
+        return urlencode(parse_qsl(urlsplit(link).query, keep_blank_values=True), safe="$") or None
+    except ValueError:
+        return None

@@ -1,0 +1,295 @@
+"""The state of a job as the service reports it, both generations: read document by document and entity by entity.
+
+What can not be read of an entity leaves out that entity; what can not be read of a document's entry is that document's
+problem; nothing in one document's part touches another's.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import msgspec
+
+from ..core.outcomes import (
+    UNSUPPORTED_LANGUAGE,
+    Finished,
+    FoundEntities,
+    FoundEntity,
+    JobFailed,
+    Progress,
+    StillRunning,
+)
+from ..errors import Fault, Problem
+from . import tolerant_json
+from .error_codes import Error, code_of, fault_of, for_record, message_of, misconfigured, shortened
+
+State = dict[str, Any]
+"""The JSON object of a job's state; `status` is a string, everything else is unchecked."""
+
+Answer = FoundEntities | Problem
+
+MAX_ID = 64
+MAX_STATUS = 64
+MAX_UNREADABLE = 100
+"""Entities of one document that get a sentence each for being left out; the rest are counted."""
+
+
+def state_of(body: bytes) -> State | None:
+    """Return a job's state out of a reply's body; None where it is none.
+
+    Values that the decoder refuses are `tolerant_json.UNREADABLE` in it.
+    """
+    try:
+        state = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        try:
+            state = tolerant_json.decode(body)
+        except ValueError:
+            return None
+    return state if isinstance(state, dict) and isinstance(state.get("status"), str) else None
+
+
+# Lower case, because the generations differ in it. "inProgress" is only seen as a counter's name, but costs nothing.
+_WAITING = {"notstarted"}
+_RUNNING = {"running", "cancelling", "inprogress"}
+_FAILED = {"failed", "rejected"}
+_DONE = {"succeeded", "completed", "partiallycompleted", "partiallysucceeded", "cancelled", "canceled"}
+
+
+def progress_of(state: State) -> Progress:
+    """Return what a job's state means."""
+    status = shortened(state["status"], MAX_STATUS)
+    word = status.lower()
+    if word in _FAILED:
+        return _failed(state, status)
+    if word in _DONE:
+        return _finished(state, status)
+    # A word that nobody has documented is taken for running: no word of the service loses a document.
+    return StillRunning(
+        status,
+        is_known=word in _WAITING | _RUNNING,
+        has_started=word not in _WAITING,
+        expires=_moment(state.get("expirationDateTime")),
+    )
+
+
+def _failed(state: State, status: str) -> JobFailed:
+    errors = [error for error in map(_unwrapped, _list(state.get("errors"))) if error]
+    for error in errors:
+        if fault_of(error) is Fault.CONFIGURATION:
+            return JobFailed(misconfigured(200, error))
+    error = errors[0] if errors else {}
+    # Never the document's fault, whatever the code: an error of a job does not say which of its documents is meant.
+    return JobFailed(
+        Problem(
+            "JobFailed",
+            f"The service ended the job as {status!r}: {message_of(error)}",
+            "It is submitted again by itself. See the service's own error below.",
+            for_record(error),
+            Fault.SERVICE,
+        )
+    )
+
+
+def _unwrapped(error: Any) -> Error:
+    """Return a job's error: flat as recorded, or inside `error` as in the specification; empty where it is none."""
+    inner = error.get("error") if isinstance(error, dict) else None
+    error = inner if isinstance(inner, dict) else error
+    return error if isinstance(error, dict) else {}
+
+
+def _finished(state: State, status: str) -> Finished:
+    completed = None
+    answers: dict[str, list[Answer]] = defaultdict(list)
+    for task in _entity_tasks(state.get("tasks")):
+        completed = _moment(task.get("lastUpdateDateTime")) or completed
+        results = task.get("results")
+        if isinstance(results, dict):
+            for piece, entry in _entries(results.get("documents")):
+                answers[piece].append(_found(entry))
+            for piece, entry in _entries(results.get("errors")):
+                answers[piece].append(_document_problem(entry))
+    job_id = state.get("jobId")
+    return Finished(
+        job_id=shortened(job_id, MAX_ID) if isinstance(job_id, str) else "",
+        status=status,
+        pieces={piece: _one_of(given) for piece, given in answers.items()},
+        created=_moment(state.get("createdDateTime")),
+        completed=completed or _moment(state.get("lastUpdatedDateTime")) or _moment(state.get("lastUpdateDateTime")),
+    )
+
+
+def _entity_tasks(tasks: Any) -> Iterator[dict[str, Any]]:
+    """Yield the custom entity recognition tasks, wherever this generation keeps them."""
+    if not isinstance(tasks, dict):
+        return
+    for item in _list(tasks.get("items")):
+        kind = item.get("kind") if isinstance(item, dict) else None
+        if isinstance(kind, str) and kind.startswith("CustomEntityRecognition"):
+            yield item
+    # The preview: at the top in recordings of its successor, one level deeper in its own documentation of 2021.
+    inner = tasks.get("tasks")
+    for place in (tasks, inner if isinstance(inner, dict) else {}):
+        yield from (task for task in _list(place.get("customEntityRecognitionTasks")) if isinstance(task, dict))
+
+
+def _entries(entries: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the entries of documents with their ids. An entry without a usable id can not be anybody's."""
+    for entry in _list(entries):
+        piece = entry.get("id") if isinstance(entry, dict) else None
+        if isinstance(piece, str) and 0 < len(piece) <= MAX_ID:
+            yield piece, entry
+
+
+def _one_of(answers: Sequence[Answer]) -> Answer:
+    """Return the answer for a document that is answered once, or several times alike.
+
+    Entities win over an error. Where entities are given twice and differ, one of the two is another document's, and
+    nobody can say which.
+    """
+    found = [answer for answer in answers if isinstance(answer, FoundEntities)]
+    if not found:
+        return answers[0]
+    if any(answer != found[0] for answer in found):
+        return _unreadable_entry("it is answered twice, in different ways")
+    return found[0]
+
+
+# --- A document with its entities ---
+
+# What every reader of JSON can hold exactly (RFC 8259, section 6).
+_Position = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
+
+
+class _WireEntity(msgspec.Struct, rename="camel"):
+    text: str
+    category: str
+    offset: _Position
+    length: _Position
+    confidence_score: float
+    subcategory: str | None = None
+
+
+_FIELDS = msgspec.structs.fields(_WireEntity)
+
+
+def _found(entry: dict[str, Any]) -> Answer:
+    entities = entry.get("entities")
+    if not isinstance(entities, list):
+        return _unreadable_entry("it has no list of entities")
+    unreadable: list[str] = []
+    try:
+        readable = msgspec.convert(entities, list[_WireEntity])
+    except msgspec.ValidationError:
+        readable, unreadable = _readable(entities)
+    return FoundEntities(
+        tuple(
+            FoundEntity(
+                entity.text,
+                entity.category,
+                entity.offset,
+                entity.length,
+                entity.confidence_score,
+                entity.subcategory,
+            )
+            for entity in readable
+        ),
+        tuple(_warning(warning) for warning in _list(entry.get("warnings"))),
+        tuple(unreadable),
+    )
+
+
+def _readable(entities: list[Any]) -> tuple[list[_WireEntity], list[str]]:
+    """Return the entities that can be read, and a sentence for each other one."""
+    readable: list[_WireEntity] = []
+    unreadable: list[str] = []
+    for number, entity in enumerate(entities, 1):
+        try:
+            readable.append(msgspec.convert(entity, _WireEntity))
+        except msgspec.ValidationError:
+            unreadable.append(f"Entity {number} of {len(entities)} is left out: {_fault_in(entity)} can not be read.")
+    if len(unreadable) > MAX_UNREADABLE:
+        more = len(unreadable) - MAX_UNREADABLE
+        unreadable[MAX_UNREADABLE:] = [f"{more} more entities are left out for the same kind of reason."]
+    return readable, unreadable
+
+
+def _fault_in(entity: Any) -> str:
+    if not isinstance(entity, dict):
+        return "it is no object and"
+    for field in _FIELDS:
+        try:
+            msgspec.convert(entity.get(field.encode_name), field.type)
+        except msgspec.ValidationError:
+            return f"its field {field.encode_name!r}"
+    return "it"
+
+
+def _warning(warning: Any) -> str:
+    if isinstance(warning, dict):
+        parts = [part for part in (warning.get("message"), warning.get("code")) if isinstance(part, str) and part]
+        warning = parts[0] if parts else None
+    return shortened(warning) if isinstance(warning, str) else "The service gave a warning that can not be read."
+
+
+# --- A document with an error ---
+
+
+def _document_problem(entry: dict[str, Any]) -> Problem:
+    error = entry.get("error")
+    code = code_of(error) if isinstance(error, dict) else ""
+    if not isinstance(error, dict) or not code:
+        return _unreadable_entry("it has an error without a code")
+    fault = fault_of(error)
+    # A document's error can not be about key, project or deployment, which are those of the whole job.
+    if fault is not Fault.DOCUMENT:
+        return Problem(
+            code,
+            f"The service reported an error for the document: {message_of(error)}",
+            "Nothing says that the document is to blame. It is submitted again by itself.",
+            for_record(error),
+            Fault.SERVICE,
+        )
+    return Problem(
+        code,
+        f"The service can not process the document: {message_of(error)}",
+        "Correct the language: the document's own in its metadata `language`, else the setting DOCUMENT_LANGUAGE."
+        if code == UNSUPPORTED_LANGUAGE
+        else "Correct the document and drop it again.",
+        for_record(error),
+        fault,
+    )
+
+
+def _unreadable_entry(reason: str) -> Problem:
+    return Problem(
+        "UnreadableAnswer",
+        f"The service's answer for the document can not be read: {reason}.",
+        "The document is not to blame. It is submitted again by itself.",
+        fault=Fault.SERVICE,
+    )
+
+
+# --- Parts ---
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,6})?\d*Z?(\+00:00)?", re.ASCII)
+
+
+def _moment(value: Any) -> datetime | None:
+    """Return a timestamp of the service, which has up to seven fractional digits; None for anything else."""
+    if not isinstance(value, str):
+        return None
+    match = _MOMENT.fullmatch(value)
+    if not match:
+        return None
+    try:
+        return datetime.fromisoformat(match.group(1) + (match.group(2) or "")).replace(tzinfo=UTC)
+    except ValueError:
+        return None  # The 31st of February: no timestamp is worth a result.

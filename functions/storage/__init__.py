@@ -1,0 +1,1 @@
+"""Containers and queues: contract, Azure and in-memory implementation side by side, and the stores above them."""

@@ -1,0 +1,67 @@
+"""Makes the storage clients of the app from its settings; nobody else knows how to connect."""
+
+import os
+from typing import Any
+from urllib.request import getproxies
+
+import requests
+from azure.core.pipeline.transport import RequestsTransport
+from azure.storage.blob import BlobServiceClient
+from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64DecodePolicy, TextBase64EncodePolicy
+from requests.adapters import HTTPAdapter
+
+from ..identity import credential
+from ..redaction import redacted_errors
+from ..settings import StorageConnection
+
+_CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+POOL_SIZE = 64
+"""Connections kept for reuse: one for every thread that may run at once."""
+
+MAX_SINGLE_GET_BYTES = 1024 * 1024
+"""What one request for a blob brings; a larger document comes in chunks, and one that is too large stays away."""
+
+
+def blob_service(connection: StorageConnection) -> BlobServiceClient:
+    """Return the client of the blob service, its connections shared by all threads."""
+    options: dict[str, Any] = {"transport": _transport(), "max_single_get_size": MAX_SINGLE_GET_BYTES}
+    if connection.connection_string:
+        return BlobServiceClient.from_connection_string(connection.connection_string, **options)
+    uri = str(connection.blob_service_uri)
+    return BlobServiceClient(uri, credential=credential(connection.client_id, uri), **options)
+
+
+def queue(connection: StorageConnection, name: str) -> QueueClient:
+    """Return the client of one queue, with messages in base64 as the host's queue trigger expects them."""
+    options: dict[str, Any] = {
+        "transport": _transport(),
+        "message_encode_policy": TextBase64EncodePolicy(),
+        "message_decode_policy": TextBase64DecodePolicy(),
+    }
+    if connection.connection_string:
+        return QueueClient.from_connection_string(connection.connection_string, name, **options)
+    uri = str(connection.queue_service_uri)
+    service = QueueServiceClient(uri, credential=credential(connection.client_id, uri), **options)
+    return service.get_queue_client(
+        name, message_encode_policy=TextBase64EncodePolicy(), message_decode_policy=TextBase64DecodePolicy()
+    )
+
+
+class RedactingTransport(RequestsTransport):  # type: ignore[misc]  # azure-core exports it without its type
+    """Sends requests as its base does; what it raises names no address with its query, which may be a signature."""
+
+    def send(self, request: Any, **kwargs: Any) -> Any:
+        """Send a request. Raises the errors of azure-core."""
+        with redacted_errors():
+            return super().send(request, **kwargs)
+
+
+def _transport() -> RedactingTransport:
+    session = requests.Session()
+    # Looking for proxies and certificates in the environment costs a sixth of each call; mostly there are none.
+    session.trust_env = bool(getproxies().keys() - {"no"}) or any(os.environ.get(name) for name in _CERTIFICATES)
+    adapter = HTTPAdapter(pool_connections=2, pool_maxsize=POOL_SIZE)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return RedactingTransport(session=session, session_owner=False)

@@ -1,0 +1,236 @@
+"""The app's own records: documents, jobs, and the results of pieces that wait for their siblings.
+
+Every save is a compare-and-set on the ETag that came with the record; a lost race raises `Changed`.
+"""
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from datetime import datetime
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+from ..core.documents import DocumentRecord, Record, Refusal
+from ..core.jobs import Job
+from ..core.merging import PieceResult
+from ..core.results import fitting_name, is_shortened
+from ..errors import Missing, RecordError, UnsafeName
+from .containers import Blob, BlobInfo, Container
+
+logger = logging.getLogger(__name__)
+
+DOCUMENTS, JOBS, PIECES, SET_ASIDE = "documents/", "jobs/", "pieces/", "set-aside/"
+REFUSED = "refused/"
+
+R = TypeVar("R", bound=Record)
+
+
+class ListedJob(NamedTuple):
+    """What a listing tells of a job; `due` and `created` are None where its metadata can not be read."""
+
+    id: str
+    due: datetime | None
+    created: datetime | None
+    pieces: int
+
+
+class ListedRefusal(NamedTuple):
+    """What a listing tells of a refusal: its key, the storage's code, and whether the document has its report."""
+
+    key: str
+    code: str
+    is_reported: bool
+
+
+class StateStore:
+    """Keeps the records in the state container."""
+
+    def __init__(self, container: Container) -> None:
+        self._container = container
+
+    # --- Documents ---
+
+    def document(self, name: str) -> tuple[DocumentRecord | None, str | None]:
+        """Return the record of a document and its ETag; (None, None) where there is none.
+
+        A record that can not be read is worth as much as none, but its ETag is returned so that it is overwritten.
+        """
+        try:
+            blob = self._container.read(_document_name(name))
+        except Missing:
+            return None, None
+        try:
+            return _decode(blob, DocumentRecord), blob.info.etag
+        except RecordError as error:
+            logger.warning("A document record can not be read: %s", error, extra={"action": "record_set_aside"})
+            return None, blob.info.etag
+
+    def save_document(self, record: DocumentRecord, etag: str | None) -> str:
+        """Save a record over the version `etag`, or create it where that is None. Raises `Changed`."""
+        return self._save(_document_name(record.document.name), record, etag, record.metadata())
+
+    def delete_document(self, name: str, etag: str) -> None:
+        """Delete the record of a document that is gone. Raises `Missing` and `Changed`."""
+        self._container.delete(_document_name(name), if_match=etag)
+
+    def list_documents(self) -> Iterator[BlobInfo]:
+        """Yield every document record, under the document's name, with its metadata and without its content.
+
+        Left out are those of the very longest names, which their records' names do not tell; see `unlisted_document`.
+        """
+        for info in self._container.list(DOCUMENTS):
+            if not is_shortened(info.name):
+                yield info._replace(name=info.name.removeprefix(DOCUMENTS))
+
+    def unlisted_document(self, name: str) -> BlobInfo | None:
+        """Return what `list_documents` leaves out of a document with one of the very longest names; None for others."""
+        stored = _document_name(name)
+        if not is_shortened(stored):
+            return None
+        try:
+            return self._container.look(stored)._replace(name=name)
+        except Missing:
+            return None
+
+    # --- Jobs ---
+
+    def job(self, job_id: str) -> tuple[Job, str]:
+        """Return a job and its ETag. Raises `Missing`, and `RecordError` where it can not be read."""
+        try:
+            blob = self._container.read(_job_name(job_id))
+        except UnsafeName as error:
+            raise Missing(job_id) from error  # No job of ours has such an id.
+        job = _decode(blob, Job)
+        if job.due.tzinfo is None or job.created.tzinfo is None:
+            raise RecordError(f"{blob.info.name!r} has a time without a zone")
+        return job, blob.info.etag
+
+    def save_job(self, job: Job, etag: str | None) -> str:
+        """Save a job over the version `etag`, or create it where that is None. Raises `Changed`."""
+        return self._save(_job_name(job.id), job, etag, job.metadata())
+
+    def delete_job(self, job_id: str, etag: str) -> None:
+        """Delete the record of a job that has ended. Raises `Missing` and `Changed`."""
+        self._container.delete(_job_name(job_id), if_match=etag)
+
+    def is_alive(self, owner: str) -> bool:
+        """Whether a job, a part of it or a half of it is still under way; all their ids begin with the owner's."""
+        return next(self._container.list(JOBS + owner), None) is not None
+
+    def list_jobs(self) -> Iterator[ListedJob]:
+        """Yield every job. What is not named like a job's record is not ours and is left out, with a log line."""
+        for info in self._container.list(JOBS):
+            job_id, ending, rest = info.name.removeprefix(JOBS).partition(".json")
+            if not ending or rest:
+                logger.warning("Not a job record: %s", info.name, extra={"action": "record_set_aside"})
+                continue
+            try:
+                due, created = _moment(info.metadata["due"]), _moment(info.metadata["created"])
+                yield ListedJob(job_id, due, created, int(info.metadata["pieces"]))
+            except (KeyError, ValueError):
+                yield ListedJob(job_id, None, None, 0)
+
+    def set_job_aside(self, job_id: str) -> None:
+        """Move a job record that can not be read out of the way, for somebody to look at."""
+        try:
+            blob = self._container.read(_job_name(job_id))
+        except Missing:
+            return
+        self._container.write(SET_ASIDE + _job_name(job_id), blob.data)
+        self._container.delete(_job_name(job_id), if_match=blob.info.etag)
+
+    # --- Documents that the storage refuses ---
+
+    def refusal(self, name: str) -> tuple[Refusal | None, str | None]:
+        """Return what is kept of a document that the storage refuses, and its ETag; (None, None) for others."""
+        return self.refusal_at(refusal_key(name))
+
+    def refusal_at(self, key: str) -> tuple[Refusal | None, str | None]:
+        """Return the refusal with a listed key, and its ETag; one that can not be read is (None, its ETag)."""
+        try:
+            blob = self._container.read(f"{REFUSED}{key}.json")
+        except Missing:
+            return None, None
+        try:
+            return _decode(blob, Refusal), blob.info.etag
+        except RecordError as error:
+            logger.warning("A record can not be read: %s", error, extra={"action": "record_set_aside"})
+            return None, blob.info.etag
+
+    def save_refusal(self, refusal: Refusal, etag: str | None) -> str:
+        """Save a refusal over the version `etag`, or create it where that is None. Raises `Changed`."""
+        return self._save(f"{REFUSED}{refusal_key(refusal.name)}.json", refusal, etag, refusal.metadata())
+
+    def delete_refusal(self, key: str, etag: str) -> None:
+        """Delete a refusal that is over. Raises `Missing` and `Changed`."""
+        self._container.delete(f"{REFUSED}{key}.json", if_match=etag)
+
+    def list_refusals(self) -> Iterator[ListedRefusal]:
+        """Yield every refusal."""
+        for info in self._container.list(REFUSED):
+            key = info.name.removeprefix(REFUSED).removesuffix(".json")
+            yield ListedRefusal(key, info.metadata.get("code", ""), info.metadata.get("reported") == "true")
+
+    # --- Results of pieces ---
+
+    def save_piece(self, owner: str, document: str, result: PieceResult) -> None:
+        """Keep the result of a piece; doing it again changes nothing that matters."""
+        self._container.write(f"{_pieces(owner, document)}{result.index}.json", msgspec.json.encode(result))
+
+    def count_pieces(self, owner: str, document: str) -> int:
+        """Return how many pieces of a document have come."""
+        return sum(1 for _ in self._container.list(_pieces(owner, document)))
+
+    def pieces(self, owner: str, document: str) -> Iterator[PieceResult]:
+        """Yield the results of the pieces of a document that are still there."""
+        for info in self._container.list(_pieces(owner, document)):
+            try:
+                yield _decode(self._container.read(info.name), PieceResult)
+            except Missing:
+                continue
+
+    def delete_pieces(self, owner: str, document: str) -> None:
+        """Delete the results of pieces that have been merged, or are not wanted any more."""
+        for info in list(self._container.list(_pieces(owner, document))):
+            try:
+                self._container.delete(info.name)
+            except Missing:
+                continue
+
+    def _save(self, name: str, record: Record, etag: str | None, metadata: dict[str, str]) -> str:
+        data = msgspec.json.encode(record)
+        return self._container.write(name, data, if_match=etag, if_absent=etag is None, metadata=metadata)
+
+
+def _decode(blob: Blob, kind: type[R]) -> R:
+    try:
+        return msgspec.json.decode(blob.data, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise RecordError(f"{blob.info.name!r} is not a {kind.__name__} of this version: {error}") from error
+
+
+def _moment(text: str) -> datetime:
+    """Return a time as metadata have it; raise `ValueError` where it has no zone, too."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"no zone in {text!r}")
+    return moment
+
+
+def refusal_key(name: str) -> str:
+    """Return the key that the refusal of a document is kept under: a digest, for a name may be as long as a blob's."""
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _document_name(name: str) -> str:
+    return fitting_name(DOCUMENTS, name, "")
+
+
+def _job_name(job_id: str) -> str:
+    return f"{JOBS}{job_id}.json"
+
+
+def _pieces(owner: str, document: str) -> str:
+    # A digest, because a document's name may be as long as a blob's name can be.
+    return f"{PIECES}{owner}/{hashlib.sha256(document.encode()).hexdigest()[:32]}/"

@@ -1,0 +1,186 @@
+"""Lets runs of a worker that happen at about the same time share a job.
+
+The first run opens a job for its document and leads; those that come while the job is open follow. The leader writes
+into the job's record whom it carries, again while others join: one write lists all who came during the one before
+(group commit). A follower that is listed claims its document and returns, for from then on the job has it, whatever
+becomes of the leader. So a request fills up although only a few runs are under way at a time, and only one of them is
+held until it goes.
+"""
+
+import threading
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from .. import telemetry
+from ..app import EntityDrop
+from ..core.documents import Claimed
+from ..core.jobs import Job
+from ..core.packing import Load
+from ..text.chunks import ReadyPiece
+from .submission import OpenJob, claim_for, list_again, open_job, send, take_on
+
+LONGEST_WAIT_IN_LINGERS = 10
+"""A lone document waits for one linger. As long as runs come and go, the request waits on, up to so many: one that is
+half full costs as much as a full one."""
+
+LONGEST_WAIT_S = 10.0
+"""But not longer than this, which leaves the request most of the time for which the job is reserved."""
+
+
+class Submitter:
+    """Submits documents. One instance serves all threads of a worker; it has no thread of its own."""
+
+    def __init__(self, app: EntityDrop) -> None:
+        self._app = app
+        self._open: Batch | None = None
+        self._changed = threading.Condition()
+        self._stirred_at = 0.0
+        """When a run last came, joined or went, which makes room for another."""
+
+    def submit(self, name: str, trace_parent: str | None = None) -> None:
+        """Take a document on; return when a job owns it, or its error report is written, or there is nothing to do.
+
+        `trace_parent` is the span of the run that brought the document, where the host has one.
+        """
+        with telemetry.span("submit", parent=trace_parent, document=name):
+            self._stir()
+            item = take_on(self._app, name)
+            if item:
+                batch, seat, is_leader = self.board(item)
+                if is_leader:
+                    self._lead(batch)
+                seat.claim(self._app)
+                seat.claimed()
+                self._stir()
+
+    def board(self, item: ReadyPiece) -> "tuple[Batch, Seat, bool]":
+        """Put an item into the open batch, or into a new one; whoever opens a batch leads it."""
+        with self._changed:
+            batch, is_leader = self._open, False
+            if batch is None or not batch.load.takes(item):
+                batch, is_leader = Batch(), True
+                self._open = batch
+            seat = batch.take_in(item)
+            self._stir()
+            if batch.load.is_full:
+                self._open = None
+            self._changed.notify_all()
+            return batch, seat, is_leader
+
+    def close(self, batch: "Batch") -> None:
+        """Let nobody join a batch any more."""
+        with self._changed:
+            if self._open is batch:
+                self._open = None
+            self._changed.notify_all()
+
+    def _stir(self) -> None:
+        self._stirred_at = time.monotonic()
+
+    def _lead(self, batch: "Batch") -> None:
+        """Open the job, list in it whoever joins, and send the request once all who are listed have claimed."""
+        app = self._app
+        try:
+            opened = open_job(app, batch.aboard())
+            batch.tell_listed(opened.job)
+            batch.seats[0].claim(app)
+            while self._has_news(batch):
+                opened = list_again(app, opened, batch.aboard())
+                batch.tell_listed(opened.job)
+        except BaseException as error:
+            # Those who are listed have their job, which is submitted when its message comes; the others come again.
+            self.close(batch)
+            batch.tell_failed(error)
+            raise
+        batch.go(app, opened)
+
+    def _has_news(self, batch: "Batch") -> bool:
+        """Wait until somebody has joined who is not listed; return False when nobody can join any more."""
+        linger_s = self._app.settings.batch_linger_ms / 1000
+        with self._changed:
+            while batch.listed == len(batch.seats):
+                left_s = batch.leaves_at(self._stirred_at, linger_s) - time.monotonic()
+                if self._open is not batch or left_s <= 0:
+                    self.close(batch)
+                    return False
+                self._changed.wait(left_s)
+            return True
+
+
+class Seat:
+    """One document of a batch, for all runs that brought it."""
+
+    def __init__(self, item: ReadyPiece) -> None:
+        self.item = item
+        self.listed: Future[Job] = Future()
+        """The job, once its record lists the document."""
+        self._claimed: Future[Claimed | None] = Future()
+        self._lock = threading.Lock()
+
+    def claim(self, app: EntityDrop) -> None:
+        """Wait until the document is listed, raising why it is not, and claim it for its job unless another run has."""
+        job = self.listed.result()
+        with self._lock:
+            if not self._claimed.done():
+                try:
+                    self._claimed.set_result(claim_for(app, job, self.item))
+                except BaseException as error:
+                    self._claimed.set_exception(error)
+                    if not isinstance(error, Exception):
+                        raise
+
+    def is_certain(self) -> bool:
+        """Wait for the claim and return whether it is known how it ended."""
+        return self._claimed.exception() is None
+
+    def claimed(self) -> Claimed | None:
+        """Wait for the claim and return it, None where the document is not ours; raise what kept it from being made."""
+        return self._claimed.result()
+
+
+@dataclass(slots=True)
+class Batch:
+    """Documents that share a job."""
+
+    load: Load[ReadyPiece] = field(default_factory=Load)
+    seats: list[Seat] = field(default_factory=list)
+    listed: int = 0
+    """How many of them, from the first, the job's record lists."""
+    opened_at: float = field(default_factory=time.monotonic)
+
+    def take_in(self, item: ReadyPiece) -> Seat:
+        """Return the seat of a document, a new one unless it is here already."""
+        for seat in self.seats:
+            if seat.item.version == item.version:
+                return seat
+        self.load.add(item)
+        self.seats.append(Seat(item))
+        return self.seats[-1]
+
+    def leaves_at(self, stirred_at: float, linger_s: float) -> float:
+        """Return when the batch goes if no run comes or goes after `stirred_at` and it is not full before."""
+        longest_s = min(LONGEST_WAIT_IN_LINGERS * linger_s, LONGEST_WAIT_S)
+        return min(stirred_at + linger_s, self.opened_at + longest_s)
+
+    def aboard(self) -> list[ReadyPiece]:
+        """Return the items of all who have joined by now."""
+        return [seat.item for seat in self.seats]
+
+    def tell_listed(self, job: Job) -> None:
+        """Tell everybody whom the job's record lists by now."""
+        newly, self.listed = self.seats[self.listed : len(job.pieces)], len(job.pieces)
+        for seat in newly:
+            seat.listed.set_result(job)
+
+    def tell_failed(self, error: BaseException) -> None:
+        """Tell everybody who is not listed that it will not come to that."""
+        for seat in self.seats[self.listed :]:
+            seat.listed.set_exception(error)
+
+    def go(self, app: EntityDrop, opened: OpenJob) -> None:
+        """Wait until everybody has claimed, and send the request with those that are ours."""
+        # The storage may take a claim and fail to say so. Who left that document out would own it for nothing; so then
+        # the job waits for its message, when `advance` asks the records which documents it has.
+        if all(seat.is_certain() for seat in self.seats):
+            send(app, opened, [(seat.item, claimed) for seat in self.seats if (claimed := seat.claimed())])

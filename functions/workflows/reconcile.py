@@ -1,0 +1,355 @@
+"""Compares what was dropped with what came of it, and puts right what differs.
+
+Events get lost, records of dead jobs stay behind, people delete results. Three sorted listings (documents, records,
+results) are read side by side, in constant memory however many blobs there are; what looks wrong is looked at once
+more by itself, and then goes the ordinary way.
+"""
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from itertools import chain, islice
+from typing import NamedTuple, TypeVar
+
+from ..app import EntityDrop
+from ..core.documents import DocumentState
+from ..core.listings import in_result_order, side_by_side
+from ..core.packing import MAX_REQUEST_DOCUMENTS
+from ..core.results import ENTITIES_SUFFIX, ERROR_SUFFIX, entities_name, error_name
+from ..errors import Changed, Fault, Missing
+from ..storage.containers import ARCHIVED_CODES, BlobInfo, is_safe
+from ..storage.record_store import ListedRefusal, refusal_key
+from ..text.chunks import Retake
+from .repairs import Attempts, Failures, Found, retry_refused
+from .submission import report_unsafe_name
+
+logger = logging.getLogger(__name__)
+
+BUDGET_SHARE = 0.5
+"""Share of the request budget that documents found here may take; the rest is for those that are dropped now."""
+
+REQUESTS_PER_BATCH = 3
+"""One POST and about two GETs."""
+
+LONGEST_RUN = timedelta(minutes=20)
+"""After which the run stops finding more: less than the function's timeout. The next run goes on."""
+
+_SAME_REPORT = timedelta(minutes=1)
+"""A report no later than this after the first one is the first one."""
+
+_A_NIGHT = timedelta(hours=20)
+"""From one night to the next at least, with the time that a run takes taken off."""
+
+_LISTING = "list"
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run found. `dropped` is always `done + failed + pending`."""
+
+    done: int = 0
+    failed: int = 0
+    pending: int = 0
+    submitted: int = 0
+    retaken: int = 0
+    """Those of the pending ones that were reported before, and are taken up again this night."""
+    deferred: int = 0
+    """Those of the pending ones that are in the archive tier."""
+    ignored: int = 0
+    is_complete: bool = True
+
+    @property
+    def dropped(self) -> int:
+        """Documents that are looked after."""
+        return self.done + self.failed + self.pending
+
+
+def reconcile(app: EntityDrop) -> Tally:
+    """Find the documents without a living owner or a result of their current version, and submit them.
+
+    Once a night it takes up again what was reported for another cause than the document, within GIVE_UP_HOURS of the
+    first report, and tries what the storage refuses. Documents older than IGNORE_DOCUMENTS_BEFORE that were never
+    taken on are left alone. What fails at one document stops no other; where a listing fails, what was found so far
+    is submitted, and the next run goes on.
+    """
+    run = _Run(app, Failures("reconcile"), Tally(), app.clock() + LONGEST_RUN)
+    tally = run.tally
+    comparisons = (run.unowned(), *map(run.without_result, _RESULTS))
+    for found in _batches(chain.from_iterable(map(_while_listed, comparisons)), MAX_REQUEST_DOCUMENTS):
+        tally.submitted += len(run.attempts.submit(found))
+        app.sleep(REQUESTS_PER_BATCH * 60 / (app.settings.requests_per_minute * BUDGET_SHARE))
+        if run.is_time_up():
+            break
+    tally.submitted += retry_refused(run.attempts, run.is_to_be_retried)
+    tally.is_complete &= not run.listings_failed
+    run.failures.log()
+    _log(tally, run.failures.total)
+    return tally
+
+
+class _Row(NamedTuple):
+    """A document and its record."""
+
+    document: BlobInfo
+    record: BlobInfo | None
+
+    @property
+    def name(self) -> str:
+        return self.document.name
+
+    @property
+    def state(self) -> DocumentState | None:
+        """The state of the current version; None where the record is about an earlier one, or there is none."""
+        if not self.record or self.record.metadata.get("source_etag") != self.document.etag:
+            return None
+        try:
+            return DocumentState(self.record.metadata.get("state", ""))
+        except ValueError:
+            return None
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """The metadata of the record."""
+        return self.record.metadata if self.record else {}
+
+
+class _Results(NamedTuple):
+    """One kind of result: the state that promises it, and the suffix of its name."""
+
+    state: DocumentState
+    suffix: str
+
+
+_RESULTS = (_Results(DocumentState.DONE, ENTITIES_SUFFIX), _Results(DocumentState.FAILED, ERROR_SUFFIX))
+
+
+class _Expected(NamedTuple):
+    name: str
+    row: _Row
+
+
+class _Run:
+    """One comparison: what it counts, what fails in it, and what it has tried."""
+
+    def __init__(self, app: EntityDrop, failures: Failures, tally: Tally, until: datetime) -> None:
+        self.app, self.failures, self.tally, self.until = app, failures, tally, until
+        self.attempts = Attempts(app, failures)
+        self._tried: set[str] = set()
+        """Keys of refused documents that this run need not try again."""
+        self._is_alive = lru_cache(maxsize=10_000)(app.states.is_alive)
+
+    @property
+    def listings_failed(self) -> bool:
+        """Whether a listing ended early, so that documents may be left that nobody has compared."""
+        return any(kind.action == _LISTING for kind in self.failures.counts)
+
+    def unowned(self) -> Iterator[Found]:
+        """Yield the documents that nobody works on and that have no result; count all others."""
+        for row in self._rows():
+            with self.failures.guard("compare a document", row.name):
+                found = self._unowned(row)
+                if found:
+                    yield found
+
+    def without_result(self, results: "_Results") -> Iterator[Found]:
+        """Yield the documents whose record promises a result that is not there; remove results that should not be."""
+        naming = entities_name if results.state is DocumentState.DONE else error_name
+        concluded = (row for row in self._rows() if row.state in (DocumentState.DONE, DocumentState.FAILED))
+        expected = (_Expected(naming(row.name), row) for row in in_result_order(concluded, naming))
+        listed = self._listing(self.app.documents.list_results)
+        present = (info for info in listed if info.name.endswith(results.suffix))
+        for promise, result in side_by_side(expected, present):
+            if promise is None:
+                continue  # A result without a document: the document was deleted, its result is its owner's.
+            with self.failures.guard("compare a result", promise.name):
+                found = self._without_result(promise, result, results.state)
+                if found:
+                    yield found
+
+    def is_time_up(self) -> bool:
+        """Whether the run is to end here, incomplete."""
+        if self.app.clock() > self.until:
+            self.tally.is_complete = False
+        return not self.tally.is_complete
+
+    def is_to_be_retried(self, refusal: ListedRefusal) -> bool:
+        """Whether a refused document is to be tried at night: the others are tried by every sweep."""
+        is_for_the_night = refusal.is_reported or refusal.code in ARCHIVED_CODES
+        return is_for_the_night and refusal.key not in self._tried and not self.is_time_up()
+
+    def _rows(self) -> Iterator[_Row]:
+        """Yield the documents, each with its record; forget the records of those that are gone."""
+        documents = self._listing(self.app.documents.list)
+        for document, record in side_by_side(documents, self._listing(self.app.states.list_documents)):
+            if self.is_time_up():
+                return  # Thousands of documents may need a look each before one of them needs to be submitted.
+            if document is None:
+                if record:
+                    with self.failures.guard("delete the record of a deleted document", record.name):
+                        _forget(self.app, record)
+            elif not document.is_folder:
+                row = None
+                with self.failures.guard("find the record of a document", document.name):
+                    row = _Row(document, record or self._unlisted(document.name))
+                if row:
+                    yield row
+
+    def _unlisted(self, name: str) -> BlobInfo | None:
+        return self.app.states.unlisted_document(name) if is_safe(name) else None
+
+    def _listing(self, items: Callable[[], Iterable[T]]) -> Iterator[T]:
+        """Yield what a listing gives. Where it fails the comparison ends: half a listing would show half as missing."""
+        try:
+            yield from items()
+        except Exception as error:
+            self.failures.note(_LISTING, "", error)
+            raise _ListingFailed from error
+
+    def _unowned(self, row: _Row) -> Found | None:
+        tally, state, oldest = self.tally, row.state, self.app.settings.ignore_documents_before
+        if row.record is None and oldest and row.document.last_modified < oldest:
+            tally.ignored += 1
+        elif state is DocumentState.DONE:
+            tally.done += 1
+        elif not is_safe(row.name):
+            tally.failed += 1
+            report_unsafe_name(self.app, row.name)
+        elif state is DocumentState.FAILED:
+            if not self._is_to_be_retaken(row):
+                tally.failed += 1
+            elif row.record:
+                tally.pending += 1
+                tally.retaken += 1
+                self._tried.add(refusal_key(row.name))
+                return Found(row.name, Retake(row.record.etag))
+        else:
+            tally.pending += 1
+            if state is None or not self._is_alive(row.metadata.get("owner", "-")):
+                return self._unless_archived(row)
+        return None
+
+    def _unless_archived(self, row: _Row) -> Found | None:
+        if not row.document.is_archived:
+            return Found(row.name)
+        self.tally.deferred += 1
+        self._tried.add(refusal_key(row.name))
+        self.attempts.refuse(Found(row.name), ARCHIVED_CODES[0], is_refusal=True)
+        return None
+
+    def _is_to_be_retaken(self, row: _Row) -> bool:
+        """Whether a version that was reported is taken up again this night.
+
+        Records that do not say whose fault it was, or since when, come from a version of the app that counted
+        otherwise, and are left alone.
+        """
+        if row.document.is_archived or row.metadata.get("fault", Fault.DOCUMENT) == Fault.DOCUMENT:
+            return False
+        first, last = _moment(row.metadata.get("first_reported")), _moment(row.metadata.get("updated"))
+        now = self.app.clock()
+        if first is None or last is None or now - first > timedelta(hours=self.app.settings.give_up_hours):
+            return False
+        # Not retaken so far, or not in this night, in which somebody may have run this by hand as well.
+        return last - first < _SAME_REPORT or now - last >= _A_NIGHT
+
+    def _without_result(self, promise: _Expected, result: BlobInfo | None, state: DocumentState) -> Found | None:
+        row = promise.row
+        if _belongs(result, row) if row.state is state else result is None:
+            return None
+        # The listings were read before: whatever they show may have changed, and only the record of now counts. It is
+        # read after the result was listed, so a result that it does not promise is not one that is just being written.
+        record, etag = self.app.states.document(row.name)
+        if record is None or etag is None or record.document.etag != row.document.etag or record.is_pending:
+            return None
+        if record.state is not state:
+            if result:
+                self.app.documents.withdraw_result(result.name, result.etag)
+            return None
+        if _belongs(self.app.documents.look_at_result(promise.name), row):
+            return None
+        _count_as_pending(self.tally, state)
+        # Claimed over this very record: were it deleted first, a crash would leave a document that nobody has ever
+        # taken on, which IGNORE_DOCUMENTS_BEFORE may say to ignore.
+        return Found(row.name, Retake(etag, is_replay=True))
+
+
+class _ListingFailed(Exception):
+    """A listing ended early; what it would have shown is unknown."""
+
+
+def _while_listed(found: Iterator[Found]) -> Iterator[Found]:
+    """Yield what a comparison finds until a listing fails; that is noted already."""
+    with contextlib.suppress(_ListingFailed):
+        yield from found
+
+
+def _moment(text: str | None) -> datetime | None:
+    """Return a time from a record's metadata; None where it is missing or can not be read."""
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
+
+
+def _forget(app: EntityDrop, record: BlobInfo) -> None:
+    """Drop the record of a document that is gone, so that it is new if it is dropped again."""
+    try:
+        app.documents.look(record.name)
+    except Missing:
+        try:
+            app.states.delete_document(record.name, record.etag)
+        except (Missing, Changed):
+            return
+
+
+def _belongs(result: BlobInfo | None, row: _Row) -> bool:
+    return result is not None and result.metadata.get("source_etag") == row.document.etag
+
+
+def _count_as_pending(tally: Tally, state: DocumentState) -> None:
+    if state is DocumentState.DONE:
+        tally.done -= 1
+    else:
+        tally.failed -= 1
+    tally.pending += 1
+
+
+def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def _log(tally: Tally, failed: int) -> None:
+    logger.info(
+        "Reconcile%s: %s dropped = %s done + %s failed + %s pending, of which %s were submitted now, %s of them after "
+        "an earlier report, and %s are archived; %s ignored; %s could not be looked after.",
+        "" if tally.is_complete else " (not complete, the next run goes on)",
+        tally.dropped,
+        tally.done,
+        tally.failed,
+        tally.pending,
+        tally.submitted,
+        tally.retaken,
+        tally.deferred,
+        tally.ignored,
+        failed,
+        extra={
+            "action": "reconcile",
+            "dropped": tally.dropped,
+            "done": tally.done,
+            "failed": tally.failed,
+            "pending": tally.pending,
+            "submitted": tally.submitted,
+            "retaken": tally.retaken,
+            "deferred": tally.deferred,
+            "ignored": tally.ignored,
+            "unattended": failed,
+            "complete": tally.is_complete,
+        },
+    )

@@ -1,0 +1,44 @@
+"""Remembers documents that the storage refuses, so that they neither get lost nor hold anything up.
+
+A document may be refused for itself (403 for it alone, a key of the customer's own, a lease, the archive tier) or with
+all others, as in an outage. What is kept is its name and when it was first refused. `sweep` tries it again every five
+minutes; refused for an hour while others can be read, it gets its error report, and `reconcile` tries it once a night
+from then on, however long that takes: an encryption, a role or a tier may change with the ETag left as it is.
+"""
+
+import logging
+
+import msgspec
+
+from ..app import EntityDrop
+from ..core.documents import Refusal
+from ..errors import Changed
+
+logger = logging.getLogger(__name__)
+
+MAX_RACES = 20
+"""Times that the record may be found changed before the event is given back to the host."""
+
+
+def note_refusal(app: EntityDrop, name: str, code: str) -> tuple[Refusal, str]:
+    """Remember that the storage refuses a document with its error code `code`, unless that is known.
+
+    Returns the record of it, which keeps the time of the first refusal, and its ETag.
+    """
+    logger.warning(
+        "Document %r is deferred; the storage answers %s.",
+        name,
+        code,
+        extra={"action": "document_deferred", "document": name, "reason": code},
+    )
+    for _ in range(MAX_RACES):
+        present, etag = app.states.refusal(name)
+        if present and etag and present.code == code:
+            return present, etag
+        new = Refusal(name=name, code=code, first_seen=app.clock())
+        refusal = msgspec.structs.replace(present, code=code) if present else new
+        try:
+            return refusal, app.states.save_refusal(refusal, etag)
+        except Changed:
+            logger.debug("Another worker was refused document %r at the same moment.", name)
+    raise Changed(name)
