@@ -1,4 +1,4 @@
-"""The platform's entry: builds the app from its settings and registers its doors."""
+"""The platform's entry: builds the app from its settings and registers its triggers."""
 
 import os
 
@@ -17,5 +17,5 @@ telemetry.configure(os.environ)
 entity_drop = connect(settings)
 
 app = func.FunctionApp()
-for door in (submit, advance, sweep, reconcile, rescue):
-    app.register_functions(door.blueprint(entity_drop))
+for trigger in (submit, advance, sweep, reconcile, rescue):
+    app.register_functions(trigger.blueprint(entity_drop))

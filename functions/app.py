@@ -1,4 +1,4 @@
-"""Everything a door needs, put together once from the settings."""
+"""Everything a trigger needs, put together once from the settings."""
 
 import random
 import threading

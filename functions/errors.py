@@ -7,7 +7,7 @@
     │   ├── Missing          there is no such blob
     │   └── Changed          somebody else wrote first (a lost compare-and-set, or a replaced document)
     ├── UnsafeName           a blob name that may lead out of its container: no request is made with it
-    ├── RecordError          a record or message that is not ours, damaged or outdated: set it aside, go on
+    ├── RecordError          a record or message that is not ours, damaged or outdated: quarantine it, go on
     └── IllegalTransition    fix our code: the transition table has no such row
 
 What the Language service answers is not in this tree: throttling, outages and refusals are ordinary outcomes, and

@@ -217,7 +217,7 @@ SETTINGS: tuple[Setting, ...] = (
         "BATCH_LINGER_MS",
         "200",
         _integer(0, 10_000),
-        "how long the first piece waits for company; while company comes, up to ten times as long (at most 10 s)",
+        "how long the first chunk waits for company; while company comes, up to ten times as long (at most 10 s)",
     ),
     Setting("MAX_DOCUMENT_BYTES", "10485760", _integer(1, 104_857_600), "larger documents get an error report at once"),
     Setting(
@@ -384,10 +384,10 @@ def _telemetry_problems(environ: Mapping[str, str]) -> list[str]:
         return []
     problems = []
     # As strict as the exporter: a part without '=', or with two of them, makes it raise (azure-monitor-opentelemetry).
-    pieces = [part.split("=") for part in text.split(";")]
-    if any(len(piece) != 2 for piece in pieces):
+    chunks = [part.split("=") for part in text.split(";")]
+    if any(len(chunk) != 2 for chunk in chunks):
         return [f"{name} is not usable (value not shown): it has a part that is not of the form name=value."]
-    parts = {piece[0].lower(): piece[1] for piece in pieces}
+    parts = {chunk[0].lower(): chunk[1] for chunk in chunks}
     if (
         not GUID.fullmatch(parts.get("instrumentationkey", ""))
         or parts["instrumentationkey"].lower() != parts["instrumentationkey"]

@@ -162,11 +162,11 @@ def _parts(text: str) -> dict[str, str]:
     if re.search(r"[\"'<>]", text):
         raise ValueError("it has quotes or angle brackets; paste only what stands between them")
     parts: dict[str, str] = {}
-    for piece in text.rstrip(";").split(";"):
-        key, separator, value = piece.partition("=")
+    for chunk in text.rstrip(";").split(";"):
+        key, separator, value = chunk.partition("=")
         if not separator or not key:
             raise ValueError("it has a part without a name and '='")
-        if " " in piece:
+        if " " in chunk:
             raise ValueError("it has blanks")
         if key.lower() in parts:
             raise ValueError("one of its parts is given twice")

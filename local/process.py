@@ -141,7 +141,7 @@ class LocalProcess:
                 self._process.wait(self._stop_timeout_s)
             except subprocess.TimeoutExpired:
                 pass
-            except BaseException:  # somebody pressed Ctrl-C again: no more patience
+            except BaseException:  # somebody pressed Ctrl-C again: stop waiting
                 self.kill()
                 raise
         self.kill()  # what the process may have started itself

@@ -1,7 +1,7 @@
 """A small world for the app: stores in memory, the Language stand-in without a port, and a clock that tests move.
 
 `World` plays the host: it delivers document events and queue messages, releases and poisons what fails as the host
-does, runs the rescue doors, and moves the clock to whatever comes next. Nothing sleeps and nothing is random twice.
+does, runs the rescue triggers, and moves the clock to whatever comes next. Nothing sleeps and nothing is random twice.
 
 Every storage, queue and service call of the app passes the world's gate, once before and once after it is carried
 out. What tests do to the app (crash it, fail a call, let somebody else act in between) they do there.
@@ -38,8 +38,8 @@ from functions.storage.memory_containers import MemoryContainer
 from functions.storage.memory_queue import MemoryQueue, QueuedMessage
 from functions.storage.poison_queue import PoisonQueue
 from functions.storage.record_store import StateStore
-from functions.text.chunks import ReadyPiece
-from functions.workflows.batching import Batch, Seat, Submitter
+from functions.text.chunks import ReadyChunk
+from functions.workflows.batching import Batch, Entry, Submitter
 from functions.workflows.polling import advance
 from functions.workflows.reconcile import Tally, reconcile
 from functions.workflows.rescue import rescue_document, rescue_job
@@ -144,8 +144,8 @@ class GatedContainer:
     def read(self, name: str, **options: Any) -> Blob:
         return self._pass("read", name, lambda: self._inner.read(name, **options))
 
-    def look(self, name: str) -> BlobInfo:
-        return self._pass("look", name, lambda: self._inner.look(name))
+    def get_properties(self, name: str) -> BlobInfo:
+        return self._pass("get_properties", name, lambda: self._inner.get_properties(name))
 
     def write(self, name: str, data: bytes, **options: Any) -> str:
         return self._pass("write", name, lambda: self._inner.write(name, data, **options))
@@ -253,7 +253,7 @@ class Inline(ThreadPoolExecutor):
 
 
 @dataclass(slots=True)
-class _Door:
+class _Trigger:
     """A queue of the host, what its messages wake, and where a message goes that failed too often."""
 
     queue: MemoryQueue
@@ -394,22 +394,22 @@ class World:
     # --- What the host does ---
 
     @property
-    def doors(self) -> tuple[_Door, ...]:
-        """The app's doors with a queue, in the order in which the host looks at them."""
+    def triggers(self) -> tuple[_Trigger, ...]:
+        """The app's triggers with a queue, in the order in which the host looks at them."""
         worker = self.worker
         return (
             # Blob messages are tried again at once, queue messages after `visibilityTimeout`.
-            _Door(self.events, lambda message: self._submit(worker, message.text), 0.0, self.poisoned_events),
-            _Door(self.jobs, lambda message: advance(worker.app, message.text), RETRY_AFTER_S, self.poisoned_jobs),
+            _Trigger(self.events, lambda message: self._submit(worker, message.text), 0.0, self.poisoned_events),
+            _Trigger(self.jobs, lambda message: advance(worker.app, message.text), RETRY_AFTER_S, self.poisoned_jobs),
             # A poison queue has no poison queue: what fails stays hidden, and comes again.
-            _Door(self.poisoned_events, lambda message: rescue_document(worker.app, message.text, message.expires)),
-            _Door(self.poisoned_jobs, lambda message: rescue_job(worker.app, message.text)),
+            _Trigger(self.poisoned_events, lambda message: rescue_document(worker.app, message.text, message.expires)),
+            _Trigger(self.poisoned_jobs, lambda message: rescue_job(worker.app, message.text)),
         )
 
     def _submit(self, worker: Worker, text: str) -> None:
         name = json.loads(text)["BlobName"]
         try:
-            self.intake.look(name)
+            self.intake.get_properties(name)
         except Missing:
             return  # The host looks first, and runs nothing for a blob that is gone.
         worker.submitter.submit(name)
@@ -442,29 +442,29 @@ class World:
 
     def step(self) -> bool:
         """Receive and process one visible message; return False where there is none."""
-        for door in self.doors:
-            message = door.queue.receive(HIDDEN_S)
+        for trigger in self.triggers:
+            message = trigger.queue.receive(HIDDEN_S)
             if message:
-                self._process(door, message)
+                self._process(trigger, message)
                 return True
         return False
 
-    def _process(self, door: _Door, message: QueuedMessage) -> None:
+    def _process(self, trigger: _Trigger, message: QueuedMessage) -> None:
         try:
-            door.wake(message)
+            trigger.wake(message)
         except Exception:
-            self._failed(door, message)
+            self._failed(trigger, message)
         else:
-            door.queue.delete(message)
+            trigger.queue.delete(message)
 
-    def _failed(self, door: _Door, message: QueuedMessage) -> None:
-        if door.poison is None:
+    def _failed(self, trigger: _Trigger, message: QueuedMessage) -> None:
+        if trigger.poison is None:
             return  # It stays hidden until its ten minutes are over.
         if message.dequeue_count >= MAX_DEQUEUE_COUNT:
-            door.poison.put(message.text)
-            door.queue.delete(message)
+            trigger.poison.put(message.text)
+            trigger.queue.delete(message)
         else:
-            door.queue.release(message, door.retry_s)
+            trigger.queue.release(message, trigger.retry_s)
 
     def run(self, *, within: timedelta = timedelta(days=30), max_steps: int = 20_000) -> None:
         """Process messages and move the clock to the next one until all queues are empty.
@@ -499,7 +499,9 @@ class World:
 
     def next_message_at(self) -> datetime | None:
         """Return when the next message becomes visible."""
-        return min((message.visible for door in self.doors for message in door.queue.messages[:1]), default=None)
+        return min(
+            (message.visible for trigger in self.triggers for message in trigger.queue.messages[:1]), default=None
+        )
 
     def settle(self) -> None:
         """Let the host go on after a fault, with the sweep's timer, until nothing happens any more."""
@@ -549,11 +551,11 @@ class World:
         return [info.name for info in self.state.list() if not info.name.startswith(LEDGERS)]
 
     def leftovers(self) -> dict[str, list[str]]:
-        """Return what must not be there when everything is quiet: jobs, pieces, messages."""
+        """Return what must not be there when everything is quiet: jobs, chunks, messages."""
         found = {
             "jobs": [info.name for info in self.state.list("jobs/")],
-            "pieces": [info.name for info in self.state.list("pieces/")],
-            "messages": [message.text for door in self.doors for message in door.queue.messages],
+            "chunks": [info.name for info in self.state.list("pieces/")],
+            "messages": [message.text for trigger in self.triggers for message in trigger.queue.messages],
         }
         return {kind: names for kind, names in found.items() if names}
 
@@ -569,7 +571,7 @@ class World:
             result, text = self.entities(name), self.text_of(name)
             assert result is not None, (name, self.error(name), self.describe())
             assert self.error(name) is None, (name, self.error(name))
-            assert result["document"]["etag"] == self.intake.look(name).etag, f"{name}: a stale result"
+            assert result["document"]["etag"] == self.intake.get_properties(name).etag, f"{name}: a stale result"
             found = [(one["category"], one["offset"], one["length"], one["text"]) for one in result["entities"]]
             assert found == pairs_in(text), name
 
@@ -578,7 +580,7 @@ class World:
         report = self.error(name)
         assert report is not None, (name, self.entities(name), self.describe())
         assert self.entities(name) is None, name
-        assert report["document"]["etag"] == self.intake.look(name).etag
+        assert report["document"]["etag"] == self.intake.get_properties(name).etag
         assert report["error"]["code"] == code, report
         return report
 
@@ -597,7 +599,7 @@ class _Together(Submitter):
     def __init__(self, app: EntityDrop, expected: int) -> None:
         super().__init__(replace(app, settings=replace(app.settings, batch_linger_ms=10_000)))
         self._expected = expected
-        self._boarded: list[tuple[Batch, Seat]] = []
+        self._joined: list[tuple[Batch, Entry]] = []
         self._may_start: dict[threading.Thread, threading.Event] = {}
 
     def starts(self, thread: threading.Thread) -> None:
@@ -610,14 +612,14 @@ class _Together(Submitter):
         """Let the next run start."""
         self._may_start[threading.current_thread()].set()
 
-    def board(self, item: ReadyPiece) -> tuple[Batch, Seat, bool]:
-        if self._boarded:
-            self._boarded[-1][1].listed.exception()
-        batch, seat, is_leader = super().board(item)
-        self._boarded.append((batch, seat))
+    def join(self, item: ReadyChunk) -> tuple[Batch, Entry, bool]:
+        if self._joined:
+            self._joined[-1][1].listed.exception()
+        batch, entry, is_leader = super().join(item)
+        self._joined.append((batch, entry))
         self.is_next()
         self._go_if_complete()
-        return batch, seat, is_leader
+        return batch, entry, is_leader
 
     def miss_one(self) -> None:
         """Wait for one run less: it has failed, before it joined or after."""
@@ -625,6 +627,6 @@ class _Together(Submitter):
         self._go_if_complete()
 
     def _go_if_complete(self) -> None:
-        if len(self._boarded) >= self._expected:
-            for batch, _ in self._boarded:
+        if len(self._joined) >= self._expected:
+            for batch, _ in self._joined:
                 self.close(batch)

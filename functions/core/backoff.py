@@ -24,7 +24,7 @@ class Backoff(NamedTuple):
 
     def wait_s(self, n: int, rng: Random) -> float:
         """Return the wait before attempt `n` (0 is the first repetition)."""
-        # The exponent is bounded so that a job held off for months does not overflow a float.
+        # The exponent is bounded so that a job deferred for months does not overflow a float.
         grown = self.first_s * self.growth ** min(n, 60)
         return min(self.ceiling_s, grown) * rng.uniform(0.8, 1.2)
 
@@ -38,7 +38,7 @@ DEFER: dict[DeferReason, Backoff] = {
     DeferReason.QUOTA: Backoff(60, 3600),
     # Most outages are over in seconds; the longer one lasts, the less a minute matters.
     DeferReason.UNAVAILABLE: Backoff(2, 120),
-    # Somebody has to come and mend it, and should then see the effect within a few minutes.
+    # Somebody has to come and correct it, and should then see the effect within a few minutes.
     DeferReason.MISCONFIGURED: Backoff(15, 300),
 }
 
@@ -53,7 +53,7 @@ POLL_GROWTH = 1.5
 
 
 def deferral_s(hold: Deferred, waits: int, rng: Random) -> float:
-    """Return how long a job stays away that was held off `waits` times before; `Retry-After` wins up to its cap."""
+    """Return how long a job stays away that was deferred `waits` times before; `Retry-After` wins up to its cap."""
     backoff = DEFER[hold.reason].wait_s(waits, rng)
     if hold.retry_after_s is None:
         return backoff

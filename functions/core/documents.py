@@ -68,9 +68,10 @@ class DocumentRecord(Record, frozen=True, kw_only=True):
     state: DocumentState
     owner: str
     claimed: Moment
-    """When this version was first given to a job; its patience (`GIVE_UP_HOURS`) counts from here."""
+    """When this version was first given to a job; its time limit (`GIVE_UP_HOURS`) counts from here."""
     updated: Moment
-    pieces: int = 1
+    chunks: int = msgspec.field(default=1, name="pieces")
+    """In how many chunks it is submitted; stored under the name that the first release gave them."""
     warnings: tuple[str, ...] = ()
     claims: int = 1
     """How many jobs have owned this version, one after the other."""

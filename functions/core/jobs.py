@@ -18,8 +18,8 @@ class JobState(StrEnum):
     """The service has it; its state is asked for when its message comes."""
 
 
-class Piece(Record, frozen=True, kw_only=True):
-    """A slice of a document at one version, small enough for one request; most documents are one piece.
+class Chunk(Record, frozen=True, kw_only=True):
+    """A slice of a document at one version, small enough for one request; most documents are one chunk.
 
     Positions are in the decoded text: `start`, `end` and the owned part in code points, `unit_start` in the unit of
     the offsets asked for, `utf16_start` in UTF-16 units. `byte_start` and `byte_end` let a long document be read in
@@ -49,7 +49,7 @@ class Piece(Record, frozen=True, kw_only=True):
 
     @property
     def is_whole(self) -> bool:
-        """Whether this piece is all of its document."""
+        """Whether this chunk is all of its document."""
         return self.count == 1
 
 
@@ -78,7 +78,8 @@ class Job(Record, frozen=True, kw_only=True):
     due: datetime
     """When its message should be back; the sweep looks after jobs that are long overdue."""
     created: datetime
-    pieces: tuple[Piece, ...]
+    chunks: tuple[Chunk, ...] = msgspec.field(name="pieces")
+    """Stored under the name that the first release gave them."""
     claims: tuple[Claimed, ...] = ()
     """The records of documents that were new when the job claimed them, so that concluding them need not read those
     again: a hint, which may be out of date and may name documents that the job has lost since."""
@@ -133,12 +134,12 @@ class Job(Record, frozen=True, kw_only=True):
             "step": str(self.step),
             "due": self.due.isoformat(timespec="milliseconds"),
             "created": self.created.isoformat(timespec="seconds"),
-            "pieces": str(len(self.pieces)),
+            "pieces": str(len(self.chunks)),
         }
 
     def log_context(self) -> dict[str, object]:
         """Return the fields that every log line about this job carries."""
-        return {"job": self.id, "step": self.step, "pieces": len(self.pieces), "submissions": self.submissions}
+        return {"job": self.id, "step": self.step, "chunks": len(self.chunks), "submissions": self.submissions}
 
 
 class JobMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

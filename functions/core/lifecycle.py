@@ -42,7 +42,7 @@ class JobEvent(StrEnum):
     SPLIT = "split"
     """Smaller jobs take its place, so that a document that makes it fail ends up alone."""
     FINISHED = "finished"
-    """Every piece it still owned has its result, or its document is given up."""
+    """Every chunk it still owned has its result, or its document is given up."""
     FAULTED = "faulted"
     """A step ended in an error of our own or of the storage."""
 
@@ -134,7 +134,7 @@ def claim(
     owner: str,
     now: datetime,
     *,
-    pieces: int = 1,
+    chunks: int = 1,
     warnings: tuple[str, ...] = (),
     trace_parent: str | None = None,
 ) -> DocumentRecord:
@@ -155,7 +155,7 @@ def claim(
         owner=owner,
         claimed=record.claimed if record and same_version and record.is_pending else now,
         updated=now,
-        pieces=pieces,
+        chunks=chunks,
         warnings=warnings,
         claims=record.claims + 1 if record and same_version else 1,
         submissions=before + 1,

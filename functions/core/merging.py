@@ -1,10 +1,10 @@
-"""From what the service found in a piece to entities at their places in the document, each checked against the text."""
+"""From what the service found in a chunk to entities at their places in the document, each checked against the text."""
 
 from collections.abc import Iterable
 
 from ..text.offsets import TEXT_ELEMENT, UTF16, Ruler, length
 from .documents import Moment, Record
-from .jobs import Job, Piece
+from .jobs import Chunk, Job
 from .outcomes import Finished, FoundEntities, FoundEntity
 
 RECORD_CHARACTERS = 1_000
@@ -43,8 +43,8 @@ class JobFacts(Record, frozen=True, kw_only=True, omit_defaults=False):
     polls: int
 
 
-class PieceResult(Record, frozen=True, kw_only=True):
-    """What one piece contributes to the result of its document, in the document's coordinates."""
+class ChunkResult(Record, frozen=True, kw_only=True):
+    """What one chunk contributes to the result of its document, in the document's coordinates."""
 
     index: int
     entities: tuple[Entity, ...]
@@ -58,16 +58,16 @@ def text_records(text: str) -> int:
     return -(-max(1, length(text, TEXT_ELEMENT)) // RECORD_CHARACTERS)
 
 
-def locate(piece: Piece, text: str, found: FoundEntities, unit: str, job: JobFacts) -> PieceResult:
-    """Return the entities that `piece` owns, at their places in the document.
+def locate(chunk: Chunk, text: str, found: FoundEntities, unit: str, job: JobFacts) -> ChunkResult:
+    """Return the entities that `chunk` owns, at their places in the document.
 
-    `text` is the text of the piece, `unit` the string index type of the offsets found. An entity belongs to the piece
+    `text` is the text of the chunk, `unit` the string index type of the offsets found. An entity belongs to the chunk
     that owns its start; what starts outside is left to the neighbour. An entity whose offset does not lead to its
-    text is kept as the service gave it, with a warning, even where the offset leads out of the piece. What the service
+    text is kept as the service gave it, with a warning, even where the offset leads out of the chunk. What the service
     gave in a form that can not be read is a warning only.
     """
     ruler, utf16 = Ruler(text, unit), Ruler(text, UTF16)
-    owned = range(piece.own_start - piece.start, piece.own_end - piece.start)
+    owned = range(chunk.own_start - chunk.start, chunk.own_end - chunk.start)
     entities: list[Entity] = []
     warnings = [Warning(code="ServiceWarning", message=message) for message in found.warnings]
     warnings += [Warning(code="EntityUnreadable", message=message) for message in found.unreadable]
@@ -79,11 +79,11 @@ def locate(piece: Piece, text: str, found: FoundEntities, unit: str, job: JobFac
             continue
         span = (start, end) if start is not None and end is not None and text[start:end] == entity.text else None
         utf16_span = (utf16.to_unit(span[0]), utf16.to_unit(span[1])) if span else None
-        entities.append(_placed(piece, entity, utf16_span))
+        entities.append(_placed(chunk, entity, utf16_span))
         if not span:
-            warnings.append(_mismatch(piece, entity, unit))
-    return PieceResult(
-        index=piece.index,
+            warnings.append(_mismatch(chunk, entity, unit))
+    return ChunkResult(
+        index=chunk.index,
         entities=tuple(entities),
         warnings=tuple(warnings),
         text_records=text_records(text),
@@ -91,37 +91,37 @@ def locate(piece: Piece, text: str, found: FoundEntities, unit: str, job: JobFac
     )
 
 
-def _placed(piece: Piece, entity: FoundEntity, utf16: tuple[int, int] | None) -> Entity:
+def _placed(chunk: Chunk, entity: FoundEntity, utf16: tuple[int, int] | None) -> Entity:
     return Entity(
         text=entity.text,
         category=entity.category,
         subcategory=entity.subcategory,
-        offset=piece.unit_start + entity.offset,
+        offset=chunk.unit_start + entity.offset,
         length=entity.length,
-        utf16_offset=piece.utf16_start + utf16[0] if utf16 else None,
+        utf16_offset=chunk.utf16_start + utf16[0] if utf16 else None,
         utf16_length=utf16[1] - utf16[0] if utf16 else None,
         confidence_score=entity.confidence_score,
     )
 
 
-def _mismatch(piece: Piece, entity: FoundEntity, unit: str) -> Warning:
+def _mismatch(chunk: Chunk, entity: FoundEntity, unit: str) -> Warning:
     return Warning(
         code="OffsetMismatch",
-        message=f"The entity of category {entity.category!r} at offset {piece.unit_start + entity.offset} "
+        message=f"The entity of category {entity.category!r} at offset {chunk.unit_start + entity.offset} "
         f"({unit}, length {entity.length}) is not the text found there. It is given as the service sent it.",
     )
 
 
-def merge(pieces: Iterable[PieceResult]) -> tuple[tuple[Entity, ...], tuple[Warning, ...], tuple[JobFacts, ...], int]:
-    """Return the entities sorted by offset, the warnings, the jobs and the text records of all pieces of a document."""
-    ordered = sorted(pieces, key=lambda piece: piece.index)
+def merge(chunks: Iterable[ChunkResult]) -> tuple[tuple[Entity, ...], tuple[Warning, ...], tuple[JobFacts, ...], int]:
+    """Return the entities sorted by offset, the warnings, the jobs and the text records of all chunks of a document."""
+    ordered = sorted(chunks, key=lambda chunk: chunk.index)
     entities = sorted(
-        (entity for piece in ordered for entity in piece.entities),
+        (entity for chunk in ordered for entity in chunk.entities),
         key=lambda entity: (entity.offset, entity.length, entity.category),
     )
-    warnings = tuple(warning for piece in ordered for warning in piece.warnings)
-    jobs = tuple(dict.fromkeys(piece.job for piece in ordered))
-    return tuple(entities), warnings, jobs, sum(piece.text_records for piece in ordered)
+    warnings = tuple(warning for chunk in ordered for warning in chunk.warnings)
+    jobs = tuple(dict.fromkeys(chunk.job for chunk in ordered))
+    return tuple(entities), warnings, jobs, sum(chunk.text_records for chunk in ordered)
 
 
 def job_facts(job: Job, answer: Finished) -> JobFacts:

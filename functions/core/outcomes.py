@@ -122,7 +122,7 @@ class FoundEntity:
 
 @dataclass(frozen=True, slots=True)
 class FoundEntities:
-    """What the service found in one piece."""
+    """What the service found in one chunk."""
 
     entities: tuple[FoundEntity, ...]
     warnings: tuple[str, ...] = ()
@@ -133,11 +133,11 @@ class FoundEntities:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The service is done; `pieces` has an answer by the id of each piece, except for those that it left out."""
+    """The service is done; `chunks` has an answer by the id of each chunk, except for those that it left out."""
 
     job_id: str
     status: str
-    pieces: Mapping[str, FoundEntities | Problem] = field(default_factory=dict)
+    chunks: Mapping[str, FoundEntities | Problem] = field(default_factory=dict)
     created: datetime | None = None
     completed: datetime | None = None
 

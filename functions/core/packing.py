@@ -1,4 +1,4 @@
-"""Packs pieces of documents into requests, by all three limits of the service at once."""
+"""Packs chunks of documents into requests, by all three limits of the service at once."""
 
 import json
 from collections.abc import Iterable
@@ -15,11 +15,11 @@ MAX_REQUEST_BYTES = 1_000_000
 for custom text."""
 
 _ENVELOPE_BYTES = 2_000
-_PIECE_ENVELOPE_BYTES = 100
+_CHUNK_ENVELOPE_BYTES = 100
 
 
 class Sized(Protocol):
-    """Anything that carries the text of one piece."""
+    """Anything that carries the text of one chunk."""
 
     @property
     def text(self) -> str:
@@ -30,10 +30,10 @@ T = TypeVar("T", bound=Sized)
 
 
 def json_size(text: str) -> int:
-    """Return how many bytes a piece with this text takes in a request."""
+    """Return how many bytes a chunk with this text takes in a request."""
     if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
-        return len(text) + _PIECE_ENVELOPE_BYTES
-    return len(json.dumps(text, ensure_ascii=False).encode("utf-8", "surrogatepass")) + _PIECE_ENVELOPE_BYTES
+        return len(text) + _CHUNK_ENVELOPE_BYTES
+    return len(json.dumps(text, ensure_ascii=False).encode("utf-8", "surrogatepass")) + _CHUNK_ENVELOPE_BYTES
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ class Load(Generic[T]):
     bytes: int = _ENVELOPE_BYTES
 
     def takes(self, item: T) -> bool:
-        """Whether `item` still fits. An empty load takes anything: no piece is larger than a request."""
+        """Whether `item` still fits. An empty load takes anything: no chunk is larger than a request."""
         return not self.items or (
             len(self.items) < MAX_REQUEST_DOCUMENTS
             and self.characters + len(item.text) <= MAX_REQUEST_CHARACTERS

@@ -24,7 +24,7 @@ from ..errors import Fault, Problem
 from .backoff import DEFER, LOST_POLL, STEP_FAULT, deferral_s, honoured_s, next_poll_s
 from .documents import MAX_SUBMISSIONS
 from .health import Assessment, Level, Proof
-from .jobs import Job, JobState, LoneFailures, Piece
+from .jobs import Chunk, Job, JobState, LoneFailures
 from .lifecycle import JobEvent, move_job
 from .outcomes import (
     Accepted,
@@ -107,7 +107,7 @@ class Policy:
 
 
 Answer = FoundEntities | Problem
-"""What a piece ends with: what was found in it, or why its document can have no entities."""
+"""What a chunk ends with: what was found in it, or why its document can have no entities."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +130,7 @@ class Step:
 
     event: JobEvent
     job: Job | None
-    answers: tuple[tuple[Piece, Answer], ...] = ()
+    answers: tuple[tuple[Chunk, Answer], ...] = ()
     parts: tuple[Job, ...] = ()
     cancel: str | None = None
     reason: Problem | None = None
@@ -184,7 +184,7 @@ def _verdict(
 
 def _isolate(job: Job, failed_at: datetime, now: datetime, *, is_proven: bool) -> Step | None:
     """Split a failed job; decide when a document that is alone in it is submitted again, or report it."""
-    if len(job.pieces) > 1:
+    if len(job.chunks) > 1:
         return _split(job, job.last_error, now)
     known = job.lone or LoneFailures(since=failed_at, count=0, proven=0)
     lone = LoneFailures(since=known.since, count=known.count + 1, proven=known.proven + is_proven)
@@ -225,13 +225,13 @@ def may_scout(job: Job, now: datetime) -> bool:
 
 def send_scout(job: Job, now: datetime) -> Step:
     """Return how one document of a failed job goes first, to find out whether documents succeed again."""
-    scout = msgspec.structs.replace(_part(job, job.pieces[:1], now), is_scout=True, last_error=job.last_error)
-    if len(job.pieces) == 1:
+    scout = msgspec.structs.replace(_part(job, job.chunks[:1], now), is_scout=True, last_error=job.last_error)
+    if len(job.chunks) == 1:
         # Nothing is proven: that the service refused the document once says no more about it than before.
         moved = move_job(job, JobEvent.DEFERRED, due=now, is_scout=True, retry_at=now, refused_at=None)
         return Step(event=JobEvent.DEFERRED, job=moved, reason=job.last_error)
     rest = msgspec.structs.replace(
-        _part(job, job.pieces[1:], now),
+        _part(job, job.chunks[1:], now),
         failed_at=job.failed_at,
         failed_sent=job.failed_sent,
         last_error=job.last_error,
@@ -349,9 +349,9 @@ def _taken_back(job: Job) -> Job:
 
 
 def _refused(job: Job, problem: Problem, now: datetime, policy: Policy) -> Step:
-    if len(job.pieces) > 1:
+    if len(job.chunks) > 1:
         return _split(job, problem, now)
-    if _is_configured_language(job.pieces[0], problem):
+    if _is_configured_language(job.chunks[0], problem):
         return _wrong_language(job, problem, now, policy)
     if problem.fault is Fault.DOCUMENT:
         return _give_up(job, problem, now)
@@ -365,9 +365,9 @@ def _refused(job: Job, problem: Problem, now: datetime, policy: Policy) -> Step:
     return Step(event=JobEvent.FAILED, job=waiting, reason=problem)
 
 
-def _is_configured_language(piece: Piece, problem: Problem) -> bool:
+def _is_configured_language(chunk: Chunk, problem: Problem) -> bool:
     """Whether a problem is the setting DOCUMENT_LANGUAGE, which the document has no say in."""
-    return problem.code in LANGUAGE_CODES and piece.language is None
+    return problem.code in LANGUAGE_CODES and chunk.language is None
 
 
 def _wrong_language(job: Job, problem: Problem, now: datetime, policy: Policy) -> Step:
@@ -427,33 +427,33 @@ def after_fault(job: Job, problem: Problem, now: datetime, policy: Policy, *, is
     return Step(event=JobEvent.FAULTED, job=faulted, reason=problem)
 
 
-def without(job: Job, pieces: Iterable[Piece]) -> Job:
-    """Return the job without pieces that are no longer its own; it may have none left."""
-    gone = set(pieces)
-    return msgspec.structs.replace(job, pieces=tuple(piece for piece in job.pieces if piece not in gone))
+def without(job: Job, chunks: Iterable[Chunk]) -> Job:
+    """Return the job without chunks that are no longer its own; it may have none left."""
+    gone = set(chunks)
+    return msgspec.structs.replace(job, chunks=tuple(chunk for chunk in job.chunks if chunk not in gone))
 
 
 def nothing_left(job: Job, now: datetime) -> Step:
-    """Return the end of a job none of whose pieces are its own any more."""
+    """Return the end of a job none of whose chunks are its own any more."""
     return Step(event=JobEvent.FINISHED, job=move_job(job, JobEvent.FINISHED, due=now))
 
 
 def _finish(job: Job, answer: Finished, now: datetime, policy: Policy) -> Step:
-    """Take the pieces that have an answer; keep those that the service left out or failed at."""
-    answers: list[tuple[Piece, Answer]] = []
-    left: list[Piece] = []
+    """Take the chunks that have an answer; keep those that the service left out or failed at."""
+    answers: list[tuple[Chunk, Answer]] = []
+    left: list[Chunk] = []
     wrong_language: Problem | None = None
     problem = LEFT_OUT
-    for number, piece in enumerate(job.pieces):
-        found = answer.pieces.get(str(number))
+    for number, chunk in enumerate(job.chunks):
+        found = answer.chunks.get(str(number))
         if isinstance(found, FoundEntities):
-            answers.append((piece, found))
-        elif found is not None and _is_configured_language(piece, found):
-            left, wrong_language = [*left, piece], found
+            answers.append((chunk, found))
+        elif found is not None and _is_configured_language(chunk, found):
+            left, wrong_language = [*left, chunk], found
         elif found is not None and found.fault is Fault.DOCUMENT:
-            answers.append((piece, found))
+            answers.append((chunk, found))
         else:
-            left, problem = [*left, piece], found or problem
+            left, problem = [*left, chunk], found or problem
     has_succeeded = bool(answers)
     if not left:
         return Step(
@@ -462,16 +462,15 @@ def _finish(job: Job, answer: Finished, now: datetime, policy: Policy) -> Step:
             answers=tuple(answers),
             succeeded=has_succeeded,
         )
-    rest = msgspec.structs.replace(job, pieces=tuple(left))
+    rest = msgspec.structs.replace(job, chunks=tuple(left))
     if wrong_language:
         # Those that failed for another reason wait with them: they are submitted again all the same.
         step = _wrong_language(rest, wrong_language, now, policy)
     else:
-        failure = Failure(level=Level.MODEL, problem=problem)
-        step = _failed(rest, failure, now, policy)
+        step = _failed(rest, Failure(level=Level.MODEL, problem=problem), now, policy)
     # Where some documents have their results, the service works: no failure is counted then.
-    failure_to_tell = None if has_succeeded else step.failure
-    return replace(step, answers=(*answers, *step.answers), succeeded=has_succeeded, failure=failure_to_tell)
+    failure = None if has_succeeded else step.failure
+    return replace(step, answers=(*answers, *step.answers), succeeded=has_succeeded, failure=failure)
 
 
 LEFT_OUT = Problem(
@@ -583,37 +582,37 @@ def _lost(job: Job, problem: Problem, now: datetime, policy: Policy) -> Step:
 
 def _split(job: Job, problem: Problem | None, now: datetime) -> Step:
     """Put up to five jobs in a job's place."""
-    size = -(-len(job.pieces) // SPLIT_INTO)
-    groups = [job.pieces[start : start + size] for start in range(0, len(job.pieces), size)]
+    size = -(-len(job.chunks) // SPLIT_INTO)
+    groups = [job.chunks[start : start + size] for start in range(0, len(job.chunks), size)]
     parts = tuple(msgspec.structs.replace(_part(job, group, now), last_error=problem) for group in groups)
     return Step(event=JobEvent.SPLIT, job=move_job(job, JobEvent.SPLIT, due=now), parts=parts, reason=problem)
 
 
-def part_id(job_id: str, pieces: tuple[Piece, ...]) -> str:
-    """Return the id of the part of a job that carries `pieces`.
+def part_id(job_id: str, chunks: tuple[Chunk, ...]) -> str:
+    """Return the id of the part of a job that carries `chunks`.
 
     It follows from what the part carries. So a split that is repeated after a crash, when some documents may have their
     results, finds the parts that it made before, and takes none of another content for one of them.
     """
-    carried = "\n".join(f"{piece.document}\t{piece.etag}\t{piece.index}" for piece in pieces)
+    carried = "\n".join(f"{chunk.document}\t{chunk.etag}\t{chunk.index}" for chunk in chunks)
     digest = hashlib.sha256(carried.encode("utf-8", "surrogatepass")).hexdigest()
     return f"{job_id}.{digest[:PART_ID_DIGITS]}"
 
 
-def _part(job: Job, pieces: tuple[Piece, ...], now: datetime) -> Job:
+def _part(job: Job, chunks: tuple[Chunk, ...], now: datetime) -> Job:
     """Return a part of a job, to be submitted at once; it goes on counting submissions and losses."""
     return Job(
-        id=part_id(job.id, pieces),
+        id=part_id(job.id, chunks),
         owner=job.owner,
         state=JobState.WAITING,
         step=0,
         due=now,
         created=job.created,
-        pieces=pieces,
+        chunks=chunks,
         claims=job.claims,
         submissions=job.submissions,
         losses=job.losses,
-        lone=job.lone if len(job.pieces) == 1 else None,
+        lone=job.lone if len(job.chunks) == 1 else None,
         faults=job.faults,
         trace_parent=job.trace_parent,
     )
@@ -623,6 +622,6 @@ def _give_up(job: Job, problem: Problem, now: datetime) -> Step:
     return Step(
         event=JobEvent.FINISHED,
         job=move_job(job, JobEvent.FINISHED, due=now),
-        answers=tuple((piece, problem) for piece in job.pieces),
+        answers=tuple((chunk, problem) for chunk in job.chunks),
         reason=problem,
     )

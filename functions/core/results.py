@@ -15,7 +15,7 @@ from ..errors import Fault, Problem
 from ..settings import Settings
 from ..text.offsets import UTF16, length
 from .documents import DocumentFacts, DocumentRecord, Moment, Record
-from .merging import Entity, JobFacts, PieceResult, Warning, merge
+from .merging import ChunkResult, Entity, JobFacts, Warning, merge
 
 ENTITIES_SUFFIX = ".entities.json"
 ERROR_SUFFIX = ".error.json"
@@ -133,10 +133,10 @@ def reading_warning(stored: str) -> Warning:
 
 
 def entities_result(
-    record: DocumentRecord, pieces: Iterable[PieceResult], model: ModelFacts, unit: str, now: datetime
+    record: DocumentRecord, chunks: Iterable[ChunkResult], model: ModelFacts, unit: str, now: datetime
 ) -> EntitiesResult:
-    """Return the result of a document all of whose pieces have come."""
-    entities, warnings, jobs, text_records = merge(pieces)
+    """Return the result of a document all of whose chunks have come."""
+    entities, warnings, jobs, text_records = merge(chunks)
     reading = tuple(reading_warning(stored) for stored in record.warnings)
     return EntitiesResult(
         document=record.document,

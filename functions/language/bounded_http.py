@@ -339,17 +339,17 @@ def _shared_lookup(host: str, port: int) -> "Future[list[_Address]]":
         try:
             found = _look_up(host, port)
         except BaseException as error:
-            _forget(key, lookup)
+            _delete_record(key, lookup)
             lookup.found.set_exception(error)
         else:
-            _forget(key, lookup)
+            _delete_record(key, lookup)
             lookup.found.set_result(found)
 
     threading.Thread(target=run, name="name lookup", daemon=True).start()
     return lookup.found
 
 
-def _forget(key: tuple[str, int], lookup: _Lookup) -> None:
+def _delete_record(key: tuple[str, int], lookup: _Lookup) -> None:
     with _lookups_lock:
         if _lookups.get(key) is lookup:
             del _lookups[key]

@@ -96,7 +96,7 @@ class LanguageClient:
         self._longest_exchange_s = longest_exchange_s
         self._max_reply_bytes = max_reply_bytes
 
-    def leave_to_submit(self) -> Deferred | None:
+    def take_permit(self) -> Deferred | None:
         """Take one submission out of the budget, for a `submit` that follows; return why to wait where none is left.
 
         For a caller who has work to do before that request, which would be in vain.
@@ -109,7 +109,7 @@ class LanguageClient:
         texts: Sequence[str],
         *,
         languages: Sequence[str | None] | None = None,
-        has_leave: bool = False,
+        has_permit: bool = False,
         deadline_s: float | None = None,
     ) -> Submission:
         """Submit one job of up to 25 texts and return what came of it. `name` is its display name.
@@ -123,7 +123,7 @@ class LanguageClient:
         allowance = self._allowance(deadline_s)
         if allowance.ends_at <= time.monotonic():
             return _no_time_left()
-        over_budget = None if has_leave else self.leave_to_submit()
+        over_budget = None if has_permit else self.take_permit()
         if over_budget:
             return over_budget
         body = wire.submission_body(self._settings, name, texts, languages)

@@ -224,12 +224,12 @@ def page_outcome(reply: Reply, now: datetime) -> Page:
 
 
 def join_pages(first: Finished, pages: Sequence[Finished]) -> Finished:
-    """Return all pages of a finished job as one; a piece that stands on two pages is taken from the first."""
-    pieces: dict[str, FoundEntities | Problem] = {}
+    """Return all pages of a finished job as one; a chunk that stands on two pages is taken from the first."""
+    chunks: dict[str, FoundEntities | Problem] = {}
     for page in (first, *pages):
-        for piece, found in page.pieces.items():
-            pieces.setdefault(piece, found)
-    return Finished(first.job_id, first.status, pieces, first.created, first.completed)
+        for chunk, found in page.chunks.items():
+            chunks.setdefault(chunk, found)
+    return Finished(first.job_id, first.status, chunks, first.created, first.completed)
 
 
 def _lost_or_deferred(reply: Reply, now: datetime) -> JobLost | Deferred:

@@ -107,15 +107,15 @@ def _finished(state: State, status: str) -> Finished:
         completed = _moment(task.get("lastUpdateDateTime")) or completed
         results = task.get("results")
         if isinstance(results, dict):
-            for piece, entry in _entries(results.get("documents")):
-                answers[piece].append(_found(entry))
-            for piece, entry in _entries(results.get("errors")):
-                answers[piece].append(_document_problem(entry))
+            for chunk, entry in _entries(results.get("documents")):
+                answers[chunk].append(_found(entry))
+            for chunk, entry in _entries(results.get("errors")):
+                answers[chunk].append(_document_problem(entry))
     job_id = state.get("jobId")
     return Finished(
         job_id=shortened(job_id, MAX_ID) if isinstance(job_id, str) else "",
         status=status,
-        pieces={piece: _one_of(given) for piece, given in answers.items()},
+        chunks={chunk: _one_of(given) for chunk, given in answers.items()},
         created=_moment(state.get("createdDateTime")),
         completed=completed or _moment(state.get("lastUpdatedDateTime")) or _moment(state.get("lastUpdateDateTime")),
     )
@@ -138,9 +138,9 @@ def _entity_tasks(tasks: Any) -> Iterator[dict[str, Any]]:
 def _entries(entries: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the entries of documents with their ids. An entry without a usable id can not be anybody's."""
     for entry in _list(entries):
-        piece = entry.get("id") if isinstance(entry, dict) else None
-        if isinstance(piece, str) and 0 < len(piece) <= MAX_ID:
-            yield piece, entry
+        chunk = entry.get("id") if isinstance(entry, dict) else None
+        if isinstance(chunk, str) and 0 < len(chunk) <= MAX_ID:
+            yield chunk, entry
 
 
 def _one_of(answers: Sequence[Answer]) -> Answer:

@@ -130,7 +130,7 @@ class Container(Protocol):
         blob is no longer at that version.
         """
 
-    def look(self, name: str) -> BlobInfo:
+    def get_properties(self, name: str) -> BlobInfo:
         """Return what is known of a blob without its content. Raises `Missing`."""
 
     def write(
@@ -190,10 +190,10 @@ class AzureContainer:
         return self._client.get_blob_client(check_name(name))
 
     def _is_empty(self, name: str, etag: str) -> bool:
-        seen = self.look(name)
+        seen = self.get_properties(name)
         return seen.etag == etag and seen.size_bytes == 0
 
-    def look(self, name: str) -> BlobInfo:
+    def get_properties(self, name: str) -> BlobInfo:
         """See `Container.look`."""
         with _named_outcomes(name):
             return _info(name, self._blob(name).get_blob_properties())
@@ -252,7 +252,7 @@ class AzureContainer:
         try:
             yield
         except ResourceModifiedError:
-            self.look(name)
+            self.get_properties(name)
             raise
 
     def _create(self) -> None:

@@ -29,13 +29,13 @@ class DocumentStore:
             return self._intake.read(name, if_match=etag).data
         return self._intake.read(name, if_match=etag, start=start, end=end).data
 
-    def look(self, name: str) -> BlobInfo:
+    def get_properties(self, name: str) -> BlobInfo:
         """Return which version of a document there is. Raises `Missing`.
 
         The storage refuses the properties of some blobs, as those with a key of the customer's own, and lists them.
         """
         try:
-            return self._intake.look(name)
+            return self._intake.get_properties(name)
         except Exception as error:
             if not is_refusal(error):
                 raise
@@ -53,10 +53,10 @@ class DocumentStore:
         """Yield every document."""
         return self._intake.list()
 
-    def look_at_result(self, name: str) -> BlobInfo | None:
+    def get_result_properties(self, name: str) -> BlobInfo | None:
         """Return which version of the result blob `name` there is, None where there is none."""
         try:
-            return self._output.look(name)
+            return self._output.get_properties(name)
         except Missing:
             return None
 

@@ -35,7 +35,7 @@ class MemoryContainer:
             return Blob(blob.info, b"")
         return Blob(blob.info, blob.data[start:end] if end is not None else blob.data)
 
-    def look(self, name: str) -> BlobInfo:
+    def get_properties(self, name: str) -> BlobInfo:
         """See `Container.look`."""
         with self._lock:
             return self._at(name, None).info

@@ -1,4 +1,4 @@
-"""The app's own records: documents, jobs, and the results of pieces that wait for their siblings.
+"""The app's own records: documents, jobs, and the results of chunks that wait for their siblings.
 
 Every save is a compare-and-set on the ETag that came with the record; a lost race raises `Changed`.
 """
@@ -13,14 +13,15 @@ import msgspec
 
 from ..core.documents import DocumentRecord, Record, Refusal
 from ..core.jobs import Job
-from ..core.merging import PieceResult
+from ..core.merging import ChunkResult
 from ..core.results import fitting_name, is_shortened
 from ..errors import Missing, RecordError, UnsafeName
 from .containers import Blob, BlobInfo, Container
 
 logger = logging.getLogger(__name__)
 
-DOCUMENTS, JOBS, PIECES, SET_ASIDE = "documents/", "jobs/", "pieces/", "set-aside/"
+DOCUMENTS, JOBS, CHUNKS, QUARANTINE = "documents/", "jobs/", "pieces/", "set-aside/"
+"""The last two have kept the names that the first release gave them."""
 REFUSED = "refused/"
 
 R = TypeVar("R", bound=Record)
@@ -32,7 +33,7 @@ class ListedJob(NamedTuple):
     id: str
     due: datetime | None
     created: datetime | None
-    pieces: int
+    chunks: int
 
 
 class ListedRefusal(NamedTuple):
@@ -63,7 +64,7 @@ class StateStore:
         try:
             return _decode(blob, DocumentRecord), blob.info.etag
         except RecordError as error:
-            logger.warning("A document record can not be read: %s", error, extra={"action": "record_set_aside"})
+            logger.warning("A document record can not be read: %s", error, extra={"action": "record_quarantined"})
             return None, blob.info.etag
 
     def save_document(self, record: DocumentRecord, etag: str | None) -> str:
@@ -89,7 +90,7 @@ class StateStore:
         if not is_shortened(stored):
             return None
         try:
-            return self._container.look(stored)._replace(name=name)
+            return self._container.get_properties(stored)._replace(name=name)
         except Missing:
             return None
 
@@ -123,7 +124,7 @@ class StateStore:
         for info in self._container.list(JOBS):
             job_id, ending, rest = info.name.removeprefix(JOBS).partition(".json")
             if not ending or rest:
-                logger.warning("Not a job record: %s", info.name, extra={"action": "record_set_aside"})
+                logger.warning("Not a job record: %s", info.name, extra={"action": "record_quarantined"})
                 continue
             try:
                 due, created = _moment(info.metadata["due"]), _moment(info.metadata["created"])
@@ -131,13 +132,13 @@ class StateStore:
             except (KeyError, ValueError):
                 yield ListedJob(job_id, None, None, 0)
 
-    def set_job_aside(self, job_id: str) -> None:
+    def quarantine_job(self, job_id: str) -> None:
         """Move a job record that can not be read out of the way, for somebody to look at."""
         try:
             blob = self._container.read(_job_name(job_id))
         except Missing:
             return
-        self._container.write(SET_ASIDE + _job_name(job_id), blob.data)
+        self._container.write(QUARANTINE + _job_name(job_id), blob.data)
         self._container.delete(_job_name(job_id), if_match=blob.info.etag)
 
     # --- Documents that the storage refuses ---
@@ -155,7 +156,7 @@ class StateStore:
         try:
             return _decode(blob, Refusal), blob.info.etag
         except RecordError as error:
-            logger.warning("A record can not be read: %s", error, extra={"action": "record_set_aside"})
+            logger.warning("A record can not be read: %s", error, extra={"action": "record_quarantined"})
             return None, blob.info.etag
 
     def save_refusal(self, refusal: Refusal, etag: str | None) -> str:
@@ -172,27 +173,27 @@ class StateStore:
             key = info.name.removeprefix(REFUSED).removesuffix(".json")
             yield ListedRefusal(key, info.metadata.get("code", ""), info.metadata.get("reported") == "true")
 
-    # --- Results of pieces ---
+    # --- Results of chunks ---
 
-    def save_piece(self, owner: str, document: str, result: PieceResult) -> None:
-        """Keep the result of a piece; doing it again changes nothing that matters."""
-        self._container.write(f"{_pieces(owner, document)}{result.index}.json", msgspec.json.encode(result))
+    def save_chunk(self, owner: str, document: str, result: ChunkResult) -> None:
+        """Keep the result of a chunk; doing it again changes nothing that matters."""
+        self._container.write(f"{_chunks(owner, document)}{result.index}.json", msgspec.json.encode(result))
 
-    def count_pieces(self, owner: str, document: str) -> int:
-        """Return how many pieces of a document have come."""
-        return sum(1 for _ in self._container.list(_pieces(owner, document)))
+    def count_chunks(self, owner: str, document: str) -> int:
+        """Return how many chunks of a document have come."""
+        return sum(1 for _ in self._container.list(_chunks(owner, document)))
 
-    def pieces(self, owner: str, document: str) -> Iterator[PieceResult]:
-        """Yield the results of the pieces of a document that are still there."""
-        for info in self._container.list(_pieces(owner, document)):
+    def chunks(self, owner: str, document: str) -> Iterator[ChunkResult]:
+        """Yield the results of the chunks of a document that are still there."""
+        for info in self._container.list(_chunks(owner, document)):
             try:
-                yield _decode(self._container.read(info.name), PieceResult)
+                yield _decode(self._container.read(info.name), ChunkResult)
             except Missing:
                 continue
 
-    def delete_pieces(self, owner: str, document: str) -> None:
-        """Delete the results of pieces that have been merged, or are not wanted any more."""
-        for info in list(self._container.list(_pieces(owner, document))):
+    def delete_chunks(self, owner: str, document: str) -> None:
+        """Delete the results of chunks that have been merged, or are not wanted any more."""
+        for info in list(self._container.list(_chunks(owner, document))):
             try:
                 self._container.delete(info.name)
             except Missing:
@@ -231,6 +232,6 @@ def _job_name(job_id: str) -> str:
     return f"{JOBS}{job_id}.json"
 
 
-def _pieces(owner: str, document: str) -> str:
+def _chunks(owner: str, document: str) -> str:
     # A digest, because a document's name may be as long as a blob's name can be.
-    return f"{PIECES}{owner}/{hashlib.sha256(document.encode()).hexdigest()[:32]}/"
+    return f"{CHUNKS}{owner}/{hashlib.sha256(document.encode()).hexdigest()[:32]}/"

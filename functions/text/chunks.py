@@ -1,4 +1,4 @@
-"""Cuts a decoded document into the pieces that are sent, each knowing where in the document it lies."""
+"""Cuts a decoded document into the chunks that are sent, each knowing where in the document it lies."""
 
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..core.documents import DocumentFacts
-from ..core.jobs import Piece
+from ..core.jobs import Chunk
 from .compression import unpack
 from .damage import Damage, decode_damaged
 from .decoding import DecodedText
@@ -24,10 +24,10 @@ class Retake(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class ReadyPiece:
-    """A piece with its text at hand, ready to be sent, and what its document's record will say."""
+class ReadyChunk:
+    """A chunk with its text at hand, ready to be sent, and what its document's record will say."""
 
-    piece: Piece
+    chunk: Chunk
     text: str
     facts: DocumentFacts
     warnings: tuple[str, ...] = ()
@@ -51,10 +51,10 @@ def cut(
     max_characters: int = MAX_REQUEST_CHARACTERS,
     *,
     content_encoding: str | None = None,
-) -> list[ReadyPiece]:
-    """Return the pieces of a document: one where it fits into a request, overlapping ones where it does not.
+) -> list[ReadyChunk]:
+    """Return the chunks of a document: one where it fits into a request, overlapping ones where it does not.
 
-    Pieces in which no entity can begin, because what they own is blank, are left out; the others are numbered without
+    Chunks in which no entity can begin, because what they own is blank, are left out; the others are numbered without
     them. `data` is the content that `decoded` was read from; `content_encoding` says how it is compressed in storage.
     """
     text = decoded.text
@@ -67,8 +67,8 @@ def cut(
     in_unit, in_utf16 = _measure(text, starts, unit), _measure(text, starts, UTF16)
     warnings = tuple(str(warning) for warning in decoded.warnings)
     return [
-        ReadyPiece(
-            Piece(
+        ReadyChunk(
+            Chunk(
                 document=facts.name,
                 etag=facts.etag,
                 start=part.start,
@@ -93,26 +93,26 @@ def cut(
     ]
 
 
-def text_of(piece: Piece, stored: bytes) -> str:
-    """Return the text of a piece, read anew from what is stored: bytes `byte_start` to `byte_end`, or everything.
+def text_of(chunk: Chunk, stored: bytes) -> str:
+    """Return the text of a chunk, read anew from what is stored: bytes `byte_start` to `byte_end`, or everything.
 
-    What is compressed is stored as one: then `stored` is all of the document, whatever the piece's places.
+    What is compressed is stored as one: then `stored` is all of the document, whatever the chunk's places.
     """
     data = stored
-    if piece.content_encoding:
+    if chunk.content_encoding:
         # It was within the limit when it was first read, and is the same content.
-        data = unpack(stored, piece.content_encoding, None).data[piece.byte_start : piece.byte_end]
-    text = data.decode(piece.encoding, piece.encoding_errors)
-    if piece.byte_start is not None:
+        data = unpack(stored, chunk.content_encoding, None).data[chunk.byte_start : chunk.byte_end]
+    text = data.decode(chunk.encoding, chunk.encoding_errors)
+    if chunk.byte_start is not None:
         return text
     # Positions count from behind a byte-order mark, which `decode` takes off and which is read here once more.
-    if piece.encoding.startswith("utf-"):
+    if chunk.encoding.startswith("utf-"):
         text = text.removeprefix("\ufeff")
-    return text[piece.start : piece.end]
+    return text[chunk.start : chunk.end]
 
 
 def _measure(text: str, places: set[int], unit: str) -> dict[int, int]:
-    """Return, for a piece that starts at each place in code points, what to add to its own offsets in `unit`."""
+    """Return, for a chunk that starts at each place in code points, what to add to its own offsets in `unit`."""
     measured, last, total = {}, 0, 0
     for place in sorted(places):
         total += length(text[last:place], unit) - _continues(text, last, unit)
@@ -128,8 +128,8 @@ def _continues(text: str, place: int, unit: str) -> int:
 def _byte_places(data: bytes, decoded: DecodedText, slices: Sequence[Slice]) -> dict[int, int] | None:
     """Return where in the bytes each slice starts and ends; None where the encoding does not allow to tell.
 
-    With the places a piece is read alone later. An encoding that remembers (a shift state, a repeated mark) shows in
-    bytes that do not decode to the slice; then every piece reads the whole document.
+    With the places a chunk is read alone later. An encoding that remembers (a shift state, a repeated mark) shows in
+    bytes that do not decode to the slice; then every chunk reads the whole document.
     """
     text, encoding = decoded.text, decoded.encoding
     edges = sorted({edge for part in slices for edge in (part.start, part.end)})

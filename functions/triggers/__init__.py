@@ -1,1 +1,1 @@
-"""The doors: what wakes the app, one blueprint a file. Each decodes its binding, calls one flow and lets errors out."""
+"""What starts the app, one blueprint a file. Each decodes its binding, calls one workflow and lets errors out."""

@@ -1,4 +1,4 @@
-"""The door for documents whose event never came: every night, and by hand (docs/deploy.md)."""
+"""The trigger for documents whose event never came: every night, and by hand (docs/deploy.md)."""
 
 import azure.functions as func
 
@@ -8,11 +8,11 @@ from ..workflows.reconcile import reconcile as compare_containers
 
 def blueprint(app: EntityDrop) -> func.Blueprint:
     """Return the timer trigger of the nightly comparison."""
-    door = func.Blueprint()
+    trigger = func.Blueprint()
 
-    @door.function_name("reconcile")
-    @door.timer_trigger(arg_name="timer", schedule="0 30 2 * * *")
+    @trigger.function_name("reconcile")
+    @trigger.timer_trigger(arg_name="timer", schedule="0 30 2 * * *")
     def reconcile(timer: func.TimerRequest) -> None:
         compare_containers(app)
 
-    return door
+    return trigger

@@ -1,4 +1,4 @@
-"""The doors for what failed five times: the host's two poison queues."""
+"""The triggers for what failed five times: the host's two poison queues."""
 
 import azure.functions as func
 
@@ -9,16 +9,18 @@ from ..workflows import rescue
 
 def blueprint(app: EntityDrop) -> func.Blueprint:
     """Return the queue triggers of the two poison queues."""
-    door = func.Blueprint()
+    trigger = func.Blueprint()
 
-    @door.function_name("rescue_document")
-    @door.queue_trigger(arg_name="message", queue_name=BLOB_POISON_QUEUE, connection="DocumentStorage")
+    @trigger.function_name("rescue_document")
+    @trigger.queue_trigger(arg_name="message", queue_name=BLOB_POISON_QUEUE, connection="DocumentStorage")
     def rescue_document(message: func.QueueMessage) -> None:
         rescue.rescue_document(app, message.get_body(), message.expiration_time)
 
-    @door.function_name("rescue_job")
-    @door.queue_trigger(arg_name="message", queue_name=f"{app.settings.job_queue}-poison", connection="DocumentStorage")
+    @trigger.function_name("rescue_job")
+    @trigger.queue_trigger(
+        arg_name="message", queue_name=f"{app.settings.job_queue}-poison", connection="DocumentStorage"
+    )
     def rescue_job(message: func.QueueMessage) -> None:
         rescue.rescue_job(app, message.get_body())
 
-    return door
+    return trigger

@@ -1,4 +1,4 @@
-"""The door for documents: a blob in the intake container."""
+"""The trigger for documents: a blob in the intake container."""
 
 import azure.functions as func
 import azurefunctions.extensions.bindings.blob as blob
@@ -9,10 +9,10 @@ from ..workflows.batching import Submitter
 
 def blueprint(app: EntityDrop) -> func.Blueprint:
     """Return the blob trigger. It is given the blob's client, so the host does not carry the content."""
-    door, submitter, settings = func.Blueprint(), Submitter(app), app.settings
+    trigger, submitter, settings = func.Blueprint(), Submitter(app), app.settings
 
-    @door.function_name("submit")
-    @door.blob_trigger(
+    @trigger.function_name("submit")
+    @trigger.blob_trigger(
         arg_name="client",
         path=f"{settings.input_container}/{{name}}",
         connection="DocumentStorage",
@@ -23,4 +23,4 @@ def blueprint(app: EntityDrop) -> func.Blueprint:
         if client.container_name == settings.input_container:
             submitter.submit(client.blob_name, context.trace_context.trace_parent)
 
-    return door
+    return trigger

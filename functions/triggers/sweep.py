@@ -1,4 +1,4 @@
-"""The door for jobs that nobody is driving: every five minutes."""
+"""The trigger for jobs that nobody is driving: every five minutes."""
 
 import azure.functions as func
 
@@ -8,11 +8,11 @@ from ..workflows.sweep import sweep as put_back_overdue_jobs
 
 def blueprint(app: EntityDrop) -> func.Blueprint:
     """Return the timer trigger of the sweep."""
-    door = func.Blueprint()
+    trigger = func.Blueprint()
 
-    @door.function_name("sweep")
-    @door.timer_trigger(arg_name="timer", schedule="0 */5 * * * *")
+    @trigger.function_name("sweep")
+    @trigger.timer_trigger(arg_name="timer", schedule="0 */5 * * * *")
     def sweep(timer: func.TimerRequest) -> None:
         put_back_overdue_jobs(app)
 
-    return door
+    return trigger

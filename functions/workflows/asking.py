@@ -21,7 +21,7 @@ def submit_texts(
 ) -> Submission:
     """Submit texts and return what came of it; what the client does not expect may have been sent, so it counts."""
     try:
-        return app.language.submit(name, texts, languages=languages, has_leave=has_permit, deadline_s=deadline_s)
+        return app.language.submit(name, texts, languages=languages, has_permit=has_permit, deadline_s=deadline_s)
     except Exception as error:
         logger.exception("The Language client failed.", extra={"action": "client_failed", "job": name})
         return Unanswered(_client_failed(error))

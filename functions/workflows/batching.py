@@ -17,7 +17,7 @@ from ..app import EntityDrop
 from ..core.documents import Claimed
 from ..core.jobs import Job
 from ..core.packing import Load
-from ..text.chunks import ReadyPiece
+from ..text.chunks import ReadyChunk
 from .submission import OpenJob, claim_for, list_again, open_job, send, take_on
 
 LONGEST_WAIT_IN_LINGERS = 10
@@ -35,7 +35,7 @@ class Submitter:
         self._app = app
         self._open: Batch | None = None
         self._changed = threading.Condition()
-        self._stirred_at = 0.0
+        self._last_activity_at = 0.0
         """When a run last came, joined or went, which makes room for another."""
 
     def submit(self, name: str, trace_parent: str | None = None) -> None:
@@ -44,29 +44,29 @@ class Submitter:
         `trace_parent` is the span of the run that brought the document, where the host has one.
         """
         with telemetry.span("submit", parent=trace_parent, document=name):
-            self._stir()
+            self._note_activity()
             item = take_on(self._app, name)
             if item:
-                batch, seat, is_leader = self.board(item)
+                batch, entry, is_leader = self.join(item)
                 if is_leader:
                     self._lead(batch)
-                seat.claim(self._app)
-                seat.claimed()
-                self._stir()
+                entry.claim(self._app)
+                entry.claimed()
+                self._note_activity()
 
-    def board(self, item: ReadyPiece) -> "tuple[Batch, Seat, bool]":
+    def join(self, item: ReadyChunk) -> "tuple[Batch, Entry, bool]":
         """Put an item into the open batch, or into a new one; whoever opens a batch leads it."""
         with self._changed:
             batch, is_leader = self._open, False
             if batch is None or not batch.load.takes(item):
                 batch, is_leader = Batch(), True
                 self._open = batch
-            seat = batch.take_in(item)
-            self._stir()
+            entry = batch.add(item)
+            self._note_activity()
             if batch.load.is_full:
                 self._open = None
             self._changed.notify_all()
-            return batch, seat, is_leader
+            return batch, entry, is_leader
 
     def close(self, batch: "Batch") -> None:
         """Let nobody join a batch any more."""
@@ -75,32 +75,32 @@ class Submitter:
                 self._open = None
             self._changed.notify_all()
 
-    def _stir(self) -> None:
-        self._stirred_at = time.monotonic()
+    def _note_activity(self) -> None:
+        self._last_activity_at = time.monotonic()
 
     def _lead(self, batch: "Batch") -> None:
         """Open the job, list in it whoever joins, and send the request once all who are listed have claimed."""
         app = self._app
         try:
-            opened = open_job(app, batch.aboard())
-            batch.tell_listed(opened.job)
-            batch.seats[0].claim(app)
+            opened = open_job(app, batch.items())
+            batch.mark_listed(opened.job)
+            batch.entries[0].claim(app)
             while self._has_news(batch):
-                opened = list_again(app, opened, batch.aboard())
-                batch.tell_listed(opened.job)
+                opened = list_again(app, opened, batch.items())
+                batch.mark_listed(opened.job)
         except BaseException as error:
             # Those who are listed have their job, which is submitted when its message comes; the others come again.
             self.close(batch)
-            batch.tell_failed(error)
+            batch.fail_unlisted(error)
             raise
-        batch.go(app, opened)
+        batch.flush(app, opened)
 
     def _has_news(self, batch: "Batch") -> bool:
         """Wait until somebody has joined who is not listed; return False when nobody can join any more."""
         linger_s = self._app.settings.batch_linger_ms / 1000
         with self._changed:
-            while batch.listed == len(batch.seats):
-                left_s = batch.leaves_at(self._stirred_at, linger_s) - time.monotonic()
+            while batch.listed == len(batch.entries):
+                left_s = batch.flush_deadline(self._last_activity_at, linger_s) - time.monotonic()
                 if self._open is not batch or left_s <= 0:
                     self.close(batch)
                     return False
@@ -108,10 +108,10 @@ class Submitter:
             return True
 
 
-class Seat:
+class Entry:
     """One document of a batch, for all runs that brought it."""
 
-    def __init__(self, item: ReadyPiece) -> None:
+    def __init__(self, item: ReadyChunk) -> None:
         self.item = item
         self.listed: Future[Job] = Future()
         """The job, once its record lists the document."""
@@ -143,44 +143,44 @@ class Seat:
 class Batch:
     """Documents that share a job."""
 
-    load: Load[ReadyPiece] = field(default_factory=Load)
-    seats: list[Seat] = field(default_factory=list)
+    load: Load[ReadyChunk] = field(default_factory=Load)
+    entries: list[Entry] = field(default_factory=list)
     listed: int = 0
     """How many of them, from the first, the job's record lists."""
     opened_at: float = field(default_factory=time.monotonic)
 
-    def take_in(self, item: ReadyPiece) -> Seat:
-        """Return the seat of a document, a new one unless it is here already."""
-        for seat in self.seats:
-            if seat.item.version == item.version:
-                return seat
+    def add(self, item: ReadyChunk) -> Entry:
+        """Return the entry of a document, a new one unless it is here already."""
+        for entry in self.entries:
+            if entry.item.version == item.version:
+                return entry
         self.load.add(item)
-        self.seats.append(Seat(item))
-        return self.seats[-1]
+        self.entries.append(Entry(item))
+        return self.entries[-1]
 
-    def leaves_at(self, stirred_at: float, linger_s: float) -> float:
-        """Return when the batch goes if no run comes or goes after `stirred_at` and it is not full before."""
+    def flush_deadline(self, last_activity_at: float, linger_s: float) -> float:
+        """Return when the batch goes if no run comes or goes after `last_activity_at` and it is not full before."""
         longest_s = min(LONGEST_WAIT_IN_LINGERS * linger_s, LONGEST_WAIT_S)
-        return min(stirred_at + linger_s, self.opened_at + longest_s)
+        return min(last_activity_at + linger_s, self.opened_at + longest_s)
 
-    def aboard(self) -> list[ReadyPiece]:
+    def items(self) -> list[ReadyChunk]:
         """Return the items of all who have joined by now."""
-        return [seat.item for seat in self.seats]
+        return [entry.item for entry in self.entries]
 
-    def tell_listed(self, job: Job) -> None:
+    def mark_listed(self, job: Job) -> None:
         """Tell everybody whom the job's record lists by now."""
-        newly, self.listed = self.seats[self.listed : len(job.pieces)], len(job.pieces)
-        for seat in newly:
-            seat.listed.set_result(job)
+        newly, self.listed = self.entries[self.listed : len(job.chunks)], len(job.chunks)
+        for entry in newly:
+            entry.listed.set_result(job)
 
-    def tell_failed(self, error: BaseException) -> None:
+    def fail_unlisted(self, error: BaseException) -> None:
         """Tell everybody who is not listed that it will not come to that."""
-        for seat in self.seats[self.listed :]:
-            seat.listed.set_exception(error)
+        for entry in self.entries[self.listed :]:
+            entry.listed.set_exception(error)
 
-    def go(self, app: EntityDrop, opened: OpenJob) -> None:
+    def flush(self, app: EntityDrop, opened: OpenJob) -> None:
         """Wait until everybody has claimed, and send the request with those that are ours."""
         # The storage may take a claim and fail to say so. Who left that document out would own it for nothing; so then
         # the job waits for its message, when `advance` asks the records which documents it has.
-        if all(seat.is_certain() for seat in self.seats):
-            send(app, opened, [(seat.item, claimed) for seat in self.seats if (claimed := seat.claimed())])
+        if all(entry.is_certain() for entry in self.entries):
+            send(app, opened, [(entry.item, claimed) for entry in self.entries if (claimed := entry.claimed())])

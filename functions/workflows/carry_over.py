@@ -53,7 +53,7 @@ def carry_over(
         facts,
         owner,
         now,
-        pieces=record.pieces,
+        chunks=record.chunks,
         warnings=record.warnings,
         trace_parent=telemetry.trace_parent(),
     )

@@ -11,7 +11,7 @@ from .. import telemetry
 from ..app import EntityDrop
 from ..core.documents import DocumentRecord
 from ..core.health import Probing
-from ..core.jobs import Job, JobMessage, JobState, Piece, decode_message
+from ..core.jobs import Chunk, Job, JobMessage, JobState, decode_message
 from ..core.lifecycle import count_submission, is_outdated, may_write, submissions_with
 from ..core.merging import job_facts
 from ..core.outcomes import Finished, JobLost, StillRunning
@@ -29,7 +29,7 @@ from ..errors import Changed, EntityDropError, Fault, Missing, Problem, RecordEr
 from ..storage.containers import is_refusal, is_transient, storage_code
 from .asking import ask_progress
 from .probing import assess_job, is_healthy_since, take_scout
-from .publishing import forget_deleted, let_go, write_error
+from .publishing import delete_record_of_deleted, release_claim, write_error
 from .refusals import note_refusal
 from .steps import perform, post, read_text, run_all, send_message
 
@@ -72,13 +72,13 @@ def advance(app: EntityDrop, text: str | bytes) -> None:
 def job_of(app: EntityDrop, text: str | bytes) -> tuple[JobMessage, Job, str] | None:
     """Return the message in `text`, its job and the job's ETag; None where there is no such job any more.
 
-    A message or a record that can not be read is set aside and logged: it would never become readable, and must not
-    keep the queue busy. Its documents have no living owner then, which `reconcile` finds.
+    A message that can not be read is discarded and a record quarantined, each with a log line: they would never become
+    readable, and must not keep the queue busy. Their documents have no active owner then, which `reconcile` finds.
     """
     try:
         message = decode_message(text)
     except RecordError as error:
-        logger.error("A queue message is set aside: %s", error, extra={"action": "message_set_aside"})
+        logger.error("A queue message is discarded: %s", error, extra={"action": "message_discarded"})
         return None
     try:
         job, etag = app.states.job(message.job)
@@ -86,8 +86,10 @@ def job_of(app: EntityDrop, text: str | bytes) -> tuple[JobMessage, Job, str] | 
         logger.debug("Job %s has ended; its message is dropped.", message.job)
         return None
     except RecordError as error:
-        logger.error("A job record is set aside: %s", error, extra={"action": "record_set_aside", "job": message.job})
-        app.states.set_job_aside(message.job)
+        logger.error(
+            "A job record is quarantined: %s", error, extra={"action": "record_quarantined", "job": message.job}
+        )
+        app.states.quarantine_job(message.job)
         return None
     return message, job, etag
 
@@ -109,17 +111,17 @@ def _submit(app: EntityDrop, stored: _Stored) -> None:
         perform(app, job, etag, step)
         return
     # Asked before the texts are read: a backlog that waits for the budget would read them again and again.
-    deferred = app.language.leave_to_submit()
+    deferred = app.language.take_permit()
     if deferred:
         perform(app, job, etag, after_deferral(job, deferred, app.clock(), app.policy))
         return
-    found = run_all(app, partial(_read_if_ours, app, job), job.pieces)
+    found = run_all(app, partial(_read_if_ours, app, job), job.chunks)
     ready = [document for document in found if document and not _report_exhausted(app, job, document)]
     now = app.clock()
     if not ready:
         perform(app, job, etag, nothing_left(job, now))
         return
-    ours = msgspec.structs.replace(job, pieces=tuple(document.piece for document in ready))
+    ours = msgspec.structs.replace(job, chunks=tuple(document.chunk for document in ready))
     reserved = reserve(ours, now, is_last=any(_is_last(document.record, ours) for document in ready))
     receipt = send_message(app, reserved, now)
     try:
@@ -130,7 +132,7 @@ def _submit(app: EntityDrop, stored: _Stored) -> None:
         app.queue.discard(receipt)
         return
     counted = [document for document in run_all(app, partial(_count, app, reserved), ready) if document]
-    reserved = msgspec.structs.replace(reserved, pieces=tuple(document.piece for document in counted))
+    reserved = msgspec.structs.replace(reserved, chunks=tuple(document.chunk for document in counted))
     if not counted:
         perform(app, reserved, stored.etag, nothing_left(reserved, app.clock()))
         return
@@ -138,30 +140,30 @@ def _submit(app: EntityDrop, stored: _Stored) -> None:
 
 
 class _Ready(NamedTuple):
-    """A piece that is to be submitted, its text, and the record of its document."""
+    """A chunk that is to be submitted, its text, and the record of its document."""
 
-    piece: Piece
+    chunk: Chunk
     text: str
     record: DocumentRecord
     etag: str
 
 
-def _read_if_ours(app: EntityDrop, job: Job, piece: Piece) -> _Ready | None:
-    """Return a piece with its text; None where its document has another owner, another version, or is gone."""
-    record, etag = app.states.document(piece.document)
-    if record and etag and may_write(record, job.owner, piece.etag):
+def _read_if_ours(app: EntityDrop, job: Job, chunk: Chunk) -> _Ready | None:
+    """Return a chunk with its text; None where its document has another owner, another version, or is gone."""
+    record, etag = app.states.document(chunk.document)
+    if record and etag and may_write(record, job.owner, chunk.etag):
         try:
-            return _Ready(piece, read_text(app, piece), record, etag)
+            return _Ready(chunk, read_text(app, chunk), record, etag)
         except Missing:
-            forget_deleted(app, piece.document, piece.etag, job.owner)
+            delete_record_of_deleted(app, chunk.document, chunk.etag, job.owner)
         except Changed:
             logger.debug("A document of job %s has been replaced.", job.id)
         except Exception as error:
             if not is_refusal(error):
                 raise
             # Its neighbours go on; the document is submitted once the storage gives it out again.
-            note_refusal(app, piece.document, storage_code(error) or "")
-    let_go(app, piece, job.owner)
+            note_refusal(app, chunk.document, storage_code(error) or "")
+    release_claim(app, chunk, job.owner)
     return None
 
 
@@ -173,10 +175,10 @@ def _report_exhausted(app: EntityDrop, job: Job, document: _Ready) -> bool:
     """Report a document that has no submission left; return whether that was so."""
     if submissions_with(document.record, job) < document.record.submissions_allowed:
         return False
-    piece = document.piece
-    write_error(app, piece.document, piece.etag, job.owner, exhausted_problem(job), document.record.submissions)
-    if not piece.is_whole:
-        app.states.delete_pieces(job.owner, piece.document)
+    chunk = document.chunk
+    write_error(app, chunk.document, chunk.etag, job.owner, exhausted_problem(job), document.record.submissions)
+    if not chunk.is_whole:
+        app.states.delete_chunks(job.owner, chunk.document)
     return True
 
 
@@ -193,8 +195,8 @@ def _count(app: EntityDrop, reserved: Job, document: _Ready) -> _Ready | None:
             break
         except Changed:
             # Another part of the same document has counted, or another owner has the document now.
-            found, found_etag = app.states.document(document.piece.document)
-            if not found or not found_etag or not may_write(found, reserved.owner, document.piece.etag):
+            found, found_etag = app.states.document(document.chunk.document)
+            if not found or not found_etag or not may_write(found, reserved.owner, document.chunk.etag):
                 return None
             record, etag = found, found_etag
     return document

@@ -198,7 +198,7 @@ def _after_control_poll(app: EntityDrop, level: Level, outcome: Progress) -> Cha
     model, now = model_of(app.settings), app.clock()
     match outcome:
         case Finished():
-            found = outcome.pieces.get("0", _CONTROL_LEFT_OUT)
+            found = outcome.chunks.get("0", _CONTROL_LEFT_OUT)
             # Any answer to the document itself, entities or a documented error, is an answer of a working service.
             if isinstance(found, FoundEntities) or found.fault is Fault.DOCUMENT:
                 return lambda known: ledger.succeeded(

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from .. import telemetry
 from ..app import EntityDrop
 from ..core.documents import Claimed, DocumentFacts, DocumentRecord
-from ..core.jobs import Piece
+from ..core.jobs import Chunk
 from ..core.lifecycle import DocumentEvent, conclude, may_write
-from ..core.merging import PieceResult
+from ..core.merging import ChunkResult
 from ..core.results import (
     EntitiesResult,
     Result,
@@ -36,16 +36,16 @@ MAX_RACES = 20
 
 
 def write_entities(
-    app: EntityDrop, name: str, etag: str, owner: str, pieces: list[PieceResult], claimed: Claimed | None = None
+    app: EntityDrop, name: str, etag: str, owner: str, chunks: list[ChunkResult], claimed: Claimed | None = None
 ) -> bool:
-    """Write the entities of a document all of whose pieces have come; return whether `owner` could still do so.
+    """Write the entities of a document all of whose chunks have come; return whether `owner` could still do so.
 
     `claimed` is the record as the owner knew it last, if it was the document's first.
     """
     settings = app.settings
 
     def make(record: DocumentRecord) -> Result:
-        return entities_result(record, pieces, model_facts(settings), settings.string_index_type, app.clock())
+        return entities_result(record, chunks, model_facts(settings), settings.string_index_type, app.clock())
 
     return _write(app, name, etag, owner, make, None, claimed)
 
@@ -69,7 +69,7 @@ def _write(
     claimed: Claimed | None = None,
 ) -> bool:
     present: dict[str, str] = {}
-    has_looked = False
+    has_read_present = False
     for _ in range(MAX_RACES):
         # What the owner knew last saves a read. Where it is out of date, no record can be saved over it, and the next
         # round reads what there is.
@@ -78,9 +78,9 @@ def _write(
         if record is None or record_etag is None or not may_write(record, owner, etag):
             _withdraw_own(app, name, etag, owner, record)
             return False
-        if not has_looked and not record.is_first:
+        if not has_read_present and not record.is_first:
             # Earlier versions may have left results. Look, then read the record again: in this order only.
-            present, has_looked = _present(app, name), True
+            present, has_read_present = _present(app, name), True
             continue
         result = make(record)
         target = result_name(result)
@@ -92,7 +92,7 @@ def _write(
                     target, to_json(result), result_metadata(record.document, owner), present.get(target)
                 )
         except Changed:
-            present, has_looked = _present(app, name), True
+            present, has_read_present = _present(app, name), True
             continue
         stale = present.get(counterpart_name(result))
         if stale:
@@ -103,14 +103,14 @@ def _write(
         except Changed:
             present = {target: written}
             continue
-        _tell(record.document, owner, result, problem)
+        _log_outcome(record.document, owner, result, problem)
         return True
     raise Changed(name)
 
 
 def _present(app: EntityDrop, name: str) -> dict[str, str]:
     """Return the ETags of the results that a document has now, by name."""
-    looks = [app.documents.look_at_result(result) for result in (entities_name(name), error_name(name))]
+    looks = [app.documents.get_result_properties(result) for result in (entities_name(name), error_name(name))]
     return {info.name: info.etag for info in looks if info}
 
 
@@ -119,23 +119,23 @@ def _withdraw_own(app: EntityDrop, name: str, etag: str, owner: str, record: Doc
     if record is None or record.document.etag == etag:
         return
     for result in (entities_name(name), error_name(name)):
-        info = app.documents.look_at_result(result)
+        info = app.documents.get_result_properties(result)
         if info and info.metadata.get("job") == owner and info.metadata.get("source_etag") == etag:
             app.documents.withdraw_result(result, info.etag)
 
 
-def let_go(app: EntityDrop, piece: Piece, owner: str) -> None:
+def release_claim(app: EntityDrop, chunk: Chunk, owner: str) -> None:
     """Clear away what an owner has left at a document that is not its own any more, perhaps before a crash.
 
-    That is results of pieces, and a result of the version that a newer one has replaced.
+    That is results of chunks, and a result of the version that a newer one has replaced.
     """
-    record, _ = app.states.document(piece.document)
-    _withdraw_own(app, piece.document, piece.etag, owner, record)
-    if not piece.is_whole:
-        app.states.delete_pieces(owner, piece.document)
+    record, _ = app.states.document(chunk.document)
+    _withdraw_own(app, chunk.document, chunk.etag, owner, record)
+    if not chunk.is_whole:
+        app.states.delete_chunks(owner, chunk.document)
 
 
-def forget_deleted(app: EntityDrop, name: str, etag: str, owner: str) -> None:
+def delete_record_of_deleted(app: EntityDrop, name: str, etag: str, owner: str) -> None:
     """Drop the record of a document that was deleted while it was worked on; it gets no result."""
     record, record_etag = app.states.document(name)
     if record_etag and may_write(record, owner, etag):
@@ -149,7 +149,7 @@ def forget_deleted(app: EntityDrop, name: str, etag: str, owner: str) -> None:
     )
 
 
-def _tell(document: DocumentFacts, owner: str, result: Result, problem: Problem | None) -> None:
+def _log_outcome(document: DocumentFacts, owner: str, result: Result, problem: Problem | None) -> None:
     fields = {"document": document.name, "job": owner}
     if isinstance(result, EntitiesResult):
         telemetry.documents_done.add(1)

@@ -191,7 +191,7 @@ class _Run:
             if document is None:
                 if record:
                     with self.failures.guard("delete the record of a deleted document", record.name):
-                        _forget(self.app, record)
+                        _delete_record(self.app, record)
             elif not document.is_folder:
                 row = None
                 with self.failures.guard("find the record of a document", document.name):
@@ -269,7 +269,7 @@ class _Run:
             if result:
                 self.app.documents.withdraw_result(result.name, result.etag)
             return None
-        if _belongs(self.app.documents.look_at_result(promise.name), row):
+        if _belongs(self.app.documents.get_result_properties(promise.name), row):
             return None
         _count_as_pending(self.tally, state)
         # Claimed over this very record: were it deleted first, a crash would leave a document that nobody has ever
@@ -296,10 +296,10 @@ def _moment(text: str | None) -> datetime | None:
     return moment if moment.tzinfo else None
 
 
-def _forget(app: EntityDrop, record: BlobInfo) -> None:
+def _delete_record(app: EntityDrop, record: BlobInfo) -> None:
     """Drop the record of a document that is gone, so that it is new if it is dropped again."""
     try:
-        app.documents.look(record.name)
+        app.documents.get_properties(record.name)
     except Missing:
         try:
             app.states.delete_document(record.name, record.etag)

@@ -19,7 +19,7 @@ from ..core.documents import DocumentState, Refusal
 from ..errors import Changed, Fault, Missing, Problem, StorageOutcome, UnsafeName
 from ..storage.containers import ARCHIVED_CODES, is_refusal, storage_code
 from ..storage.record_store import ListedRefusal, refusal_key
-from ..text.chunks import ReadyPiece, Retake
+from ..text.chunks import ReadyChunk, Retake
 from .refusals import note_refusal
 from .steps import run_all
 from .submission import facts_of, prepare, report, submit_ready
@@ -133,13 +133,13 @@ class Attempts:
                 self._look_after(one, error)
         return [one for one in found if one not in errors]
 
-    def _take(self, one: Found) -> tuple[Found, ReadyPiece | None, Exception | None]:
+    def _take(self, one: Found) -> tuple[Found, ReadyChunk | None, Exception | None]:
         try:
             return one, prepare(self.app, one.name, one.retake), None
         except Exception as error:
             return one, None, error
 
-    def _send(self, ready: Sequence[tuple[Found, ReadyPiece]]) -> dict[Found, Exception]:
+    def _send(self, ready: Sequence[tuple[Found, ReadyChunk]]) -> dict[Found, Exception]:
         try:
             submit_ready(self.app, [item for _, item in ready])
         except Exception as error:
@@ -228,7 +228,7 @@ def _can_read_others(app: EntityDrop, name: str) -> bool:
 def report_refused(app: EntityDrop, one: Found, refusal: Refusal, etag: str) -> None:
     """Write the error report of a document that the storage refuses, and remember that it is written."""
     try:
-        info = app.documents.look(one.name)
+        info = app.documents.get_properties(one.name)
     except Missing:
         app.states.delete_refusal(refusal_key(one.name), etag)
         return
@@ -251,7 +251,7 @@ def report_unprocessable(app: EntityDrop, one: Found, error: Exception) -> None:
         extra={"action": "document_unprocessable", "document": one.name},
     )
     try:
-        info = app.documents.look(one.name)
+        info = app.documents.get_properties(one.name)
     except Missing:
         return
     problem = Problem(
@@ -302,7 +302,7 @@ def _retry(attempts: Attempts, key: str) -> bool:
 def _found(app: EntityDrop, name: str) -> Found | None:
     """Return a refused document as it is to be submitted; None where it is gone, done, or reported for its own sake."""
     try:
-        info = app.documents.look(name)
+        info = app.documents.get_properties(name)
     except Missing:
         return None
     record, etag = app.states.document(name)

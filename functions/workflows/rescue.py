@@ -1,4 +1,4 @@
-"""Takes care of what failed five times: back to work where the cause was passing, else an error report."""
+"""Takes care of what failed five times: back to work where the cause was transient, else an error report."""
 
 import logging
 from collections.abc import Mapping

@@ -14,9 +14,9 @@ import msgspec
 
 from ..app import EntityDrop
 from ..core.documents import MAX_SUBMISSIONS
-from ..core.jobs import Job, JobMessage, Piece
+from ..core.jobs import Chunk, Job, JobMessage
 from ..core.lifecycle import JobEvent, may_write
-from ..core.merging import JobFacts, PieceResult, locate
+from ..core.merging import ChunkResult, JobFacts, locate
 from ..core.planning import Answer, Step, after_submission, release
 from ..errors import Changed, Missing, Problem
 from ..language.client import LONGEST_EXCHANGE_S
@@ -24,7 +24,7 @@ from ..storage.job_queue import Receipt
 from ..text.chunks import text_of
 from .asking import submit_texts
 from .probing import record_failure, record_success
-from .publishing import forget_deleted, let_go, write_entities, write_error
+from .publishing import delete_record_of_deleted, release_claim, write_entities, write_error
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def post(app: EntityDrop, job: Job, etag: str, receipt: Receipt, texts: list[str
         app,
         job.id,
         texts,
-        languages=[piece.language for piece in job.pieces],
+        languages=[chunk.language for chunk in job.chunks],
         has_permit=has_permit,
         deadline_s=(job.due - app.clock()).total_seconds(),
     )
@@ -97,64 +97,64 @@ def run_all(app: EntityDrop, act: Callable[[A], B], items: Iterable[A]) -> list[
     return [future.result() for future in futures]
 
 
-def _answer(app: EntityDrop, job: Job, piece: Piece, answer: Answer, facts: JobFacts | None) -> None:
-    """Bring the answer to a piece to its document."""
-    name, etag, owner = piece.document, piece.etag, job.owner
+def _answer(app: EntityDrop, job: Job, chunk: Chunk, answer: Answer, facts: JobFacts | None) -> None:
+    """Bring the answer to a chunk to its document."""
+    name, etag, owner = chunk.document, chunk.etag, job.owner
     if isinstance(answer, Problem):
         write_error(app, name, etag, owner, answer, job.submissions)
-        if not piece.is_whole:
-            app.states.delete_pieces(owner, name)
+        if not chunk.is_whole:
+            app.states.delete_chunks(owner, name)
         return
     assert facts is not None  # noqa: S101 - entities come from a finished job only; for the type checker
     try:
-        text = read_text(app, piece)
+        text = read_text(app, chunk)
     except Missing:
-        forget_deleted(app, name, etag, owner)
-        let_go(app, piece, owner)
+        delete_record_of_deleted(app, name, etag, owner)
+        release_claim(app, chunk, owner)
         return
     except Changed:
         # The newer version has an event and an owner of its own.
-        let_go(app, piece, owner)
+        release_claim(app, chunk, owner)
         return
-    result = locate(piece, text, answer, app.settings.string_index_type, facts)
-    if piece.is_whole:
+    result = locate(chunk, text, answer, app.settings.string_index_type, facts)
+    if chunk.is_whole:
         claimed = next((each for each in job.claims if each.record.document.name == name), None)
         write_entities(app, name, etag, owner, [result], claimed)
     else:
-        _gather(app, piece, owner, result)
+        _gather(app, chunk, owner, result)
 
 
-def _gather(app: EntityDrop, piece: Piece, owner: str, result: PieceResult) -> None:
-    """Keep the result of a piece, and write the entities of its document if it was the last to come."""
-    name = piece.document
-    app.states.save_piece(owner, name, result)
-    # Asked after the piece is kept: whoever ended the work on the document before has cleaned up already.
-    if not _is_still_wanted(app, piece, owner):
-        let_go(app, piece, owner)
+def _gather(app: EntityDrop, chunk: Chunk, owner: str, result: ChunkResult) -> None:
+    """Keep the result of a chunk, and write the entities of its document if it was the last to come."""
+    name = chunk.document
+    app.states.save_chunk(owner, name, result)
+    # Asked after the chunk is kept: whoever ended the work on the document before has cleaned up already.
+    if not _is_still_wanted(app, chunk, owner):
+        release_claim(app, chunk, owner)
         return
-    # Each piece is kept before its siblings are counted, so the last of them finds all; two may both be last, and then
+    # Each chunk is kept before its siblings are counted, so the last of them finds all; two may both be last, and then
     # the one that comes too late finds fewer, or none.
-    if app.states.count_pieces(owner, name) == piece.count:
-        pieces = list(app.states.pieces(owner, name))
-        if len(pieces) == piece.count:
-            write_entities(app, name, piece.etag, owner, pieces)
-        app.states.delete_pieces(owner, name)
+    if app.states.count_chunks(owner, name) == chunk.count:
+        chunks = list(app.states.chunks(owner, name))
+        if len(chunks) == chunk.count:
+            write_entities(app, name, chunk.etag, owner, chunks)
+        app.states.delete_chunks(owner, name)
 
 
-def _is_still_wanted(app: EntityDrop, piece: Piece, owner: str) -> bool:
-    record, _ = app.states.document(piece.document)
-    return may_write(record, owner, piece.etag)
+def _is_still_wanted(app: EntityDrop, chunk: Chunk, owner: str) -> bool:
+    record, _ = app.states.document(chunk.document)
+    return may_write(record, owner, chunk.etag)
 
 
-def read_text(app: EntityDrop, piece: Piece) -> str:
-    """Return the text of a piece, read anew from its document. Raises `Missing` and `Changed`."""
-    if not piece.content_encoding:
-        data = app.documents.read_part(piece.document, piece.etag, piece.byte_start, piece.byte_end)
-        return text_of(piece, data)
+def read_text(app: EntityDrop, chunk: Chunk) -> str:
+    """Return the text of a chunk, read anew from its document. Raises `Missing` and `Changed`."""
+    if not chunk.content_encoding:
+        data = app.documents.read_part(chunk.document, chunk.etag, chunk.byte_start, chunk.byte_end)
+        return text_of(chunk, data)
     # Compressed content has no parts that could be read alone, and may be large unpacked.
-    data = app.documents.read_part(piece.document, piece.etag, None, None)
+    data = app.documents.read_part(chunk.document, chunk.etag, None, None)
     with app.large_documents:
-        return text_of(piece, data)
+        return text_of(chunk, data)
 
 
 def _create(app: EntityDrop, part: Job) -> None:
@@ -245,7 +245,7 @@ def _log(job: Job, step: Step) -> None:
     if step.job:
         fields["wait_s"] = round((step.job.due - job.due).total_seconds(), 1)
         if step.job.lone and step.job.retry_at:
-            fields |= {"action": "document_failing_alone", "document": job.pieces[0].document}
+            fields |= {"action": "document_failing_alone", "document": job.chunks[0].document}
             sentence = (
                 f"Job %s carries one document, which fails alone: submission {job.submissions} of at most "
                 f"{MAX_SUBMISSIONS}, the next one at {step.job.retry_at:%Y-%m-%d %H:%M} UTC"

@@ -29,7 +29,7 @@ from ..document_languages import language_code
 from ..errors import Changed, DocumentError, Fault, Missing, Problem, UnsafeName
 from ..storage.containers import Blob, BlobInfo, check_name, is_archived, storage_code
 from ..storage.job_queue import Receipt
-from ..text.chunks import ReadyPiece, Retake, cut
+from ..text.chunks import ReadyChunk, Retake, cut
 from ..text.compression import is_compressed, unpack
 from ..text.decoding import check_size, decode
 from .carry_over import carry_over
@@ -52,7 +52,7 @@ class OpenJob(NamedTuple):
     receipt: Receipt
 
 
-def take_on(app: EntityDrop, name: str) -> ReadyPiece | None:
+def take_on(app: EntityDrop, name: str) -> ReadyChunk | None:
     """Return a document that is ready to share a request.
 
     None where there is nothing to send here: it is gone, or archived, or no document at all, or ended in an error
@@ -69,7 +69,7 @@ def take_on(app: EntityDrop, name: str) -> ReadyPiece | None:
         return None
 
 
-def prepare(app: EntityDrop, name: str, retake: Retake | None = None) -> ReadyPiece | None:
+def prepare(app: EntityDrop, name: str, retake: Retake | None = None) -> ReadyChunk | None:
     """Do what `take_on` does, but raise what the storage answers for an archived document.
 
     With `retake` the version is taken up again although it has its result or report.
@@ -101,7 +101,7 @@ def _read(app: EntityDrop, name: str, limit: int) -> Blob:
     raise Changed(name)
 
 
-def _ready(app: EntityDrop, blob: Blob, retake: Retake | None) -> ReadyPiece | None:
+def _ready(app: EntityDrop, blob: Blob, retake: Retake | None) -> ReadyChunk | None:
     settings, info = app.settings, blob.info
     if info.is_folder:
         logger.debug("Blob %r marks a folder and is no document.", info.name)
@@ -117,16 +117,16 @@ def _ready(app: EntityDrop, blob: Blob, retake: Retake | None) -> ReadyPiece | N
         report(app, facts, error.problem, retake)
         return None
     facts = msgspec.structs.replace(facts, encoding=decoded.encoding, characters=len(decoded.text))
-    pieces = cut(facts, unpacked.data, decoded, settings.string_index_type, content_encoding=unpacked.content_encoding)
+    chunks = cut(facts, unpacked.data, decoded, settings.string_index_type, content_encoding=unpacked.content_encoding)
     digest = hashlib.sha256(blob.data).hexdigest()
     ready = [
         replace(
             item,
-            piece=msgspec.structs.replace(item.piece, language=language),
+            chunk=msgspec.structs.replace(item.chunk, language=language),
             content_sha256=digest,
             retake=retake,
         )
-        for item in pieces
+        for item in chunks
     ]
     if len(ready) == 1:
         return ready[0]
@@ -180,7 +180,7 @@ def report_unsafe_name(app: EntityDrop, name: str) -> None:
         logger.info("Document %r is gone.", name, extra={"action": "document_gone", "document": name})
         return
     target = refused_name(name)
-    present = app.documents.look_at_result(target)
+    present = app.documents.get_result_properties(target)
     if present and present.metadata.get("source_etag") == info.etag:
         return
     problem = Problem(
@@ -203,7 +203,7 @@ def report_unsafe_name(app: EntityDrop, name: str) -> None:
 
 
 def open_job(
-    app: EntityDrop, items: Sequence[ReadyPiece], job_id: str | None = None, owner: str | None = None
+    app: EntityDrop, items: Sequence[ReadyChunk], job_id: str | None = None, owner: str | None = None
 ) -> OpenJob:
     """Put the message of a job of `items` on the queue, hidden while it is being submitted; record the job."""
     now = app.clock()
@@ -215,7 +215,7 @@ def open_job(
         step=0,
         due=now + RESERVATIONS[0],
         created=now,
-        pieces=tuple(item.piece for item in items),
+        chunks=tuple(item.chunk for item in items),
         # What opens it also sends it; only the parts of a long document are reserved by whoever gets their message.
         submissions=0 if owner else 1,
         unanswered=0 if owner else 1,
@@ -228,9 +228,9 @@ def open_job(
     return OpenJob(job, etag, receipt)
 
 
-def list_again(app: EntityDrop, opened: OpenJob, items: Sequence[ReadyPiece]) -> OpenJob:
+def list_again(app: EntityDrop, opened: OpenJob, items: Sequence[ReadyChunk]) -> OpenJob:
     """Record an open job with more items than it was opened with. Raises `Changed` where somebody else has it."""
-    job = msgspec.structs.replace(opened.job, pieces=tuple(item.piece for item in items))
+    job = msgspec.structs.replace(opened.job, chunks=tuple(item.chunk for item in items))
     try:
         etag = app.states.save_job(job, opened.etag)
     except (Changed, Missing) as error:
@@ -244,13 +244,13 @@ def list_again(app: EntityDrop, opened: OpenJob, items: Sequence[ReadyPiece]) ->
     return OpenJob(job, etag, opened.receipt)
 
 
-def send(app: EntityDrop, opened: OpenJob, ours: Sequence[tuple[ReadyPiece, Claimed]]) -> None:
+def send(app: EntityDrop, opened: OpenJob, ours: Sequence[tuple[ReadyChunk, Claimed]]) -> None:
     """Send the request of an open job with those of its items that were claimed for it."""
     ours = [(item, claimed) for item, claimed in ours if not _report_exhausted(app, opened.job, item, claimed)]
     items = [item for item, _ in ours]
     job = msgspec.structs.replace(
         opened.job,
-        pieces=tuple(item.piece for item in items),
+        chunks=tuple(item.chunk for item in items),
         claims=tuple(claimed for _, claimed in ours if claimed.record.is_first),
         is_last=any(claimed.record.submissions >= claimed.record.submissions_allowed for _, claimed in ours),
     )
@@ -264,7 +264,7 @@ def send(app: EntityDrop, opened: OpenJob, ours: Sequence[tuple[ReadyPiece, Clai
     post(app, job, opened.etag, opened.receipt, [item.text for item in items])
 
 
-def _report_exhausted(app: EntityDrop, job: Job, item: ReadyPiece, claimed: Claimed) -> bool:
+def _report_exhausted(app: EntityDrop, job: Job, item: ReadyChunk, claimed: Claimed) -> bool:
     """Report a document whose earlier owners have used up its submissions; return whether that was so."""
     record = claimed.record
     if record.submissions <= record.submissions_allowed:
@@ -279,7 +279,7 @@ def submit_batch(app: EntityDrop, names: Iterable[str]) -> None:
     submit_ready(app, [item for item in run_all(app, partial(take_on, app), names) if item])
 
 
-def submit_ready(app: EntityDrop, ready: Iterable[ReadyPiece]) -> None:
+def submit_ready(app: EntityDrop, ready: Iterable[ReadyChunk]) -> None:
     """Submit documents that have been read, packed as full as they go."""
     for items in pack(ready):
         opened = open_job(app, items)
@@ -287,13 +287,13 @@ def submit_ready(app: EntityDrop, ready: Iterable[ReadyPiece]) -> None:
         send(app, opened, [(item, claimed) for item, claimed in zip(items, claims, strict=True) if claimed])
 
 
-def submit_long(app: EntityDrop, pieces: Sequence[ReadyPiece]) -> None:
+def submit_long(app: EntityDrop, chunks: Sequence[ReadyChunk]) -> None:
     """Submit a document that takes several requests: one job each, all of them owned together.
 
     The jobs are opened here and submitted by `advance`, on as many workers as there are, each of which reads its own
     part of the document only.
     """
-    first, owner = pieces[0], new_id()
+    first, owner = chunks[0], new_id()
     record, etag = app.states.document(first.facts.name)
     if record and etag:
         if not _may_claim(app, record, etag, first.facts, first.retake):
@@ -301,10 +301,10 @@ def submit_long(app: EntityDrop, pieces: Sequence[ReadyPiece]) -> None:
         if carry_over(app, record, etag, first.facts, first.content_sha256, owner):
             return
     opened = [
-        open_job(app, items, job_id=f"{owner}.{number}", owner=owner) for number, items in enumerate(pack(pieces))
+        open_job(app, items, job_id=f"{owner}.{number}", owner=owner) for number, items in enumerate(pack(chunks))
     ]
     # Only now, when all parts are there to come back: a part never claims its document by itself.
-    if claim_document(app, owner, pieces[0]):
+    if claim_document(app, owner, chunks[0]):
         is_late = app.clock() >= opened[0].job.due
         for part in opened:
             if is_late:
@@ -315,7 +315,7 @@ def submit_long(app: EntityDrop, pieces: Sequence[ReadyPiece]) -> None:
             perform(app, part.job, part.etag, nothing_left(part.job, app.clock()))
 
 
-def claim_for(app: EntityDrop, job: Job, item: ReadyPiece) -> Claimed | None:
+def claim_for(app: EntityDrop, job: Job, item: ReadyChunk) -> Claimed | None:
     """Take a document on for a job that lists it; return None where the job does not get it.
 
     Where the storage took longer over it than the job was reserved, somebody may have got the job's message by now, and
@@ -349,13 +349,13 @@ def _put_back(app: EntityDrop, part: Job) -> None:
         app.states.save_job(part, None)
 
 
-def claim_document(app: EntityDrop, owner: str, item: ReadyPiece) -> Claimed | None:
-    """Take a document on for `owner`; return None where it is done, in good hands, or replaced by a newer version."""
+def claim_document(app: EntityDrop, owner: str, item: ReadyChunk) -> Claimed | None:
+    """Take a document on for `owner`; return None where it is done, owned by an active job, or replaced."""
     return _claim(
         app,
         item.facts,
         owner,
-        item.piece.count,
+        item.chunk.count,
         item.warnings,
         content_sha256=item.content_sha256,
         retake=item.retake,
@@ -366,7 +366,7 @@ def _claim(
     app: EntityDrop,
     facts: DocumentFacts,
     owner: str,
-    pieces: int,
+    chunks: int,
     warnings: tuple[str, ...],
     *,
     content_sha256: str | None = None,
@@ -387,7 +387,7 @@ def _claim(
                 facts,
                 owner,
                 app.clock(),
-                pieces=pieces,
+                chunks=chunks,
                 warnings=warnings,
                 trace_parent=telemetry.trace_parent(),
             )
@@ -418,7 +418,7 @@ def _may_claim(
         )
     # Which of the two versions is newer? Only the one that the document has now, and it was looked at last.
     try:
-        return app.documents.look(facts.name).etag == facts.etag
+        return app.documents.get_properties(facts.name).etag == facts.etag
     except Missing:
         return False
 

@@ -83,7 +83,7 @@ def sweep(app: EntityDrop) -> int:
 def _list(app: EntityDrop, failures: Failures, now: datetime) -> _Listed:
     found = _Listed()
     for job in failures.until_failure("list jobs", app.states.list_jobs()):
-        found.waiting += job.pieces
+        found.waiting += job.chunks
         if job.created:
             found.oldest = min(found.oldest or job.created, job.created)
         # One whose metadata can not be read is looked at by itself.
@@ -108,8 +108,8 @@ def _put_back(app: EntityDrop, job_id: str) -> bool:
     except (Missing, Changed):
         return False  # Somebody is driving it after all.
     except RecordError as error:
-        logger.error("A job record is set aside: %s", error, extra={"action": "record_set_aside", "job": job_id})
-        app.states.set_job_aside(job_id)
+        logger.error("A job record is quarantined: %s", error, extra={"action": "record_quarantined", "job": job_id})
+        app.states.quarantine_job(job_id)
         return False
     app.queue.send(JobMessage(job.id, job.step), BEFORE_IT_IS_SEEN_S, ttl_s=EXTRA_MESSAGE.total_seconds())
     with contextlib.suppress(Missing, Changed):

@@ -114,7 +114,7 @@ def _check_folders(work: Path, folders: dict[str, Path]) -> None:
 
 
 def _with_stack(folder: Path, act: Callable[[Stack, Console], int], *, hosts: int, keep_storage: bool = False) -> None:
-    """Start everything, do the work, stop everything, and leave with an exit code and a clear word if it went wrong."""
+    """Start everything, do the work, stop everything; exit with a code, and an error that explains what went wrong."""
     console = view.make_console()
     try:
         with _only_one(folder):

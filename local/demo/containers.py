@@ -35,7 +35,7 @@ class Containers:
     """Drops documents and reads results."""
 
     def __init__(self, stack: Stack) -> None:
-        # Storage on this machine answers at once or not at all: the patience that a network needs would only hide it.
+        # Storage on this machine answers at once or not at all: the retries that a network needs would only hide it.
         retry = LinearRetry(backoff=1, retry_total=2, random_jitter_range=0)
         self._service = BlobServiceClient.from_connection_string(stack.connection_string, retry_policy=retry)
         self._intake = self._service.get_container_client(stack.setting("INPUT_CONTAINER"))

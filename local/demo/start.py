@@ -46,7 +46,7 @@ def start(stack: Stack, console: Console, drop: Path, out: Path, events: Path) -
     with Containers(stack) as containers:
         watch = Watch(containers, console, drop, out, events)
         while True:
-            watch.look()
+            watch.get_properties()
             stack.check()
             time.sleep(_POLL_S)
 
@@ -76,7 +76,7 @@ class Watch:
         self._dropped: dict[str, float] = {}
         self._looked = 0.0
 
-    def look(self) -> None:
+    def get_properties(self) -> None:
         """Upload what is ready and fetch what has come, with a line for each; a failing storage is tried again."""
         ready = self._folder.ready(self._clock())
         for found in self._folder.skipped():

@@ -118,7 +118,7 @@ def _start(settings_file: Path, settings: HostSettings) -> tuple[Host, str]:
     skipped = apply_settings(read_settings_file(settings_file), os.environ)
     if skipped:
         logger.info("Already in the environment, so not taken from the settings file: %s.", ", ".join(sorted(skipped)))
-    # Both are read before either is refused, so that one start tells all that must be mended.
+    # Both are read before either is refused, so that one start names all that must be fixed.
     options, problems = _or_problems(lambda: read_host_json(settings.app / "host.json", cores=os.cpu_count() or 1))
     functions, more = _or_problems(lambda: load_app(settings.app))
     if options is None or functions is None:

@@ -1,7 +1,7 @@
 """What can go wrong in the host, by what the reader does next.
 
 HostError
-├── StartError          mend the app, `host.json` or the settings, then start again: the host did not start
+├── StartError          fix the app, `host.json` or the settings, then start again: the host did not start
 └── StorageError        storage refused or did not answer; `status` and `code` say which, the caller decides
 """
 
@@ -15,7 +15,7 @@ class HostError(Exception):
 
 
 class StartError(HostError):
-    """The host cannot start; `problems` lists everything that must be mended, one sentence each."""
+    """The host cannot start; `problems` lists everything that must be fixed, one sentence each."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)

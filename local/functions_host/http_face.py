@@ -42,7 +42,7 @@ class Doors(Protocol):
         """Return the counters."""
 
 
-def create_app(doors: Doors, extension_key: str, master_key: str | None) -> Starlette:
+def create_app(triggers: Doors, extension_key: str, master_key: str | None) -> Starlette:
     """Return the web application; without a master key the admin routes are open, as the host listens on loopback."""
 
     async def webhook(request: Request) -> Response:
@@ -52,7 +52,7 @@ def create_app(doors: Doors, extension_key: str, master_key: str | None) -> Star
         name = request.query_params.get("functionName", "")
         event_type = request.headers.get(EVENT_TYPE_HEADER, "")
         try:
-            status, body = await run_in_threadpool(doors.receive_events, name, event_type, await request.body())
+            status, body = await run_in_threadpool(triggers.receive_events, name, event_type, await request.body())
         except (LookupError, ValueError) as exc:
             return PlainTextResponse(_text(exc), 404 if isinstance(exc, LookupError) else 400)
         except StorageError as exc:
@@ -66,7 +66,7 @@ def create_app(doors: Doors, extension_key: str, master_key: str | None) -> Star
             return _refused()
         try:
             text = _input_of(await request.body())
-            await run_in_threadpool(doors.run_by_hand, request.path_params["name"], text)
+            await run_in_threadpool(triggers.run_by_hand, request.path_params["name"], text)
         except LookupError as exc:
             return PlainTextResponse(_text(exc), 404)
         except ValueError as exc:
@@ -74,7 +74,7 @@ def create_app(doors: Doors, extension_key: str, master_key: str | None) -> Star
         return Response(status_code=202)
 
     async def status(request: Request) -> Response:
-        return JSONResponse(doors.status()) if _may_administer(request) else _refused()
+        return JSONResponse(triggers.status()) if _may_administer(request) else _refused()
 
     def _may_administer(request: Request) -> bool:
         given = request.query_params.get("code") or request.headers.get("x-functions-key", "")

@@ -129,7 +129,7 @@ class _Route:
 
 
 class LanguageService:
-    """The state of the stand-in and its one door, ``handle``. Safe to call from several threads."""
+    """The state of the stand-in and its one trigger, ``handle``. Safe to call from several threads."""
 
     def __init__(
         self,

@@ -298,7 +298,7 @@ def moment(now: float) -> datetime:
 def batch_sizes(world: World) -> list[int]:
     """Return how many documents the batches of a backlog carry, by the pipeline's own packing.
 
-    A worker's batch also ends when its first piece has waited long enough; what the core can read in that time sets
+    A worker's batch also ends when its first chunk has waited long enough; what the core can read in that time sets
     the second limit.
     """
     longest_wait_s = LONGEST_WAIT_IN_LINGERS * float(_SETTINGS["BATCH_LINGER_MS"]) / 1000

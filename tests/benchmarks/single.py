@@ -220,7 +220,7 @@ def read_import_trace(text: str) -> tuple[float, dict[str, float]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merging:
-    """Merging the pieces of the longest document and writing its result."""
+    """Merging the chunks of the longest document and writing its result."""
 
     entities: int
     merge_seconds: float
@@ -253,19 +253,19 @@ def _merge(store: DocumentStore) -> Merging:
         name=document.name, etag='"0x1"', last_modified=now, size_bytes=len(document.data), language="en"
     )
     unit = "UnicodeCodePoint"
-    pieces = cut(facts, document.data, decode(document.data), unit)
+    chunks = cut(facts, document.data, decode(document.data), unit)
     record = DocumentRecord(document=facts, state=DocumentState.PENDING, owner="job", claimed=now, updated=now)
-    answers = [_answer(piece.text) for piece in pieces]
+    answers = [_answer(chunk.text) for chunk in chunks]
     job = JobFacts(job_id="job", submitted_date_time=now, completed_date_time=now, polls=1)
     started = time.perf_counter()
     located = [
-        locate(piece.piece, piece.text, answer, unit, job) for piece, answer in zip(pieces, answers, strict=True)
+        locate(chunk.chunk, chunk.text, answer, unit, job) for chunk, answer in zip(chunks, answers, strict=True)
     ]
     result = entities_result(record, located, ModelFacts(api_version="2023-04-01"), unit, now)
     content = to_json(result)
     merged = time.perf_counter()
     name = entities_name(document.name)
-    present = store.look_at_result(name)
+    present = store.get_result_properties(name)
     store.write_result(name, content, result_metadata(facts, "job"), present.etag if present else None)
     return Merging(
         entities=len(result.entities),

@@ -205,7 +205,7 @@ class _Watch:
             time.sleep(_LOOK_EVERY_S)
 
     def until_quiet(self, hosts: Hosts) -> dict[str, int]:
-        """Wait until no job, piece or message is left, and return what does not go away."""
+        """Wait until no job, chunk or message is left, and return what does not go away."""
         moved, before = time.monotonic(), self.left_over()
         end = moved + QUIET_WITHIN_S
         while any(before.values()) and time.monotonic() < min(moved + STALLED_S, end):
@@ -227,7 +227,7 @@ class _Watch:
         ]
         return {
             "job records": sum(name.startswith("jobs/") for name, _ in states),
-            "results of pieces": sum(name.startswith("pieces/") for name, _ in states),
+            "results of chunks": sum(name.startswith("pieces/") for name, _ in states),
             "records set aside": sum(name.startswith("set-aside/") for name, _ in states),
             "pending documents": sum(name.startswith("documents/") and state == "pending" for name, state in states),
             **{f"messages of {queue}": self._messages(queue) for queue in queues},
@@ -405,7 +405,7 @@ def _advice(report: Report, folder: Path) -> str:
     lines += [
         "To see what happened:",
         f"  {folder}/{BROKEN}/*.json     record (with its history), results and ETags of each document above",
-        f"  {folder}/{LEFT_OVER}/        job records and pieces that should be gone",
+        f"  {folder}/{LEFT_OVER}/        job records and chunks that should be gone",
         f"  {folder}/logs/host-*.log   search for a document's name or for the job ids in its record's history",
         f"  again: python -m tests.faults.chaos --seed {report.plan.seed} --documents {report.verdict.documents}",
     ]

@@ -199,7 +199,7 @@ class _Writer:
         letters: list[str] = []
         while sum(map(len, letters)) < wanted:
             letters += self._rng.sample(self._samples, len(self._samples))
-        # A reference in each letter, so that no two pieces are the same.
+        # A reference in each letter, so that no two chunks are the same.
         text = "\n\n".join(f"{letter}\n\nEnclosure {place}" for place, letter in enumerate(letters))
         return self._encoded(self._unique(text, number, version))
 

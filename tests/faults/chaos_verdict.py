@@ -66,7 +66,7 @@ class Evidence:
 
 @dataclass(slots=True)
 class Bill:
-    """What the stand-in accepted: one document of a request counts one, so a long document counts its pieces."""
+    """What the stand-in accepted: one document of a request counts one, so a long document counts its chunks."""
 
     dropped: int = 0
     accepted: int = 0
@@ -234,9 +234,9 @@ def _utf16(text: str) -> int:
 
 @cache
 def digests(text: str) -> tuple[str, ...]:
-    """Return how the ledger names the pieces of a text."""
-    pieces = (text[part.start : part.end] for part in split(text))
-    return tuple(hashlib.sha256(piece.encode("utf-8", "surrogatepass")).hexdigest() for piece in pieces)
+    """Return how the ledger names the chunks of a text."""
+    chunks = (text[part.start : part.end] for part in split(text))
+    return tuple(hashlib.sha256(chunk.encode("utf-8", "surrogatepass")).hexdigest() for chunk in chunks)
 
 
 def bill(plan: Plan, ledger: Iterable[Mapping[str, Any]]) -> Bill:

@@ -88,7 +88,7 @@ SPLIT_JOB = Scenario(drop_three_one_of_them_refused, deliver_three, check_the_se
 
 
 def long_text(characters: int, version: int = 1) -> str:
-    """Return a text with entities all over, some of them on the seams of its pieces."""
+    """Return a text with entities all over, some of them on the seams of its chunks."""
 
     def paragraphs() -> Iterator[str]:
         number, length = 0, 0

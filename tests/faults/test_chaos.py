@@ -59,11 +59,11 @@ def test_a_plan_has_the_promised_shares_of_trouble() -> None:
     assert {version.problem for document in plan.documents for version in document.versions} > {None, "EmptyDocument"}
 
 
-def test_no_two_pieces_of_a_plan_have_the_same_text_so_that_the_bill_can_tell_them_apart() -> None:
+def test_no_two_chunks_of_a_plan_have_the_same_text_so_that_the_bill_can_tell_them_apart() -> None:
     plan = make_plan(SEED, 300)
     texts = [version.text for document in plan.documents for version in document.versions if version.text is not None]
-    pieces = [digest for text in texts for digest in digests(text)]
-    assert len(pieces) == len(set(pieces)) > len(texts), "some documents must be long"
+    chunks = [digest for text in texts for digest in digests(text)]
+    assert len(chunks) == len(set(chunks)) > len(texts), "some documents must be long"
 
 
 # --- The verdict ---
@@ -111,7 +111,7 @@ def found(version: Version) -> list[dict[str, Any]]:
 
 
 def submission(version: Version, fate: str = "ok", reply: str = "ok") -> dict[str, Any]:
-    """A line of the stand-in's ledger in which every piece of a version was accepted."""
+    """A line of the stand-in's ledger in which every chunk of a version was accepted."""
     return {
         "fate": fate,
         "reply": reply,
@@ -222,7 +222,7 @@ def test_an_error_report_is_justified_only_by_as_many_failed_jobs_as_the_app_pro
 
 
 def test_what_is_left_over_breaks_a_promise() -> None:
-    verdict = judged(replace(CLEAN, left_over={"job records": 1, "results of pieces": 0}))
+    verdict = judged(replace(CLEAN, left_over={"job records": 1, "results of chunks": 0}))
     assert not verdict.is_clean
     assert verdict.left_over == {"job records": 1}
 

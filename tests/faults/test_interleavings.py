@@ -433,7 +433,7 @@ class Interleavings(RuleBasedStateMachine):
         except Missing:
             self.world.jobs.delete(message)
             return
-        name = data.draw(st.sampled_from([piece.document for piece in job.pieces]), label="document")
+        name = data.draw(st.sampled_from([chunk.document for chunk in job.chunks]), label="document")
         flows = [Picked(self.flow_of(message), self.world.jobs, message), Picked(self.replacing(name, kind))]
         turns = random.Random(data.draw(st.integers(0, 2**32), label="turns"))
         outcomes = take_turns(self.world, [flow.run for flow in flows], turns.randrange, watch=self.watch)
@@ -527,7 +527,7 @@ class Interleavings(RuleBasedStateMachine):
             self.results.pop(call.name, None)
 
     def version_of(self, result: str) -> int:
-        return etag_number(self.world.output.look(result).metadata["source_etag"])
+        return etag_number(self.world.output.get_properties(result).metadata["source_etag"])
 
     def check_withdrawal(self, result: str) -> None:
         """No result is taken away that its document's record promises."""
@@ -602,7 +602,7 @@ class Interleavings(RuleBasedStateMachine):
             # So many faults in a row that the document was given up, which is justified.
             assert report["attempts"] >= 5
             assert self.world.entities(name) is None
-            assert report["document"]["etag"] == self.world.intake.look(name).etag
+            assert report["document"]["etag"] == self.world.intake.get_properties(name).etag
 
 
 def etag_number(etag: str) -> int:

@@ -184,7 +184,7 @@ def test_a_result_restored_during_a_comparison_is_not_made_again(world: World) -
     world.output.delete(entities_name("a.txt"))
 
     def restore(call: Call) -> None:
-        if call == Call("output", "look", entities_name("a.txt"), "before"):
+        if call == Call("output", "get_properties", entities_name("a.txt"), "before"):
             world.gate = None
             world.output.write(entities_name("a.txt"), blob.data, metadata=blob.info.metadata)
 
@@ -198,7 +198,7 @@ def test_a_result_restored_during_a_comparison_is_not_made_again(world: World) -
 def report_as(world: World, fault: Fault, name: str = "a.txt") -> None:
     """Let a document end in a report for a cause, as the service's answer would."""
     problem = Problem("Some", "Something happened.", "Do something.", fault=fault)
-    report(world.app, facts_of(world.app, world.intake.look(name)), problem)
+    report(world.app, facts_of(world.app, world.intake.get_properties(name)), problem)
 
 
 def night(world: World) -> int:
@@ -297,4 +297,4 @@ def test_an_event_takes_nothing_up_that_was_reported(world: World) -> None:
     world.announce("a.txt")
     world.run()
     world.check_failed("a.txt", "Some")
-    assert world.output.look(error_name("a.txt"))
+    assert world.output.get_properties(error_name("a.txt"))

@@ -23,7 +23,7 @@ def refuse(*names: str, status: int = 403, code: str = "AuthorizationPermissionM
     """Return a gate at which the storage refuses everything about some documents, or about all."""
 
     def gate(call: Call) -> None:
-        if call.place == "intake" and call.action in ("read", "look") and (not names or call.name in names):
+        if call.place == "intake" and call.action in ("read", "get_properties") and (not names or call.name in names):
             error = HttpResponseError(f"{code} from the storage")
             error.status_code = status
             error.error_code = code  # type: ignore[attr-defined]
@@ -140,7 +140,7 @@ def test_a_reported_refusal_is_taken_up_again_at_the_same_etag(world: World, day
     world.reconcile()
     world.run()
     world.check_right("refused.txt")
-    assert report["document"]["etag"] == etag == world.intake.look("refused.txt").etag
+    assert report["document"]["etag"] == etag == world.intake.get_properties("refused.txt").etag
     world.clock.advance(24 * 3600)
     world.reconcile()
     world.check_quiet()
@@ -279,12 +279,12 @@ def test_two_sweeps_at_once_handle_a_refusal_once(is_refused: bool) -> None:
 
 def archive(world: World, *, announce: bool = True) -> None:
     world.intake.upload("cold.txt", letter(1).encode(), tier="Archive")
-    world.versions["cold.txt"] = [world.intake.look("cold.txt").etag]
+    world.versions["cold.txt"] = [world.intake.get_properties("cold.txt").etag]
     if announce:
         world.announce("cold.txt")
 
     def gate(call: Call) -> None:
-        if call[:3] == ("intake", "read", "cold.txt") and world.intake.look("cold.txt").is_archived:
+        if call[:3] == ("intake", "read", "cold.txt") and world.intake.get_properties("cold.txt").is_archived:
             refuse(status=409, code="BlobArchived")(call)
 
     world.gate = gate
@@ -374,15 +374,15 @@ def test_an_unsafe_name_is_reported_once(
     assert (report["document"]["name"], report["document"]["etag"]) == (name, etag)
     assert (report["error"]["code"], report["error"]["fault"]) == ("UnsafeName", "document")
     assert not [call for call in calls if name in call.name and call.action != "list"], "no request with it"
-    written = world.output.look(refused_name(name)).etag
+    written = world.output.get_properties(refused_name(name)).etag
     tally = world.reconcile()
     assert (tally.dropped, tally.failed, tally.submitted) == (2, 1, 0)
-    assert world.output.look(refused_name(name)).etag == written
+    assert world.output.get_properties(refused_name(name)).etag == written
     assert len(lines(caplog, "document_failed")) == 1
     world.check_quiet()
     world.intake.upload(name, letter(3).encode())
     world.reconcile()
-    assert world.output.look(refused_name(name)).etag != written, "a new version is told anew"
+    assert world.output.get_properties(refused_name(name)).etag != written, "a new version is told anew"
 
 
 @pytest.mark.parametrize("name", ["a..b", ".hidden", "...", "x/.../y.txt", "100%.txt", "a.b/c..txt", "%2F.txt"])

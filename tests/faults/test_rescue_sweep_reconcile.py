@@ -1,4 +1,4 @@
-"""The doors for what went wrong: the sweep for jobs, the comparison for documents, the rescue for poisoned messages."""
+"""What repairs: the sweep for jobs, the comparison for documents, the rescue for poisoned messages."""
 
 import contextlib
 import itertools
@@ -527,10 +527,10 @@ def test_a_poisoned_document_that_is_gone_leaves_nothing(world: World) -> None:
 def test_a_poisoned_document_that_has_its_result_already_is_left_alone(world: World) -> None:
     world.drop("a.txt", letter(1))
     world.run()
-    before = world.output.look("a.txt.entities.json").etag
+    before = world.output.get_properties("a.txt.entities.json").etag
     poison(world, "a.txt")
     world.run()
-    assert world.output.look("a.txt.entities.json").etag == before
+    assert world.output.get_properties("a.txt.entities.json").etag == before
     assert world.submissions_of(letter(1)) == 1
 
 
@@ -583,7 +583,7 @@ def test_a_poisoned_message_of_an_earlier_step_is_dropped(world: World) -> None:
     world.poisoned_jobs.put(json.dumps({"job": job, "step": 0}))
     while world.poisoned_jobs.messages:
         world.step()
-    assert world.state.look(before.name).etag == before.etag
+    assert world.state.get_properties(before.name).etag == before.etag
     assert world.jobs.messages == [message]
 
 

@@ -38,7 +38,7 @@ def test_same_content_gets_the_result_it_had(world: World, text: str, caplog: py
     for changing in (before["document"], after["document"]):
         changing.pop("lastModified"), changing.pop("etag", None)
     assert after == before
-    info = world.output.look(entities_name("a.txt"))
+    info = world.output.get_properties(entities_name("a.txt"))
     assert info.metadata["source_etag"] == etag
     assert world.service.counters.documents_accepted == billed
     assert len(lines(caplog, "document_carried_over")) == 1
@@ -211,7 +211,7 @@ def test_a_document_may_name_its_language(world: World, key: str) -> None:
     world.step()
     (listed,) = world.app.states.list_jobs()
     job, _ = world.app.states.job(listed.id)
-    assert [piece.language for piece in job.pieces] == ["pt-BR"]
+    assert [chunk.language for chunk in job.chunks] == ["pt-BR"]
     world.run()
     result = world.entities("a.txt")
     assert result and result["document"]["language"] == "pt-BR"
@@ -224,7 +224,7 @@ def test_a_document_without_a_language_has_that_of_the_setting(world: World, met
     world.step()
     (listed,) = world.app.states.list_jobs()
     job, _ = world.app.states.job(listed.id)
-    assert [piece.language for piece in job.pieces] == [None]
+    assert [chunk.language for chunk in job.chunks] == [None]
     world.run()
     result = world.entities("a.txt")
     assert result and result["document"]["language"] == "en"

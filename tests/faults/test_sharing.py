@@ -38,7 +38,7 @@ def drop(world: World, count: int) -> list[str]:
     return names
 
 
-def pieces_listed(world: World) -> int:
+def chunks_listed(world: World) -> int:
     (info,) = world.state.list("jobs/")
     return len(json.loads(world.state.read(info.name).data)["pieces"])
 
@@ -65,8 +65,8 @@ def test_who_follows_does_not_wait_for_the_request() -> None:
     boarded: list[object] = []
 
     class Watched(Submitter):
-        def board(self, item):  # type: ignore[no-untyped-def]
-            found = super().board(item)
+        def join(self, item):  # type: ignore[no-untyped-def]
+            found = super().join(item)
             boarded.append(found[0])
             is_open.set()
             return found
@@ -77,7 +77,7 @@ def test_who_follows_does_not_wait_for_the_request() -> None:
     leader.start()
     is_open.wait()
     submitter.submit(second)
-    assert (submitted(world), pieces_listed(world), leader.is_alive()) == ([], 2, True)
+    assert (submitted(world), chunks_listed(world), leader.is_alive()) == ([], 2, True)
     submitter.close(boarded[0])  # type: ignore[arg-type]
     leader.join()
     assert submitted(world) == [2]

@@ -461,7 +461,7 @@ def test_a_message_that_is_not_one_of_ours_is_set_aside_and_the_queue_goes_on(
     world.check_right("a.txt")
     world.check_quiet()
     expected = 0 if text == '{"job": "unknown", "step": 3}' or '"../a"' in text else 2
-    told = lines(caplog, "message_set_aside")
+    told = lines(caplog, "message_discarded")
     assert len(told) == expected
     assert all(line.levelno == logging.ERROR for line in told)
 
@@ -583,7 +583,7 @@ def test_a_damaged_job_record_is_set_aside_and_reconcile_finds_its_documents(
         world.clock.advance(600)
         world.sweep()
     world.run()
-    (line,) = lines(caplog, "record_set_aside")
+    (line,) = lines(caplog, "record_quarantined")
     assert line.levelno == logging.ERROR
     assert [info.name for info in world.state.list("set-aside/")] == [f"set-aside/{record.name}"]
     assert world.reconcile().submitted == 1
@@ -702,10 +702,10 @@ def test_a_record_of_this_version_says_so_in_its_metadata(world: World) -> None:
     """What reconcile reads from a listing is what the record says."""
     world.drop("a.txt", letter(1))
     world.run()
-    info = world.state.look("documents/a.txt")
+    info = world.state.get_properties("documents/a.txt")
     record: dict[str, Any] = msgspec.json.decode(world.state.read("documents/a.txt").data)
     assert info.metadata["state"] == record["state"] == "done"
-    assert info.metadata["source_etag"] == record["document"]["etag"] == world.intake.look("a.txt").etag
+    assert info.metadata["source_etag"] == record["document"]["etag"] == world.intake.get_properties("a.txt").etag
 
 
 def test_a_storage_that_cannot_be_reached_is_an_outage_like_any_other(world: World) -> None:

@@ -255,15 +255,15 @@ class _Template:
         return self.names[text(node)]
 
     def _string(self, node: Node) -> str:
-        pieces = []
+        chunks = []
         for part in parts(node):
             if part.type == "string_content":
-                pieces.append(text(part))
+                chunks.append(text(part))
             elif part.type == "interpolation":
-                pieces.append(str(self.value(parts(part)[0])))
+                chunks.append(str(self.value(parts(part)[0])))
             else:
                 raise BicepError(f"{self.path.name}:{node.start_point.row + 1}: {part.type} in a string")
-        return "".join(pieces)
+        return "".join(chunks)
 
     def _number(self, node: Node) -> int:
         return int(text(node))

@@ -10,7 +10,7 @@ HOST: dict[str, Any] = json.loads((ROOT / "host.json").read_text())
 
 
 def test_every_run_that_the_host_may_start_has_a_thread() -> None:
-    """Both doors at their limits; the timers and the poison queues run rarely, and can wait."""
+    """Both triggers at their limits; the timers and the poison queues run rarely, and can wait."""
     queues = HOST["extensions"]["queues"]
     parallel = HOST["extensions"]["blobs"]["maxDegreeOfParallelism"] + queues["batchSize"] + queues["newBatchThreshold"]
     local = json.loads((ROOT / "local.settings.sample.json").read_text())["Values"]

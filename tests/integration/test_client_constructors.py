@@ -84,13 +84,13 @@ NOISE = [
 
 @st.composite
 def altered(draw: st.DrawFn, originals: list[str]) -> str:
-    """Draw a right text with a few pieces cut out, doubled, changed in case, or with noise put in."""
+    """Draw a right text with a few chunks cut out, doubled, changed in case, or with noise put in."""
     text = draw(st.sampled_from(originals))
     for _ in range(draw(st.integers(0, 3))):
         start = draw(st.integers(0, len(text)))
         end = min(len(text), start + draw(st.integers(0, 6)))
-        piece = draw(st.sampled_from([*NOISE, text[start:end] * 2, text[start:end].upper()]))
-        text = text[:start] + piece + text[end:]
+        chunk = draw(st.sampled_from([*NOISE, text[start:end] * 2, text[start:end].upper()]))
+        text = text[:start] + chunk + text[end:]
     return text
 
 

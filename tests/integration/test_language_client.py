@@ -110,7 +110,7 @@ def test_a_job_is_submitted_polled_and_finished_in_every_generation(
     stage.clock.advance(JOB_S)
     done = client.progress(url)
     assert isinstance(done, Finished)
-    (answer,) = done.pieces.values()
+    (answer,) = done.chunks.values()
     assert isinstance(answer, FoundEntities)
     assert len(answer.entities) >= 4
     assert sorted(answer.entities, key=lambda one: one.offset) == list(found_in(TEXT).entities)
@@ -122,7 +122,7 @@ def test_a_job_is_submitted_polled_and_finished_in_every_generation(
 @pytest.mark.parametrize("unit", ["UnicodeCodePoint", "Utf16CodeUnit", "TextElements_v8"])
 def test_offsets_come_in_the_unit_that_was_asked_for(unit: str) -> None:
     stage = Stage({"STRING_INDEX_TYPE": unit})
-    assert finished(stage, stage.client).pieces == {"0": found_in(TEXT, unit)}
+    assert finished(stage, stage.client).chunks == {"0": found_in(TEXT, unit)}
 
 
 @pytest.mark.parametrize("environ", [{}, CT1], ids=["2023-04-01", "ct.1"])
@@ -135,23 +135,23 @@ def test_all_documents_of_a_full_job_are_read_from_as_few_pages_as_there_are(
     client = reach(stage)
     texts = [f"Loan {number}: $1,{number:03}.00 to Grace Lee." for number in range(25)]
     done = finished(stage, client, *texts)
-    assert done.pieces == {str(number): found_in(text) for number, text in enumerate(texts)}
+    assert done.chunks == {str(number): found_in(text) for number, text in enumerate(texts)}
     assert stage.requests["status"] == pages
 
 
 def test_an_empty_document_among_others_has_an_error_of_its_own(reach: Callable[[Stage], LanguageClient]) -> None:
     stage = Stage()
-    pieces = finished(stage, reach(stage), TEXT, "", TEXT).pieces
-    assert (pieces["0"], pieces["2"]) == (found_in(TEXT), found_in(TEXT))
-    assert isinstance(pieces["1"], Problem)
-    assert pieces["1"].code == "InvalidDocument"
+    chunks = finished(stage, reach(stage), TEXT, "", TEXT).chunks
+    assert (chunks["0"], chunks["2"]) == (found_in(TEXT), found_in(TEXT))
+    assert isinstance(chunks["1"], Problem)
+    assert chunks["1"].code == "InvalidDocument"
 
 
 def test_document_errors_may_stand_on_every_page() -> None:
     stage = Stage(errors_page="every")
-    pieces = finished(stage, stage.client, *[TEXT] * 24, "").pieces
-    assert len(pieces) == 25
-    assert isinstance(pieces["24"], Problem)
+    chunks = finished(stage, stage.client, *[TEXT] * 24, "").chunks
+    assert len(chunks) == 25
+    assert isinstance(chunks["24"], Problem)
 
 
 def test_one_session_serves_all_threads_of_a_worker(reach: Callable[[Stage], LanguageClient]) -> None:
@@ -227,7 +227,7 @@ def test_half_a_result_is_no_result(fault: str) -> None:
     assert isinstance(stage.client.progress(url), Deferred)
     stage.clock.advance(60)
     done = stage.client.progress(url)
-    assert isinstance(done, Finished) and len(done.pieces) == 25
+    assert isinstance(done, Finished) and len(done.chunks) == 25
 
 
 def test_a_reply_that_comes_too_late_is_none() -> None:
@@ -297,10 +297,10 @@ def test_every_fate_of_a_job_is_one_of_the_outcomes(fate: str, outcome: type, en
         assert found.has_started is (fate != "stuck-not-started")
         assert found.expires is not None
     if isinstance(found, Finished):
-        assert set(found.pieces) <= {str(number) for number in range(25)}
+        assert set(found.chunks) <= {str(number) for number in range(25)}
         complete = {"repeated-documents": 25, "misfit-offsets": 25, "document-error": 25, "missing-documents": 24}
-        assert len(found.pieces) == complete.get(fate, len(found.pieces))
-        wrong = [answer for answer in found.pieces.values() if isinstance(answer, Problem)]
+        assert len(found.chunks) == complete.get(fate, len(found.chunks))
+        wrong = [answer for answer in found.chunks.values() if isinstance(answer, Problem)]
         assert len(wrong) == (1 if fate == "document-error" else 0)
 
 
@@ -348,7 +348,7 @@ def test_an_unsupported_language_is_each_documents_problem() -> None:
     stage = Stage()
     # The settings refuse such a code at start; the service may still not know one that they let pass.
     stage.settings = replace(stage.settings, document_language="tlh")
-    problem = finished(stage, stage.client_at(ENDPOINT)).pieces["0"]
+    problem = finished(stage, stage.client_at(ENDPOINT)).chunks["0"]
     assert isinstance(problem, Problem)
     assert problem.code == "UnsupportedLanguageCode"
 
@@ -657,7 +657,7 @@ def test_a_job_is_cancelled_where_the_api_can(reach: Callable[[Stage], LanguageC
     stage.clock.advance(1)
     outcome = client.progress(url)
     assert isinstance(outcome, Finished)
-    assert (outcome.status, outcome.pieces) == ("cancelled", {})
+    assert (outcome.status, outcome.chunks) == ("cancelled", {})
     assert stage.requests == {"submit": 1, "cancel": 1, "status": 1}
 
 

@@ -1,4 +1,4 @@
-"""A long document that was split, found in pieces and merged has the entities that the unsplit text has.
+"""A long document that was split, found in chunks and merged has the entities that the unsplit text has.
 
 The reference is the stand-in's model, asked for the whole text at once, past every limit on a request's size.
 """
@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from functions.core.documents import DocumentFacts
-from functions.core.jobs import Piece
-from functions.core.merging import Entity, JobFacts, PieceResult, Warning, locate, merge
+from functions.core.jobs import Chunk
+from functions.core.merging import ChunkResult, Entity, JobFacts, Warning, locate, merge
 from functions.core.outcomes import Accepted, Finished, FoundEntities, FoundEntity
 from functions.core.packing import pack
-from functions.text.chunks import ReadyPiece, cut
+from functions.text.chunks import ReadyChunk, cut
 from functions.text.decoding import DecodedText, decode
 from functions.text.offsets import CODE_POINT, TEXT_ELEMENT, UTF16, Ruler
 from functions.text.splitting import LEAD_IN, MAX_REQUEST_CHARACTERS, RUN_OUT
@@ -100,7 +100,7 @@ def found_in(text: str, unit: str) -> FoundEntities:
 
 
 def unsplit(text: str, unit: str) -> tuple[tuple[Entity, ...], tuple[Warning, ...]]:
-    whole = Piece(
+    whole = Chunk(
         document="a.txt", etag='"0x1"', start=0, end=len(text), own_start=0, own_end=len(text), encoding="utf-8"
     )
     return merge([locate(whole, text, found_in(text, unit), unit, JOB)])[:2]
@@ -110,7 +110,7 @@ def by_place(warnings: Sequence[Warning]) -> list[str]:
     return sorted(warning.message for warning in warnings)
 
 
-def test_the_model_looks_no_farther_than_a_piece_shows_it() -> None:
+def test_the_model_looks_no_farther_than_a_chunk_shows_it() -> None:
     """What the equality below rests on; the service itself promises nothing, so the app leaves more room than this."""
     assert segments.REACH < LEAD_IN
     assert segments.MAX_SEQUENCE + segments.REACH < RUN_OUT
@@ -121,27 +121,27 @@ def test_the_model_looks_no_farther_than_a_piece_shows_it() -> None:
 @given(st.integers(0, 2**32), st.sampled_from(UNITS), st.integers(smallest + 150, 4_000))
 def test_chunks_give_entity_for_entity_what_the_unsplit_text_gives(seed: int, unit: str, limit: int) -> None:
     text = composed(seed)
-    pieces = cut(FACTS, text.encode(), DecodedText(text, "utf-8"), unit, limit)
-    merged = merge([locate(one.piece, one.text, found_in(one.text, unit), unit, JOB) for one in pieces])
+    chunks = cut(FACTS, text.encode(), DecodedText(text, "utf-8"), unit, limit)
+    merged = merge([locate(one.chunk, one.text, found_in(one.text, unit), unit, JOB) for one in chunks])
     entities, warnings = unsplit(text, unit)
-    event(f"{min(len(pieces), 5)} pieces (5: or more), {'some' if entities else 'no'} entities")
+    event(f"{min(len(chunks), 5)} chunks (5: or more), {'some' if entities else 'no'} entities")
     assert merged[0] == entities
     assert by_place(merged[1]) == by_place(warnings)
 
 
-def travel(stage: Stage, pieces: list[ReadyPiece], unit: str) -> list[PieceResult]:
-    """Send pieces through the service, as many requests as they take, and return what came of them."""
+def travel(stage: Stage, chunks: list[ReadyChunk], unit: str) -> list[ChunkResult]:
+    """Send chunks through the service, as many requests as they take, and return what came of them."""
     results = []
-    for load in pack(pieces):
+    for load in pack(chunks):
         accepted = stage.client.submit("long", [ready.text for ready in load])
         assert isinstance(accepted, Accepted), accepted
         stage.clock.advance(JOB_S)
         answer = stage.client.progress(accepted.operation_url)
         assert isinstance(answer, Finished)
         for number, ready in enumerate(load):
-            found = answer.pieces[str(number)]
+            found = answer.chunks[str(number)]
             assert isinstance(found, FoundEntities)
-            results.append(locate(ready.piece, ready.text, found, unit, JOB))
+            results.append(locate(ready.chunk, ready.text, found, unit, JOB))
     return results
 
 
@@ -152,22 +152,22 @@ def test_a_document_of_several_requests_travels_through_the_service_unharmed(uni
         letter + filler * 20 for letter, filler in zip(LETTERS * 6, (FILLERS * 40)[: len(LETTERS) * 6], strict=True)
     ).replace("\n", ends)
     data = b"\xff\xfe" + text.encode("utf-16-le")
-    pieces = cut(FACTS, data, decode(data), unit)
-    assert len(text) > 2 * MAX_REQUEST_CHARACTERS and len(pieces) > 2
-    # Each piece is read anew from its own bytes, as `advance` does it.
-    for one in pieces:
-        assert data[one.piece.byte_start : one.piece.byte_end].decode("utf-16-le") == one.text
+    chunks = cut(FACTS, data, decode(data), unit)
+    assert len(text) > 2 * MAX_REQUEST_CHARACTERS and len(chunks) > 2
+    # Each chunk is read anew from its own bytes, as `advance` does it.
+    for one in chunks:
+        assert data[one.chunk.byte_start : one.chunk.byte_end].decode("utf-16-le") == one.text
     entities, warnings = unsplit(text, unit)
     assert len(entities) > 2_000
-    merged = merge(travel(Stage({"STRING_INDEX_TYPE": unit}), pieces, unit))
+    merged = merge(travel(Stage({"STRING_INDEX_TYPE": unit}), chunks, unit))
     assert merged[0] == entities
     assert by_place(merged[1]) == by_place(warnings)
 
 
 @pytest.mark.parametrize("unit", UNITS)
-def test_many_small_pieces_share_requests_and_pages(unit: str) -> None:
-    """More than twenty pieces in a request, so their results stand on two pages."""
+def test_many_small_chunks_share_requests_and_pages(unit: str) -> None:
+    """More than twenty chunks in a request, so their results stand on two pages."""
     text = "".join(shuffled(letter, 1) for letter in LETTERS)[:12_000]
-    pieces = cut(FACTS, text.encode(), DecodedText(text, "utf-8"), unit, smallest + 400)
-    assert len(pack(pieces)[0]) == 25
-    assert merge(travel(Stage({"STRING_INDEX_TYPE": unit}), pieces, unit))[0] == unsplit(text, unit)[0]
+    chunks = cut(FACTS, text.encode(), DecodedText(text, "utf-8"), unit, smallest + 400)
+    assert len(pack(chunks)[0]) == 25
+    assert merge(travel(Stage({"STRING_INDEX_TYPE": unit}), chunks, unit))[0] == unsplit(text, unit)[0]

@@ -112,7 +112,7 @@ def test_what_was_written_is_read_with_its_etag_size_time_and_metadata(container
     etag = container.write("a.txt", b"text", metadata={"state": "pending", "source_etag": '"0x8D"'})
     blob = container.read("a.txt")
     assert blob.data == b"text"
-    assert blob.info == container.look("a.txt")._replace(tier=blob.info.tier), "a read does not tell the tier"
+    assert blob.info == container.get_properties("a.txt")._replace(tier=blob.info.tier), "a read does not tell the tier"
     assert (blob.info.name, blob.info.etag, blob.info.size_bytes) == ("a.txt", etag, 4)
     assert blob.info.metadata == {"state": "pending", "source_etag": '"0x8D"'}
     # The emulator's clock is this machine's; storage keeps whole seconds.
@@ -140,7 +140,7 @@ def test_compressed_content_is_read_as_stored(
             assert (read.info.content_type, read.info.content_encoding) == (kind.content_type, declared)
             assert container.read(name, start=3, end=8).data == data[3:8]
             assert container.read(name, if_match=read.info.etag).data == data
-            assert container.look(name).content_encoding == declared
+            assert container.get_properties(name).content_encoding == declared
 
 
 def test_an_etag_is_quoted_and_new_with_each_write_even_of_the_same_content(container: Container) -> None:
@@ -155,7 +155,7 @@ def test_a_write_replaces_content_and_metadata_whole(container: Container) -> No
     blob = container.read("a.txt")
     assert (blob.data, blob.info.metadata) == (b"short", {"three": "3"})
     container.write("a.txt", b"")
-    assert (container.read("a.txt").data, container.look("a.txt").metadata) == (b"", {})
+    assert (container.read("a.txt").data, container.get_properties("a.txt").metadata) == (b"", {})
 
 
 @pytest.mark.parametrize("prepare", ["no container", "other blobs only"])
@@ -166,7 +166,7 @@ def test_what_is_not_there_is_missing(container: Container, prepare: str) -> Non
         lambda: container.read("a.txt"),
         lambda: container.read("a.txt", if_match='"0x1"'),
         lambda: container.read("a.txt", start=0, end=3),
-        lambda: container.look("a.txt"),
+        lambda: container.get_properties("a.txt"),
         lambda: container.delete("a.txt"),
         lambda: container.delete("a.txt", if_match='"0x1"'),
     ):
@@ -207,7 +207,7 @@ def test_a_compare_and_set_wins_once(container: Container) -> None:
     with pytest.raises(Changed):
         container.write("a.txt", b"lost", if_match=first)
     assert container.read("a.txt").data == b"2"
-    assert container.look("a.txt").etag == second
+    assert container.get_properties("a.txt").etag == second
 
 
 def test_a_compare_and_set_on_a_blob_that_is_gone_is_a_lost_race(container: Container) -> None:
@@ -216,7 +216,7 @@ def test_a_compare_and_set_on_a_blob_that_is_gone_is_a_lost_race(container: Cont
     with pytest.raises(Changed):
         container.write("a.txt", b"2", if_match=etag)
     with pytest.raises(Missing):
-        container.look("a.txt")
+        container.get_properties("a.txt")
 
 
 def test_reading_and_deleting_at_another_version_changes_nothing(container: Container) -> None:
@@ -271,7 +271,7 @@ def test_a_blob_over_the_limit_comes_without_its_content(container: Container) -
     container.write("a.txt", b"0123456789")
     assert container.read("a.txt", limit=10).data == b"0123456789"
     over = container.read("a.txt", limit=9)
-    assert (over.data, over.info) == (b"", container.look("a.txt")._replace(tier=over.info.tier))
+    assert (over.data, over.info) == (b"", container.get_properties("a.txt")._replace(tier=over.info.tier))
 
 
 def test_an_empty_blob_can_be_read(container: Container) -> None:
@@ -286,7 +286,7 @@ def test_an_empty_blob_can_be_read(container: Container) -> None:
 def test_a_listing_tells_what_a_look_tells(container: Container) -> None:
     for number in range(3):
         container.write(f"{number}.txt", b"x" * number, metadata={"number": str(number)})
-    assert list(container.list()) == [container.look(f"{number}.txt") for number in range(3)]
+    assert list(container.list()) == [container.get_properties(f"{number}.txt") for number in range(3)]
 
 
 def test_a_listing_is_in_the_order_that_reconcile_counts_on(container: Container) -> None:
@@ -321,7 +321,7 @@ def test_a_listing_goes_through_all_pages(emulated: AzureContainer) -> None:
 @pytest.mark.parametrize("name", ODD_NAMES, ids=lambda name: name[:30].encode("ascii", "backslashreplace").decode())
 def test_any_name_goes_through_every_call_unchanged(container: Container, name: str) -> None:
     etag = container.write(name, name.encode(), if_absent=True, metadata={"kept": "yes"})
-    assert container.look(name).name == name
+    assert container.get_properties(name).name == name
     assert container.read(name, if_match=etag).data == name.encode()
     assert [info.name for info in container.list()] == [name]
     assert [info.name for info in container.list(name)] == [name]
@@ -330,7 +330,7 @@ def test_any_name_goes_through_every_call_unchanged(container: Container, name: 
         container.write(name, b"lost", if_absent=True)
     container.delete(name, if_match=etag)
     with pytest.raises(Missing):
-        container.look(name)
+        container.get_properties(name)
 
 
 UNSAFE_NAMES = [
@@ -354,7 +354,7 @@ def test_an_unsafe_name_is_refused_by_every_call(container: Container, name: str
     for act in (
         lambda: container.read(name),
         lambda: container.read(name, if_match='"0x1"', start=0, end=1),
-        lambda: container.look(name),
+        lambda: container.get_properties(name),
         lambda: container.write(name, b"text"),
         lambda: container.write(name, b"text", if_absent=True),
         lambda: container.delete(name),
@@ -428,7 +428,7 @@ def test_a_404_that_is_not_the_storages_is_no_missing_blob() -> None:
             container = AzureContainer(client.get_container_client("documents"))
             for act in (
                 lambda: container.read("a.txt"),
-                lambda: container.look("a.txt"),
+                lambda: container.get_properties("a.txt"),
                 lambda: container.delete("a.txt"),
                 lambda: container.write("a.txt", b"text"),
                 lambda: list(container.list()),
@@ -440,11 +440,11 @@ def test_a_404_that_is_not_the_storages_is_no_missing_blob() -> None:
 
 def test_an_archived_blob_says_so_without_being_read(emulated: AzureContainer) -> None:
     emulated.write("a.txt", b"text")
-    etag = emulated.look("a.txt").etag
+    etag = emulated.get_properties("a.txt").etag
     emulated._client.get_blob_client("a.txt").set_standard_blob_tier("Archive")
-    assert emulated.look("a.txt").is_archived
+    assert emulated.get_properties("a.txt").is_archived
     assert [info.is_archived for info in emulated.list()] == [True]
-    assert emulated.look("a.txt").etag == etag, "no event of a new version comes of it"
+    assert emulated.get_properties("a.txt").etag == etag, "no event of a new version comes of it"
     with pytest.raises(HttpResponseError) as raised:
         emulated.read("a.txt")
     assert (is_archived(raised.value), storage_code(raised.value)) == (True, "BlobArchived")
@@ -490,7 +490,7 @@ def test_a_lease_on_a_blob_is_a_fault_and_no_lost_race(emulated: AzureContainer)
         assert raised.value.status_code == 412
     assert emulated.read("a.txt").data == b"text"
     lease.release()
-    emulated.write("a.txt", b"other", if_match=emulated.look("a.txt").etag)
+    emulated.write("a.txt", b"other", if_match=emulated.get_properties("a.txt").etag)
 
 
 class AfterFirstReply:

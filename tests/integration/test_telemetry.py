@@ -218,7 +218,7 @@ def test_no_secret_is_logged_or_traced(address: str, credentials: str, everythin
     ]
     calls: list[Callable[[], object]] = [
         lambda: container.read("a.txt"),
-        lambda: container.look("a.txt"),
+        lambda: container.get_properties("a.txt"),
         lambda: container.write("a.txt", b"x", if_absent=True),
         lambda: container.delete("a.txt", if_match='"0x1"'),
         lambda: list(container.list("a")),

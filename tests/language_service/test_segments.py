@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from local.language_service import segments
 from local.language_service.segments import MAX_SEQUENCE, REACH, Token, sequences, tokens
 
-#: Pieces that make texts of every kind: sentences, lists, tables, long words, no spaces, only spaces.
-pieces = st.sampled_from(
+#: Chunks that make texts of every kind: sentences, lists, tables, long words, no spaces, only spaces.
+chunks = st.sampled_from(
     [
         "The borrower, Jane Roe, owes ",
         "it. ",
@@ -39,7 +39,7 @@ pieces = st.sampled_from(
         "\ud800",
     ]
 )
-texts = st.lists(pieces, min_size=1, max_size=120).map("".join)
+texts = st.lists(chunks, min_size=1, max_size=120).map("".join)
 
 
 def inside(text: str, start: int, end: int, shift: int = 0) -> list[list[Token]]:
@@ -115,7 +115,7 @@ def test_texts_are_cut_at_sentences_and_paragraphs(text: str, expected: list[str
 
 def test_a_long_list_of_fields_is_cut_at_its_line_ends() -> None:
     text = "".join(f"Field {n}: value number {n} of the list\n" for n in range(20))
-    assert all(piece.startswith("Field") and piece.endswith("list") for piece in cut(text))
+    assert all(chunk.startswith("Field") and chunk.endswith("list") for chunk in cut(text))
 
 
 def test_a_long_sentence_is_cut_between_lower_case_words_not_inside_a_name() -> None:
@@ -125,7 +125,7 @@ def test_a_long_sentence_is_cut_between_lower_case_words_not_inside_a_name() -> 
         "in which this letter is signed by both of them"
     )
     assert len(cut(text)) > 1
-    assert any("Jane Q. Roe & Sons Ltd" in piece for piece in cut(text))
+    assert any("Jane Q. Roe & Sons Ltd" in chunk for chunk in cut(text))
 
 
 def test_letters_numbers_and_other_characters_are_tokens_of_their_own() -> None:
@@ -144,4 +144,4 @@ def test_an_address_in_a_long_sentence_is_not_cut_where_there_are_lower_case_wor
         "and is to be paid back by them in monthly parts of the same size over ten years"
     )
     assert len(text) > segments.MAX_SEQUENCE
-    assert any("Riverside Surgery, Weir Street, Tarrant TA1 2BW" in piece for piece in cut(text))
+    assert any("Riverside Surgery, Weir Street, Tarrant TA1 2BW" in chunk for chunk in cut(text))

@@ -46,7 +46,7 @@ def test_every_labelled_document_is_listed_once_and_there_are_enough_for_trainin
 
 
 @pytest.mark.parametrize("document", LABELLED, ids=lambda document: document["location"])
-def test_every_label_is_a_whole_piece_of_one_line_of_its_document(document: dict[str, Any]) -> None:
+def test_every_label_is_a_whole_chunk_of_one_line_of_its_document(document: dict[str, Any]) -> None:
     text = (SAMPLES / "labelled" / document["location"]).read_bytes().decode("utf-8")
     (region,) = document["entities"]
     assert (region["regionOffset"], region["regionLength"]) == (0, len(text.encode("utf-16-le")) // 2)

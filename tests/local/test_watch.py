@@ -71,11 +71,11 @@ class Stage:
         containers = cast("Containers", self.containers)
         self._watch = Watch(containers, console, self.drop, self.out, self.events, lambda: self.now)
 
-    def look(self, times: int = 1) -> list[str]:
+    def get_properties(self, times: int = 1) -> list[str]:
         """Let seconds pass with a look after each; return the lines without the time of day."""
         for _ in range(times):
             self.now += 1
-            self._watch.look()
+            self._watch.get_properties()
         text = self._printed.getvalue()
         self._printed.seek(0)
         self._printed.truncate()
@@ -92,9 +92,9 @@ def stage(tmp_path: Path) -> Stage:
 
 def test_document_goes_in_and_its_result_comes_out(stage: Stage) -> None:
     stage.save("a.txt")
-    assert stage.look(2) == ["→ a.txt  4 bytes"]
+    assert stage.get_properties(2) == ["→ a.txt  4 bytes"]
     stage.containers.finish("a.txt")
-    (line,) = stage.look()
+    (line,) = stage.get_properties()
     assert line.startswith("✓ a.txt  1 entity in 1.0 s, see ")
     assert (stage.out / "a.txt.entities.json").exists()
 
@@ -104,7 +104,7 @@ def test_what_is_no_document_gets_a_line_and_holds_up_nothing(stage: Stage) -> N
     (stage.drop / "unreadable.txt").symlink_to("/proc/self/clear_refs")
     for name in ("bad\x01.txt", "back\\slash.txt", "a.txt"):
         stage.save(name)
-    lines = stage.look(2)
+    lines = stage.get_properties(2)
     assert sorted(lines) == sorted(
         [
             "! pipe.txt is skipped: it is a pipe.",
@@ -114,7 +114,7 @@ def test_what_is_no_document_gets_a_line_and_holds_up_nothing(stage: Stage) -> N
             "→ a.txt  4 bytes",
         ]
     )
-    assert stage.look(5) == []
+    assert stage.get_properties(5) == []
     assert set(stage.containers.documents) == {"a.txt"}
 
 
@@ -124,20 +124,20 @@ def test_file_that_vanishes_before_it_is_read_is_passed_over(stage: Stage) -> No
     stage.save("b.txt")
     stage.save("c.txt")
     stage.containers.before_upload = (stage.drop / "b.txt").unlink
-    assert stage.look(5) == ["→ a.txt  4 bytes", "→ c.txt  4 bytes"]
+    assert stage.get_properties(5) == ["→ a.txt  4 bytes", "→ c.txt  4 bytes"]
 
 
 def test_documents_wait_for_a_storage_that_takes_none(stage: Stage) -> None:
     stage.containers.upload_error = ServiceRequestError("<connection at 0x7f> refused")
     stage.save("a.txt")
     stage.save("b.txt")
-    assert stage.look(2) == ["! The storage emulator takes no documents, trying again: no answer."]
+    assert stage.get_properties(2) == ["! The storage emulator takes no documents, trying again: no answer."]
     before = stage.containers.uploads
-    assert stage.look(10) == []
+    assert stage.get_properties(10) == []
     # Only the first of them is tried; the others would wait for the same storage.
     assert stage.containers.uploads - before <= 10
     stage.containers.upload_error = None
-    assert stage.look(2) == [
+    assert stage.get_properties(2) == [
         "→ a.txt  4 bytes",
         "✓ The storage emulator takes documents again.",
         "→ b.txt  4 bytes",
@@ -148,21 +148,21 @@ def test_document_that_storage_refuses_is_skipped(stage: Stage) -> None:
     stage.containers.refused["a.txt"] = answered(400, "The name is too long.\nRequestId: 1")
     stage.save("a.txt")
     stage.save("b.txt")
-    assert stage.look(2) == ["! a.txt is skipped: The name is too long.", "→ b.txt  4 bytes"]
-    assert stage.look(5) == []
+    assert stage.get_properties(2) == ["! a.txt is skipped: The name is too long.", "→ b.txt  4 bytes"]
+    assert stage.get_properties(5) == []
 
 
 def test_listing_that_fails_is_printed_once_and_recovers(stage: Stage) -> None:
     """Documents still go in, and what came meanwhile is fetched afterwards."""
     stage.containers.listing_error = answered(500, "Internal Server Error\nRequestId: 1")
-    assert stage.look() == ["! The storage emulator gives no results, trying again: Internal Server Error."]
+    assert stage.get_properties() == ["! The storage emulator gives no results, trying again: Internal Server Error."]
     stage.save("a.txt")
-    assert stage.look(5) == ["→ a.txt  4 bytes"]
+    assert stage.get_properties(5) == ["→ a.txt  4 bytes"]
     stage.containers.finish("a.txt")
     stage.containers.listing_error = answered(503, "Server Busy")
-    assert stage.look() == ["! The storage emulator gives no results, trying again: Server Busy."]
+    assert stage.get_properties() == ["! The storage emulator gives no results, trying again: Server Busy."]
     stage.containers.listing_error = None
-    recovered, result = stage.look()
+    recovered, result = stage.get_properties()
     assert recovered == "✓ The storage emulator gives results again."
     assert result.startswith("✓ a.txt  1 entity")
 
@@ -172,10 +172,10 @@ def test_events_of_the_hosts_become_lines(stage: Stage) -> None:
     with stage.events.open("a") as stream:
         for _ in range(3):
             stream.write(json.dumps({**event, "reason": "Throttled"}) + "\n")
-    assert stage.look(3) == ["! Job 1 waits: Throttled."]
+    assert stage.get_properties(3) == ["! Job 1 waits: Throttled."]
     with stage.events.open("a") as stream:
         stream.write(json.dumps({"action": "job_submitted", "job": "1"}) + "\n")
-    assert stage.look(20) == ["✓ What waited goes on (Throttled)."]
+    assert stage.get_properties(20) == ["✓ What waited goes on (Throttled)."]
 
 
 def test_outage_without_an_answer_is_one_whatever_the_text() -> None:

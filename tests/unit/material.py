@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from functions.core.documents import DocumentFacts
-from functions.core.jobs import Job, JobState, Piece
+from functions.core.jobs import Chunk, Job, JobState
 from functions.core.merging import JobFacts
 from functions.core.planning import Policy
 from functions.errors import Fault, Problem
@@ -47,13 +47,13 @@ def facts(name: str = "a.txt", etag: str = '"0x1"', **changes: Any) -> DocumentF
     return DocumentFacts(**{**given, **changes})
 
 
-def piece(document: str = "a.txt", etag: str = '"0x1"', **changes: Any) -> Piece:
+def chunk(document: str = "a.txt", etag: str = '"0x1"', **changes: Any) -> Chunk:
     given: dict[str, Any] = {"start": 0, "end": 20, "own_start": 0, "own_end": 20, "encoding": "utf-8"}
-    return Piece(document=document, etag=etag, **{**given, **changes})
+    return Chunk(document=document, etag=etag, **{**given, **changes})
 
 
-def pieces(count: int) -> tuple[Piece, ...]:
-    return tuple(piece(f"{number}.txt") for number in range(count))
+def chunks(count: int) -> tuple[Chunk, ...]:
+    return tuple(chunk(f"{number}.txt") for number in range(count))
 
 
 def waiting_job(count: int = 1, **changes: Any) -> Job:
@@ -64,7 +64,7 @@ def waiting_job(count: int = 1, **changes: Any) -> Job:
         "step": 3,
         "due": NOW,
         "created": NOW - timedelta(minutes=5),
-        "pieces": pieces(count),
+        "chunks": chunks(count),
     }
     return Job(**{**given, **changes})
 

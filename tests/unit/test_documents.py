@@ -50,14 +50,14 @@ def record(state: DocumentState = DocumentState.PENDING, **changes: Any) -> Docu
 
 def test_the_first_claim_makes_a_record() -> None:
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    claimed = claim(None, facts(), "j1", NOW, pieces=3, warnings=("A guess.",), trace_parent=trace)
+    claimed = claim(None, facts(), "j1", NOW, chunks=3, warnings=("A guess.",), trace_parent=trace)
     assert claimed == DocumentRecord(
         document=facts(),
         state=DocumentState.PENDING,
         owner="j1",
         claimed=NOW,
         updated=NOW,
-        pieces=3,
+        chunks=3,
         warnings=("A guess.",),
         claims=1,
         submissions=1,
@@ -95,7 +95,7 @@ def test_a_new_version_starts_afresh(state: DocumentState) -> None:
         state,
         claims=4,
         last_error=PROBLEM,
-        pieces=7,
+        chunks=7,
         warnings=("A guess.",),
         submissions=7,
         submissions_before=6,
@@ -291,7 +291,7 @@ def full_record(**changes: Any) -> DocumentRecord:
     given: dict[str, Any] = {
         "last_error": PROBLEM,
         "warnings": ("w",),
-        "pieces": 2,
+        "chunks": 2,
         "claims": 3,
         "submissions": 5,
         "submissions_before": 4,

@@ -7,10 +7,10 @@ import jsonschema
 import msgspec
 import pytest
 
-from functions.core.jobs import Job, JobMessage, JobState, LoneFailures, Piece, decode_message
+from functions.core.jobs import Chunk, Job, JobMessage, JobState, LoneFailures, decode_message
 from functions.core.lifecycle import ENDED, JOB_TRANSITIONS, JobEvent, is_outdated, move_job
 from functions.errors import Fault, IllegalTransition, Problem, RecordError
-from tests.unit.material import GA_URL, NOW, PROBLEM, after, failed_job, piece, running_job, waiting_job
+from tests.unit.material import GA_URL, NOW, PROBLEM, after, chunk, failed_job, running_job, waiting_job
 
 RECORDED = Path(__file__).parent / "data" / "records-9c7d695"
 """Records as the app wrote them at commit 9c7d695, and the JSON Schemas of what it could read."""
@@ -160,7 +160,7 @@ def test_what_is_not_a_message_is_refused(text: str | bytes) -> None:
 
 def full_job() -> Job:
     """Return a job in which every field has a value of its own."""
-    part = piece(
+    part = chunk(
         index=1,
         count=3,
         start=5,
@@ -176,7 +176,7 @@ def full_job() -> Job:
         language="de",
     )
     claims = decoded("job-running.json").claims
-    return running_job(pieces=(part,), claims=claims, trace_parent="00-1-2-01", **COUNTED, **OF_ONE_SUBMISSION)
+    return running_job(chunks=(part,), claims=claims, trace_parent="00-1-2-01", **COUNTED, **OF_ONE_SUBMISSION)
 
 
 def test_a_stored_job_comes_back_equal() -> None:
@@ -211,7 +211,7 @@ def decoded(name: str) -> Job:
 def test_earlier_jobs_can_be_read(name: str, expected: dict[str, Any]) -> None:
     """Their submissions are counted on; nothing else is known of them."""
     job = decoded(name)
-    its_piece = piece(
+    its_chunk = chunk(
         "loans/a.txt",
         index=1,
         count=3,
@@ -228,7 +228,7 @@ def test_earlier_jobs_can_be_read(name: str, expected: dict[str, Any]) -> None:
         step=7,
         due=NOW,
         created=after(-300),
-        pieces=(its_piece,),
+        chunks=(its_chunk,),
         claims=job.claims,
         submissions=2,
         waits=3,
@@ -250,7 +250,7 @@ def test_the_earlier_version_can_read_a_job(job: Job) -> None:
 
 
 def test_no_document_text_is_in_the_record() -> None:
-    assert {field for field in Piece.__struct_fields__ if "text" in field} == set()
+    assert {field for field in Chunk.__struct_fields__ if "text" in field} == set()
 
 
 def test_metadata_has_what_the_sweep_needs() -> None:
@@ -264,9 +264,9 @@ def test_metadata_has_what_the_sweep_needs() -> None:
 
 
 def test_log_lines_carry_ids_and_counts_only() -> None:
-    assert running_job(2).log_context() == {"job": "j1", "step": 3, "pieces": 2, "submissions": 1}
+    assert running_job(2).log_context() == {"job": "j1", "step": 3, "chunks": 2, "submissions": 1}
 
 
-def test_a_piece_without_siblings_is_whole() -> None:
-    assert piece().is_whole
-    assert not piece(count=2).is_whole
+def test_a_chunk_without_siblings_is_whole() -> None:
+    assert chunk().is_whole
+    assert not chunk(count=2).is_whole

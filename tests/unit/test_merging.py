@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from functions.core.jobs import Piece
-from functions.core.merging import Entity, JobFacts, PieceResult, Warning, job_facts, locate, merge, text_records
+from functions.core.jobs import Chunk
+from functions.core.merging import ChunkResult, Entity, JobFacts, Warning, job_facts, locate, merge, text_records
 from functions.core.outcomes import Finished, FoundEntities, FoundEntity
 from functions.text.chunks import cut
 from functions.text.decoding import DecodedText
 from functions.text.offsets import CODE_POINT, TEXT_ELEMENT, UTF16, Ruler, length
-from tests.unit.material import NOW, any_text, facts, piece, running_job
+from tests.unit.material import NOW, any_text, chunk, facts, running_job
 from tests.unit.material import job_facts as service_job
 
 TEXT = "😀 Zoe\u0308 Brandt owes Kearney Bank $5,000."
@@ -22,12 +22,12 @@ def found(text: str, category: str, offset: int, units: int, score: float = 0.9)
     return FoundEntity(text, category, offset, units, score)
 
 
-def locate_in(text: str, *entities: FoundEntity, unit: str = CODE_POINT, warnings: tuple[str, ...] = ()) -> PieceResult:
-    whole = piece(end=len(text), own_end=len(text))
+def locate_in(text: str, *entities: FoundEntity, unit: str = CODE_POINT, warnings: tuple[str, ...] = ()) -> ChunkResult:
+    whole = chunk(end=len(text), own_end=len(text))
     return locate(whole, text, FoundEntities(entities, warnings), unit, service_job())
 
 
-# --- one piece: places in three units, each checked against the text ---
+# --- one chunk: places in three units, each checked against the text ---
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_merging_keep_the_unit_asked_for_and_get_utf16_beside_it(
         found("Kearney Bank", "Lender", *lender, score=0.25),
         unit=unit,
     )
-    assert result == PieceResult(
+    assert result == ChunkResult(
         index=0,
         entities=(
             Entity(
@@ -134,7 +134,7 @@ def test_the_services_own_warnings_are_passed_on() -> None:
 def test_an_unreadable_entity_is_a_warning() -> None:
     sentence = "Entity 2 of 2 is left out: its field 'offset' can not be read."
     answer = FoundEntities((found("Anna", "Borrower", 0, 4),), (), (sentence,))
-    result = locate(piece(end=4, own_end=4), "Anna", answer, CODE_POINT, service_job())
+    result = locate(chunk(end=4, own_end=4), "Anna", answer, CODE_POINT, service_job())
     assert [entity.text for entity in result.entities] == ["Anna"]
     assert result.warnings == (Warning(code="EntityUnreadable", message=sentence),)
 
@@ -144,16 +144,16 @@ def test_a_subcategory_is_kept() -> None:
     assert locate_in("Anna", entity).entities[0].subcategory == "Person"
 
 
-# --- several pieces: who owns what ---
+# --- several chunks: who owns what ---
 
 LONG = "0123456789abcdefghijKLMNOPQRST"
-"""Thirty characters, owned ten by ten, each piece with five of lead-in and five of run-out."""
+"""Thirty characters, owned ten by ten, each chunk with five of lead-in and five of run-out."""
 
 
-def third(index: int) -> tuple[Piece, str]:
+def third(index: int) -> tuple[Chunk, str]:
     own_start, own_end = 10 * index, 10 * index + 10
     start, end = max(0, own_start - 5), min(30, own_end + 5)
-    part = piece(
+    part = chunk(
         start=start,
         end=end,
         own_start=own_start,
@@ -167,7 +167,7 @@ def third(index: int) -> tuple[Piece, str]:
 
 
 def owners(start: int, end: int) -> list[int]:
-    """Return which of the three pieces take an entity that each of them that sees its start has found."""
+    """Return which of the three chunks take an entity that each of them that sees its start has found."""
     taken = []
     for index in range(3):
         part, text = third(index)
@@ -179,7 +179,7 @@ def owners(start: int, end: int) -> list[int]:
 
 
 @pytest.mark.parametrize("start", range(30))
-def test_an_entity_belongs_to_the_one_piece_that_owns_its_start(start: int) -> None:
+def test_an_entity_belongs_to_the_one_chunk_that_owns_its_start(start: int) -> None:
     assert owners(start, min(30, start + 4)) == [start // 10]
 
 
@@ -191,7 +191,7 @@ def test_an_entity_across_the_seam_is_taken_whole() -> None:
 
 
 @pytest.mark.parametrize("offset", [-3, 20, 21, 500])
-def test_an_entity_placed_outside_its_piece_is_not_lost_in_silence(offset: int) -> None:
+def test_an_entity_placed_outside_its_chunk_is_not_lost_in_silence(offset: int) -> None:
     part, text = third(1)
     result = locate(part, text, FoundEntities((found("zzz", "C", offset, 3),)), CODE_POINT, service_job())
     assert [entity.text for entity in result.entities] == ["zzz"]
@@ -223,7 +223,7 @@ long_texts = (
 @settings(max_examples=30)
 @given(long_texts, st.sampled_from([CODE_POINT, UTF16, TEXT_ELEMENT]), st.integers(1_700, 2_400), st.integers(1, 9))
 def test_chunks_give_the_places_that_the_whole_text_would_give(text: str, unit: str, limit: int, size: int) -> None:
-    """Entities stand at every seventh character; what the pieces say of them is what the unsplit text says."""
+    """Entities stand at every seventh character; what the chunks say of them is what the unsplit text says."""
 
     def answer(start: int, end: int) -> FoundEntities:
         part = text[start:end]
@@ -233,9 +233,9 @@ def test_chunks_give_the_places_that_the_whole_text_would_give(text: str, unit: 
             tuple(found(part[a:b], "C", ruler.to_unit(a), ruler.to_unit(b) - ruler.to_unit(a)) for a, b in inside)
         )
 
-    whole = locate(piece(end=len(text), own_end=len(text)), text, answer(0, len(text)), unit, service_job())
+    whole = locate(chunk(end=len(text), own_end=len(text)), text, answer(0, len(text)), unit, service_job())
     parts = [
-        locate(ready.piece, ready.text, answer(ready.piece.start, ready.piece.end), unit, service_job())
+        locate(ready.chunk, ready.text, answer(ready.chunk.start, ready.chunk.end), unit, service_job())
         for ready in cut(facts(), text.encode(), DecodedText(text, "utf-8"), unit, limit)
     ]
     assert len(parts) > 1
@@ -245,21 +245,21 @@ def test_chunks_give_the_places_that_the_whole_text_would_give(text: str, unit: 
 # --- merging ---
 
 
-def result_of(index: int, *offsets: int, job: JobFacts | None = None, warning: str = "") -> PieceResult:
+def result_of(index: int, *offsets: int, job: JobFacts | None = None, warning: str = "") -> ChunkResult:
     entities = tuple(
         Entity(text="x", category="C", offset=o, length=1, utf16_offset=o, utf16_length=1, confidence_score=0.5)
         for o in offsets
     )
     warnings = (Warning(code="W", message=warning),) if warning else ()
-    return PieceResult(
+    return ChunkResult(
         index=index, entities=entities, warnings=warnings, text_records=index + 1, job=job or service_job()
     )
 
 
-def test_a_merged_result_is_in_order_whatever_order_its_pieces_came_in() -> None:
+def test_a_merged_result_is_in_order_whatever_order_its_chunks_came_in() -> None:
     other = service_job(job_id="other")
-    pieces = [result_of(2, 25, 21), result_of(0, 4, 1, job=other, warning="first"), result_of(1, 12, warning="second")]
-    entities, warnings, jobs, records = merge(pieces)
+    chunks = [result_of(2, 25, 21), result_of(0, 4, 1, job=other, warning="first"), result_of(1, 12, warning="second")]
+    entities, warnings, jobs, records = merge(chunks)
     assert [entity.offset for entity in entities] == [1, 4, 12, 21, 25]
     assert [warning.message for warning in warnings] == ["first", "second"]
     assert jobs == (other, service_job())
@@ -274,7 +274,7 @@ def test_merging_at_one_place_are_ordered_by_length_and_category() -> None:
     assert [(entity.category, entity.length) for entity in merged] == [("b", 1), ("a", 2), ("b", 2)]
 
 
-def test_a_job_that_carried_several_pieces_is_named_once() -> None:
+def test_a_job_that_carried_several_chunks_is_named_once() -> None:
     assert merge([result_of(0), result_of(1)])[2] == (service_job(),)
 
 

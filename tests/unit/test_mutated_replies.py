@@ -84,13 +84,13 @@ DOCUMENTS = [document(number) for number in range(COUNT) if number not in ERRORS
 FAILED = [{"id": str(number), "error": EMPTY_ERROR} for number in ERRORS]
 
 
-def pieces_of(body: bytes) -> dict[str, FoundEntities | Problem]:
+def chunks_of(body: bytes) -> dict[str, FoundEntities | Problem]:
     page = page_outcome(reply(200, body), NOW)
     assert isinstance(page.progress, Finished), page.progress
-    return dict(page.progress.pieces)
+    return dict(page.progress.chunks)
 
 
-UNMUTATED = {name: pieces_of(dumps(state(DOCUMENTS, FAILED))) for name, state in GENERATIONS.items()}
+UNMUTATED = {name: chunks_of(dumps(state(DOCUMENTS, FAILED))) for name, state in GENERATIONS.items()}
 
 
 def nested(depth: int, is_object: bool) -> Raw:
@@ -171,10 +171,10 @@ def mutated_replies(draw: st.DrawFn) -> tuple[str, str, bytes]:
 
 def check_neighbours(generation: str, victim: str, body: bytes) -> FoundEntities | Problem | None:
     """Check that all others have the answer that they have in the unmutated reply; return the victim's."""
-    pieces, unmutated = pieces_of(body), UNMUTATED[generation]
-    own = pieces.pop(victim, None)
-    others = {piece: answer for piece, answer in pieces.items() if piece in OWN_IDS}
-    assert others == {piece: answer for piece, answer in unmutated.items() if piece != victim}
+    chunks, unmutated = chunks_of(body), UNMUTATED[generation]
+    own = chunks.pop(victim, None)
+    others = {chunk: answer for chunk, answer in chunks.items() if chunk in OWN_IDS}
+    assert others == {chunk: answer for chunk, answer in unmutated.items() if chunk != victim}
     return own
 
 

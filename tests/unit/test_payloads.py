@@ -538,11 +538,11 @@ def test_a_recorded_result_with_an_entity_and_an_empty_document() -> None:
     document = {"id": "0", "entities": [wire_entity()], "warnings": []}
     found = progress(ga_page(items=[ga_item([document], [{"id": "1", "error": EMPTY_ERROR}])]))
     assert isinstance(found, Finished)
-    problem = found.pieces["1"]
+    problem = found.chunks["1"]
     assert found == Finished(
         job_id=JOB,
         status="succeeded",
-        pieces={"0": GATES, "1": problem},
+        chunks={"0": GATES, "1": problem},
         created=CREATED,
         completed=datetime(2022, 7, 21, 23, 25, 56, 665_944, tzinfo=UTC),
     )
@@ -560,7 +560,7 @@ def test_an_unsupported_language_is_a_documents_own_problem() -> None:
         "message": "Invalid Language Code.",
         "innererror": {"code": "UnsupportedLanguageCode", "message": "Invalid language code. Supported languages: en"},
     }
-    problem = progress(ga_page(items=[ga_item([], [{"id": "0", "error": error}])])).pieces["0"]
+    problem = progress(ga_page(items=[ga_item([], [{"id": "0", "error": error}])])).chunks["0"]
     assert (problem.code, problem.fault) == ("UnsupportedLanguageCode", Fault.DOCUMENT)
     assert "DOCUMENT_LANGUAGE" in problem.help
 
@@ -582,7 +582,7 @@ def test_an_unsupported_language_is_a_documents_own_problem() -> None:
     ],
 )
 def test_other_errors_of_a_document_are_the_services(error: Any, code: str) -> None:
-    problem = progress(ga_page(items=[ga_item([], [{"id": "0", "error": error}])])).pieces["0"]
+    problem = progress(ga_page(items=[ga_item([], [{"id": "0", "error": error}])])).chunks["0"]
     assert (problem.code, problem.fault) == (code, Fault.SERVICE)
     assert "Correct the document" not in problem.help
 
@@ -591,7 +591,7 @@ def test_merging_stay_in_the_services_order_with_their_subcategories_and_warning
     entities = [wire_entity("b", 9, subcategory="Sub"), wire_entity("a", 2, isNew=True)]
     warnings = [{"code": "LongWordsInDocument", "message": "A long word."}, "bare", {"code": "Only"}, 7]
     document = {"id": "0", "entities": entities, "warnings": warnings, "statistics": {"charactersCount": 9}}
-    assert progress(ga_page(items=[ga_item([document])])).pieces == {
+    assert progress(ga_page(items=[ga_item([document])])).chunks == {
         "0": FoundEntities(
             (FoundEntity("b", "artist", 9, 1, 0.58, "Sub"), FoundEntity("a", "artist", 2, 1, 0.58)),
             ("A long word.", "bare", "Only", "The service gave a warning that can not be read."),
@@ -624,16 +624,16 @@ def test_a_status_that_nobody_documented_is_taken_for_running_and_marked(status:
     ["succeeded", "completed", "partiallyCompleted", "partiallySucceeded", "cancelled", "canceled", "Succeeded"],
 )
 def test_a_job_that_is_done_gives_what_it_has(status: str) -> None:
-    """A cancelled job keeps the results of what was finished before; pieces that it lacks are simply not there."""
+    """A cancelled job keeps the results of what was finished before; chunks that it lacks are simply not there."""
     document = {"id": "0", "entities": [wire_entity()], "warnings": []}
     cancelled = ga_item([], status="cancelled", results={"documents": [], "errors": [], "modelVersion": "latest"})
     found = progress(ga_page(status, items=[ga_item([document]), cancelled]))
-    assert (found.status, found.pieces) == (status, {"0": GATES})
+    assert (found.status, found.chunks) == (status, {"0": GATES})
 
 
 def test_results_of_other_tasks_are_not_taken_for_ours() -> None:
     other = ga_item([{"id": "0", "entities": [wire_entity()]}], kind="EntityRecognitionLROResults")
-    assert progress(ga_page(items=[other])).pieces == {}
+    assert progress(ga_page(items=[other])).chunks == {}
 
 
 @pytest.mark.parametrize("key", ["lastUpdatedDateTime", "lastUpdateDateTime"])
@@ -656,7 +656,7 @@ def test_timestamps_have_up_to_seven_fractional_digits(digits: int) -> None:
 def test_a_timestamp_that_is_none_costs_no_result(stamp: Any) -> None:
     document = {"id": "0", "entities": [wire_entity()], "warnings": []}
     found = progress(ga_page(items=[ga_item([document], lastUpdateDateTime=stamp)], createdDateTime=stamp))
-    assert (found.pieces, found.created, found.duration_s) == ({"0": GATES}, None, None)
+    assert (found.chunks, found.created, found.duration_s) == ({"0": GATES}, None, None)
 
 
 def test_a_clock_that_runs_backwards_at_the_service_is_no_negative_duration() -> None:
@@ -737,7 +737,7 @@ def test_the_previews_results_are_found_wherever_they_stand(tasks: dict[str, Any
     assert progress(ct1_page(tasks, status)) == Finished(
         job_id=JOB,
         status=status,
-        pieces={"0": GATES},
+        chunks={"0": GATES},
         created=datetime(2021, 10, 23, 0, 43, 56, tzinfo=UTC),
         completed=datetime(2021, 10, 23, 0, 43, 57, 771_495, tzinfo=UTC),
     )
@@ -793,13 +793,13 @@ def test_pages_are_joined_and_what_stands_twice_is_taken_once() -> None:
 
 def test_an_answer_given_twice_is_taken_once() -> None:
     documents = [{"id": "0", "entities": [wire_entity()]}] * 2
-    assert progress(ga_page(items=[ga_item(documents, [{"id": "0", "error": EMPTY_ERROR}])])).pieces == {"0": GATES}
+    assert progress(ga_page(items=[ga_item(documents, [{"id": "0", "error": EMPTY_ERROR}])])).chunks == {"0": GATES}
 
 
 def test_two_different_answers_for_one_document_are_none() -> None:
     """One of the two is another document's, and nobody can say which."""
     documents = [{"id": "0", "entities": [wire_entity()]}, {"id": "0", "entities": []}] * 2
-    problem = progress(ga_page(items=[ga_item(documents)])).pieces["0"]
+    problem = progress(ga_page(items=[ga_item(documents)])).chunks["0"]
     assert (problem.code, problem.fault) == ("UnreadableAnswer", Fault.SERVICE)
 
 
@@ -813,26 +813,26 @@ def test_two_different_answers_for_one_document_are_none() -> None:
 def test_a_finished_job_without_readable_tasks_leaves_all_out(tasks: Any) -> None:
     found = progress(ga_page(tasks=tasks))
     assert isinstance(found, Finished)
-    assert found.pieces == {}
+    assert found.chunks == {}
 
 
 @pytest.mark.parametrize(
     "results", [None, "none", [], {"documents": "none", "errors": 7}, {"documents": [7, None, []]}]
 )
 def test_unreadable_results_leave_all_out(results: Any) -> None:
-    assert progress(ga_page(items=[ga_item([], results=results)])).pieces == {}
+    assert progress(ga_page(items=[ga_item([], results=results)])).chunks == {}
 
 
-@pytest.mark.parametrize("piece", [None, 0, 3, ["0"], {"0": 0}, "", True, 1.5, "x" * 65])
-def test_an_entry_without_a_usable_id_is_ignored(piece: Any) -> None:
-    entry = {"id": piece, "entities": [wire_entity("other", 0)], "error": EMPTY_ERROR}
+@pytest.mark.parametrize("chunk", [None, 0, 3, ["0"], {"0": 0}, "", True, 1.5, "x" * 65])
+def test_an_entry_without_a_usable_id_is_ignored(chunk: Any) -> None:
+    entry = {"id": chunk, "entities": [wire_entity("other", 0)], "error": EMPTY_ERROR}
     own = {"id": "0", "entities": [wire_entity()]}
-    assert progress(ga_page(items=[ga_item([entry, own], [entry])])).pieces == {"0": GATES}
+    assert progress(ga_page(items=[ga_item([entry, own], [entry])])).chunks == {"0": GATES}
 
 
 @pytest.mark.parametrize("entities", [None, "none", {}, 7])
 def test_a_document_without_a_list_of_entities_is_unreadable(entities: Any) -> None:
-    problem = progress(ga_page(items=[ga_item([{"id": "0", "entities": entities}])])).pieces["0"]
+    problem = progress(ga_page(items=[ga_item([{"id": "0", "entities": entities}])])).chunks["0"]
     assert (problem.code, problem.fault) == ("UnreadableAnswer", Fault.SERVICE)
 
 
@@ -855,7 +855,7 @@ BAD_ENTITIES = [
 @pytest.mark.parametrize(("field", "value"), BAD_ENTITIES)
 def test_an_unreadable_field_leaves_out_its_entity(field: str, value: Any) -> None:
     entities = [wire_entity(), wire_entity("secret", 3) | {field: value}]
-    found = progress(ga_page(items=[ga_item([{"id": "0", "entities": entities}])])).pieces["0"]
+    found = progress(ga_page(items=[ga_item([{"id": "0", "entities": entities}])])).chunks["0"]
     sentence = f"Entity 2 of 2 is left out: its field '{field}' can not be read."
     assert found == FoundEntities(GATES.entities, (), (sentence,))
 
@@ -864,20 +864,20 @@ def test_an_unreadable_field_leaves_out_its_entity(field: str, value: Any) -> No
 def test_a_missing_field_leaves_out_its_entity(field: str) -> None:
     entity = wire_entity("secret", 3)
     del entity[field]
-    found = progress(ga_page(items=[ga_item([{"id": "0", "entities": [entity, wire_entity()]}])])).pieces["0"]
+    found = progress(ga_page(items=[ga_item([{"id": "0", "entities": [entity, wire_entity()]}])])).chunks["0"]
     assert found.entities == GATES.entities
     assert found.unreadable == (f"Entity 1 of 2 is left out: its field '{field}' can not be read.",)
 
 
 @pytest.mark.parametrize("entity", [None, 7, "text", [], [wire_entity()]])
 def test_an_entity_that_is_no_object_is_left_out(entity: Any) -> None:
-    found = progress(ga_page(items=[ga_item([{"id": "0", "entities": [wire_entity(), entity]}])])).pieces["0"]
+    found = progress(ga_page(items=[ga_item([{"id": "0", "entities": [wire_entity(), entity]}])])).chunks["0"]
     assert found.entities == GATES.entities
     assert len(found.unreadable) == 1
 
 
 def test_many_unreadable_entities_are_counted() -> None:
-    found = progress(ga_page(items=[ga_item([{"id": "0", "entities": [{}] * 1_000}])])).pieces["0"]
+    found = progress(ga_page(items=[ga_item([{"id": "0", "entities": [{}] * 1_000}])])).chunks["0"]
     assert len(found.unreadable) == 101
     assert "900 more" in found.unreadable[-1]
 

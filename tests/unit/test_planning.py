@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from functions.core.documents import MAX_SUBMISSIONS
 from functions.core.health import UNKNOWN, Assessment, Level, Proof
-from functions.core.jobs import Job, JobState, LoneFailures, Piece
+from functions.core.jobs import Chunk, Job, JobState, LoneFailures
 from functions.core.lifecycle import JobEvent
 from functions.core.outcomes import (
     Accepted,
@@ -71,9 +71,9 @@ from tests.unit.material import (
     PROBLEM,
     NoJitter,
     after,
+    chunk,
+    chunks,
     failed_job,
-    piece,
-    pieces,
     policy,
     reserved_job,
     running_job,
@@ -113,20 +113,20 @@ def finished(**found: FoundEntities | Problem) -> Finished:
 
 def reported(job: Job, problem: Problem) -> Step:
     """Return the end of a job with a report for each of its documents."""
-    answers = tuple((piece, problem) for piece in job.pieces)
+    answers = tuple((chunk, problem) for chunk in job.chunks)
     return Step(event=JobEvent.FINISHED, job=None, answers=answers, reason=problem)
 
 
-def part(job: Job, its_pieces: tuple[Piece, ...], **changes: Any) -> Job:
+def part(job: Job, its_chunks: tuple[Chunk, ...], **changes: Any) -> Job:
     """Return a part of a job as it begins: what the job was counted for is counted on, all else is new."""
     given: dict[str, Any] = {
-        "id": part_id(job.id, its_pieces),
+        "id": part_id(job.id, its_chunks),
         "owner": job.owner,
         "state": JobState.WAITING,
         "step": 0,
         "due": NOW,
         "created": job.created,
-        "pieces": its_pieces,
+        "chunks": its_chunks,
         "claims": job.claims,
         "submissions": job.submissions,
         "losses": job.losses,
@@ -245,7 +245,7 @@ def test_a_failed_job_waits_eight_to_fourteen_seconds() -> None:
 def test_a_refused_request_is_split_and_taken_back() -> None:
     job = reserved_job(7, submissions=3, losses=1, faults=1, waits=2, is_last=True, is_scout=True)
     expected = waiting_job(7, submissions=2, losses=1, faults=1)
-    sevenths = pieces(7)
+    sevenths = chunks(7)
     assert submitted(job, Refused(BAD_DOCUMENT)) == Step(
         event=JobEvent.SPLIT,
         job=None,
@@ -295,16 +295,16 @@ def test_splitting_ends_with_the_refused_document_alone(count: int, culprit: int
     while open_jobs:
         job = reserve(open_jobs.pop(), NOW)
         requests += 1
-        names = [piece.document for piece in job.pieces]
+        names = [chunk.document for chunk in job.chunks]
         if bad not in names:
             accepted += names
             assert job.submissions == 1
             continue
         step = submitted(job, Refused(BAD_DOCUMENT))
-        reports += [piece.document for piece, _ in step.answers]
+        reports += [chunk.document for chunk, _ in step.answers]
         open_jobs += step.parts
     assert reports == [bad]
-    assert sorted(accepted + reports) == sorted(piece.document for piece in pieces(count))
+    assert sorted(accepted + reports) == sorted(chunk.document for chunk in chunks(count))
     assert requests <= 11
 
 
@@ -328,17 +328,17 @@ def test_documents_wait_for_a_valid_language_setting(waits: int, wait: float) ->
 
 
 def test_a_documents_own_language_is_its_fault() -> None:
-    job = reserved_job(pieces=(piece(language="xx"),))
+    job = reserved_job(chunks=(chunk(language="xx"),))
     assert submitted(job, Refused(LANGUAGE)) == reported(job, LANGUAGE)
-    assert polled(running_job(pieces=job.pieces), finished(_0=LANGUAGE)).answers == ((job.pieces[0], LANGUAGE),)
+    assert polled(running_job(chunks=job.chunks), finished(_0=LANGUAGE)).answers == ((job.chunks[0], LANGUAGE),)
 
 
 def test_a_language_refused_in_a_result_waits_too() -> None:
-    job, problem = wrong_language(1, 15, pieces=pieces(2)[:1], submissions=1)
+    job, problem = wrong_language(1, 15, chunks=chunks(2)[:1], submissions=1)
     assert polled(running_job(2), finished(_0=LANGUAGE, _1=FOUND), language="xx") == Step(
         event=JobEvent.FAILED,
         job=job,
-        answers=((pieces(2)[1], FOUND),),
+        answers=((chunks(2)[1], FOUND),),
         reason=problem,
         succeeded=True,
     )
@@ -381,19 +381,19 @@ def test_a_failed_job_is_split_into_fifths(count: int) -> None:
     job = failed_job(count, id="j1.b", submissions=3, losses=2, faults=1, waits=4, unanswered=1, trace_parent="00-1")
     step = asked(job, Assessment(proof=Proof.DOCUMENTS))
     assert step is not None
-    assert [len(part.pieces) for part in step.parts] == SIZES[count]
-    assert tuple(piece for part in step.parts for piece in part.pieces) == job.pieces
+    assert [len(part.chunks) for part in step.parts] == SIZES[count]
+    assert tuple(chunk for part in step.parts for chunk in part.chunks) == job.chunks
     assert step == Step(
         event=JobEvent.SPLIT,
         job=None,
-        parts=tuple(part(job, each.pieces, last_error=PROBLEM) for each in step.parts),
+        parts=tuple(part(job, each.chunks, last_error=PROBLEM) for each in step.parts),
         reason=PROBLEM,
     )
 
 
 def test_parts_of_other_content_have_other_ids() -> None:
     """A split that is repeated when a document has its result must not take an earlier part for another one."""
-    whole, fewer = failed_job(3), failed_job(pieces=pieces(3)[1:])
+    whole, fewer = failed_job(3), failed_job(chunks=chunks(3)[1:])
     first, again = (asked(job, Assessment(proof=Proof.DOCUMENTS)) for job in (whole, fewer))
     assert first and again
     assert again.parts == first.parts[1:]
@@ -474,7 +474,7 @@ def expected_step(follows: str, job: Job, proof: Proof) -> Step | None:
         case "tried once more":
             return deferred(NOW, refused_at=None, retry_at=NOW)
         case "split":
-            made = tuple(part(job, (piece,), last_error=PROBLEM) for piece in job.pieces)
+            made = tuple(part(job, (chunk,), last_error=PROBLEM) for chunk in job.chunks)
             return Step(event=JobEvent.SPLIT, job=None, parts=made, reason=PROBLEM)
         case "reported":
             return reported(job, PROBLEM)
@@ -707,7 +707,7 @@ def test_neighbours_of_a_poison_are_submitted_three_times(count: int) -> None:
         job = open_jobs.pop()
         job = reserve(job, NOW, is_last=job.submissions + 1 >= MAX_SUBMISSIONS)
         bills += 1
-        names = [piece.document for piece in job.pieces]
+        names = [chunk.document for chunk in job.chunks]
         if "0.txt" not in names:
             done |= dict.fromkeys(names, job.submissions)
             continue
@@ -718,7 +718,7 @@ def test_neighbours_of_a_poison_are_submitted_three_times(count: int) -> None:
         step = asked(failed, Assessment(proof=Proof.DOCUMENTS))
         assert step is not None
         if step.answers:
-            reports += [(piece.document, job.submissions) for piece, _ in step.answers]
+            reports += [(chunk.document, job.submissions) for chunk, _ in step.answers]
         open_jobs += [*step.parts, *([msgspec.structs.replace(step.job, retry_at=NOW)] if step.job else [])]
     assert reports == [("0.txt", MAX_SUBMISSIONS)]
     assert len(done) == count - 1
@@ -752,10 +752,10 @@ def test_one_document_of_a_shared_job_scouts() -> None:
         event=JobEvent.SPLIT,
         job=None,
         parts=(
-            part(job, pieces(3)[:1], is_scout=True, last_error=PROBLEM),
+            part(job, chunks(3)[:1], is_scout=True, last_error=PROBLEM),
             part(
                 job,
-                pieces(3)[1:],
+                chunks(3)[1:],
                 failed_at=job.failed_at,
                 failed_sent=job.failed_sent,
                 last_error=PROBLEM,
@@ -858,7 +858,7 @@ def test_a_stuck_job_is_repeated_whole_ever_later(losses: int, minutes: int) -> 
     job = running_job(25, running_since=NOW - timedelta(hours=2), losses=losses)
     step = polled(job, StillRunning("running"))
     assert step.job is not None
-    assert step.job.pieces == pieces(25) and step.job.losses == losses + 1
+    assert step.job.chunks == chunks(25) and step.job.losses == losses + 1
     assert step.job.retry_at == step.job.due == after(60 * minutes)
     assert len(LOSS_WAITS) == 5
 
@@ -871,19 +871,19 @@ def test_an_undocumented_status_is_running() -> None:
 # --- after a poll: finished ---
 
 
-def test_a_finished_job_answers_each_piece() -> None:
+def test_a_finished_job_answers_each_chunk() -> None:
     answer = finished(_2=FOUND, _0=BAD_DOCUMENT, _1=FoundEntities(()))
     assert polled(running_job(3), answer) == Step(
         event=JobEvent.FINISHED,
         job=None,
-        answers=((pieces(3)[0], BAD_DOCUMENT), (pieces(3)[1], FoundEntities(())), (pieces(3)[2], FOUND)),
+        answers=((chunks(3)[0], BAD_DOCUMENT), (chunks(3)[1], FoundEntities(())), (chunks(3)[2], FOUND)),
         succeeded=True,
     )
 
 
 def test_answers_nobody_asked_for_are_ignored() -> None:
     step = polled(running_job(1), finished(_0=FOUND, _7=FOUND, x=FOUND))
-    assert step.answers == ((pieces(1)[0], FOUND),)
+    assert step.answers == ((chunks(1)[0], FOUND),)
 
 
 @pytest.mark.parametrize(
@@ -897,7 +897,7 @@ def test_what_has_no_result_is_submitted_again(found: dict[str, Problem], proble
     assert polled(running_job(3, waits=2), answer) == Step(
         event=JobEvent.FAILED,
         job=waiting_job(
-            pieces=(pieces(3)[1],),
+            chunks=(chunks(3)[1],),
             step=4,
             due=after(VERDICT),
             submissions=1,
@@ -905,7 +905,7 @@ def test_what_has_no_result_is_submitted_again(found: dict[str, Problem], proble
             failed_sent=after(-2),
             last_error=problem,
         ),
-        answers=((pieces(3)[0], FOUND), (pieces(3)[2], BAD_DOCUMENT)),
+        answers=((chunks(3)[0], FOUND), (chunks(3)[2], BAD_DOCUMENT)),
         reason=problem,
         succeeded=True,
     )
@@ -914,12 +914,12 @@ def test_what_has_no_result_is_submitted_again(found: dict[str, Problem], proble
 def test_a_job_without_any_result_is_a_failure() -> None:
     step = polled(running_job(2), finished(_0=INTERNAL))
     assert (step.succeeded, step.failure) == (False, Failure(level=Level.MODEL, problem=INTERNAL))
-    assert step.job and step.job.pieces == pieces(2)
+    assert step.job and step.job.chunks == chunks(2)
 
 
 def test_results_that_come_late_are_taken() -> None:
     step = polled(running_job(1, created=NOW - EVER * 2), finished(_0=FOUND))
-    assert step.answers == ((pieces(1)[0], FOUND),)
+    assert step.answers == ((chunks(1)[0], FOUND),)
 
 
 # --- after a poll: failed ---
@@ -1078,14 +1078,14 @@ def test_a_late_fault_ends_a_job(is_transient: bool) -> None:
     assert after_fault(job, PROBLEM, NOW + A_SECOND, limits, is_transient=is_transient).event is JobEvent.FINISHED
 
 
-# --- pieces that a job has lost ---
+# --- chunks that a job has lost ---
 
 
 def test_chunks_of_another_owner_are_left_out() -> None:
     job = waiting_job(3)
-    assert without(job, [pieces(3)[1]]) == waiting_job(pieces=(pieces(3)[0], pieces(3)[2]))
+    assert without(job, [chunks(3)[1]]) == waiting_job(chunks=(chunks(3)[0], chunks(3)[2]))
     assert without(job, []) == job
-    assert without(job, pieces(3)).pieces == ()
+    assert without(job, chunks(3)).chunks == ()
 
 
 @pytest.mark.parametrize("job", [waiting_job(1), running_job(1)])
@@ -1143,13 +1143,13 @@ def successors(step: Step) -> list[Job]:
 
 
 def documents_of(step: Step) -> list[str]:
-    answered = [piece.document for piece, _ in step.answers]
-    return sorted([*answered, *(piece.document for job in successors(step) for piece in job.pieces)])
+    answered = [chunk.document for chunk, _ in step.answers]
+    return sorted([*answered, *(chunk.document for job in successors(step) for chunk in job.chunks)])
 
 
 def assert_is_whole(job: Job, step: Step) -> None:
     """No document is lost or doubled by a step, and everything that goes on is due at a time that can be stored."""
-    assert documents_of(step) == sorted(piece.document for piece in job.pieces)
+    assert documents_of(step) == sorted(chunk.document for chunk in job.chunks)
     assert all(NOW <= successor.due <= NOW + timedelta(hours=8) for successor in successors(step))
     assert all(successor.created == job.created and successor.owner == job.owner for successor in successors(step))
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from docs.generate.schemas import FOLDER, PUBLISHED, schema_text
 from functions.core.documents import DocumentRecord, DocumentState
-from functions.core.merging import Entity, PieceResult, Warning
+from functions.core.merging import ChunkResult, Entity, Warning
 from functions.core.results import (
     LONGEST_BLOB_NAME,
     EntitiesResult,
@@ -52,7 +52,7 @@ MISFIT = msgspec.structs.replace(
     ENTITY, offset=4, subcategory="Person", text="Zoë", utf16_offset=None, utf16_length=None
 )
 WARNING = Warning(code="OffsetMismatch", message="It does not fit.")
-PIECE = PieceResult(index=0, entities=(ENTITY, MISFIT), warnings=(WARNING,), text_records=2, job=job_facts())
+PIECE = ChunkResult(index=0, entities=(ENTITY, MISFIT), warnings=(WARNING,), text_records=2, job=job_facts())
 PROBLEM = Problem("TooLarge", "It has 11 bytes; the limit is 10.", "Split it.", fault=Fault.DOCUMENT)
 REFUSED = Problem(
     "InvalidDocument",
@@ -281,7 +281,7 @@ REAL = [
         "entities.schema.json",
         entities_result(
             msgspec.structs.replace(RECORD, warnings=()),
-            [PieceResult(index=0, entities=(), warnings=(), text_records=1, job=job_facts(completed_date_time=None))],
+            [ChunkResult(index=0, entities=(), warnings=(), text_records=1, job=job_facts(completed_date_time=None))],
             model_facts(settings(PREVIEW)),
             "TextElements_v8",
             NOW,
