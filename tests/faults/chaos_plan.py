@@ -212,7 +212,7 @@ class _Writer:
                 (b" \r\n\t" + padding, "NoText"),
                 (b"\x00\x01\x02\x03" * 64 + padding, "NotText"),
                 (b"%PDF-1.7 " + padding, "NotText"),
-                (BOM_UTF16_LE + b"\x41\x00\x42" + b"\x00 " * (number + version), "InvalidEncoding"),
+                (BOM_UTF16_LE + b"\x00\xd8" * (4 + number + version), "InvalidEncoding"),
             )
         )
         return Version(data, None, None, problem)

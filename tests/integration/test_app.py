@@ -81,7 +81,7 @@ BAD = {
     "blank.txt": (b" \r\n\t ", "NoText"),
     "picture.png": (b"\x89PNG\r\n\x1a\n" + bytes(100), "NotText"),
     "report.pdf": (b"%PDF-1.7 and the rest", "NotText"),
-    "broken-utf16.txt": (b"\xff\xfeH\x00e\x00l", "InvalidEncoding"),
+    "broken-utf16.txt": (b"\xff\xfeH\x00" + b"\x00\xd8" * 4, "InvalidEncoding"),
 }
 
 
