@@ -14,7 +14,7 @@ _SAMPLE_BYTES = 16_384
 """Bytes read at the beginning, in the middle and at the end of a long document."""
 
 _ENOUGH_UNITS = 8
-"""Below so many units of UTF-32 none may be damaged: two would fit by chance."""
+"""Below so many units none may be damaged: two would fit by chance."""
 
 _BLOCKS_BIG = ((0x2E80, 0x3130, "CJK"), (0x3400, 0xA000, "CJK"), (0xAC00, 0xD7B0, "Hangul"), (0xFF00, 0xFFF0, "CJK"))
 """Scripts that are larger than the 256 characters that else count as one block."""
@@ -46,7 +46,12 @@ def utf16(data: bytes) -> str | None:
         return None
     judged = [(_judge16(units), units, encoding) for encoding, units in _both_orders(data)]
     (bad, share), units, encoding = min(judged, key=lambda each: (each[0][0], -each[0][1]))
-    if share < 0.75 or bad > max(1.5, 0.02 * len(units)):
+    # A few bytes of a binary file fit by chance: of them more is asked.
+    is_short = len(units) < _ENOUGH_UNITS
+    padding = next((number for number, unit in enumerate(reversed(units)) if unit), len(units))
+    if share < (0.95 if is_short else 0.75) or bad > (padding if is_short else max(1.5, 0.02 * len(units))):
+        return None
+    if not any(chr(unit).isalnum() for unit in units if not 0xD800 <= unit < 0xE000):
         return None
     return encoding if _ideographs(units) <= 0.5 * len(units) or _has_common_ideographs(units) else None
 
