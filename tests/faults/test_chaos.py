@@ -196,7 +196,7 @@ def test_a_result_that_is_not_the_models_is_wrong(edit: Callable[[dict[str, Any]
     assert breaches(judged(wrong)) == [(LETTER.name, "wrong")]
 
 
-def test_merging_beside_an_error_report_are_wrong() -> None:
+def test_entities_beside_an_error_report_are_wrong() -> None:
     right = stored(LETTER)
     both = with_results(right, replace(right, name=error_name(LETTER.name)), of=LETTER)
     assert breaches(judged(both)) == [(LETTER.name, "wrong")]

@@ -165,7 +165,7 @@ def test_offsets_are_in_the_unit_asked_for(caller: Caller, loans: LearntProject,
     assert document["entities"][0]["offset"] == found[0].offset + shift
 
 
-def test_merging_can_be_grouped_by_category_instead_of_sorted(make_caller: Callable[..., Caller]) -> None:
+def test_entities_can_be_grouped_by_category_instead_of_sorted(make_caller: Callable[..., Caller]) -> None:
     def order(caller: Caller) -> list[dict[str, Any]]:
         return result_of(caller.finished(caller.submit(NEW_LETTER)))["documents"][0]["entities"]  # type: ignore[no-any-return]
 

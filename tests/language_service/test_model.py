@@ -29,7 +29,7 @@ def test_it_finds_entities_in_a_text_it_has_not_seen(loans: LearntProject) -> No
     }
 
 
-def test_merging_lie_where_they_say_and_are_sorted(loans: LearntProject) -> None:
+def test_entities_lie_where_they_say_and_are_sorted(loans: LearntProject) -> None:
     text = "😀 e\u0301t\r\n" + long_text()
     found = loans.entities(text)
     assert len(found) > 50

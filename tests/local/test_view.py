@@ -29,7 +29,7 @@ def result(*entities: tuple[str, str, float], warnings: int = 0) -> dict[str, An
     }
 
 
-def test_merging_are_shown_with_category_text_and_confidence() -> None:
+def test_entities_are_shown_with_category_text_and_confidence() -> None:
     shown = printed(view.entities(row(result(("LoanAmount", "£8,500", 0.985), ("LoanNumber", "HMB-1", 1)))))
     assert shown.splitlines()[:3] == [
         "a.txt  1,234 characters · utf-8 · 1.0 s",

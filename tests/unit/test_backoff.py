@@ -68,7 +68,7 @@ def test_jobs_deferred_together_come_back_apart() -> None:
         (float("inf"), LONGEST_HONOURED_RETRY_AFTER_S * 1.05),
     ],
 )
-def test_backoff_after_is_honoured_up_to_six_hours(reason: DeferReason, asked: float, wait: float) -> None:
+def test_retry_after_is_honoured_up_to_six_hours(reason: DeferReason, asked: float, wait: float) -> None:
     assert deferral_s(Deferred(reason, PROBLEM, asked), 50, NoJitter()) == pytest.approx(wait)
 
 

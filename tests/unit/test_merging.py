@@ -34,7 +34,7 @@ def locate_in(text: str, *entities: FoundEntity, unit: str = CODE_POINT, warning
     ("unit", "borrower", "lender"),
     [(CODE_POINT, (2, 11), (19, 12)), (UTF16, (3, 11), (20, 12)), (TEXT_ELEMENT, (2, 10), (18, 12))],
 )
-def test_merging_keep_the_unit_asked_for_and_get_utf16_beside_it(
+def test_entities_keep_the_unit_asked_for_and_get_utf16_beside_it(
     unit: str, borrower: tuple[int, int], lender: tuple[int, int]
 ) -> None:
     result = locate_in(
@@ -266,7 +266,7 @@ def test_a_merged_result_is_in_order_whatever_order_its_chunks_came_in() -> None
     assert records == 6
 
 
-def test_merging_at_one_place_are_ordered_by_length_and_category() -> None:
+def test_entities_at_one_place_are_ordered_by_length_and_category() -> None:
     base = result_of(0, 3).entities[0]
     listed = [("b", 2), ("b", 1), ("a", 2)]
     entities = tuple(msgspec.structs.replace(base, category=category, length=units) for category, units in listed)

@@ -512,13 +512,13 @@ def test_recorded_errors_are_bounded() -> None:
         ("٣", None),
     ],
 )
-def test_backoff_after_is_read_in_both_forms(value: str | None, seconds: float | None) -> None:
+def test_retry_after_is_read_in_both_forms(value: str | None, seconds: float | None) -> None:
     headers = CaseInsensitiveDict({"Retry-After": value} if value is not None else {})
     assert retry_after(headers, NOW) == seconds
 
 
 @given(st.text() | st.from_regex(r"[A-Z][a-z]{2}, [0-9]+ [A-Z][a-z]{2} [0-9]+ [0-9:]+ [A-Z+0-9-]+"))
-def test_backoff_after_never_raises(value: str) -> None:
+def test_retry_after_never_raises(value: str) -> None:
     wait_s = retry_after({"retry-after": value}, NOW)
     assert wait_s is None or 0 <= wait_s <= 31 * 86_400
 
@@ -587,7 +587,7 @@ def test_other_errors_of_a_document_are_the_services(error: Any, code: str) -> N
     assert "Correct the document" not in problem.help
 
 
-def test_merging_stay_in_the_services_order_with_their_subcategories_and_warnings() -> None:
+def test_entities_stay_in_the_services_order_with_their_subcategories_and_warnings() -> None:
     entities = [wire_entity("b", 9, subcategory="Sub"), wire_entity("a", 2, isNew=True)]
     warnings = [{"code": "LongWordsInDocument", "message": "A long word."}, "bare", {"code": "Only"}, 7]
     document = {"id": "0", "entities": entities, "warnings": warnings, "statistics": {"charactersCount": 9}}
