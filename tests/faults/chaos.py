@@ -4,6 +4,10 @@
 at random moments and the Language stand-in fails, throttles, cuts connections and loses jobs; then it checks every
 document. Exit code 0 only if every promise was kept. The seed decides documents, names, events, replacements, the
 times of the kills and what the stand-in does to whom; which documents share a request depends on the machine's speed.
+
+For some seconds at a time the service answers nothing but a proxy's pages, or fails all jobs. A few documents make
+every job fail; they have to end in reports that blame them, and their neighbours in entities. For that to happen in
+minutes the hosts run the app with shorter waits (`chaos_waits`).
 """
 
 import json
@@ -25,13 +29,13 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
 
-from functions.core.results import entities_name, error_name
+from functions.core.results import entities_name, error_name, refused_name
 from local.language_service.projects import learn_project
 from local.process import ROOT
 from local.stack import MODEL_CACHE, SAMPLES, Stack
 from tests.faults.chaos_plan import FAULTS, Plan, make_plan
 from tests.faults.chaos_verdict import Evidence, StoredResult, Verdict, judge
-from tests.faults.chaos_world import Agenda, Dropper, Hosts, Killer
+from tests.faults.chaos_world import Agenda, Dropper, Hosts, Incidents, Killer
 
 STALLED_S = 480.0
 """Seconds without any progress after which a document counts as lost: longer than a sweep's grace and a lease."""
@@ -54,13 +58,19 @@ class Pace(NamedTuple):
 HURRY = Pace(message_lease_s=8.0, sweep_every_s=8.0, reconcile_every_s=12.0, job_timeout_minutes=0.15)
 """For a small run."""
 
+RETAKES = 3
+"""Times that the run waits for documents which `reconcile` takes up again."""
+
+APP_SCRIPT = "chaos_app.py"
+
 BROKEN, LEFT_OVER = "broken", "left-over"
 """Folders for the records of documents to which a promise was broken, and for what should be gone."""
 
 _LOOK_EVERY_S = 2.0
 _BLOB_QUEUE_PREFIX = "azure-webjobs-blobtrigger-"
 _RECONCILED = re.compile(
-    r"Reconcile: (\d+) dropped = (\d+) done \+ (\d+) failed \+ (\d+) pending, of which (\d+) were submitted"
+    r"Reconcile: (\d+) dropped = (\d+) done \+ (\d+) failed \+ (\d+) pending, "
+    r"of which (\d+) were submitted now, (\d+) of them after an earlier report"
 )
 
 
@@ -101,6 +111,7 @@ def run(
         folder,
         hosts=hosts,
         settings={
+            "PYTHON_SCRIPT_FILE_NAME": APP_SCRIPT,
             "BLOB_TRIGGER_SOURCE": "EventGrid" if by_events else "LogsAndContainerScan",
             "FIRST_POLL_SECONDS": "1",
             "MAX_POLL_SECONDS": "5",
@@ -108,9 +119,13 @@ def run(
         },
         language_options=[
             *("--seed", str(plan.seed), "--min-seconds", "0.5", "--max-seconds", "1.5"),
+            *("--latency-seconds", "1", "5", "--not-started-seconds", "15", "--drip-seconds", "60"),
             *(option for fault in FAULTS for option in ("--fault", fault)),
         ],
-        host_options=["--message-lease", f"{pace.message_lease_s:g}", "--extension-key", key],
+        host_options=[
+            *("--message-lease", f"{pace.message_lease_s:g}", "--extension-key", key),
+            *("--app", str(_app_with_shorter_waits(folder / "app"))),
+        ],
         tell=tell,
     )
     with stack, _Watch(plan, stack, pace, tell) as watch, ExitStack() as last:
@@ -124,17 +139,23 @@ def run(
         for killer in killers:
             killer.start()
             last.callback(killer.stop)
+        Incidents(plan, agenda, stack.language).begin()
         dropper.begin()
         watch.until_all_have_results(dropper, agenda, callers, killers)
         for killer in killers:
             killer.stop()
-        left_over = watch.until_quiet(callers)
+        left_over = watch.until_night_is_over(callers)
         seconds = agenda.now_s
         dropper.stop()
         reconciled, problems = watch.reconcile_at_rest(callers)
         problems += [str(killer.error) for killer in killers if killer.error]
         evidence = Evidence(
-            dropper.etags, watch.results(), stack.language.admin("GET", "ledger"), left_over, frozenset(watch.went_back)
+            dropper.etags,
+            watch.results(),
+            stack.language.admin("GET", "ledger"),
+            left_over,
+            frozenset(watch.went_back),
+            frozenset(dropper.unsafe),
         )
         tell("Checking every document against the stand-in's model")
         verdict = judge(plan, evidence, _model())
@@ -150,6 +171,21 @@ def run(
             reconciled,
             problems,
         )
+
+
+def _app_with_shorter_waits(folder: Path) -> Path:
+    """Write a folder for the host whose app is the product with the waits of `chaos_waits`, and return it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(ROOT / "host.json", folder)
+    (folder / APP_SCRIPT).write_text(
+        '"""The app of a chaos run: the product with shorter waits."""\n\n'
+        "from tests.faults.chaos_waits import shorten\n\n"
+        "shorten()\n\n"
+        "from function_app import app\n\n"
+        '__all__ = ["app"]\n',
+        "utf-8",
+    )
+    return folder
 
 
 def _model() -> Callable[[str], list[dict[str, Any]]]:
@@ -186,12 +222,12 @@ class _Watch:
         """Wait until every newest version has its result, firing the timers; give up when nothing moves any more."""
         told, moved, before = 0.0, time.monotonic(), -1
         while True:
-            done = self._with_result(dropper.etags)
+            done = self._with_result(dropper.etags) | self._refused(dropper.unsafe)
             progress = len(done) + dropper.dropped
             if progress != before:
                 moved, before = time.monotonic(), progress
             is_dropped = dropper.dropped == self._plan.versions
-            if is_dropped and agenda.is_done and len(done) == len(self._plan.documents):
+            if is_dropped and agenda.is_done and len(done) == len(self._plan.documents) + len(self._plan.unsafe):
                 return
             if time.monotonic() - moved > STALLED_S or any(killer.error for killer in killers):
                 return
@@ -199,8 +235,12 @@ class _Watch:
             if agenda.now_s - told >= 15:
                 told = agenda.now_s
                 kills = sum(killer.kills for killer in killers)
-                waiting = sorted(set(dropper.etags) - done)
-                names = f"; waiting for {', '.join(map(repr, waiting))}" if is_dropped and len(waiting) <= 3 else ""
+                waiting = sorted((set(dropper.etags) | dropper.unsafe) - done)
+                names = (
+                    f"; waiting for {', '.join(repr(name[:60]) for name in waiting)}"
+                    if is_dropped and len(waiting) <= 3
+                    else ""
+                )
                 self._tell(f"{told:4.0f} s: {dropper.dropped} versions dropped, {len(done)} done, {kills} kills{names}")
             time.sleep(_LOOK_EVERY_S)
 
@@ -228,13 +268,39 @@ class _Watch:
         return {
             "job records": sum(name.startswith("jobs/") for name, _ in states),
             "results of chunks": sum(name.startswith("pieces/") for name, _ in states),
+            "records of refusals": sum(name.startswith("refused/") for name, _ in states),
             "records set aside": sum(name.startswith("set-aside/") for name, _ in states),
             "pending documents": sum(name.startswith("documents/") and state == "pending" for name, state in states),
             **{f"messages of {queue}": self._messages(queue) for queue in queues},
         }
 
+    def until_night_is_over(self, hosts: Hosts) -> dict[str, int]:
+        """Wait until nothing is left, also of what `reconcile` takes up again, and return what does not go away.
+
+        What was reported for another cause than the document is taken up again: soon after the report, and then once
+        a night.
+        """
+        for _ in range(RETAKES):
+            left_over = self.until_quiet(hosts)
+            line = self._reconcile_once(hosts)
+            if any(left_over.values()) or not line or not int(_numbers(line)[-1]):
+                return left_over
+            self._tell("Some documents were reported for another cause and are taken up again")
+        return self.until_quiet(hosts)
+
     def reconcile_at_rest(self, hosts: Hosts) -> tuple[str, list[str]]:
         """Let `reconcile` count when it must find nothing to do; return its line and what is wrong with it."""
+        line = self._reconcile_once(hosts)
+        if not line:
+            return "", ["reconcile left no line in the hosts' logs"]
+        dropped, done, failed, pending, submitted, _ = _numbers(line)
+        expected = (len(self._plan.documents) + len(self._plan.unsafe), dropped, 0, 0)
+        if (dropped, done + failed, pending, submitted) != expected:
+            return line, [f"reconcile does not agree that everything is done: {line}"]
+        return line, []
+
+    def _reconcile_once(self, hosts: Hosts) -> str:
+        """Run `reconcile` from now to its end, and return its line; empty where there is none."""
         seen = len(list(self._reconciled()))
         # A run that began before may still end, so the second line that comes is surely one that began now.
         for _ in range(2):
@@ -243,14 +309,7 @@ class _Watch:
             while len(lines := list(self._reconciled())) <= seen and time.monotonic() < deadline:
                 time.sleep(0.5)
             seen = len(lines)
-        if not lines:
-            return "", ["reconcile left no line in the hosts' logs"]
-        line = max(lines)[1]
-        dropped, done, failed, pending, submitted = map(int, _RECONCILED.search(line).groups())  # type: ignore[union-attr]
-        expected = (len(self._plan.documents), dropped, 0, 0)
-        if (dropped, done + failed, pending, submitted) != expected:
-            return line, [f"reconcile does not agree that everything is done: {line}"]
-        return line, []
+        return max(lines)[1] if lines else ""
 
     def results(self) -> list[StoredResult]:
         """Read every result."""
@@ -264,7 +323,7 @@ class _Watch:
             return list(pool.map(read, self._output.list_blobs(include=["metadata"])))
 
     def keep(self, verdict: Verdict, evidence: Evidence) -> None:
-        """Leave record and results of every document in the folder to which a promise was broken."""
+        """Leave record and results of every document to which a promise was broken, and the ledger, in the folder."""
         for number, breach in enumerate(verdict.breaches, 1):
             names = {entities_name(breach.document), error_name(breach.document)}
             kept = {
@@ -281,6 +340,8 @@ class _Watch:
             file = self._stack.folder / BROKEN / f"{number:03}.json"
             file.parent.mkdir(exist_ok=True)
             file.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        ledger = self._stack.folder / "ledger.json"
+        ledger.write_text(json.dumps(evidence.ledger, indent=1) + "\n", "utf-8")
         left = [blob.name for blob in self._state.list_blobs() if not blob.name.startswith("documents/")]
         for name in left:
             file = self._stack.folder / LEFT_OVER / name
@@ -325,12 +386,24 @@ class _Watch:
                 done.add(document)
         return done
 
+    def _refused(self, unsafe: set[str]) -> set[str]:
+        """Return the blobs with unsafe names that have their report."""
+        reports = {blob.name for blob in self._output.list_blobs(name_starts_with="refused/")}
+        return {name for name in list(unsafe) if refused_name(name) in reports}
+
     def _fire(self, hosts: Hosts) -> None:
         now_s = time.monotonic()
         if now_s - self._sweep_s >= self._pace.sweep_every_s and hosts.fire("sweep"):
             self._sweep_s = now_s
         if now_s - self._reconcile_s >= self._pace.reconcile_every_s and hosts.fire("reconcile"):
             self._reconcile_s = now_s
+
+
+def _numbers(line: str) -> tuple[int, ...]:
+    """Return what a line of `reconcile` says: dropped, done, failed, pending, submitted, taken up after a report."""
+    found = _RECONCILED.search(line)
+    assert found
+    return tuple(map(int, found.groups()))
 
 
 # --- The command ---
@@ -358,6 +431,12 @@ def main(seed: int, documents: int, hosts: int, events: str, folder: Path | None
     click.echo(f"  planned: {plan.versions} versions ({plan.replaced} documents are replaced); {', '.join(FAULTS)}")
     if events == "eventgrid":
         click.echo(f"  planned: {plan.doubled_events} events delivered twice, {plan.lost_events} lost")
+    click.echo(
+        f"  planned: {len(plan.poison_texts)} documents make their jobs fail, {plan.stamped} get a new ETag, "
+        f"{len(plan.folders)} folder markers, {len(plan.unsafe)} unsafe names"
+    )
+    for incident in plan.incidents:
+        click.echo(f"  planned: {incident.kind} only, from {incident.begins_s:.0f} s on for {incident.lasts_s:.0f} s")
     report = run(plan, folder, hosts=hosts, events=events, tell=lambda text: click.echo(f"  {text}"))
     click.echo(describe(report))
     if not report.is_clean:
@@ -373,11 +452,16 @@ def describe(report: Report) -> str:
     faults = ", ".join(f"{count} {fault}" for fault, count in sorted(report.faults.items()))
     lines = [
         ("documents", f"{verdict.documents}, in {report.plan.versions} versions"),
-        ("right results", f"{verdict.right}"),
-        ("error reports", f"{verdict.reports.total()}, each justified: {reports}"),
+        ("right results", f"{verdict.right}, {verdict.unreadable} of them with a warning of what could not be read"),
+        (
+            "error reports",
+            f"{verdict.reports.total()}, each justified: {reports}; {verdict.poisoned} blame documents that make jobs "
+            "fail",
+        ),
         ("lost", str(verdict.count("lost"))),
         ("wrong", str(verdict.count("wrong"))),
         ("stale", str(verdict.count("stale"))),
+        ("billed often", str(verdict.count("billed"))),
         ("left over", ", ".join(f"{count} {what}" for what, count in verdict.left_over.items()) or "nothing"),
         ("hosts killed", f"{report.kills} times"),
         ("faults", faults),
@@ -386,8 +470,9 @@ def describe(report: Report) -> str:
         (
             "billed",
             f"{bill.accepted} texts accepted for {bill.dropped} dropped, at most {bill.bar} allowed; "
-            f"{bill.failed} forced by failed jobs and {bill.reply_cut} by cut replies; "
-            f"{bill.per_dropped:.3f} for each but for these, {bill.per_dropped_strictly:.3f} with the cut replies",
+            f"{bill.failed} forced by failed jobs and {bill.reply_cut} by lost replies; "
+            f"{bill.per_dropped:.3f} for each but for these, {bill.per_dropped_strictly:.3f} with the lost replies; "
+            f"the same text at most {bill.most} times",
         ),
         ("reconcile", report.reconciled),
         ("time", f"{report.seconds:.0f} s"),

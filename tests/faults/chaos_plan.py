@@ -1,12 +1,15 @@
 """What a chaos run does to the app: which documents, events and kills, all drawn from one seed before it begins."""
 
 import random
+import re
 from codecs import BOM_UTF8, BOM_UTF16_LE
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import NamedTuple, TypeVar
 
 from functions.text.splitting import MAX_REQUEST_CHARACTERS
+from local.language_service import faults as language_faults
 from local.stack import SAMPLES
 
 TWICE = 0.10
@@ -24,8 +27,43 @@ UNREADABLE = 0.01
 LONG = 0.004
 """Share of the documents that take several requests."""
 
-FAULTS = ("error-500=0.10", "throttle-429=0.10", "cut=0.05", "stuck=0.03", "failed=0.02", "vanished=0.01")
-"""What the Language stand-in does, in the words of its command line: to requests, then to jobs."""
+POISON = 0.003
+"""Share of the documents that make every job fail in which they are; they must end in reports that blame them."""
+
+SAME_AGAIN = 0.02
+"""Share of the documents that get a new ETag with the same content, as from a scanner that stamps metadata."""
+
+FOLDERS = 0.005
+"""Markers of folders, as a share of the documents; nothing may come of them."""
+
+UNSAFE = 0.003
+"""Blobs whose names would lead a request out of the container, as a share of the documents."""
+
+REQUEST_FAULTS = (
+    # Refused, throttled, cut: not carried out, or without a reply.
+    *("error-500=0.08", "throttle-429=0.08", "cut=0.04", "latency=0.02", "truncated=0.005", "garbage=0.005"),
+    # Something between the app and the service answers.
+    *(f"html-{status}@GET=0.008" for status in (200, 400, 404, 413, 502)),
+    *(f"html-{status}@POST=0.003" for status in (200, 400, 404, 413, 502)),
+    *("html-200-after@POST=0.004", "bad-redirect=0.003", "bad-redirect-after@POST=0.003"),
+    # Odd replies of the service.
+    *("bad-location=0.004", "missing-location=0.004", "relative-location=0.01", "foreign-location=0.01"),
+    *("json-404=0.008", "huge-retry-after=0.004", "huge-retry-after-503=0.004", "deep-json=0.006", "drip=0.002"),
+)
+"""What the Language stand-in does to requests, in the words of its command line."""
+
+JOB_FAULTS = (
+    *("stuck=0.02", "failed=0.01", "failed-bare=0.005", "failed-internal=0.01", "vanished=0.01", "rejected=0.005"),
+    *("cancelled=0.005", "unknown-status=0.005", "not-started-long=0.01", "repeated-documents=0.01", "partial=0.01"),
+    *("missing-documents=0.01", "all-missing=0.005", "document-internal=0.01", "document-unknown=0.005"),
+    *("odd-entity=0.015", "odd-document=0.02"),
+)
+"""What it does to jobs."""
+
+FAULTS = (*REQUEST_FAULTS, *JOB_FAULTS)
+
+INCIDENTS = (*(f"html-{status}" for status in (200, 400, 404, 413, 502)), "failed-internal", "document-internal")
+"""What all requests, or all jobs, suffer for some seconds; one of the first and one of the last two in each run."""
 
 DROPS_PER_S = 10.0
 """Documents dropped in a second, on average; they come in bursts of one to sixty."""
@@ -35,6 +73,14 @@ _UP_S = (5.0, 30.0)
 _DOWN_S = (0.0, 5.0)
 _REPLACED_AFTER_S = (0.2, 6.0)
 _SECOND_DELIVERY_AFTER_S = (0.0, 20.0)
+_STAMPED_AFTER_S = (1.0, 30.0)
+_INCIDENT_S = (5.0, 9.0)
+_BETWEEN_INCIDENTS_S = 12.0
+
+_UNSAFE_NAMES = ("../private/{n}.txt", "letters/../../{n}.txt", "./{n}.txt", "{n}/..", "a/./{n}.txt")
+
+_REFERENCE = re.compile(r"Reference \d+/\d+/\d+")
+"""What no other text has."""
 
 T = TypeVar("T")
 
@@ -72,6 +118,8 @@ class Version:
     problem: str | None = None
     deliveries: tuple[float, ...] = (0.0,)
     """When its event is delivered, each in seconds after the drop; none: the event is lost."""
+    is_poison: bool = False
+    """Whether every job fails in which it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +135,36 @@ class PlannedDocument:
     pauses: tuple[float, ...] = ()
 
 
+class FolderMarker(NamedTuple):
+    """A blob that only marks a folder, and how it says so."""
+
+    name: str
+    dropped_s: float
+    metadata: dict[str, str]
+    content_type: str
+
+
+class UnsafeBlob(NamedTuple):
+    """A blob with a name that no request may be made with; no event brings it."""
+
+    name: str
+    dropped_s: float
+
+
+class Incident(NamedTuple):
+    """All requests, or all jobs, suffer the fault `kind` for some seconds."""
+
+    kind: str
+    begins_s: float
+    lasts_s: float
+
+    def rates(self, usual: Mapping[str, float]) -> dict[str, float]:
+        """Return the rates of faults while it lasts: its own instead of those that it would add up with."""
+        is_of_jobs = self.kind in language_faults.JOB_FAULTS
+        others = language_faults.REQUEST_FAULTS if is_of_jobs else language_faults.JOB_FAULTS
+        return {**{kind: rate for kind, rate in usual.items() if kind.partition("@")[0] in others}, self.kind: 1.0}
+
+
 class Outage(NamedTuple):
     """A host runs for `up_s`, is killed, and is started again after `down_s`."""
 
@@ -100,6 +178,22 @@ class Plan:
 
     seed: int
     documents: tuple[PlannedDocument, ...]
+    folders: tuple[FolderMarker, ...] = ()
+    unsafe: tuple[UnsafeBlob, ...] = ()
+    incidents: tuple[Incident, ...] = ()
+
+    @property
+    def poison_texts(self) -> list[str]:
+        """What the stand-in is to know of the documents that make their jobs fail."""
+        texts = [version.text for document in self.documents for version in document.versions if version.is_poison]
+        return [found[0] for text in texts if (found := _REFERENCE.search(text or ""))]
+
+    @property
+    def stamped(self) -> int:
+        """How many documents get a new ETag with the same content."""
+        return sum(
+            any(one.data == other.data for one, other in pairwise(document.versions)) for document in self.documents
+        )
 
     @property
     def versions(self) -> int:
@@ -118,8 +212,10 @@ class Plan:
 
     @property
     def replaced(self) -> int:
-        """How many documents are replaced."""
-        return sum(len(document.versions) > 1 for document in self.documents)
+        """How many documents are replaced by other content."""
+        return sum(
+            any(one.data != other.data for one, other in pairwise(document.versions)) for document in self.documents
+        )
 
     def outages(self, host: int) -> Iterator[Outage]:
         """Yield when a host dies, for as long as the run lasts."""
@@ -134,6 +230,9 @@ def make_plan(seed: int, documents: int) -> Plan:
     numbers = range(documents)
     unreadable, long = _some(rng, numbers, UNREADABLE), _some(rng, numbers, LONG)
     replaced = _some(rng, numbers, REPLACED)
+    ordinary = [number for number in numbers if number not in unreadable | long | replaced]
+    poison = _some(rng, ordinary, POISON * documents / len(ordinary))
+    stamped = _some(rng, [number for number in ordinary if number not in poison], SAME_AGAIN)
     writer = _Writer(rng, seed)
     planned = []
     for number, dropped_s in zip(numbers, _drops(rng), strict=False):
@@ -145,8 +244,42 @@ def make_plan(seed: int, documents: int) -> Plan:
                 is_letter = versions[-1].text is None or rng.random() < 0.8
                 versions.append((writer.letter if is_letter else writer.unreadable)(number, later))
                 pauses.append(rng.uniform(*_REPLACED_AFTER_S))
+        elif number in poison:
+            versions = [replace(version, is_poison=True) for version in versions]
+        elif number in stamped:
+            versions.append(versions[0])
+            pauses.append(rng.uniform(*_STAMPED_AFTER_S))
         planned.append(PlannedDocument(_name(rng, number), dropped_s, tuple(versions), tuple(pauses)))
-    return Plan(seed, tuple(_with_events(rng, planned)))
+    last_s = planned[-1].dropped_s
+    return Plan(
+        seed,
+        tuple(_with_events(rng, planned)),
+        tuple(_folders(_rng(seed, "folders"), documents, last_s)),
+        tuple(_unsafe(_rng(seed, "unsafe"), documents, last_s)),
+        tuple(_incidents(_rng(seed, "incidents"), last_s)),
+    )
+
+
+def _folders(rng: random.Random, documents: int, last_s: float) -> Iterator[FolderMarker]:
+    for number in range(max(3, round(FOLDERS * documents))):
+        name = f"folder {number}"
+        how = ((f"{name}/", {}, ""), (name, {"hdi_isfolder": "true"}, ""), (name, {}, "inode/directory"))[number % 3]
+        yield FolderMarker(how[0], rng.uniform(0, last_s), how[1], how[2])
+
+
+def _unsafe(rng: random.Random, documents: int, last_s: float) -> Iterator[UnsafeBlob]:
+    for number in range(max(2, round(UNSAFE * documents))):
+        yield UnsafeBlob(rng.choice(_UNSAFE_NAMES).format(n=f"unsafe {number}"), rng.uniform(0, last_s))
+
+
+def _incidents(rng: random.Random, last_s: float) -> Iterator[Incident]:
+    kinds = [rng.choice(INCIDENTS[:-2]), rng.choice(INCIDENTS[-2:])]
+    rng.shuffle(kinds)
+    begins_s = last_s * rng.uniform(0.1, 0.3)
+    for kind in kinds:
+        incident = Incident(kind, begins_s, rng.uniform(*_INCIDENT_S))
+        yield incident
+        begins_s = max(last_s * rng.uniform(0.5, 0.8), begins_s + incident.lasts_s + _BETWEEN_INCIDENTS_S)
 
 
 def _with_events(rng: random.Random, planned: Sequence[PlannedDocument]) -> Iterator[PlannedDocument]:
@@ -210,9 +343,9 @@ class _Writer:
             (
                 (b"", "EmptyDocument"),
                 (b" \r\n\t" + padding, "NoText"),
-                (b"\x00\x01\x02\x03" * 64 + padding, "NotText"),
+                (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + padding, "NotText"),
                 (b"%PDF-1.7 " + padding, "NotText"),
-                (BOM_UTF16_LE + b"\x00\xd8" * (4 + number + version), "InvalidEncoding"),
+                (BOM_UTF16_LE + b"\x00\xd8" * (50 + number) + b" \x00" * version, "InvalidEncoding"),
             )
         )
         return Version(data, None, None, problem)

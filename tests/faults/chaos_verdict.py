@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -11,13 +11,33 @@ from typing import Any
 from functions.core.documents import MAX_SUBMISSIONS
 from functions.core.health import CONTROL_TEXT
 from functions.core.packing import MAX_REQUEST_DOCUMENTS
-from functions.core.results import entities_name, error_name
+from functions.core.planning import PROVEN_FAILURES
+from functions.core.results import entities_name, error_name, refused_name
 from functions.text.splitting import split
 from local.language_service.counters import text_digest
+from local.language_service.faults import POISONED
 from tests.faults.chaos_plan import Plan, Version
 
-FAILING_FATES = frozenset({"stuck", "failed", "vanished"})
-"""Injected fates of a job after which its documents have to be sent again."""
+FAILING_FATES = frozenset(
+    {
+        *("stuck", "failed", "failed-bare", "failed-internal", "vanished", "rejected", "cancelled", "unknown-status"),
+        *("document-internal", "document-unknown", "all-missing", "missing-documents", "partial", "odd-document"),
+        POISONED,
+    }
+)
+"""Injected fates of a job after which its documents, or some of them, have to be sent again."""
+
+LOST_REPLIES = frozenset(
+    {"cut-after", "truncated", "html-200-after", "bad-redirect-after", "bad-location", "missing-location", "drip"}
+)
+"""Injected replies to a submission after which nobody can know of the job."""
+
+ODD_FATES = frozenset({"odd-entity", "odd-document"})
+"""Injected fates of a job after which something of its first document can not be read."""
+
+BLAMED_FROM = PROVEN_FAILURES + 2
+"""So often a document that makes its jobs fail has to do so alone that its report must blame it: some of these failures
+may have fallen into an incident, or ended in a poll that was lost."""
 
 ALLOWANCE = 0.10
 """Documents that may be accepted once more, as a share of those dropped: what crashes cut in half, and lost races."""
@@ -54,7 +74,7 @@ class Evidence:
 
     `etags` are those of each document's versions in the order they were dropped; `ledger` is the stand-in's;
     `left_over` counts what should be gone by now; `went_back` names documents whose newer result was seen to be
-    replaced by an older one.
+    replaced by an older one; `unsafe` are the names of the blobs that were dropped with unsafe ones.
     """
 
     etags: Mapping[str, Sequence[str]]
@@ -62,6 +82,7 @@ class Evidence:
     ledger: Sequence[Mapping[str, Any]]
     left_over: Mapping[str, int] = field(default_factory=dict)
     went_back: frozenset[str] = frozenset()
+    unsafe: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -73,8 +94,10 @@ class Bill:
     failed: int = 0
     """Sent again because their job failed, got stuck or vanished on purpose."""
     reply_cut: int = 0
-    """Sent again because the reply to their submission was cut on purpose, so that nobody could know of the job."""
+    """Sent again because the reply to their submission was lost on purpose, so that nobody could know of the job."""
     jobs: int = 0
+    most: int = 0
+    """How often the text was accepted that was accepted most often."""
     unknown: int = 0
     """Accepted texts that no version has."""
 
@@ -107,6 +130,10 @@ class Verdict:
     right: int = 0
     reports: Counter[str] = field(default_factory=Counter)
     """Justified error reports by code."""
+    poisoned: int = 0
+    """Those of them that are about documents which make their jobs fail."""
+    unreadable: int = 0
+    """Right results that lack what could not be read of the service's answer, with a warning."""
     breaches: list[Breach] = field(default_factory=list)
     bill: Bill = field(default_factory=Bill)
     left_over: dict[str, int] = field(default_factory=dict)
@@ -129,7 +156,8 @@ def judge(plan: Plan, evidence: Evidence, entities: Entities) -> Verdict:
     # Control documents are nobody's: how often they go is another matter (test_incidents).
     ledger = [entry for entry in evidence.ledger if not _is_control(entry)]
     verdict.bill = bill(plan, ledger)
-    failures = _failures(ledger)
+    verdict.breaches += _billed_too_often(plan, ledger)
+    service = _Service(ledger, entities)
     stored = {result.name: result for result in evidence.results}
     for document in plan.documents:
         found = [stored.pop(name) for name in _result_names(document.name) if name in stored]
@@ -137,15 +165,23 @@ def judge(plan: Plan, evidence: Evidence, entities: Entities) -> Verdict:
         if len(etags) != len(document.versions):
             verdict.breaches.append(Breach(document.name, "lost", "its newest version was never dropped"))
             continue
-        breach = _breach(document.name, version, etags, found, failures, entities)
+        breach = _breach(document.name, version, etags, found, service)
         if breach:
             verdict.breaches.append(breach)
         elif version.text is None:
             verdict.reports[str(version.problem)] += 1
         elif found[0].name == error_name(document.name):
             verdict.reports[json.loads(found[0].body)["error"]["code"]] += 1
+            verdict.poisoned += version.is_poison
         else:
             verdict.right += 1
+            verdict.unreadable += bool(json.loads(found[0].body)["warnings"])
+    for name in evidence.unsafe:
+        report = stored.pop(refused_name(name), None)
+        if report and json.loads(report.body)["error"]["code"] == "UnsafeName":
+            verdict.reports["UnsafeName"] += 1
+        else:
+            verdict.breaches.append(Breach(name, "lost", "its name is unsafe, and no report says so"))
     verdict.breaches += [Breach(name, "wrong", "a result of no document") for name in stored]
     verdict.breaches += [Breach(name, "stale", "an older result replaced a newer one") for name in evidence.went_back]
     return verdict
@@ -159,13 +195,40 @@ def _result_names(document: str) -> tuple[str, str]:
     return entities_name(document), error_name(document)
 
 
+class _Service:
+    """What the stand-in has accepted, and what its model finds."""
+
+    def __init__(self, ledger: Sequence[Mapping[str, Any]], entities: Entities) -> None:
+        self.entities = entities
+        self._failures = Counter(
+            document["sha256"] for entry in ledger if _has_failed(entry) for document in entry["documents"]
+        )
+        self._alone = Counter(
+            entry["documents"][0]["sha256"]
+            for entry in ledger
+            if len(entry["documents"]) == 1 and entry["fate"] == POISONED and entry["reply"] not in LOST_REPLIES
+        )
+        self._odd = {(entry["job"], entry["documents"][0]["sha256"]) for entry in ledger if entry["fate"] in ODD_FATES}
+
+    def failures(self, text: str) -> int:
+        """Return how many submissions of a text, or of its chunk that fared worst, have failed on purpose."""
+        return max(self._failures[digest] for digest in digests(text))
+
+    def failures_alone(self, text: str) -> int:
+        """Return how often a text that makes its jobs fail did so in a job of its own whose end could be seen."""
+        return max(self._alone[digest] for digest in digests(text))
+
+    def has_odd_answer(self, text: str, body: Mapping[str, Any]) -> bool:
+        """Whether something of this text was made unreadable in one of the jobs that a result comes from."""
+        return any((job["jobId"], digest) in self._odd for job in body.get("jobs", ()) for digest in digests(text))
+
+
+def _has_failed(entry: Mapping[str, Any]) -> bool:
+    return entry["fate"] in FAILING_FATES or entry["reply"] in LOST_REPLIES
+
+
 def _breach(
-    name: str,
-    version: Version,
-    etags: Sequence[str],
-    found: Sequence[StoredResult],
-    failures: Mapping[str, int],
-    entities: Entities,
+    name: str, version: Version, etags: Sequence[str], found: Sequence[StoredResult], service: _Service
 ) -> Breach | None:
     if not found:
         return Breach(name, "lost", "it has no result")
@@ -185,15 +248,28 @@ def _breach(
             return Breach(name, "wrong", "it has no text, and has entities")
         code = body["error"]["code"]
         return None if code == version.problem else Breach(name, "wrong", f"reported as {code}, not {version.problem}")
+    if version.is_poison:
+        wrong = _wrong_about_poison(body, version.text, service) if is_report else "its jobs fail, and it has entities"
+        return Breach(name, "wrong", wrong) if wrong else None
     if is_report:
         # Justified only where the stand-in's ledger shows that the app tried as often as it promises to.
-        worst = max(failures.get(digest, 0) for digest in digests(version.text))
-        code = body["error"]["code"]
-        if worst >= MAX_SUBMISSIONS:
+        failures, code = service.failures(version.text), body["error"]["code"]
+        if failures >= MAX_SUBMISSIONS:
             return None
-        return Breach(name, "wrong", f"reported as {code} after {worst} failed jobs")
-    wrong = _wrong_entities(body, version.text, entities(version.text))
+        return Breach(name, "wrong", f"reported as {code} after {failures} failed submissions")
+    wrong = _wrong_entities(
+        body, version.text, service.entities(version.text), may_lack=service.has_odd_answer(version.text, body)
+    )
     return Breach(name, "wrong", wrong) if wrong else None
+
+
+def _wrong_about_poison(body: Mapping[str, Any], text: str, service: _Service) -> str | None:
+    """Return what is wrong with the report of a document that makes its jobs fail."""
+    fault, failures = body["error"].get("fault"), service.failures_alone(text)
+    if fault == "document":
+        return None if failures >= PROVEN_FAILURES else f"it was blamed after {failures} failures alone"
+    # What failed alone while incidents or other faults lasted proves nothing.
+    return f"it failed alone {failures} times, and its report blames the {fault}" if failures >= BLAMED_FROM else None
 
 
 def _wrong_facts(facts: Mapping[str, Any], name: str, version: Version, etag: str) -> str | None:
@@ -204,8 +280,11 @@ def _wrong_facts(facts: Mapping[str, Any], name: str, version: Version, etag: st
     return f"its result says {', '.join(f'{key} {facts.get(key)!r}' for key in differing)}" if differing else None
 
 
-def _wrong_entities(body: Mapping[str, Any], text: str, expected: Sequence[Mapping[str, Any]]) -> str | None:
-    if body["warnings"]:
+def _wrong_entities(
+    body: Mapping[str, Any], text: str, expected: Sequence[Mapping[str, Any]], *, may_lack: bool
+) -> str | None:
+    """Return what is wrong with entities; with `may_lack` some may be missing, or out of place, if warnings say so."""
+    if body["warnings"] and not may_lack:
         return f"its result has warnings: {body['warnings'][0]}"
     wanted = sorted(
         (one["offset"], one["length"], one["category"], one["text"], round(one["confidence"], 6)) for one in expected
@@ -214,6 +293,10 @@ def _wrong_entities(body: Mapping[str, Any], text: str, expected: Sequence[Mappi
         (one["offset"], one["length"], one["category"], one["text"], round(one["confidenceScore"], 6))
         for one in body["entities"]
     ]
+    if body["warnings"]:
+        placed = [entity for entity, one in zip(given, body["entities"], strict=True) if one["utf16Offset"] is not None]
+        extra = set(placed) - set(wanted)
+        return f"{len(extra)} entities are not the model's" if extra else None
     if given != wanted:
         missing, extra = set(wanted) - set(given), set(given) - set(wanted)
         return f"{len(missing)} of {len(wanted)} entities are missing, {len(extra)} are not the model's"
@@ -240,7 +323,13 @@ def digests(text: str) -> tuple[str, ...]:
 
 
 def bill(plan: Plan, ledger: Iterable[Mapping[str, Any]]) -> Bill:
-    """Return what was accepted, held against what was dropped."""
+    """Return what was accepted, held against what was dropped.
+
+    A text that is accepted again is forced by the stand-in where the job that it was in before has failed on purpose,
+    or the reply to its submission was lost on purpose. In a job that failed for one of its documents that holds for
+    its neighbours, too: they are submitted again to find out which one it was. What is accepted again beyond that (a
+    worker that died, a race that was lost, a request that was carried out too late) has to be within `ALLOWANCE`.
+    """
     known = {
         digest
         for document in plan.documents
@@ -250,6 +339,7 @@ def bill(plan: Plan, ledger: Iterable[Mapping[str, Any]]) -> Bill:
     }
     total = Bill(dropped=len(known))
     last: dict[str, Mapping[str, Any]] = {}
+    times: Counter[str] = Counter()
     for entry in ledger:
         total.jobs += 1
         for document in entry["documents"]:
@@ -259,13 +349,31 @@ def bill(plan: Plan, ledger: Iterable[Mapping[str, Any]]) -> Bill:
             before = last.get(digest)
             if before is not None and before["fate"] in FAILING_FATES:
                 total.failed += 1
-            elif before is not None and before["reply"] != "ok":
+            elif before is not None and before["reply"] in LOST_REPLIES:
                 total.reply_cut += 1
             last[digest] = entry
+            times[digest] += 1
+    total.most = max(times.values(), default=0)
     return total
 
 
-def _failures(ledger: Iterable[Mapping[str, Any]]) -> Counter[str]:
-    return Counter(
-        document["sha256"] for entry in ledger if entry["fate"] in FAILING_FATES for document in entry["documents"]
-    )
+def _billed_too_often(plan: Plan, ledger: Iterable[Mapping[str, Any]]) -> Iterator[Breach]:
+    """Yield the documents of which a version was accepted more often than it may be.
+
+    A new ETag with the same content is a version of its own, which may have to be submitted because the one before has
+    no result yet. After as many failures as are allowed the version is reported, and `reconcile`, for which night is
+    whenever it is fired, may take it up once more.
+    """
+    times: Counter[str] = Counter()
+    failures: Counter[str] = Counter()
+    for entry in ledger:
+        for document in entry["documents"]:
+            times[document["sha256"]] += 1
+            failures[document["sha256"]] += _has_failed(entry)
+    for document in plan.documents:
+        versions = Counter(version.text for version in document.versions if version.text is not None)
+        for text, count in versions.items():
+            for digest in digests(text):
+                is_retaken = failures[digest] >= MAX_SUBMISSIONS
+                if times[digest] > MAX_SUBMISSIONS * count + is_retaken:
+                    yield Breach(document.name, "billed", f"a version of it was accepted {times[digest]} times")

@@ -1,4 +1,4 @@
-"""The world around the app in a chaos run: people who drop documents, Event Grid, a machine that loses its hosts."""
+"""The world around the app in a chaos run: people who drop documents, Event Grid, incidents, hosts that are killed."""
 
 import heapq
 import itertools
@@ -7,19 +7,32 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 import requests
-from azure.storage.blob import ContainerClient
+from azure.storage.blob import BlobSasPermissions, ContainerClient, ContentSettings, generate_blob_sas
 
+from local.language_service.faults import parse_rates
 from local.process import LocalProcessError
-from local.stack import HostPart
-from tests.faults.chaos_plan import Outage, Plan, PlannedDocument, Version
+from local.stack import HostPart, LanguagePart
+from tests.faults.chaos_plan import (
+    FAULTS,
+    FolderMarker,
+    Incident,
+    Outage,
+    Plan,
+    PlannedDocument,
+    UnsafeBlob,
+    Version,
+)
 
 _RETRY_AFTER_S = 0.2
 _REQUEST_TIMEOUT_S = 30
 _SENDERS = 8
+
+UNSAFE_CONTENT = b"Nobody may read this by a name that leads out of the container."
 
 
 class Agenda:
@@ -135,11 +148,17 @@ class Dropper:
         self._stopped = threading.Event()
         self.etags: dict[str, tuple[str, ...]] = {}
         """The ETags of each document's versions, in the order they were dropped."""
+        self.unsafe: set[str] = set()
+        """The blobs with unsafe names that were dropped."""
 
     def begin(self) -> None:
         """Put all drops on the agenda."""
         for document in self._plan.documents:
             self._agenda.at(document.dropped_s, lambda document=document: self._drop(document, 0))
+        for folder in self._plan.folders:
+            self._agenda.at(folder.dropped_s, lambda folder=folder: self._mark(folder))
+        for blob in self._plan.unsafe:
+            self._agenda.at(blob.dropped_s, lambda blob=blob: self._drop_unsafe(blob))
 
     def stop(self) -> None:
         """Give up deliveries that no host takes."""
@@ -162,6 +181,36 @@ class Dropper:
         if number + 1 < len(document.versions):
             self._agenda.at(self._agenda.now_s + document.pauses[number], lambda: self._drop(document, number + 1))
 
+    def _mark(self, folder: FolderMarker) -> None:
+        """Make the marker of a folder, as tools do; the storage tells of it as of any blob."""
+        settings = ContentSettings(content_type=folder.content_type or None)
+        reply = self._intake.upload_blob(
+            folder.name, b"", overwrite=True, metadata=folder.metadata, content_settings=settings
+        )
+        etag = str(reply.get_blob_properties().etag)
+        self._agenda.at(self._agenda.now_s, lambda: self._deliver(self._event(folder.name, etag, Version(b"", None))))
+
+    def _drop_unsafe(self, blob: UnsafeBlob) -> None:
+        """Put a blob by a raw request: the SDK, and HTTP libraries, take segments of dots out of an address."""
+        account = self._intake.credential
+        token = generate_blob_sas(
+            str(self._intake.account_name),
+            self._intake.container_name,
+            blob.name,
+            account_key=account.account_key,
+            permission=BlobSasPermissions(create=True, write=True),
+            expiry=datetime.now(UTC) + timedelta(hours=1),
+        )
+        reply = requests.put(
+            f"{self._intake.primary_endpoint}/{quote(blob.name, safe='')}?{token}",
+            data=UNSAFE_CONTENT,
+            headers={"x-ms-blob-type": "BlockBlob"},
+            timeout=_REQUEST_TIMEOUT_S,
+            proxies={"http": "", "https": ""},
+        )
+        reply.raise_for_status()
+        self.unsafe.add(blob.name)
+
     def _deliver(self, event: dict[str, Any]) -> None:
         if self._hosts:
             self._hosts.deliver(event, self._stopped.is_set)
@@ -182,6 +231,29 @@ class Dropper:
             "dataVersion": "",
             "metadataVersion": "1",
         }
+
+
+class Incidents:
+    """Lets all requests to the Language stand-in, or all its jobs, suffer something for some seconds, as planned."""
+
+    def __init__(self, plan: Plan, agenda: Agenda, language: LanguagePart) -> None:
+        self._plan = plan
+        self._agenda = agenda
+        self._language = language
+        self._usual = parse_rates(FAULTS)
+
+    def begin(self) -> None:
+        """Let the stand-in know the poison, and put beginning and end of each incident on the agenda."""
+        self._language.admin("PUT", "faults", {"poisonTexts": self._plan.poison_texts})
+        for incident in self._plan.incidents:
+            self._agenda.at(incident.begins_s, lambda incident=incident: self._begin(incident))
+
+    def _begin(self, incident: Incident) -> None:
+        self._set(incident.rates(self._usual))
+        self._agenda.at(self._agenda.now_s + incident.lasts_s, lambda: self._set(self._usual))
+
+    def _set(self, rates: dict[str, float]) -> None:
+        self._language.admin("PUT", "faults", {"rates": rates})
 
 
 class Killer:
