@@ -144,10 +144,10 @@ def run(
         watch.until_all_have_results(dropper, agenda, callers, killers)
         for killer in killers:
             killer.stop()
-        left_over = watch.until_night_is_over(callers)
+        left_over, reconciled = watch.until_night_is_over(callers)
         seconds = agenda.now_s
         dropper.stop()
-        reconciled, problems = watch.reconcile_at_rest(callers)
+        problems = watch.wrong_at_rest(reconciled)
         problems += [str(killer.error) for killer in killers if killer.error]
         evidence = Evidence(
             dropper.etags,
@@ -274,30 +274,29 @@ class _Watch:
             **{f"messages of {queue}": self._messages(queue) for queue in queues},
         }
 
-    def until_night_is_over(self, hosts: Hosts) -> dict[str, int]:
-        """Wait until nothing is left, also of what `reconcile` takes up again, and return what does not go away.
+    def until_night_is_over(self, hosts: Hosts) -> tuple[dict[str, int], str]:
+        """Wait until nothing is left, also of what `reconcile` takes up again.
 
         What was reported for another cause than the document is taken up again: soon after the report, and then once
-        a night.
+        a night. Returns what does not go away, and the last line of `reconcile`, which ran when nothing was left.
         """
+        left_over, line = self.until_quiet(hosts), self._reconcile_once(hosts)
         for _ in range(RETAKES):
-            left_over = self.until_quiet(hosts)
-            line = self._reconcile_once(hosts)
-            if any(left_over.values()) or not line or not int(_numbers(line)[-1]):
-                return left_over
+            if any(left_over.values()) or not line or not _numbers(line)[-1]:
+                break
             self._tell("Some documents were reported for another cause and are taken up again")
-        return self.until_quiet(hosts)
+            left_over, line = self.until_quiet(hosts), self._reconcile_once(hosts)
+        return left_over, line
 
-    def reconcile_at_rest(self, hosts: Hosts) -> tuple[str, list[str]]:
-        """Let `reconcile` count when it must find nothing to do; return its line and what is wrong with it."""
-        line = self._reconcile_once(hosts)
+    def wrong_at_rest(self, line: str) -> list[str]:
+        """Return what is wrong with a line of `reconcile` when everything is done."""
         if not line:
-            return "", ["reconcile left no line in the hosts' logs"]
+            return ["reconcile left no line in the hosts' logs"]
         dropped, done, failed, pending, submitted, _ = _numbers(line)
         expected = (len(self._plan.documents) + len(self._plan.unsafe), dropped, 0, 0)
         if (dropped, done + failed, pending, submitted) != expected:
-            return line, [f"reconcile does not agree that everything is done: {line}"]
-        return line, []
+            return [f"reconcile does not agree that everything is done: {line}"]
+        return []
 
     def _reconcile_once(self, hosts: Hosts) -> str:
         """Run `reconcile` from now to its end, and return its line; empty where there is none."""

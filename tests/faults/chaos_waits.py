@@ -30,8 +30,8 @@ def _seconds(*values: float) -> tuple[timedelta, ...]:
 
 WAITS = (
     Wait(planning, "VERDICT_WAIT_S", (2.0, 4.0)),
-    Wait(planning, "LONE_WAITS", _seconds(0, 4, 8, 15)),
-    Wait(planning, "LAST_LONE_SUBMISSION", timedelta(seconds=45)),
+    Wait(planning, "LONE_WAITS", _seconds(0, 3, 6, 10)),
+    Wait(planning, "LAST_LONE_SUBMISSION", timedelta(seconds=30)),
     Wait(planning, "REST_WAITS", _seconds(13, 20, 25, 40, 40)),
     Wait(planning, "RESERVATIONS", _seconds(60, 75, 90, 120, 180)),
     Wait(planning, "LOST_AFTER", timedelta(seconds=8)),
