@@ -14,7 +14,7 @@ from .language.budget import RequestBudget
 from .language.client import LanguageClient, default_session
 from .language.poll_timer import PollTimer
 from .settings import Settings
-from .storage.clients import blob_service, queue
+from .storage.clients import MAX_SINGLE_GET_BYTES, blob_service, queue
 from .storage.containers import AzureContainer
 from .storage.document_store import DocumentStore
 from .storage.job_queue import AzureJobQueue, JobQueue
@@ -26,7 +26,8 @@ STORAGE_THREADS = 16
 """Threads that read and write the documents of a job at the same time; shared by all runs of a worker."""
 
 
-LARGE_BYTES = 256 * 1024
+LARGE_BYTES = MAX_SINGLE_GET_BYTES
+"""What one request brings: a document of up to so many bytes is read once; a larger one waits for its place first."""
 LARGE_AT_ONCE = 2
 """Documents of more than `LARGE_BYTES` that a worker holds in memory at the same time: a hundred runs of 10 MB each
 would not fit into any instance. Those below are nearly all, and never wait here."""
