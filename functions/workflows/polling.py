@@ -67,6 +67,22 @@ def advance(app: EntityDrop, text: str | bytes) -> None:
     except Exception as error:
         _remember(app, stored.job, stored.etag, error)
         raise
+    if message.step > job.step:
+        _send_again_if_current(app, message)
+
+
+def _send_again_if_current(app: EntityDrop, message: JobMessage) -> None:
+    """Keep a message alive that came before its step was saved.
+
+    Whoever sent it may have saved the step meanwhile: then this step has lost the race and discarded its own message,
+    and the one that is consumed here is the only one of the job. One too many is dropped as out of date.
+    """
+    try:
+        job, _ = app.states.job(message.job)
+    except (Missing, RecordError):
+        return
+    if job.step == message.step:
+        send_message(app, job, app.clock())
 
 
 def job_of(app: EntityDrop, text: str | bytes) -> tuple[JobMessage, Job, str] | None:

@@ -97,3 +97,17 @@ def in_between(world: World, action: str, act: Callable[[], object]) -> None:
             act()
 
     world.gate = gate
+
+
+def test_a_wait_that_loses_to_a_wait_leaves_the_job_a_message() -> None:
+    """One worker has sent the next message and not yet saved its wait; another is woken by it and loses the race.
+
+    The only message of the wait that was saved is the one which the loser consumes.
+    """
+    world, (job, etag) = running("a.txt", fate="stuck")
+    waiting = msgspec.structs.replace(job, step=job.step + 1, due=world.clock() + timedelta(seconds=1))
+    in_between(world, "write", lambda: states(world).save_job(waiting, etag))
+    world.jobs.put(JobMessage(job.id, waiting.step).encode())
+    assert world.step()
+    assert [stored.step for stored in jobs(world)] == [waiting.step], "the other worker has won"
+    assert world.jobs.messages, "nobody but the sweep would find the job"
