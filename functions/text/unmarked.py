@@ -19,6 +19,8 @@ _ENOUGH_UNITS = 8
 _BLOCKS_BIG = ((0x2E80, 0x3130, "CJK"), (0x3400, 0xA000, "CJK"), (0xAC00, 0xD7B0, "Hangul"), (0xFF00, 0xFFF0, "CJK"))
 """Scripts that are larger than the 256 characters that else count as one block."""
 
+_FRAMING = frozenset((1, 2, 3, 4, 0x1A, 0x1C, 0x1D, 0x1E, 0x1F))
+
 _UNCERTAIN_SCRIPTS = ((0x370, 0x700), (0xE00, 0xE80), (0x3040, 0x3100))
 """Greek, Cyrillic, Armenian, Hebrew, Arabic; Thai; kana: what tells UTF-16 from chance where no unit is ASCII."""
 
@@ -30,7 +32,7 @@ def utf32(data: bytes) -> str | None:
     for encoding, order in (("utf-32-le", "little"), ("utf-32-be", "big")):
         units = _units(data, "I", 4, order)
         unfit = sum(unit > 0x10FFFF or 0xD800 <= unit < 0xE000 for unit in units)
-        if unfit > max(len(units) >= _ENOUGH_UNITS, 0.0025 * len(units)):
+        if unfit > max(len(units) >= _ENOUGH_UNITS, 0.0025 * len(units)) or _is_mostly_framing(units):
             continue
         characters = [chr(unit) for unit in units if unit <= 0x10FFFF]
         odd = sum(_is_odd(character) for character in characters)
@@ -51,7 +53,7 @@ def utf16(data: bytes) -> str | None:
     padding = next((number for number, unit in enumerate(reversed(units)) if unit), len(units))
     if share < (0.95 if is_short else 0.75) or bad > (padding if is_short else max(1.5, 0.02 * len(units))):
         return None
-    if not any(chr(unit).isalnum() for unit in units if not 0xD800 <= unit < 0xE000):
+    if not any(chr(unit).isalnum() for unit in units if not 0xD800 <= unit < 0xE000) or _is_mostly_framing(units):
         return None
     return encoding if _ideographs(units) <= 0.5 * len(units) or _has_common_ideographs(units) else None
 
@@ -140,6 +142,11 @@ def _block(code: int) -> object:
 
 def _script(block: object) -> object:
     return "Latin" if block in (0, 1, 2, 0x1E) else block
+
+
+def _is_mostly_framing(units: Sequence[int]) -> bool:
+    """Whether there are more of the control characters that frame text than text has: up to four, or a quarter."""
+    return sum(unit in _FRAMING for unit in units) > max(4, 0.25 * len(units))
 
 
 def _is_odd(character: str) -> bool:
