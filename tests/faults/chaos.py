@@ -194,6 +194,12 @@ def _model() -> Callable[[str], list[dict[str, Any]]]:
     return lambda text: [entity._asdict() for entity in project.entities(text)]
 
 
+def _is_at_work(line: str) -> bool:
+    """Whether a line of `reconcile` shows documents that it has taken up, or that an earlier run of it has."""
+    _, _, _, pending, _, retaken = _numbers(line)
+    return pending > 0 or retaken > 0
+
+
 class _Watch:
     """Looks at the storage from outside: what has a result, what is left over, what became of a document."""
 
@@ -282,7 +288,7 @@ class _Watch:
         """
         left_over, line = self.until_quiet(hosts), self._reconcile_once(hosts)
         for _ in range(RETAKES):
-            if any(left_over.values()) or not line or not _numbers(line)[-1]:
+            if any(left_over.values()) or not line or not _is_at_work(line):
                 break
             self._tell("Some documents were reported for another cause and are taken up again")
             left_over, line = self.until_quiet(hosts), self._reconcile_once(hosts)
