@@ -32,7 +32,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ..errors import Problem
-from .documents import Moment, Record
+from .records import Moment, Record
 
 FAILURES_TO_OPEN = 3
 """Failures in a row that open the breaker. A share of failures is no measure: one poisonous document in twenty fails

@@ -13,6 +13,7 @@ A **job** is *waiting* until the service has taken it and *running* until the se
 ends its record too, so "ended" is no state but the lack of one.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -20,8 +21,19 @@ from typing import Any, Final
 import msgspec
 
 from ..errors import Fault, IllegalTransition, Problem
-from .documents import HISTORY_LENGTH, MAX_SUBMISSIONS, DocumentFacts, DocumentRecord, DocumentState, HistoryEntry
+from .documents import (
+    HISTORY_LENGTH,
+    MAX_SUBMISSIONS,
+    Claim,
+    DocumentRecord,
+    DocumentState,
+    HistoryEntry,
+    Refusal,
+    TaskResult,
+)
 from .jobs import Job, JobMessage, JobState
+from .records import DocumentFacts
+from .work import FIRST_RELEASE, WorkSpec
 
 
 class JobEvent(StrEnum):
@@ -117,6 +129,29 @@ def move_job(job: Job, event: JobEvent, *, due: datetime, **changes: Any) -> Job
     return moved
 
 
+def with_work(job: Job, choose_work: Callable[[str], WorkSpec]) -> Job:
+    """Return a job that says what is to be done; one of the first release does what the settings say."""
+    if job.work != FIRST_RELEASE or not job.chunks:
+        return job
+    return msgspec.structs.replace(job, work=choose_work(job.chunks[0].document))
+
+
+def follow_correction(job: Job, choose_work: Callable[[str], WorkSpec]) -> Job:
+    """Return a waiting job with the work that is chosen now, where what it was to do was wrong.
+
+    Settings and rules hold as they were when the document was read. But a wrong project, deployment or language is
+    corrected there, and the documents that wait for it go on with the correction.
+    """
+    if job.refused_language is None and (job.last_error is None or job.last_error.fault is not Fault.CONFIGURATION):
+        return job
+    return msgspec.structs.replace(job, work=choose_work(job.chunks[0].document)) if job.chunks else job
+
+
+def postpone(job: Job, due: datetime) -> Job:
+    """Return the job at the same step with another time at which its message should be back."""
+    return msgspec.structs.replace(job, due=due)
+
+
 def is_outdated(message: JobMessage, job: Job) -> bool:
     """Whether a message is for a step that the job has left behind.
 
@@ -132,17 +167,20 @@ def claim(
     record: DocumentRecord | None,
     facts: DocumentFacts,
     owner: str,
+    work: WorkSpec,
     now: datetime,
     *,
     chunks: int = 1,
     warnings: tuple[str, ...] = (),
+    content_sha256: str | None = None,
     trace_parent: str | None = None,
+    is_submitted: bool = True,
 ) -> DocumentRecord:
     """Return the record of a document that `owner` takes on at the version in `facts`.
 
     A version that is claimed again keeps its first claim's time and its count of submissions, so that neither its time
     limit nor its bill begins anew. One that was reported, for another cause than the document, gets one more
-    submission.
+    submission. `is_submitted` is false where the owner only writes a result or a report.
     """
     same_version = record is not None and record.document.etag == facts.etag
     # A version that had its result, which somebody has deleted since, begins anew.
@@ -153,15 +191,17 @@ def claim(
         document=facts,
         state=_next(record, DocumentEvent.CLAIMED, facts.name),
         owner=owner,
-        claimed=record.claimed if record and same_version and record.is_pending else now,
+        work=work,
+        claimed_at=record.claimed_at if record and same_version and record.is_pending else now,
         updated=now,
         chunks=chunks,
         warnings=warnings,
-        claims=record.claims + 1 if record and same_version else 1,
-        submissions=before + 1,
+        owners=record.owners + 1 if record and same_version else 1,
+        submissions=before + is_submitted,
         submissions_before=before,
         submissions_allowed=before + 1 if is_reported else _allowed(None if begins_anew else record),
         first_reported=record.first_reported if record and same_version else None,
+        content_sha256=content_sha256,
         trace_parent=trace_parent,
         history=record.history if record else (),
     )
@@ -183,18 +223,22 @@ def conclude(
     first_reported = record.first_reported
     if error and error.fault is not Fault.DOCUMENT:
         first_reported = first_reported or now
+    code = error.code if error else ""
+    results = tuple(TaskResult(task=task.name, state=state, code=code) for task in record.work.tasks)
     concluded = msgspec.structs.replace(
-        record, state=state, updated=now, last_error=error, first_reported=first_reported
+        record, state=state, results=results, updated=now, last_error=error, first_reported=first_reported
     )
-    return _remember(concluded, event, now, error.code if error else "")
+    return _remember(concluded, event, now, code)
 
 
-def may_write(record: DocumentRecord | None, owner: str, etag: str) -> bool:
-    """Whether `owner` may still write the result of the version `etag`.
+def may_write(record: DocumentRecord | None, claim: Claim) -> bool:
+    """Whether the owner of a claim may still write the result of its version.
 
     False once the version has its result, has been replaced by a newer one, or has been given to another job.
     """
-    return record is not None and record.is_pending and record.owner == owner and record.document.etag == etag
+    return (
+        record is not None and record.is_pending and record.owner == claim.owner and record.document.etag == claim.etag
+    )
 
 
 def submissions_with(record: DocumentRecord, job: Job) -> int:
@@ -222,3 +266,13 @@ def _allowed(record: DocumentRecord | None) -> int:
 def _remember(record: DocumentRecord, event: DocumentEvent, now: datetime, reason: str) -> DocumentRecord:
     entry = HistoryEntry(at=now, event=event.value, job=record.owner, reason=reason)
     return msgspec.structs.replace(record, history=(*record.history, entry)[-HISTORY_LENGTH:])
+
+
+def refused_again(refusal: Refusal, code: str) -> Refusal:
+    """Return what is kept of a document that the storage refuses, with another error code than the last time."""
+    return msgspec.structs.replace(refusal, code=code)
+
+
+def refusal_reported(refusal: Refusal) -> Refusal:
+    """Return what is kept of a refused document once it has its error report."""
+    return msgspec.structs.replace(refusal, reported=True)

@@ -21,17 +21,17 @@ from random import Random
 import msgspec
 
 from ..errors import Fault, Problem
+from ..tasks.custom_entities import FoundEntities
 from .backoff import DEFER, LOST_POLL, STEP_FAULT, deferral_s, honoured_s, next_poll_s
 from .documents import MAX_SUBMISSIONS
 from .health import Assessment, Level, Proof
-from .jobs import Chunk, Job, JobState, LoneFailures
+from .jobs import Job, JobState, LoneFailures
 from .lifecycle import JobEvent, move_job
 from .outcomes import (
     Accepted,
     DeferReason,
     Deferred,
     Finished,
-    FoundEntities,
     JobFailed,
     JobLost,
     Progress,
@@ -40,6 +40,7 @@ from .outcomes import (
     Submission,
     Unanswered,
 )
+from .records import Chunk
 
 RESERVATIONS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180))
 """How long a worker that is about to submit a job keeps others from doing so: the first time, and after so many
@@ -98,7 +99,6 @@ class Policy:
     max_poll_s: float
     job_timeout: timedelta
     give_up: timedelta
-    language: str
     rng: Random
 
     def within(self, bounds_s: tuple[float, float]) -> timedelta:
@@ -146,7 +146,7 @@ def before_submission(job: Job, assessment: Assessment, now: datetime, policy: P
     problem = job.last_error or assessment.reason or WAITING_FOR_HEALTH
     if now - job.created > policy.give_up:
         return _give_up(job, problem, now)
-    if job.refused_language == policy.language:
+    if job.refused_language == job.work.language:
         due = now + timedelta(seconds=DEFER[DeferReason.MISCONFIGURED].wait_s(job.waits, policy.rng))
         return _defer(job, due, problem, waits=job.waits + 1)
     if job.is_scout:
@@ -373,7 +373,7 @@ def _is_configured_language(chunk: Chunk, problem: Problem) -> bool:
 def _wrong_language(job: Job, problem: Problem, now: datetime, policy: Policy) -> Step:
     problem = replace(
         problem,
-        message=f"The service does not know the language {policy.language!r} of DOCUMENT_LANGUAGE: {problem.message}",
+        message=f"The service does not know the language {job.work.language!r} of DOCUMENT_LANGUAGE: {problem.message}",
         help="Correct DOCUMENT_LANGUAGE. Documents wait, and go on by themselves with the new value.",
         fault=Fault.CONFIGURATION,
     )
@@ -383,7 +383,7 @@ def _wrong_language(job: Job, problem: Problem, now: datetime, policy: Policy) -
         JobEvent.FAILED,
         due=due,
         waits=job.waits + 1,
-        refused_language=policy.language,
+        refused_language=job.work.language,
         last_error=problem,
         failed_at=None,
         retry_at=None,
@@ -609,7 +609,8 @@ def _part(job: Job, chunks: tuple[Chunk, ...], now: datetime) -> Job:
         due=now,
         created=job.created,
         chunks=chunks,
-        claims=job.claims,
+        work=job.work,
+        known_records=job.known_records,
         submissions=job.submissions,
         losses=job.losses,
         lone=job.lone if len(job.chunks) == 1 else None,

@@ -15,13 +15,12 @@ import msgspec
 from ..core.outcomes import (
     UNSUPPORTED_LANGUAGE,
     Finished,
-    FoundEntities,
-    FoundEntity,
     JobFailed,
     Progress,
     StillRunning,
 )
 from ..errors import Fault, Problem
+from ..tasks.custom_entities import FoundEntities, FoundEntity
 from . import tolerant_json
 from .error_codes import Error, code_of, fault_of, for_record, message_of, misconfigured, shortened
 

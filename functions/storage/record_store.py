@@ -11,11 +11,12 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from ..core.documents import DocumentRecord, Record, Refusal
+from ..core.documents import DocumentRecord, Refusal
 from ..core.jobs import Job
-from ..core.merging import ChunkResult
+from ..core.records import Record
 from ..core.results import fitting_name, is_shortened
 from ..errors import Missing, RecordError, UnsafeName
+from ..tasks.custom_entities import ChunkResult
 from .containers import Blob, BlobInfo, Container
 
 logger = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class ListedRefusal(NamedTuple):
     is_reported: bool
 
 
-class StateStore:
+class RecordStore:
     """Keeps the records in the state container."""
 
     def __init__(self, container: Container) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..core.documents import DocumentFacts
-from ..core.jobs import Chunk
+from ..core.records import Chunk, DocumentFacts
+from ..core.work import WorkSpec
 from .compression import unpack
 from .damage import Damage, decode_damaged
 from .decoding import DecodedText
@@ -30,6 +30,7 @@ class ReadyChunk:
     chunk: Chunk
     text: str
     facts: DocumentFacts
+    work: WorkSpec
     warnings: tuple[str, ...] = ()
     """About how the document was read, each as `CODE: message` (see `results.reading_warning`)."""
     content_sha256: str | None = None
@@ -47,7 +48,7 @@ def cut(
     facts: DocumentFacts,
     data: bytes,
     decoded: DecodedText,
-    unit: str,
+    work: WorkSpec,
     max_characters: int = MAX_REQUEST_CHARACTERS,
     *,
     content_encoding: str | None = None,
@@ -64,7 +65,7 @@ def cut(
         slices = [part for part in slices if not is_blank(text[part.own_start : part.own_end])]
     places = _byte_places(data, decoded, slices) if is_long else None
     starts = {part.start for part in slices}
-    in_unit, in_utf16 = _measure(text, starts, unit), _measure(text, starts, UTF16)
+    in_unit, in_utf16 = _measure(text, starts, work.string_index_type), _measure(text, starts, UTF16)
     warnings = tuple(str(warning) for warning in decoded.warnings)
     return [
         ReadyChunk(
@@ -87,6 +88,7 @@ def cut(
             ),
             text[part.start : part.end],
             facts,
+            work,
             warnings,
         )
         for index, part in enumerate(slices)

@@ -9,16 +9,21 @@ held until it goes.
 
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from .. import telemetry
-from ..app import EntityDrop
-from ..core.documents import Claimed
+from ..core.documents import StoredRecord
 from ..core.jobs import Job
 from ..core.packing import Load
+from ..core.work import WorkSpec
+from ..storage.containers import is_archived, storage_code
 from ..text.chunks import ReadyChunk
-from .submission import OpenJob, claim_for, list_again, open_job, send, take_on
+from .claiming import Reports
+from .intake import Gone, Intake, LongDocument, Ready, Rejected
+from .refusals import Refusals
+from .submission import Submission
 
 LONGEST_WAIT_IN_LINGERS = 10
 """A lone document waits for one linger. As long as runs come and go, the request waits on, up to so many: one that is
@@ -31,9 +36,16 @@ LONGEST_WAIT_S = 10.0
 class Submitter:
     """Submits documents. One instance serves all threads of a worker; it has no thread of its own."""
 
-    def __init__(self, app: EntityDrop) -> None:
-        self._app = app
-        self._open: Batch | None = None
+    def __init__(
+        self, intake: Intake, submission: Submission, reports: Reports, refusals: Refusals, linger_s: float
+    ) -> None:
+        self._intake = intake
+        self._submission = submission
+        self._reports = reports
+        self._refusals = refusals
+        self._linger_s = linger_s
+        self._open: dict[WorkSpec, Batch] = {}
+        """The batch that can be joined, for each kind of work."""
         self._changed = threading.Condition()
         self._last_activity_at = 0.0
         """When a run last came, joined or went, which makes room for another."""
@@ -45,63 +57,89 @@ class Submitter:
         """
         with telemetry.span("submit", parent=trace_parent, document=name):
             self._note_activity()
-            item = take_on(self._app, name)
-            if item:
-                batch, entry, is_leader = self.join(item)
-                if is_leader:
-                    self._lead(batch)
-                entry.claim(self._app)
-                entry.claimed()
-                self._note_activity()
+            try:
+                outcome = self._intake.read(name)
+            except Exception as error:
+                if not is_archived(error):
+                    raise
+                # Nothing to repeat now: `reconcile` finds the document once it has left the archive tier. No event
+                # says so: rehydration raises BlobTierChanged, and the trigger is for BlobCreated only.
+                self._refusals.note(name, storage_code(error) or "")
+                return
+            match outcome:
+                case Ready(chunk):
+                    self._submit_together(chunk)
+                case LongDocument(chunks):
+                    self._submission.submit_long(chunks)
+                case Rejected():
+                    self._reports.write(outcome)
+                case Gone():
+                    pass
 
     def join(self, item: ReadyChunk) -> "tuple[Batch, Entry, bool]":
         """Put an item into the open batch, or into a new one; whoever opens a batch leads it."""
         with self._changed:
-            batch, is_leader = self._open, False
+            batch, is_leader = self._open.get(item.work), False
             if batch is None or not batch.load.takes(item):
                 batch, is_leader = Batch(), True
-                self._open = batch
+                self._open[item.work] = batch
             entry = batch.add(item)
             self._note_activity()
             if batch.load.is_full:
-                self._open = None
+                del self._open[item.work]
             self._changed.notify_all()
             return batch, entry, is_leader
 
     def close(self, batch: "Batch") -> None:
         """Let nobody join a batch any more."""
         with self._changed:
-            if self._open is batch:
-                self._open = None
+            if self._is_open(batch):
+                del self._open[batch.work]
             self._changed.notify_all()
+
+    def _is_open(self, batch: "Batch") -> bool:
+        return self._open.get(batch.work) is batch
 
     def _note_activity(self) -> None:
         self._last_activity_at = time.monotonic()
 
+    def _submit_together(self, item: ReadyChunk) -> None:
+        batch, entry, is_leader = self.join(item)
+        if is_leader:
+            self._lead(batch)
+        self._claim(entry)
+        entry.claimed()
+        self._note_activity()
+
     def _lead(self, batch: "Batch") -> None:
         """Open the job, list in it whoever joins, and send the request once all who are listed have claimed."""
-        app = self._app
         try:
-            opened = open_job(app, batch.items())
+            opened = self._submission.open_job(batch.items())
             batch.mark_listed(opened.job)
-            batch.entries[0].claim(app)
+            self._claim(batch.entries[0])
             while self._has_news(batch):
-                opened = list_again(app, opened, batch.items())
+                opened = self._submission.list_again(opened, batch.items())
                 batch.mark_listed(opened.job)
         except BaseException as error:
             # Those who are listed have their job, which is submitted when its message comes; the others come again.
             self.close(batch)
             batch.fail_unlisted(error)
             raise
-        batch.flush(app, opened)
+        # The storage may take a claim and fail to say so. Who left that document out would own it for nothing; so then
+        # the job waits for its message, when the records are asked which documents it has.
+        if all(entry.is_certain() for entry in batch.entries):
+            ours = [(entry.item, stored) for entry in batch.entries if (stored := entry.claimed())]
+            self._submission.send(opened, ours)
+
+    def _claim(self, entry: "Entry") -> None:
+        entry.claim_with(self._submission.claim)
 
     def _has_news(self, batch: "Batch") -> bool:
         """Wait until somebody has joined who is not listed; return False when nobody can join any more."""
-        linger_s = self._app.settings.batch_linger_ms / 1000
         with self._changed:
             while batch.listed == len(batch.entries):
-                left_s = batch.flush_deadline(self._last_activity_at, linger_s) - time.monotonic()
-                if self._open is not batch or left_s <= 0:
+                left_s = batch.flush_deadline(self._last_activity_at, self._linger_s) - time.monotonic()
+                if not self._is_open(batch) or left_s <= 0:
                     self.close(batch)
                     return False
                 self._changed.wait(left_s)
@@ -115,16 +153,16 @@ class Entry:
         self.item = item
         self.listed: Future[Job] = Future()
         """The job, once its record lists the document."""
-        self._claimed: Future[Claimed | None] = Future()
+        self._claimed: Future[StoredRecord | None] = Future()
         self._lock = threading.Lock()
 
-    def claim(self, app: EntityDrop) -> None:
+    def claim_with(self, claim: Callable[[Job, ReadyChunk], StoredRecord | None]) -> None:
         """Wait until the document is listed, raising why it is not, and claim it for its job unless another run has."""
         job = self.listed.result()
         with self._lock:
             if not self._claimed.done():
                 try:
-                    self._claimed.set_result(claim_for(app, job, self.item))
+                    self._claimed.set_result(claim(job, self.item))
                 except BaseException as error:
                     self._claimed.set_exception(error)
                     if not isinstance(error, Exception):
@@ -134,7 +172,7 @@ class Entry:
         """Wait for the claim and return whether it is known how it ended."""
         return self._claimed.exception() is None
 
-    def claimed(self) -> Claimed | None:
+    def claimed(self) -> StoredRecord | None:
         """Wait for the claim and return it, None where the document is not ours; raise what kept it from being made."""
         return self._claimed.result()
 
@@ -148,6 +186,11 @@ class Batch:
     listed: int = 0
     """How many of them, from the first, the job's record lists."""
     opened_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def work(self) -> WorkSpec:
+        """What all of them are to be asked; not before the first has been added."""
+        return self.entries[0].item.work
 
     def add(self, item: ReadyChunk) -> Entry:
         """Return the entry of a document, a new one unless it is here already."""
@@ -177,10 +220,3 @@ class Batch:
         """Tell everybody who is not listed that it will not come to that."""
         for entry in self.entries[self.listed :]:
             entry.listed.set_exception(error)
-
-    def flush(self, app: EntityDrop, opened: OpenJob) -> None:
-        """Wait until everybody has claimed, and send the request with those that are ours."""
-        # The storage may take a claim and fail to say so. Who left that document out would own it for nothing; so then
-        # the job waits for its message, when `advance` asks the records which documents it has.
-        if all(entry.is_certain() for entry in self.entries):
-            send(app, opened, [(entry.item, claimed) for entry in self.entries if (claimed := entry.claimed())])

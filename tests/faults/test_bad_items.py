@@ -13,7 +13,6 @@ from azure.core.exceptions import HttpResponseError, ServiceRequestError, Servic
 
 from functions.errors import Changed, Missing, RecordError
 from functions.storage.record_store import refusal_key
-from functions.workflows.rescue import rescue_document
 from tests.world import Call, World, letter
 
 
@@ -106,7 +105,7 @@ def is_about(item: str, name: str, owner: str) -> bool:
 
 
 def owner_of(world: World, name: str) -> str:
-    record, _ = world.app.states.document(name)
+    record, _ = world.app.parts.records.document(name)
     return record.owner if record else "no owner"
 
 
@@ -149,7 +148,7 @@ def refuse_once(world: World, name: str) -> None:
             raise storage_error(403, "AuthorizationPermissionMismatch")
 
     world.gate = forbid
-    rescue_document(world.app, world.event_text(name))
+    world.app.rescue.rescue_document(world.event_text(name))
     world.gate = None
 
 
@@ -260,7 +259,7 @@ def rescue_all(world: World) -> None:
         message = world.poisoned_events.receive()
         if message:
             try:
-                rescue_document(world.app, message.text, message.expires)
+                world.app.rescue.rescue_document(message.text, message.expires)
             except Exception:
                 continue  # The host shows it again in ten minutes.
             world.poisoned_events.delete(message)

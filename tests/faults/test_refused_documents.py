@@ -4,14 +4,12 @@ import json
 import logging
 from collections.abc import Callable
 from datetime import timedelta
-from functools import partial
 from itertools import count
 
 import pytest
 from azure.core.exceptions import HttpResponseError
 
 from functions.core.results import refused_name
-from functions.workflows.sweep import sweep
 from tests.faults.scenarios import lines, results_of
 from tests.world import Call, Crash, Gate, World, letter
 
@@ -258,7 +256,7 @@ def test_two_sweeps_at_once_handle_a_refusal_once(is_refused: bool) -> None:
     for number in count(1):
         world = refused_for_an_hour()
         other = world.start_worker(gate=refused)
-        gate = AtCall(number, partial(sweep, other.app), refused)
+        gate = AtCall(number, other.app.sweep.run, refused)
         world.gate = gate
         world.sweep()
         world.gate = None
@@ -321,7 +319,7 @@ def test_an_archived_document_is_deferred_and_goes_on_once_rehydrated(
 def test_an_archived_document_is_reported_after_its_time_limit(world: World, more_days: int) -> None:
     archive(world)
     world.run()
-    for _ in range(int(world.app.settings.give_up_hours / 24) + 1):
+    for _ in range(int(world.app.parts.settings.give_up_hours / 24) + 1):
         assert world.error("cold.txt") is None
         world.reconcile()
         world.run()
@@ -363,7 +361,7 @@ def test_an_unsafe_name_is_reported_once(
     etag = world.intake.upload(name, letter(1).encode())
     world.drop("good.txt", letter(2))
     if found_by == "event":
-        world.worker.submitter.submit(name)
+        world.worker.app.submitter.submit(name)
     elif found_by == "rescue":
         world.poisoned_events.put(world.event_text(name))
     world.run()
@@ -394,7 +392,7 @@ def test_dots_in_a_name_do_no_harm(world: World, name: str) -> None:
 
 
 def test_an_unsafe_name_that_is_gone_leaves_nothing(world: World) -> None:
-    world.worker.submitter.submit("../gone.txt")
+    world.worker.app.submitter.submit("../gone.txt")
     assert results_of(world) == []
 
 

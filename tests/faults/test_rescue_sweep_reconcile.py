@@ -16,7 +16,7 @@ from functions.core.planning import MAX_FAULTS
 from functions.core.results import entities_name, error_name
 from functions.storage.containers import BlobInfo
 from functions.storage.memory_containers import MemoryContainer
-from functions.workflows.sweep import EXTRA_MESSAGE, GRACE, sweep
+from functions.workflows.sweep import EXTRA_MESSAGE, GRACE
 from local.language_service.in_process import MovableClock
 from tests.faults.scenarios import accepted, lines
 from tests.faults.test_refused_documents import refuse
@@ -50,7 +50,7 @@ def test_the_sweep_is_patient_up_to_its_grace_and_not_longer(world: World) -> No
     world.drop("a.txt", letter(1))
     world.step()
     lose_all_messages(world)
-    (job,) = world.app.states.list_jobs()
+    (job,) = world.app.parts.records.list_jobs()
     world.clock.advance((job.due + GRACE - world.clock()).total_seconds())
     assert world.sweep() == 0
     world.clock.advance(0.001)
@@ -97,7 +97,7 @@ def test_sweeps_on_two_instances_at_once_put_each_job_back_once(world: World) ->
             nonlocal passed
             passed += 1
             if passed == number:
-                sweep(other.app)
+                other.app.sweep.run()
 
         world.gate = gate
         world.sweep()

@@ -43,7 +43,7 @@ def test_same_content_gets_the_result_it_had(world: World, text: str, caplog: py
     assert world.service.counters.documents_accepted == billed
     assert len(lines(caplog, "document_carried_over")) == 1
     world.check_quiet()
-    record, _ = world.app.states.document("a.txt")
+    record, _ = world.app.parts.records.document("a.txt")
     assert record and record.document.etag == etag
     assert [entry.event for entry in record.history] == ["claimed", "extracted", "claimed", "extracted"]
     tally = world.reconcile()
@@ -176,7 +176,7 @@ def test_whoever_comes_in_between_leaves_one_right_result(other: str) -> None:
                 world.drop("a.txt", letter(1, version=2))
             elif other == "a report":
                 world.drop("a.txt", b"%PDF-1.7")
-            worker.submitter.submit("a.txt")
+            worker.app.submitter.submit("a.txt")
 
         def gate(call: Call, number: int = number, act: Any = act) -> None:
             nonlocal passed
@@ -209,8 +209,8 @@ def test_a_document_may_name_its_language(world: World, key: str) -> None:
     world.intake.upload("a.txt", letter(1).encode(), metadata={key: "pt-BR"})
     world.announce("a.txt")
     world.step()
-    (listed,) = world.app.states.list_jobs()
-    job, _ = world.app.states.job(listed.id)
+    (listed,) = world.app.parts.records.list_jobs()
+    job, _ = world.app.parts.records.job(listed.id)
     assert [chunk.language for chunk in job.chunks] == ["pt-BR"]
     world.run()
     result = world.entities("a.txt")
@@ -222,8 +222,8 @@ def test_a_document_without_a_language_has_that_of_the_setting(world: World, met
     world.intake.upload("a.txt", letter(1).encode(), metadata=metadata)
     world.announce("a.txt")
     world.step()
-    (listed,) = world.app.states.list_jobs()
-    job, _ = world.app.states.job(listed.id)
+    (listed,) = world.app.parts.records.list_jobs()
+    job, _ = world.app.parts.records.job(listed.id)
     assert [chunk.language for chunk in job.chunks] == [None]
     world.run()
     result = world.entities("a.txt")

@@ -213,7 +213,7 @@ def test_no_secret_is_logged_or_traced(address: str, credentials: str, everythin
     message = JobMessage("j1", 1)
     budget = RequestBudget(1000, utcnow())
     languages = [
-        LanguageClient(read, default_session(), auth, budget, utcnow)
+        LanguageClient(address, default_session(), auth, budget, utcnow)
         for auth in (KeyAuth(KEY), TokenAuth(lambda: TOKEN))
     ]
     calls: list[Callable[[], object]] = [

@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from functions.core.jobs import Chunk
-from functions.core.merging import ChunkResult, Entity, JobFacts, Warning, job_facts, locate, merge, text_records
-from functions.core.outcomes import Finished, FoundEntities, FoundEntity
+from functions.core.outcomes import Finished
+from functions.core.records import Chunk, JobFacts, Warning
+from functions.core.results import job_facts
+from functions.tasks.custom_entities import ChunkResult, Entity, FoundEntities, FoundEntity, locate, merge
 from functions.text.chunks import cut
 from functions.text.decoding import DecodedText
-from functions.text.offsets import CODE_POINT, TEXT_ELEMENT, UTF16, Ruler, length
-from tests.unit.material import NOW, any_text, chunk, facts, running_job
+from functions.text.offsets import CODE_POINT, TEXT_ELEMENT, UTF16, Ruler, length, text_records
+from tests.unit.material import NOW, any_text, chunk, facts, running_job, work_in
 from tests.unit.material import job_facts as service_job
 
 TEXT = "😀 Zoe\u0308 Brandt owes Kearney Bank $5,000."
@@ -236,7 +237,7 @@ def test_chunks_give_the_places_that_the_whole_text_would_give(text: str, unit: 
     whole = locate(chunk(end=len(text), own_end=len(text)), text, answer(0, len(text)), unit, service_job())
     parts = [
         locate(ready.chunk, ready.text, answer(ready.chunk.start, ready.chunk.end), unit, service_job())
-        for ready in cut(facts(), text.encode(), DecodedText(text, "utf-8"), unit, limit)
+        for ready in cut(facts(), text.encode(), DecodedText(text, "utf-8"), work_in(unit), limit)
     ]
     assert len(parts) > 1
     assert merge(parts)[0] == merge([whole])[0]

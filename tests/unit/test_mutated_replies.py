@@ -28,7 +28,6 @@ from functions.language.error_codes import MAX_RECORDED_BYTES
 from functions.language.payloads import Page, Reply, page_outcome, submission_outcome
 from functions.language.tolerant_json import MAX_DEPTH, UNREADABLE, decode
 from tests.unit.material import NOW
-from tests.unit.material import settings as app_settings
 from tests.unit.replies import EMPTY_ERROR, ct1_page, ct1_task, error_body, ga_item, ga_page, reply, wire_entity
 
 COUNT = 25
@@ -286,7 +285,7 @@ STATUSES = st.integers(100, 999) | st.sampled_from([200, 202, 302, 400, 401, 403
 @example(200, {"Content-Type": "application/json"}, b"[" * 1_000_000)
 def test_any_reply_is_an_outcome(status: int, headers: dict[str, str], body: bytes) -> None:
     given_reply = Reply(status, CaseInsensitiveDict(headers), body)
-    submission = submission_outcome(app_settings(), given_reply, NOW)
+    submission = submission_outcome("https://x", "2023-04-01", given_reply, NOW)
     assert isinstance(submission, Accepted | Refused | Deferred | Unanswered)
     page = page_outcome(given_reply, NOW)
     assert isinstance(page, Page)

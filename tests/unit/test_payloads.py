@@ -14,8 +14,6 @@ from functions.core.outcomes import (
     DeferReason,
     Deferred,
     Finished,
-    FoundEntities,
-    FoundEntity,
     JobFailed,
     JobLost,
     Refused,
@@ -39,7 +37,8 @@ from functions.language.payloads import (
     submit_path,
     unreachable,
 )
-from tests.unit.material import ENDPOINT, NOW, PREVIEW, settings
+from functions.tasks.custom_entities import FoundEntities, FoundEntity
+from tests.unit.material import ENDPOINT, NOW, PREVIEW, work
 from tests.unit.replies import (
     EMPTY_ERROR,
     GATEWAY_JSON,
@@ -54,9 +53,10 @@ from tests.unit.replies import (
     wire_entity,
 )
 
-GA = settings()
-CT1 = settings(PREVIEW)
-CT1_MODEL = settings(PREVIEW, LANGUAGE_PROJECT="", LANGUAGE_DEPLOYMENT="", LANGUAGE_MODEL_ID="0a1b_Extraction_latest")
+GA = "2023-04-01"
+CT1 = "v3.1-preview.ct.1"
+CT1_DEPLOYMENT = work(PREVIEW)
+CT1_MODEL = work(PREVIEW, LANGUAGE_PROJECT="", LANGUAGE_DEPLOYMENT="", LANGUAGE_MODEL_ID="0a1b_Extraction_latest")
 
 # --- requests ---
 
@@ -74,7 +74,7 @@ def test_the_preview_is_asked_at_its_paths_and_can_not_cancel() -> None:
 
 
 def test_a_submission_to_a_date_version() -> None:
-    body = submission_body(settings(STRING_INDEX_TYPE="Utf16CodeUnit", DOCUMENT_LANGUAGE="de"), "j1", ["Zoë 😀", "b"])
+    body = submission_body(work(STRING_INDEX_TYPE="Utf16CodeUnit", DOCUMENT_LANGUAGE="de"), "j1", ["Zoë 😀", "b"])
     assert json.loads(body) == {
         "displayName": "j1",
         "analysisInput": {
@@ -101,7 +101,7 @@ def test_a_submission_to_a_date_version() -> None:
 @pytest.mark.parametrize(
     ("preview", "model"),
     [
-        (CT1, {"project-name": "loans", "deployment-name": "production"}),
+        (CT1_DEPLOYMENT, {"project-name": "loans", "deployment-name": "production"}),
         (CT1_MODEL, {"modelId": "0a1b_Extraction_latest"}),
     ],
 )
@@ -131,17 +131,17 @@ OWN_CT1 = f"{ENDPOINT}/text/analytics/v3.1-preview.ct.1/analyze/jobs/{JOB}"
     ids=["own", "relative", "foreign", "foreign without tls", "without scheme"],
 )
 def test_the_operation_is_asked_for_at_the_configured_endpoint_whatever_the_header_names(location: str) -> None:
-    assert submission_outcome(GA, reply(202, operation_location=location), NOW) == Accepted(OWN_GA)
+    assert submission_outcome(ENDPOINT, GA, reply(202, operation_location=location), NOW) == Accepted(OWN_GA)
 
 
 def test_languages_of_documents_win_over_the_setting() -> None:
-    body = json.loads(submission_body(settings(DOCUMENT_LANGUAGE="de"), "j1", ["a", "b"], [None, "fr"]))
+    body = json.loads(submission_body(work(DOCUMENT_LANGUAGE="de"), "j1", ["a", "b"], [None, "fr"]))
     assert [document["language"] for document in body["analysisInput"]["documents"]] == ["de", "fr"]
 
 
 def test_the_previews_operation_has_its_own_path() -> None:
     """Job ids of 2020 were a GUID and a number of ticks."""
-    assert submission_outcome(CT1, reply(202, Operation_Location=OWN_CT1), NOW) == Accepted(OWN_CT1)
+    assert submission_outcome(ENDPOINT, CT1, reply(202, Operation_Location=OWN_CT1), NOW) == Accepted(OWN_CT1)
     assert job_id_of(f"{OWN_CT1}_637500000000000000") == f"{JOB}_637500000000000000"
 
 
@@ -162,7 +162,7 @@ def test_the_previews_operation_has_its_own_path() -> None:
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 def test_an_unusable_operation_location_leaves_acceptance_open(status: int, location: str | None) -> None:
     headers = {} if location is None else {"operation_location": location}
-    outcome = submission_outcome(GA, reply(status, retry_after="7", **headers), NOW)
+    outcome = submission_outcome(ENDPOINT, GA, reply(status, retry_after="7", **headers), NOW)
     assert isinstance(outcome, Unanswered)
     assert (outcome.problem.code, outcome.problem.fault) == ("NoOperationLocation", Fault.SERVICE)
     assert outcome.retry_after_s == 7
@@ -188,7 +188,7 @@ def test_an_id_that_could_lead_elsewhere_is_no_id(job_id: str) -> None:
     ],
 )
 def test_a_foreign_address_is_known_by_scheme_and_host(url: str, foreign: bool) -> None:
-    assert is_foreign(GA, url) is foreign
+    assert is_foreign(ENDPOINT, url) is foreign
 
 
 # --- refusals of a submission: every row of docs/language-api.md 4 ---
@@ -297,7 +297,7 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_a_refusal_names_fault_by_code(case: str) -> None:
     status, body, code, fault = REFUSED[case]
-    outcome = submission_outcome(GA, reply(status, body), NOW)
+    outcome = submission_outcome(ENDPOINT, GA, reply(status, body), NOW)
     assert isinstance(outcome, Refused)
     assert (outcome.problem.code, outcome.problem.fault) == (code, fault)
     assert f"HTTP {status}" in outcome.problem.message
@@ -364,7 +364,7 @@ DEFERRED = {
 @pytest.mark.parametrize("case", DEFERRED)
 def test_a_submission_that_has_to_wait(case: str) -> None:
     status, body, headers, reason, wait = DEFERRED[case]
-    outcome = submission_outcome(GA, reply(status, body, GATEWAY_JSON, **headers), NOW)
+    outcome = submission_outcome(ENDPOINT, GA, reply(status, body, GATEWAY_JSON, **headers), NOW)
     assert isinstance(outcome, Deferred)
     assert (outcome.reason, outcome.retry_after_s) == (reason, wait)
     assert f"HTTP {status}" in outcome.problem.message
@@ -385,7 +385,7 @@ def test_a_poll_that_has_to_wait_is_the_same(case: str) -> None:
 
 def test_the_message_names_the_setting_to_correct() -> None:
     def advice(status: int) -> str:
-        outcome = submission_outcome(GA, reply(status, error_body(str(status), "No.")), NOW)
+        outcome = submission_outcome(ENDPOINT, GA, reply(status, error_body(str(status), "No.")), NOW)
         assert isinstance(outcome, Deferred) and outcome.problem.code == "Misconfigured"
         return outcome.problem.help
 
@@ -427,7 +427,7 @@ STATUSES = [300, 301, 302, 400, 401, 403, 404, 405, 407, 408, 410, 413, 429, 500
 @pytest.mark.parametrize("body", FOREIGN_BODIES)
 def test_a_foreign_reply_to_a_post_leaves_acceptance_open(status: int, body: str) -> None:
     content, kind = FOREIGN_BODIES[body]
-    outcome = submission_outcome(GA, reply(status, content, kind, retry_after="30"), NOW)
+    outcome = submission_outcome(ENDPOINT, GA, reply(status, content, kind, retry_after="30"), NOW)
     assert isinstance(outcome, Unanswered)
     assert outcome.retry_after_s == 30
     assert outcome.problem.fault is Fault.SERVICE
@@ -447,7 +447,7 @@ def test_a_foreign_reply_to_a_poll_says_nothing(status: int, body: str) -> None:
 
 def test_messages_about_foreign_replies_blame_no_document() -> None:
     page = reply(403, b"<html>", 'text/html; charset="\xff\n"')
-    outcomes = (submission_outcome(GA, page, NOW), page_outcome(page, NOW).progress)
+    outcomes = (submission_outcome(ENDPOINT, GA, page, NOW), page_outcome(page, NOW).progress)
     for outcome in outcomes:
         assert isinstance(outcome, Unanswered | Deferred)
         assert "ocument" not in outcome.problem.message + outcome.problem.help
@@ -466,7 +466,7 @@ def test_json_is_known_by_its_content_type(kind: str) -> None:
 def test_every_known_code_decides_alone(code: str) -> None:
     """The same whether it stands outside or inside, and whatever the words beside it say."""
     for body in (error_body(code, "the project is unknown"), error_body("InvalidRequest", "x", code, "bad document")):
-        outcome = submission_outcome(GA, reply(400, body), NOW)
+        outcome = submission_outcome(ENDPOINT, GA, reply(400, body), NOW)
         problem = outcome.problem if isinstance(outcome, Refused | Deferred) else None
         assert problem is not None and problem.fault is FAULTS[code]
         assert isinstance(outcome, Deferred) is (FAULTS[code] is Fault.CONFIGURATION)
@@ -480,7 +480,7 @@ def test_recorded_errors_are_bounded() -> None:
         "details": [{"a": [[["deep"]]]}] * 1_000,
     }
     error["more"] = {str(number): "x" * 1_000 for number in range(1_000)}
-    outcome = submission_outcome(GA, reply(400, {"error": error}), NOW)
+    outcome = submission_outcome(ENDPOINT, GA, reply(400, {"error": error}), NOW)
     assert isinstance(outcome, Refused)
     assert len(json.dumps(outcome.problem.service)) <= MAX_RECORDED_BYTES
     assert outcome.problem.service is not None and outcome.problem.service["code"] == "X"

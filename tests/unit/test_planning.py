@@ -15,15 +15,13 @@ from hypothesis import strategies as st
 
 from functions.core.documents import MAX_SUBMISSIONS
 from functions.core.health import UNKNOWN, Assessment, Level, Proof
-from functions.core.jobs import Chunk, Job, JobState, LoneFailures
+from functions.core.jobs import Job, JobState, LoneFailures
 from functions.core.lifecycle import JobEvent
 from functions.core.outcomes import (
     Accepted,
     DeferReason,
     Deferred,
     Finished,
-    FoundEntities,
-    FoundEntity,
     JobFailed,
     JobLost,
     Progress,
@@ -62,8 +60,10 @@ from functions.core.planning import (
     send_scout,
     without,
 )
+from functions.core.records import Chunk
 from functions.errors import Fault, IllegalTransition, Problem
 from functions.language.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+from functions.tasks.custom_entities import FoundEntities, FoundEntity
 from functions.workflows.steps import LONGEST_POST
 from tests.unit.material import (
     GA_URL,
@@ -78,6 +78,7 @@ from tests.unit.material import (
     reserved_job,
     running_job,
     waiting_job,
+    work,
 )
 
 FOUND = FoundEntities((FoundEntity("Anna", "Borrower", 0, 4, 0.9),))
@@ -92,6 +93,7 @@ A_SECOND = timedelta(seconds=1)
 VERDICT = 11.0
 """Seconds until a failed job asks why, without jitter."""
 
+IN_FRISIAN = work(DOCUMENT_LANGUAGE="fy")
 JUST_BEFORE_AT_AND_AFTER = [(-A_SECOND, False), (timedelta(0), False), (A_SECOND, True)]
 
 
@@ -127,7 +129,8 @@ def part(job: Job, its_chunks: tuple[Chunk, ...], **changes: Any) -> Job:
         "due": NOW,
         "created": job.created,
         "chunks": its_chunks,
-        "claims": job.claims,
+        "work": job.work,
+        "known_records": job.known_records,
         "submissions": job.submissions,
         "losses": job.losses,
         "faults": job.faults,
@@ -311,18 +314,19 @@ def test_splitting_ends_with_the_refused_document_alone(count: int, culprit: int
 def wrong_language(waits: int, wait: float, **changes: Any) -> tuple[Job, Problem]:
     problem = replace(
         LANGUAGE,
-        message="The service does not know the language 'xx' of DOCUMENT_LANGUAGE: Invalid language.",
+        message="The service does not know the language 'fy' of DOCUMENT_LANGUAGE: Invalid language.",
         help="Correct DOCUMENT_LANGUAGE. Documents wait, and go on by themselves with the new value.",
         fault=Fault.CONFIGURATION,
     )
-    job = waiting_job(step=4, due=after(wait), waits=waits, refused_language="xx", last_error=problem, **changes)
+    given = {"step": 4, "due": after(wait), "waits": waits, "refused_language": "fy", "last_error": problem}
+    job = waiting_job(**given, work=IN_FRISIAN, **changes)
     return job, problem
 
 
 @pytest.mark.parametrize(("waits", "wait"), [(0, 15), (1, 30), (9, 300)])
 def test_documents_wait_for_a_valid_language_setting(waits: int, wait: float) -> None:
     job, problem = wrong_language(waits + 1, wait)
-    assert submitted(reserved_job(waits=waits), Refused(LANGUAGE), language="xx") == Step(
+    assert submitted(reserved_job(waits=waits, work=IN_FRISIAN), Refused(LANGUAGE)) == Step(
         event=JobEvent.FAILED, job=job, reason=problem
     )
 
@@ -335,7 +339,7 @@ def test_a_documents_own_language_is_its_fault() -> None:
 
 def test_a_language_refused_in_a_result_waits_too() -> None:
     job, problem = wrong_language(1, 15, chunks=chunks(2)[:1], submissions=1)
-    assert polled(running_job(2), finished(_0=LANGUAGE, _1=FOUND), language="xx") == Step(
+    assert polled(running_job(2, work=IN_FRISIAN), finished(_0=LANGUAGE, _1=FOUND)) == Step(
         event=JobEvent.FAILED,
         job=job,
         answers=((chunks(2)[1], FOUND),),
@@ -550,15 +554,17 @@ def test_a_decided_job_waits_for_an_open_breaker() -> None:
 
 
 @pytest.mark.parametrize("is_scout", [True, False])
-@pytest.mark.parametrize("language", ["xx", "en"])
+@pytest.mark.parametrize("language", ["fy", "en"])
 def test_a_refused_language_is_not_sent_again(language: str, is_scout: bool) -> None:
-    job = waiting_job(refused_language="xx", waits=3, last_error=PROBLEM, is_scout=is_scout)
+    job = waiting_job(
+        work=work(DOCUMENT_LANGUAGE=language), refused_language="fy", waits=3, last_error=PROBLEM, is_scout=is_scout
+    )
     expected = Step(
         event=JobEvent.DEFERRED,
         job=msgspec.structs.replace(job, step=4, due=after(120), waits=4),
         reason=PROBLEM,
     )
-    assert asked(job, UNKNOWN, language=language) == (expected if language == "xx" else None)
+    assert asked(job, UNKNOWN) == (expected if language == "fy" else None)
 
 
 @pytest.mark.parametrize(("beyond", "gives_up"), JUST_BEFORE_AT_AND_AFTER)

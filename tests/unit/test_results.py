@@ -11,31 +11,30 @@ from hypothesis import strategies as st
 
 from docs.generate.schemas import FOLDER, PUBLISHED, schema_text
 from functions.core.documents import DocumentRecord, DocumentState
-from functions.core.merging import ChunkResult, Entity, Warning
+from functions.core.records import Warning
 from functions.core.results import (
     LONGEST_BLOB_NAME,
-    EntitiesResult,
     ErrorReport,
     counterpart_name,
+    document_result,
     entities_name,
-    entities_result,
     error_name,
     error_report,
-    model_facts,
     reading_warning,
     result_metadata,
     result_name,
     to_json,
 )
 from functions.errors import Fault, Problem
+from functions.tasks.custom_entities import ChunkResult, EntitiesResult, Entity
 from functions.text.decoding import ReadingWarning
-from tests.unit.material import NOW, PREVIEW, after, facts, job_facts, settings
+from tests.unit.material import NOW, PREVIEW, after, facts, job_facts, work
 
 RECORD = DocumentRecord(
     document=facts("loans/2019-06.txt", encoding="cp1252"),
     state=DocumentState.PENDING,
     owner="j1",
-    claimed=NOW,
+    claimed_at=NOW,
     updated=NOW,
     warnings=("The document is not UTF-8; it was read as cp1252, which is a guess.",),
 )
@@ -64,7 +63,7 @@ REFUSED = Problem(
 
 
 def entities() -> EntitiesResult:
-    return entities_result(RECORD, [PIECE], model_facts(settings()), "UnicodeCodePoint", after(4))
+    return document_result(RECORD, [PIECE], work(), after(4))
 
 
 # --- what is in the files ---
@@ -161,8 +160,8 @@ def test_the_services_own_error_is_in_the_report() -> None:
 
 
 def test_the_preview_names_its_model_id() -> None:
-    preview = settings(PREVIEW, LANGUAGE_PROJECT="", LANGUAGE_DEPLOYMENT="", LANGUAGE_MODEL_ID="m")
-    assert json.loads(to_json(model_facts(preview))) == {"apiVersion": "v3.1-preview.ct.1", "modelId": "m"}
+    preview = work(PREVIEW, LANGUAGE_PROJECT="", LANGUAGE_DEPLOYMENT="", LANGUAGE_MODEL_ID="m")
+    assert json.loads(to_json(preview.model_facts)) == {"apiVersion": "v3.1-preview.ct.1", "modelId": "m"}
 
 
 def test_a_result_is_indented_utf8_for_people() -> None:
@@ -279,11 +278,10 @@ REAL = [
     ("entities.schema.json", entities()),
     (
         "entities.schema.json",
-        entities_result(
+        document_result(
             msgspec.structs.replace(RECORD, warnings=()),
             [ChunkResult(index=0, entities=(), warnings=(), text_records=1, job=job_facts(completed_date_time=None))],
-            model_facts(settings(PREVIEW)),
-            "TextElements_v8",
+            work(PREVIEW, STRING_INDEX_TYPE="TextElements_v8"),
             NOW,
         ),
     ),
@@ -326,5 +324,5 @@ def test_a_warning_that_the_last_release_stored_was_a_guess() -> None:
 @pytest.mark.parametrize(("code", "is_for_review"), [("EncodingDoubtful", True), ("EncodingGuessed", False)])
 def test_a_doubtful_reading_marks_the_result_for_review(code: str, is_for_review: bool) -> None:
     record = msgspec.structs.replace(RECORD, warnings=(f"{code}: It may be another.",))
-    result = entities_result(record, [PIECE], model_facts(settings()), "UnicodeCodePoint", NOW)
+    result = document_result(record, [PIECE], work(), NOW)
     assert result.review is is_for_review
