@@ -41,10 +41,7 @@ from .outcomes import (
     Unanswered,
 )
 from .records import Chunk
-
-RESERVATIONS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180))
-"""How long a worker that is about to submit a job keeps others from doing so: the first time, and after so many
-reservations in a row whose outcome was never saved. Each is longer than a request can take (a test compares)."""
+from .time_limits import RESERVATIONS
 
 VERDICT_WAIT_S = (8.0, 14.0)
 """How long a failed job waits before it asks why: by then, jobs that were sent with it have ended, too."""

@@ -21,6 +21,7 @@ from urllib3.exceptions import ConnectTimeoutError
 
 from .. import telemetry
 from ..core.outcomes import DeferReason, Deferred, Finished, Progress, Submission, Unanswered
+from ..core.time_limits import CONNECT_TIMEOUT_S, LONGEST_EXCHANGE_S, READ_TIMEOUT_S
 from ..core.work import WorkSpec
 from ..errors import Fault, Problem
 from ..settings import PREVIEW_API_VERSION
@@ -29,17 +30,6 @@ from .bounded_http import Exchange, bounded_session, time_limit
 from .budget import Budget, RequestKind
 
 logger = logging.getLogger(__name__)
-
-CONNECT_TIMEOUT_S = 5.0
-"""For each address of the host."""
-READ_TIMEOUT_S = 30.0
-"""For each single wait."""
-LONGEST_EXCHANGE_S = CONNECT_TIMEOUT_S + READ_TIMEOUT_S
-"""What a whole exchange may take: name lookup, connecting, sending, headers and body, and all pages of a poll together.
-
-Less than a job's reservation (`decisions.RESERVATION`), so that no two workers submit it at once: no byte of a request
-is sent later (see `bounded_http`).
-"""
 
 MAX_REPLY_BYTES = 64 * 1024 * 1024
 """After decompression, over all pages of a poll. What 25 documents can bring is a few megabytes."""

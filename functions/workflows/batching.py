@@ -17,6 +17,7 @@ from .. import telemetry
 from ..core.documents import StoredRecord
 from ..core.jobs import Job
 from ..core.packing import Load
+from ..core.time_limits import LONGEST_BATCH_S
 from ..core.work import WorkSpec
 from ..storage.containers import is_archived, storage_code
 from ..text.chunks import ReadyChunk
@@ -26,11 +27,8 @@ from .refusals import Refusals
 from .submission import Submission
 
 LONGEST_WAIT_IN_LINGERS = 10
-"""A lone document waits for one linger. As long as runs come and go, the request waits on, up to so many: one that is
-half full costs as much as a full one."""
-
-LONGEST_WAIT_S = 10.0
-"""But not longer than this, which leaves the request most of the time for which the job is reserved."""
+"""A lone document waits for one linger. As long as runs come and go, the request waits on, up to so many, but at most
+for `LONGEST_BATCH_S`: one that is half full costs as much as a full one."""
 
 
 class Submitter:
@@ -203,7 +201,7 @@ class Batch:
 
     def flush_deadline(self, last_activity_at: float, linger_s: float) -> float:
         """Return when the batch goes if no run comes or goes after `last_activity_at` and it is not full before."""
-        longest_s = min(LONGEST_WAIT_IN_LINGERS * linger_s, LONGEST_WAIT_S)
+        longest_s = min(LONGEST_WAIT_IN_LINGERS * linger_s, LONGEST_BATCH_S)
         return min(last_activity_at + linger_s, self.opened_at + longest_s)
 
     def items(self) -> list[ReadyChunk]:

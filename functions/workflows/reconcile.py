@@ -18,6 +18,7 @@ from ..core.documents import DocumentState
 from ..core.listings import in_result_order, side_by_side
 from ..core.packing import MAX_REQUEST_DOCUMENTS
 from ..core.results import ENTITIES_SUFFIX, ERROR_SUFFIX, entities_name, error_name
+from ..core.time_limits import LONGEST_RECONCILE
 from ..errors import Changed, Fault, Missing
 from ..storage.containers import ARCHIVED_CODES, BlobInfo, is_safe
 from ..storage.document_store import DocumentStore
@@ -33,9 +34,6 @@ BUDGET_SHARE = 0.5
 
 REQUESTS_PER_BATCH = 3
 """One POST and about two GETs."""
-
-LONGEST_RUN = timedelta(minutes=20)
-"""After which the run stops finding more: less than the function's timeout. The next run goes on."""
 
 _SAME_REPORT = timedelta(minutes=1)
 """A report no later than this after the first one is the first one."""
@@ -105,7 +103,7 @@ class Reconcile:
         never taken on are left alone. What fails at one document stops no other; where a listing fails, what was found
         so far is submitted, and the next run goes on.
         """
-        run = _Run(self, Failures("reconcile"), Tally(), self.clock() + LONGEST_RUN)
+        run = _Run(self, Failures("reconcile"), Tally(), self.clock() + LONGEST_RECONCILE)
         tally = run.tally
         comparisons = (run.unowned(), *map(run.without_result, _RESULTS))
         for found in _batches(chain.from_iterable(map(_while_listed, comparisons)), MAX_REQUEST_DOCUMENTS):

@@ -7,7 +7,7 @@ in between leaves two messages, of which one dies out, and never none.
 import logging
 from collections.abc import Callable
 from concurrent.futures import Executor
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 import msgspec
@@ -17,8 +17,9 @@ from ..core.jobs import Job, JobMessage
 from ..core.lifecycle import JobEvent, may_write
 from ..core.planning import Answer, Policy, Step, after_submission, release
 from ..core.records import Chunk, JobFacts
+from ..core.time_limits import LONGEST_EXCHANGE
 from ..errors import Changed, Missing, Problem
-from ..language.client import LONGEST_EXCHANGE_S, LanguageClient
+from ..language.client import LanguageClient
 from ..storage.job_queue import JobQueue, Receipt
 from ..storage.record_store import RecordStore
 from ..tasks.custom_entities import ChunkResult, locate
@@ -28,9 +29,6 @@ from .publishing import Publisher
 from .texts import TextReader
 
 logger = logging.getLogger(__name__)
-
-LONGEST_POST = timedelta(seconds=LONGEST_EXCHANGE_S)
-"""What must be left of a job's reservation when its request is sent."""
 
 
 class Steps:
@@ -68,7 +66,7 @@ class Steps:
         Where too little of the reservation is left for a request, nothing is sent: somebody else may be about to
         reserve the job, and two workers must never submit the same reservation.
         """
-        if self._clock() + LONGEST_POST >= job.due:
+        if self._clock() + LONGEST_EXCHANGE >= job.due:
             self.perform(job, etag, release(job, self._clock()), receipt=receipt)
             return
         answer = self._language.submit(

@@ -20,7 +20,8 @@ from .. import telemetry
 from ..core.documents import StoredRecord
 from ..core.jobs import Job, JobMessage, JobState
 from ..core.packing import pack
-from ..core.planning import RESERVATIONS, UNANSWERED_SO_FAR, Policy, before_submission, not_sent, nothing_left
+from ..core.planning import UNANSWERED_SO_FAR, Policy, before_submission, not_sent, nothing_left
+from ..core.time_limits import RESERVATIONS
 from ..errors import Changed, Missing
 from ..storage.job_queue import JobQueue, Receipt
 from ..storage.record_store import RecordStore

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from .. import telemetry
 from ..core.jobs import JobMessage
 from ..core.lifecycle import postpone
+from ..core.time_limits import EXTRA_MESSAGE, LONGEST_SWEEP_RETRY, SWEEP_GRACE
 from ..errors import Changed, Missing, RecordError
 from ..storage.containers import ARCHIVED_CODES
 from ..storage.job_queue import JobQueue
@@ -18,18 +19,8 @@ from .repairs import Attempts, Repairs
 
 logger = logging.getLogger(__name__)
 
-GRACE = timedelta(minutes=3)
-"""How long after its due time a job's message may be on its way: longer than any single step of a healthy job."""
-
-EXTRA_MESSAGE = timedelta(hours=1)
-"""How long the sweep's own message for a job lives, and for how long it sends no other: while nobody consumes the
-queue, the job's own message and one more are all there is."""
-
 BEFORE_IT_IS_SEEN_S = 2.0
 """How long the message is hidden, so that its job's record is saved before somebody reads that."""
-
-LONGEST_RETRY = timedelta(minutes=4)
-"""After which no further refused document is tried: less than the time to the next run."""
 
 
 @dataclass(slots=True)
@@ -95,7 +86,7 @@ class Sweep:
             if job.created:
                 found.oldest = min(found.oldest or job.created, job.created)
             # One whose metadata can not be read is looked at by itself.
-            if job.due is None or now - job.due > GRACE:
+            if job.due is None or now - job.due > SWEEP_GRACE:
                 found.overdue.append(job.id)
         return found
 
@@ -103,7 +94,7 @@ class Sweep:
         try:
             job, etag = self._records.job(job_id)
             now = self._clock()
-            if now - job.due <= GRACE:
+            if now - job.due <= SWEEP_GRACE:
                 return False
             etag = self._records.save_job(postpone(job, now), etag)
         except (Missing, Changed):
@@ -124,4 +115,4 @@ class Sweep:
 
 def _is_to_be_retried(refusal: ListedRefusal, so_far: timedelta) -> bool:
     """Whether a refused document is the sweep's, after a run of `so_far`; `reconcile` has the others at night."""
-    return not refusal.is_reported and refusal.code not in ARCHIVED_CODES and so_far <= LONGEST_RETRY
+    return not refusal.is_reported and refusal.code not in ARCHIVED_CODES and so_far <= LONGEST_SWEEP_RETRY

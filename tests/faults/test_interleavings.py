@@ -20,10 +20,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from functions.core.health import CONTROL_TEXT
 from functions.core.jobs import JobMessage, decode_message
+from functions.core.time_limits import EXTRA_MESSAGE, SWEEP_GRACE
 from functions.errors import Missing
 from functions.storage.memory_queue import MemoryQueue, QueuedMessage
 from functions.text.splitting import MAX_REQUEST_CHARACTERS
-from functions.workflows.sweep import EXTRA_MESSAGE, GRACE
 from local.language_service.counters import text_digest
 from tests.faults.lockstep import Flow, Outcome, take_turns
 from tests.faults.scenarios import long_text
@@ -490,7 +490,7 @@ class Interleavings(RuleBasedStateMachine):
         for job_id, due in self.jobs():
             job, _ = self.world.app.parts.records.job(job_id)
             is_driven = any(message.job == job_id and message.step >= job.step for message in driven)
-            assert is_driven or now - due <= GRACE, f"job {job_id} is overdue and has no message after a sweep"
+            assert is_driven or now - due <= SWEEP_GRACE, f"job {job_id} is overdue and has no message after a sweep"
 
     def compare(self) -> None:
         tally = self.world.reconcile()

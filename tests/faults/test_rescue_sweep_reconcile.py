@@ -14,9 +14,9 @@ from azure.core.exceptions import HttpResponseError, ServiceRequestError
 from functions.core.listings import side_by_side, sort_key
 from functions.core.planning import MAX_FAULTS
 from functions.core.results import entities_name, error_name
+from functions.core.time_limits import EXTRA_MESSAGE, SWEEP_GRACE
 from functions.storage.containers import BlobInfo
 from functions.storage.memory_containers import MemoryContainer
-from functions.workflows.sweep import EXTRA_MESSAGE, GRACE
 from local.language_service.in_process import MovableClock
 from tests.faults.scenarios import accepted, lines
 from tests.faults.test_refused_documents import refuse
@@ -51,7 +51,7 @@ def test_the_sweep_is_patient_up_to_its_grace_and_not_longer(world: World) -> No
     world.step()
     lose_all_messages(world)
     (job,) = world.app.parts.records.list_jobs()
-    world.clock.advance((job.due + GRACE - world.clock()).total_seconds())
+    world.clock.advance((job.due + SWEEP_GRACE - world.clock()).total_seconds())
     assert world.sweep() == 0
     world.clock.advance(0.001)
     assert world.sweep() == 1
@@ -131,7 +131,7 @@ def test_sweep_finds_a_job_whose_extra_message_was_lost_too(world: World) -> Non
     world.clock.advance(600)
     assert world.sweep() == 1
     lose_all_messages(world)
-    world.clock.advance((EXTRA_MESSAGE + GRACE).total_seconds())
+    world.clock.advance((EXTRA_MESSAGE + SWEEP_GRACE).total_seconds())
     assert world.sweep() == 0
     world.clock.advance(0.001)
     assert world.sweep() == 1

@@ -20,9 +20,10 @@ import requests
 from functions.app import EntityDrop
 from functions.core.documents import MAX_SUBMISSIONS
 from functions.core.health import CONTROL_TEXT
+from functions.core.time_limits import LONGEST_EXCHANGE_S
 from functions.language.auth import KeyAuth
 from functions.language.budget import RequestBudget
-from functions.language.client import LONGEST_EXCHANGE_S, LanguageClient, default_session
+from functions.language.client import LanguageClient, default_session
 from local.language_service.oddities import ODD_DOCUMENTS, ODD_ENTITIES, apply, deepened
 from tests.integration.language_server import Asked, LanguageServer, Odd, foreign_host, head, language_server
 from tests.world import KEY, Gate, Worker, World, letter, pairs_in

@@ -25,9 +25,10 @@ from functions.core.outcomes import (
     Submission,
     Unanswered,
 )
+from functions.core.time_limits import READ_TIMEOUT_S
 from functions.errors import Fault, Problem
 from functions.language.auth import KeyAuth, TokenAuth, default_auth
-from functions.language.client import MAX_PAGES, READ_TIMEOUT_S, LanguageClient, default_session
+from functions.language.client import MAX_PAGES, LanguageClient, default_session
 from functions.tasks.custom_entities import FoundEntities, FoundEntity
 from functions.text.offsets import Ruler
 from local.language_service.faults import FaultPlan
@@ -575,8 +576,11 @@ def test_an_error_of_our_own_is_not_taken_for_the_services() -> None:
     def provider() -> str:
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError):
-        Stage(auth=TokenAuth(provider)).client.submit("name", [TEXT])
+    stage = Stage(auth=TokenAuth(provider))
+    outcome = stage.client.submit("name", [TEXT])
+    assert isinstance(outcome, Unanswered) and outcome.problem.code == "ClientFailed"
+    polled = stage.client.progress(f"{ENDPOINT}/jobs/x")
+    assert isinstance(polled, Deferred) and polled.problem.code == "ClientFailed"
 
 
 def test_with_a_key_no_identity_is_loaded_and_without_one_the_apps_own_is_used() -> None:

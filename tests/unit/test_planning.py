@@ -36,7 +36,6 @@ from functions.core.planning import (
     LOSS_WAITS,
     LOST_AFTER,
     MAX_FAULTS,
-    RESERVATIONS,
     REST_WAITS,
     RESULT_RETENTION,
     TOO_SLOW,
@@ -62,9 +61,7 @@ from functions.core.planning import (
 )
 from functions.core.records import Chunk
 from functions.errors import Fault, IllegalTransition, Problem
-from functions.language.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from functions.tasks.custom_entities import FoundEntities, FoundEntity
-from functions.workflows.steps import LONGEST_POST
 from tests.unit.material import (
     GA_URL,
     NOW,
@@ -153,11 +150,6 @@ def test_reservations_grow_while_no_outcome_is_saved(unanswered: int, minutes: i
         unanswered=unanswered + 1,
         reserved_until=NOW + timedelta(minutes=minutes),
     )
-
-
-@pytest.mark.parametrize("reservation", RESERVATIONS)
-def test_a_reservation_outlasts_the_longest_request(reservation: timedelta) -> None:
-    assert timedelta(seconds=CONNECT_TIMEOUT_S + READ_TIMEOUT_S) <= LONGEST_POST < reservation
 
 
 @pytest.mark.parametrize("is_last", [True, False])
