@@ -10,11 +10,9 @@ from concurrent.futures import Executor
 from datetime import datetime
 from functools import partial
 
-import msgspec
-
 from ..core.documents import MAX_SUBMISSIONS
 from ..core.jobs import Job, JobMessage
-from ..core.lifecycle import JobEvent, may_write
+from ..core.lifecycle import JobEvent, may_write, without_message
 from ..core.planning import Answer, Policy, Step, after_submission, release
 from ..core.records import Chunk, JobFacts
 from ..core.time_limits import LONGEST_EXCHANGE
@@ -174,7 +172,7 @@ class Steps:
                 type(error).__name__,
                 extra=_context(job, "message_unchanged"),
             )
-            job = msgspec.structs.replace(job, step=job.step - 1)
+            job = without_message(job)
         try:
             self._records.save_job(job, etag)
         except Exception as error:

@@ -170,6 +170,7 @@ def test_a_document_replaced_while_its_job_runs_survives_a_crash_at_every_call()
 
 def test_a_document_deleted_while_its_job_runs_survives_a_crash_at_every_call() -> None:
     def prepare(world: World) -> None:
+        world.keep_no_texts()
         world.drop("a.txt", letter(1))
         world.step()
         world.remove("a.txt")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from functions.core.documents import MAX_SUBMISSIONS
 from functions.core.health import UNKNOWN, Assessment, Level, Proof
 from functions.core.jobs import Job, JobState, LoneFailures
-from functions.core.lifecycle import JobEvent
+from functions.core.lifecycle import JobEvent, not_sent, part_id
 from functions.core.outcomes import (
     Accepted,
     DeferReason,
@@ -51,13 +51,10 @@ from functions.core.planning import (
     before_submission,
     exhausted,
     may_scout,
-    not_sent,
     nothing_left,
-    part_id,
     release,
     reserve,
     send_scout,
-    without,
 )
 from functions.core.records import Chunk
 from functions.errors import Fault, IllegalTransition, Problem
@@ -1077,13 +1074,6 @@ def test_a_late_fault_ends_a_job(is_transient: bool) -> None:
 
 
 # --- chunks that a job has lost ---
-
-
-def test_chunks_of_another_owner_are_left_out() -> None:
-    job = waiting_job(3)
-    assert without(job, [chunks(3)[1]]) == waiting_job(chunks=(chunks(3)[0], chunks(3)[2]))
-    assert without(job, []) == job
-    assert without(job, chunks(3)).chunks == ()
 
 
 @pytest.mark.parametrize("job", [waiting_job(1), running_job(1)])
