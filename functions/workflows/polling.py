@@ -38,8 +38,8 @@ from ..core.records import Chunk
 from ..core.results import job_facts
 from ..core.work import WorkSpec
 from ..errors import Changed, EntityDropError, Fault, Missing, Problem, RecordError
-from ..language.client import LanguageClient
 from ..language.poll_timer import PollTimer
+from ..language.service import LanguageService
 from ..storage.containers import is_refusal, is_transient, storage_code
 from ..storage.job_queue import JobQueue
 from ..storage.record_store import RecordStore
@@ -125,7 +125,7 @@ class Poller:
         finder: JobFinder,
         records: RecordStore,
         queue: JobQueue,
-        language: LanguageClient,
+        language: LanguageService,
         poll_timer: PollTimer,
         publisher: Publisher,
         prober: Prober,

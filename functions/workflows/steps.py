@@ -17,7 +17,7 @@ from ..core.planning import Answer, Policy, Step, after_submission, release
 from ..core.records import Chunk, JobFacts
 from ..core.time_limits import LONGEST_EXCHANGE
 from ..errors import Changed, Missing, Problem
-from ..language.client import LanguageClient
+from ..language.service import LanguageService
 from ..storage.job_queue import JobQueue, Receipt
 from ..storage.record_store import RecordStore
 from ..tasks.custom_entities import ChunkResult, locate
@@ -36,7 +36,7 @@ class Steps:
         self,
         records: RecordStore,
         queue: JobQueue,
-        language: LanguageClient,
+        language: LanguageService,
         publisher: Publisher,
         prober: Prober,
         texts: TextReader,

@@ -29,9 +29,10 @@ from functions.language.budget import RequestBudget
 from functions.language.client import LanguageClient, default_session
 from functions.redaction import QUIET_LOGGERS
 from functions.settings import Settings
+from functions.storage.azure_containers import AzureContainer
+from functions.storage.azure_queues import AzureJobQueue
 from functions.storage.clients import blob_service, queue
-from functions.storage.containers import AzureContainer
-from functions.storage.job_queue import AzureJobQueue, Receipt
+from functions.storage.job_queue import Receipt
 from local.process import ROOT
 from tests.support.world import SETTINGS, World, letter
 

@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,10 @@ def test_workflows_load_no_client() -> None:
     code += "print([name for name in sys.modules if name.split('.')[0] in ('azure', 'requests', 'urllib3')])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_no_two_modules_share_a_name() -> None:
+    """Except a trigger and the workflow that it calls."""
+    paths = [path for path in (ROOT / "functions").rglob("*.py") if path.stem != "__init__"]
+    names = Counter(path.stem for path in paths if path.parent.name != "triggers")
+    assert [name for name, count in names.items() if count > 1] == []

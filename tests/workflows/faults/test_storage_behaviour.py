@@ -16,7 +16,7 @@ from azure.storage.blob import BlobServiceClient
 
 from functions.core.jobs import JobMessage
 from functions.errors import Changed
-from functions.storage.containers import AzureContainer
+from functions.storage.azure_containers import AzureContainer
 from functions.text.splitting import MAX_REQUEST_CHARACTERS
 from local.storage import Azurite
 from tests.support.scenarios import (
