@@ -30,6 +30,10 @@ LONGEST_WAIT_IN_LINGERS = 10
 """A lone document waits for one linger. As long as runs come and go, the request waits on, up to so many, but at most
 for `LONGEST_BATCH_S`: one that is half full costs as much as a full one."""
 
+GATHER_S = 0.05
+"""How long the first who joins waits for others before the leader lists them: each listing is a write, and runs that
+come at about the same time shall share one."""
+
 
 class Submitter:
     """Submits documents. One instance serves all threads of a worker; it has no thread of its own."""
@@ -112,6 +116,7 @@ class Submitter:
     def _lead(self, batch: "Batch") -> None:
         """Open the job, list in it whoever joins, and send the request once all who are listed have claimed."""
         try:
+            self._gather(batch)
             opened = self._submission.open_job(batch.items())
             batch.mark_listed(opened.job)
             self._claim(batch.entries[0])
@@ -141,7 +146,13 @@ class Submitter:
                     self.close(batch)
                     return False
                 self._changed.wait(left_s)
-            return True
+        self._gather(batch)
+        return True
+
+    def _gather(self, batch: "Batch") -> None:
+        """Give others a moment to join, unless nobody can any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._is_open(batch), min(GATHER_S, self._linger_s))
 
 
 class Entry:
