@@ -25,14 +25,14 @@ test: setup
 
 # The inner loop: what starts no process and takes no long time.
 test-quick: setup
-	$(PYTEST) -m "not processes and not long" --durations 5 tests/unit tests/faults tests/integration/test_store_contracts.py
+	$(PYTEST) -m "not processes and not long" --durations 5 tests/unit tests/workflows tests/contracts
 
 bench: setup
 	$(BIN)/python -m tests.benchmarks.bench
 
 SEED ?= 1
 chaos: setup
-	$(BIN)/python -m tests.faults.chaos --seed $(SEED)
+	$(BIN)/python -m tests.chaos --seed $(SEED)
 
 check:
 	@$(PYTHON) -m local.setup --checks

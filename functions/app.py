@@ -15,13 +15,15 @@ from .language.auth import default_auth
 from .language.budget import RequestBudget
 from .language.client import LanguageClient, default_session
 from .language.poll_timer import PollTimer
+from .language.service import LanguageService
 from .settings import Settings
+from .storage.azure_containers import AzureContainer
+from .storage.azure_queues import AzureJobQueue, AzureTextQueue
 from .storage.clients import blob_service, queue
-from .storage.containers import AzureContainer
 from .storage.document_store import DocumentStore
-from .storage.job_queue import AzureJobQueue, JobQueue
+from .storage.job_queue import JobQueue
 from .storage.ledger_store import HealthMonitor, HealthStore
-from .storage.poison_queue import BLOB_POISON_QUEUE, AzureTextQueue, PoisonQueue
+from .storage.poison_queue import BLOB_POISON_QUEUE, PoisonQueue
 from .storage.record_store import RecordStore
 from .workflows.batching import Submitter
 from .workflows.carry_over import CarryOver
@@ -66,7 +68,7 @@ class Parts:
     records: RecordStore
     queue: JobQueue
     poison_queue: PoisonQueue
-    language: LanguageClient
+    language: LanguageService
     poll_timer: PollTimer
     health: HealthMonitor
     clock: Callable[[], datetime] = utcnow

@@ -1,4 +1,4 @@
-"""The times that depend on each other, in one place; `tests/unit/test_time_limits.py` compares them.
+"""The times that depend on each other, in one place; `tests/unit/core/test_time_limits.py` compares them.
 
 A job that is about to be submitted is reserved for one worker. Two workers never submit the same reservation, because
 no byte of a request is sent once too little of the reservation is left for a whole exchange:

@@ -7,12 +7,7 @@ are put back: the same text, hidden for an hour, with the life that it had left.
 import logging
 import threading
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
-
-from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
-
-if TYPE_CHECKING:
-    from azure.storage.queue import QueueClient
+from typing import Any, Protocol
 
 logger = logging.getLogger(__name__)
 
@@ -31,30 +26,6 @@ class TextQueue(Protocol):
 
     def put(self, text: str, delay_s: float, ttl_s: float | None = None) -> Any:
         """Put a text on the queue that becomes visible after `delay_s`, and expires after `ttl_s` or never."""
-
-
-class AzureTextQueue:
-    """A queue of texts on Azure Storage, or on an emulator of it; created when the first text is put on it."""
-
-    def __init__(self, client: "QueueClient") -> None:
-        # The client carries the base64 policy, as the host's queue triggers do: the text is stored as it was.
-        self._client = client
-
-    def put(self, text: str, delay_s: float, ttl_s: float | None = None) -> None:
-        """See `TextQueue.put`."""
-
-        def send() -> None:
-            time_to_live = -1 if ttl_s is None else max(1, round(ttl_s))
-            self._client.send_message(text, visibility_timeout=max(0, round(delay_s)), time_to_live=time_to_live)
-
-        try:
-            send()
-        except ResourceNotFoundError:
-            try:
-                self._client.create_queue()
-            except ResourceExistsError:
-                logger.debug("Another worker created queue %s first.", self._client.queue_name)
-            send()
 
 
 class PoisonQueue:

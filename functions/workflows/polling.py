@@ -8,13 +8,20 @@ from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
-import msgspec
-
 from .. import telemetry
 from ..core.documents import DocumentRecord
 from ..core.health import Probing
 from ..core.jobs import Job, JobMessage, JobState, decode_message
-from ..core.lifecycle import count_submission, follow_correction, is_outdated, may_write, submissions_with, with_work
+from ..core.lifecycle import (
+    count_submission,
+    follow_correction,
+    is_outdated,
+    may_write,
+    submissions_with,
+    with_chunks,
+    with_error,
+    with_work,
+)
 from ..core.outcomes import Finished, JobLost, StillRunning
 from ..core.planning import (
     Policy,
@@ -31,8 +38,8 @@ from ..core.records import Chunk
 from ..core.results import job_facts
 from ..core.work import WorkSpec
 from ..errors import Changed, EntityDropError, Fault, Missing, Problem, RecordError
-from ..language.client import LanguageClient
 from ..language.poll_timer import PollTimer
+from ..language.service import LanguageService
 from ..storage.containers import is_refusal, is_transient, storage_code
 from ..storage.job_queue import JobQueue
 from ..storage.record_store import RecordStore
@@ -118,7 +125,7 @@ class Poller:
         finder: JobFinder,
         records: RecordStore,
         queue: JobQueue,
-        language: LanguageClient,
+        language: LanguageService,
         poll_timer: PollTimer,
         publisher: Publisher,
         prober: Prober,
@@ -207,7 +214,7 @@ class Poller:
         if not ready:
             self._steps.perform(job, etag, nothing_left(job, now))
             return
-        ours = msgspec.structs.replace(job, chunks=tuple(document.chunk for document in ready))
+        ours = with_chunks(job, (document.chunk for document in ready))
         reserved = reserve(ours, now, is_last=any(_is_last(document.record, ours) for document in ready))
         receipt = self._steps.send_message(reserved, now)
         try:
@@ -218,7 +225,7 @@ class Poller:
             self._queue.discard(receipt)
             return
         counted = [one for one in run_all(self._threads, partial(self._count, reserved), ready) if one]
-        reserved = msgspec.structs.replace(reserved, chunks=tuple(document.chunk for document in counted))
+        reserved = with_chunks(reserved, (document.chunk for document in counted))
         if not counted:
             self._steps.perform(reserved, stored.etag, nothing_left(reserved, self._clock()))
             return
@@ -302,7 +309,7 @@ class Poller:
             fault=Fault.STORAGE if is_transient(error) else Fault.SERVICE,
         )
         try:
-            self._records.save_job(msgspec.structs.replace(job, last_error=problem), etag)
+            self._records.save_job(with_error(job, problem), etag)
         except Exception as another:
             # The first error is the one to see; the storage may well be what failed.
             logger.debug("The cause could not be kept: %s", type(another).__name__)

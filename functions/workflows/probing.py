@@ -26,7 +26,7 @@ from ..core.outcomes import (
 from ..core.planning import Failure
 from ..core.work import WorkSpec
 from ..errors import Fault, Problem
-from ..language.client import LanguageClient
+from ..language.service import LanguageService
 from ..storage.ledger_store import Change, HealthMonitor
 from ..tasks.custom_entities import FoundEntities
 
@@ -50,7 +50,7 @@ class Prober:
     """Asks for the health of the Language resource and of the models on it, and tells it what jobs have come to."""
 
     def __init__(
-        self, health: HealthMonitor, language: LanguageClient, clock: Callable[[], datetime], *, has_control: bool
+        self, health: HealthMonitor, language: LanguageService, clock: Callable[[], datetime], *, has_control: bool
     ) -> None:
         self._health = health
         self._language = language

@@ -10,16 +10,14 @@ from concurrent.futures import Executor
 from datetime import datetime
 from functools import partial
 
-import msgspec
-
 from ..core.documents import MAX_SUBMISSIONS
 from ..core.jobs import Job, JobMessage
-from ..core.lifecycle import JobEvent, may_write
+from ..core.lifecycle import JobEvent, may_write, without_message
 from ..core.planning import Answer, Policy, Step, after_submission, release
 from ..core.records import Chunk, JobFacts
 from ..core.time_limits import LONGEST_EXCHANGE
 from ..errors import Changed, Missing, Problem
-from ..language.client import LanguageClient
+from ..language.service import LanguageService
 from ..storage.job_queue import JobQueue, Receipt
 from ..storage.record_store import RecordStore
 from ..tasks.custom_entities import ChunkResult, locate
@@ -38,7 +36,7 @@ class Steps:
         self,
         records: RecordStore,
         queue: JobQueue,
-        language: LanguageClient,
+        language: LanguageService,
         publisher: Publisher,
         prober: Prober,
         texts: TextReader,
@@ -174,7 +172,7 @@ class Steps:
                 type(error).__name__,
                 extra=_context(job, "message_unchanged"),
             )
-            job = msgspec.structs.replace(job, step=job.step - 1)
+            job = without_message(job)
         try:
             self._records.save_job(job, etag)
         except Exception as error:

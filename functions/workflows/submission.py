@@ -14,14 +14,12 @@ from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
-import msgspec
-
 from .. import telemetry
 from ..core.documents import StoredRecord
-from ..core.jobs import Job, JobMessage, JobState
+from ..core.jobs import Job, JobMessage
+from ..core.lifecycle import new_job, not_sent, with_chunks, with_claims
 from ..core.packing import pack
-from ..core.planning import UNANSWERED_SO_FAR, Policy, before_submission, not_sent, nothing_left
-from ..core.time_limits import RESERVATIONS
+from ..core.planning import UNANSWERED_SO_FAR, Policy, before_submission, nothing_left
 from ..errors import Changed, Missing
 from ..storage.job_queue import JobQueue, Receipt
 from ..storage.record_store import RecordStore
@@ -110,7 +108,7 @@ class Submission:
 
     def list_again(self, opened: OpenJob, items: Sequence[ReadyChunk]) -> OpenJob:
         """Record an open job with more items than it was opened with. Raises `Changed` where somebody else has it."""
-        job = msgspec.structs.replace(opened.job, chunks=tuple(item.chunk for item in items))
+        job = with_chunks(opened.job, (item.chunk for item in items))
         try:
             etag = self._records.save_job(job, opened.etag)
         except (Changed, Missing) as error:
@@ -144,39 +142,20 @@ class Submission:
     def send(self, opened: OpenJob, ours: Ours) -> None:
         """Send the request of an open job with those of its items that were claimed for it."""
         ours = [(item, stored) for item, stored in ours if not self._report_exhausted(stored)]
-        items = [item for item, _ in ours]
-        job = msgspec.structs.replace(
-            opened.job,
-            chunks=tuple(item.chunk for item in items),
-            known_records=tuple(stored for _, stored in ours if stored.record.is_first),
-            is_last=any(stored.record.submissions >= stored.record.submissions_allowed for _, stored in ours),
-        )
-        if not items:
+        job = with_claims(opened.job, ((item.chunk, stored) for item, stored in ours))
+        if not ours:
             self._steps.perform(opened.job, opened.etag, nothing_left(job, self._clock()))
             return
         step = before_submission(not_sent(job), self._prober.assess(job), self._clock(), self._policy())
         if step:
             self._steps.perform(job, opened.etag, step, receipt=opened.receipt)
         else:
-            self._steps.post(job, opened.etag, opened.receipt, [item.text for item in items])
+            self._steps.post(job, opened.etag, opened.receipt, [item.text for item, _ in ours])
 
     def _open_job(self, items: Sequence[ReadyChunk], job_id: str, owner: str | None = None) -> OpenJob:
         now = self._clock()
-        job = Job(
-            id=job_id,
-            owner=owner or job_id,
-            state=JobState.WAITING,
-            step=0,
-            due=now + RESERVATIONS[0],
-            created=now,
-            chunks=tuple(item.chunk for item in items),
-            work=items[0].work,
-            # What opens it also sends it; only the parts of a long document are reserved by whoever gets their message.
-            submissions=0 if owner else 1,
-            unanswered=0 if owner else 1,
-            reserved_until=None if owner else now + RESERVATIONS[0],
-            trace_parent=telemetry.trace_parent(),
-        )
+        chunks = (item.chunk for item in items)
+        job = new_job(job_id, owner, chunks, items[0].work, now, telemetry.trace_parent())
         # In this order: a message without its job dies out by itself, a job without its message waits for the sweep.
         receipt = self._steps.send_message(job, now)
         etag = self._records.save_job(job, None)

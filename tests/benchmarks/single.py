@@ -20,8 +20,8 @@ from functions.core.records import DocumentFacts, JobFacts
 from functions.core.results import document_result, entities_name, result_metadata, to_json
 from functions.core.work import WorkSpec
 from functions.settings import SETTINGS, Secret, StorageConnection
+from functions.storage.azure_containers import AzureContainer
 from functions.storage.clients import blob_service
-from functions.storage.containers import AzureContainer
 from functions.storage.document_store import DocumentStore
 from functions.tasks.custom_entities import CustomEntityRecognition, FoundEntities, FoundEntity, locate
 from functions.text.chunks import cut

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from functions.errors import DocumentError, Fault
 from functions.text.decoding import DecodedText, check_size, decode
-from tests.unit.material import any_text
+from tests.support.material import any_text
 
 TEXT = "Zoë owes €5,000 to 田中 👩🏽\r\nsince May.\n"
 MIB = 1_048_576

@@ -11,7 +11,7 @@ from docs.generate.settings_table import BEGIN, END, table, table_in
 from functions.errors import SettingsError
 from functions.settings import SETTINGS, Secret, Settings, StorageConnection
 from functions.storage_connection import BLOB_URI, CLIENT_ID, CREDENTIAL, QUEUE_URI
-from tests.unit.material import PREVIEW, REQUIRED, settings
+from tests.support.material import PREVIEW, REQUIRED, settings
 
 ROOT = Path(__file__).parents[2]
 

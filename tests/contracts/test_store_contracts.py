@@ -1,0 +1,687 @@
+"""What the app relies on in a blob container and in the job queue, on the twins in memory and on the emulator alike.
+
+Each test runs on both, so a test of the app that passes in memory says something about Azure Storage.
+"""
+
+import gzip
+import io
+import random
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+import requests
+from azure.core.exceptions import HttpResponseError
+from azure.core.pipeline.transport import RequestsTransport
+from azure.storage.blob import (
+    AccountSasPermissions,
+    BlobServiceClient,
+    ContentSettings,
+    ResourceTypes,
+    generate_account_sas,
+)
+from azure.storage.queue import QueueClient, TextBase64DecodePolicy
+from hypothesis import given
+from hypothesis import strategies as st
+from requests.adapters import BaseAdapter
+from urllib3 import HTTPResponse
+
+from functions.core.jobs import JobMessage, decode_message
+from functions.core.listings import sort_key
+from functions.errors import Changed, Missing, UnsafeName
+from functions.settings import Secret, StorageConnection
+from functions.storage.azure_containers import AzureContainer
+from functions.storage.azure_queues import AzureJobQueue, AzureTextQueue
+from functions.storage.clients import MAX_SINGLE_GET_BYTES, blob_service, queue
+from functions.storage.containers import Container, is_archived, is_safe, storage_code
+from functions.storage.document_store import DocumentStore
+from functions.storage.job_queue import NEVER, JobQueue, Receipt
+from functions.storage.memory_containers import MemoryContainer
+from functions.storage.memory_queue import MemoryQueue
+from local.storage import ACCOUNT_KEY, ACCOUNT_NAME, Azurite
+
+LONG_NAME = "x" * 1000
+
+ODD_NAMES = [
+    "plain.txt",
+    "with space.txt",
+    " leading and trailing ",
+    "100%.txt",
+    "%41.txt",
+    "%2F.txt",
+    "a%20b.txt",
+    "number#1.txt",
+    "a+b.txt",
+    "[draft] (2).txt",
+    "{name}.txt",
+    'it\'s "quoted".txt',
+    "a&b=c;d,e.txt",
+    "what?.txt",
+    "tilde~and^caret`.txt",
+    "naïve café Ελένη Николай 日本語.txt",
+    "emoji-\U0001f600.txt",
+    "combined-e\u0301.txt",
+    ".hidden",
+    "..two",
+    "many...dots..txt",
+    "a.b.c.entities.json",
+    "ends-with-dot.",
+    "deep/" + "/".join(f"folder-{level}" for level in range(30)) + "/leaf.txt",
+    "double//slash.txt",
+    "ends-with-slash/",
+    "<tag>|pipe*star$:@!.txt",
+    LONG_NAME,
+]
+
+
+def connection(storage: Azurite) -> StorageConnection:
+    return StorageConnection(connection_string=Secret(storage.connection_string))
+
+
+@pytest.fixture(scope="module")
+def blobs(storage: Azurite) -> Iterator[BlobServiceClient]:
+    with blob_service(connection(storage)) as client:
+        yield client
+
+
+@pytest.fixture(params=["in memory", pytest.param("on the emulator", marks=pytest.mark.processes)])
+def container(request: pytest.FixtureRequest) -> Container:
+    """A container that does not exist yet."""
+    if request.param == "in memory":
+        return MemoryContainer()
+    blobs: BlobServiceClient = request.getfixturevalue("blobs")
+    return AzureContainer(blobs.get_container_client(f"contract-{uuid.uuid4().hex[:12]}"))
+
+
+@pytest.fixture
+def emulated(blobs: BlobServiceClient) -> AzureContainer:
+    """A container on the emulator."""
+    return AzureContainer(blobs.get_container_client(f"contract-{uuid.uuid4().hex[:12]}"))
+
+
+# --- Reading, looking, writing, deleting ---
+
+
+def test_what_was_written_is_read_with_its_etag_size_time_and_metadata(container: Container) -> None:
+    before = datetime.now(UTC).replace(microsecond=0)
+    etag = container.write("a.txt", b"text", metadata={"state": "pending", "source_etag": '"0x8D"'})
+    blob = container.read("a.txt")
+    assert blob.data == b"text"
+    assert blob.info == container.get_properties("a.txt")._replace(tier=blob.info.tier), "a read does not tell the tier"
+    assert (blob.info.name, blob.info.etag, blob.info.size_bytes) == ("a.txt", etag, 4)
+    assert blob.info.metadata == {"state": "pending", "source_etag": '"0x8D"'}
+    # The emulator's clock is this machine's; storage keeps whole seconds.
+    assert before - timedelta(seconds=1) <= blob.info.last_modified <= datetime.now(UTC) + timedelta(seconds=1)
+    assert blob.info.last_modified.microsecond == 0
+
+
+@pytest.mark.parametrize("declared", ["gzip", "deflate", "br", "identity", "gzip, br"])
+def test_compressed_content_is_read_as_stored(
+    blobs: BlobServiceClient, emulated: AzureContainer, declared: str
+) -> None:
+    """In one request, in several, in part; whether or not the declaration is true."""
+    size = 2 * MAX_SINGLE_GET_BYTES + 7
+    packed = gzip.compress(random.Random(3).randbytes(size), mtime=0)
+    client = blobs.get_container_client(emulated._client.container_name)
+    client.create_container()
+    memory = MemoryContainer()
+    for name, data in (("small.gz", gzip.compress(b"text")), ("large.gz", packed), ("plain.txt", b"plain text")):
+        kind = ContentSettings(content_type="text/plain; charset=iso-8859-2", content_encoding=declared)
+        client.upload_blob(name, data, content_settings=kind)
+        memory.write(name, data, content_type="text/plain; charset=iso-8859-2", content_encoding=declared)
+        for container in (emulated, memory):
+            read = container.read(name)
+            assert read.data == data
+            assert (read.info.content_type, read.info.content_encoding) == (kind.content_type, declared)
+            assert container.read(name, start=3, end=8).data == data[3:8]
+            assert container.read(name, if_match=read.info.etag).data == data
+            assert container.get_properties(name).content_encoding == declared
+
+
+def test_an_etag_is_quoted_and_new_with_each_write_even_of_the_same_content(container: Container) -> None:
+    etags = [container.write("a.txt", b"same") for _ in range(3)]
+    assert len(set(etags)) == 3
+    assert all(etag.startswith('"') and etag.endswith('"') for etag in etags)
+
+
+def test_a_write_replaces_content_and_metadata_whole(container: Container) -> None:
+    container.write("a.txt", b"a longer text", metadata={"one": "1", "two": "2"})
+    container.write("a.txt", b"short", metadata={"three": "3"})
+    blob = container.read("a.txt")
+    assert (blob.data, blob.info.metadata) == (b"short", {"three": "3"})
+    container.write("a.txt", b"")
+    assert (container.read("a.txt").data, container.get_properties("a.txt").metadata) == (b"", {})
+
+
+@pytest.mark.parametrize("prepare", ["no container", "other blobs only"])
+def test_what_is_not_there_is_missing(container: Container, prepare: str) -> None:
+    if prepare == "other blobs only":
+        container.write("other.txt", b"text")
+    for act in (
+        lambda: container.read("a.txt"),
+        lambda: container.read("a.txt", if_match='"0x1"'),
+        lambda: container.read("a.txt", start=0, end=3),
+        lambda: container.get_properties("a.txt"),
+        lambda: container.delete("a.txt"),
+        lambda: container.delete("a.txt", if_match='"0x1"'),
+    ):
+        with pytest.raises(Missing) as raised:
+            act()
+        assert raised.value.name == "a.txt"
+
+
+def test_the_first_write_creates_the_container(container: Container) -> None:
+    assert list(container.list()) == []
+    container.write("a.txt", b"text", if_absent=True)
+    assert [info.name for info in container.list()] == ["a.txt"]
+
+
+def test_a_deleted_blob_is_missing_and_may_be_written_anew(container: Container) -> None:
+    first = container.write("a.txt", b"text")
+    container.delete("a.txt", if_match=first)
+    with pytest.raises(Missing):
+        container.read("a.txt")
+    assert container.write("a.txt", b"text", if_absent=True) != first
+
+
+# --- Conditions ---
+
+
+def test_writing_where_nothing_must_be_loses_against_a_blob_that_is_there(container: Container) -> None:
+    etag = container.write("a.txt", b"first", if_absent=True)
+    with pytest.raises(Changed) as raised:
+        container.write("a.txt", b"second", if_absent=True)
+    assert raised.value.name == "a.txt"
+    assert container.read("a.txt") == container.read("a.txt", if_match=etag)
+    assert container.read("a.txt").data == b"first"
+
+
+def test_a_compare_and_set_wins_once(container: Container) -> None:
+    first = container.write("a.txt", b"1")
+    second = container.write("a.txt", b"2", if_match=first)
+    with pytest.raises(Changed):
+        container.write("a.txt", b"lost", if_match=first)
+    assert container.read("a.txt").data == b"2"
+    assert container.get_properties("a.txt").etag == second
+
+
+def test_a_compare_and_set_on_a_blob_that_is_gone_is_a_lost_race(container: Container) -> None:
+    etag = container.write("a.txt", b"1")
+    container.delete("a.txt")
+    with pytest.raises(Changed):
+        container.write("a.txt", b"2", if_match=etag)
+    with pytest.raises(Missing):
+        container.get_properties("a.txt")
+
+
+def test_reading_and_deleting_at_another_version_changes_nothing(container: Container) -> None:
+    first = container.write("a.txt", b"1")
+    container.write("a.txt", b"2")
+    with pytest.raises(Changed):
+        container.read("a.txt", if_match=first)
+    with pytest.raises(Changed):
+        container.read("a.txt", if_match=first, start=0, end=1)
+    with pytest.raises(Changed):
+        container.delete("a.txt", if_match=first)
+    assert container.read("a.txt").data == b"2"
+
+
+def test_of_many_writers_at_once_exactly_one_wins(container: Container) -> None:
+    etag = container.write("a.txt", b"start")
+
+    def try_to_write(number: int) -> bool:
+        try:
+            container.write("a.txt", str(number).encode(), if_match=etag)
+        except Changed:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        won = list(threads.map(try_to_write, range(16)))
+    assert won.count(True) == 1
+    assert container.read("a.txt").data == str(won.index(True)).encode()
+
+
+# --- Ranges and limits ---
+
+
+def test_a_range_counts_bytes_from_start_to_end(container: Container) -> None:
+    etag = container.write("a.txt", b"0123456789")
+    assert container.read("a.txt", start=2, end=5).data == b"234"
+    assert container.read("a.txt", if_match=etag, start=0, end=10).data == b"0123456789"
+    assert container.read("a.txt", start=7, end=100).data == b"789"
+    assert container.read("a.txt", start=9, end=10).data == b"9"
+
+
+def test_a_range_of_a_large_blob_is_exact_across_the_clients_chunks(container: Container) -> None:
+    size = MAX_SINGLE_GET_BYTES * 5 + 17
+    data = bytes(number % 251 for number in range(1000)) * (size // 1000 + 1)
+    container.write("large.txt", data[:size])
+    assert container.read("large.txt").data == data[:size]
+    start, end = MAX_SINGLE_GET_BYTES - 3, MAX_SINGLE_GET_BYTES * 4 + 5
+    assert container.read("large.txt", start=start, end=end).data == data[start:end]
+
+
+def test_a_blob_over_the_limit_comes_without_its_content(container: Container) -> None:
+    container.write("a.txt", b"0123456789")
+    assert container.read("a.txt", limit=10).data == b"0123456789"
+    over = container.read("a.txt", limit=9)
+    assert (over.data, over.info) == (b"", container.get_properties("a.txt")._replace(tier=over.info.tier))
+
+
+def test_an_empty_blob_can_be_read(container: Container) -> None:
+    container.write("empty.txt", b"")
+    blob = container.read("empty.txt", limit=100)
+    assert (blob.data, blob.info.size_bytes) == (b"", 0)
+
+
+# --- Listing ---
+
+
+def test_a_listing_tells_what_a_look_tells(container: Container) -> None:
+    for number in range(3):
+        container.write(f"{number}.txt", b"x" * number, metadata={"number": str(number)})
+    assert list(container.list()) == [container.get_properties(f"{number}.txt") for number in range(3)]
+
+
+def test_a_listing_is_in_the_order_that_reconcile_counts_on(container: Container) -> None:
+    names = ["a", "a-1", "a.b", "a.entities.json", "a/b", "a b", "B", "b", "ä", "\uff5e", "\U0001f600", "a!", "a0", "A"]
+    for name in names:
+        container.write(name, b"")
+    listed = [info.name for info in container.list()]
+    assert listed == sorted(names, key=sort_key)
+
+
+def test_a_prefix_is_a_beginning_of_names_and_no_folder(container: Container) -> None:
+    for name in ("jobs/a.json", "jobs/a.0.json", "jobs/ab.json", "jobs/b.json", "jobsx", "documents/jobs/a"):
+        container.write(name, b"")
+    assert [info.name for info in container.list("jobs/a")] == ["jobs/a.0.json", "jobs/a.json", "jobs/ab.json"]
+    assert list(container.list("jobs/c")) == []
+
+
+def test_a_listing_goes_through_all_pages(emulated: AzureContainer) -> None:
+    """The service gives 5,000 names a page; the page size is lowered here, to write less."""
+    for number in range(23):
+        emulated.write(f"{number:03}", b"", metadata={"number": str(number)})
+    original = emulated._client.list_blobs
+    emulated._client.list_blobs = lambda **options: original(results_per_page=5, **options)  # type: ignore[method-assign]
+    listed = list(emulated.list())
+    assert [info.name for info in listed] == [f"{number:03}" for number in range(23)]
+    assert [info.metadata["number"] for info in listed] == [str(number) for number in range(23)]
+
+
+# --- Names ---
+
+
+@pytest.mark.parametrize("name", ODD_NAMES, ids=lambda name: name[:30].encode("ascii", "backslashreplace").decode())
+def test_any_name_goes_through_every_call_unchanged(container: Container, name: str) -> None:
+    etag = container.write(name, name.encode(), if_absent=True, metadata={"kept": "yes"})
+    assert container.get_properties(name).name == name
+    assert container.read(name, if_match=etag).data == name.encode()
+    assert [info.name for info in container.list()] == [name]
+    assert [info.name for info in container.list(name)] == [name]
+    etag = container.write(name, b"again", if_match=etag)
+    with pytest.raises(Changed):
+        container.write(name, b"lost", if_absent=True)
+    container.delete(name, if_match=etag)
+    with pytest.raises(Missing):
+        container.get_properties(name)
+
+
+UNSAFE_NAMES = [
+    "",
+    ".",
+    "..",
+    "../private/secret.txt",
+    "a/../../private/secret.txt",
+    "./a.txt",
+    "a/./b.txt",
+    "a/..",
+    "..\\private\\secret.txt",
+    "..%2Fprivate%2Fsecret.txt",
+    "%2E%2e/private/secret.txt",
+    "..%252Fprivate%252Fsecret.txt",
+]
+
+
+@pytest.mark.parametrize("name", UNSAFE_NAMES)
+def test_an_unsafe_name_is_refused_by_every_call(container: Container, name: str) -> None:
+    for act in (
+        lambda: container.read(name),
+        lambda: container.read(name, if_match='"0x1"', start=0, end=1),
+        lambda: container.get_properties(name),
+        lambda: container.write(name, b"text"),
+        lambda: container.write(name, b"text", if_absent=True),
+        lambda: container.delete(name),
+    ):
+        with pytest.raises(UnsafeName) as raised:
+            act()
+        assert raised.value.name == name
+    assert list(container.list()) == []
+
+
+@given(st.lists(st.text("a.%2EeFf/\\5c ", max_size=4), max_size=5).map("/".join))
+def test_no_name_that_is_let_through_has_a_dot_segment_however_often_it_is_decoded(name: str) -> None:
+    if is_safe(name):
+        for _ in range(6):
+            assert name
+            assert not {".", ".."} & set(re.split(r"[/\\]", name))
+            name = unquote(name)
+
+
+def test_nothing_is_reached_outside_a_container(storage: Azurite, blobs: BlobServiceClient) -> None:
+    """With a SAS, as the HTTP library resolves dot segments and no signature covers the path."""
+    place = uuid.uuid4().hex[:12]
+    private, intake = (blobs.create_container(f"{kind}-{place}") for kind in ("private", "intake"))
+    private.upload_blob("secret.txt", b"secret")
+    signature = generate_account_sas(
+        ACCOUNT_NAME,
+        ACCOUNT_KEY,
+        ResourceTypes(container=True, object=True),
+        AccountSasPermissions(read=True, write=True, delete=True, list=True, create=True),
+        datetime.now(UTC) + timedelta(hours=1),
+    )
+    # As `curl` would upload it: the storage undoes the escapes, and keeps the name as it then is.
+    escaped = f"{intake.url}/..%2Fprivate-{place}%2Fsecret.txt?{signature}"
+    uploaded = requests.put(escaped, b"text", headers={"x-ms-blob-type": "BlockBlob"}, timeout=10)
+    assert uploaded.status_code == 201
+    with BlobServiceClient(blobs.url, credential=signature) as signed:
+        container = AzureContainer(signed.get_container_client(intake.container_name))
+        (listed,) = container.list()
+        assert listed.name == f"../private-{place}/secret.txt"
+        by_client = signed.get_blob_client(intake.container_name, listed.name).download_blob().readall()
+        assert by_client == b"secret", "what the client library by itself would read"
+        for act in (
+            lambda: container.read(listed.name),
+            lambda: container.write(listed.name, b"overwritten"),
+            lambda: container.delete(listed.name),
+        ):
+            with pytest.raises(UnsafeName):
+                act()
+        assert DocumentStore(container, container).find(listed.name) == listed
+    assert private.download_blob("secret.txt").readall() == b"secret"
+
+
+def test_a_404_that_is_not_the_storages_is_no_missing_blob() -> None:
+    """A proxy's page: whoever took it for the storage's word would forget records and make results again."""
+
+    class Proxy(BaseAdapter):
+        def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
+            response = requests.Response()
+            response.status_code, response.request, response.url = 404, request, str(request.url)
+            response.raw = HTTPResponse(io.BytesIO(b"<html>Not found</html>"), preload_content=False)
+            response.headers["Content-Type"] = "text/html"
+            return response
+
+        def close(self) -> None:
+            return
+
+    with requests.Session() as session:
+        session.mount("https://", Proxy())
+        transport = RequestsTransport(session=session, session_owner=False)
+        with BlobServiceClient("https://loans.blob.core.windows.net", transport=transport, retry_total=0) as client:
+            container = AzureContainer(client.get_container_client("documents"))
+            for act in (
+                lambda: container.read("a.txt"),
+                lambda: container.get_properties("a.txt"),
+                lambda: container.delete("a.txt"),
+                lambda: container.write("a.txt", b"text"),
+                lambda: list(container.list()),
+            ):
+                with pytest.raises(HttpResponseError) as raised:
+                    act()
+                assert storage_code(raised.value) == "HTTP404"
+
+
+def test_an_archived_blob_says_so_without_being_read(emulated: AzureContainer) -> None:
+    emulated.write("a.txt", b"text")
+    etag = emulated.get_properties("a.txt").etag
+    emulated._client.get_blob_client("a.txt").set_standard_blob_tier("Archive")
+    assert emulated.get_properties("a.txt").is_archived
+    assert [info.is_archived for info in emulated.list()] == [True]
+    assert emulated.get_properties("a.txt").etag == etag, "no event of a new version comes of it"
+    with pytest.raises(HttpResponseError) as raised:
+        emulated.read("a.txt")
+    assert (is_archived(raised.value), storage_code(raised.value)) == (True, "BlobArchived")
+
+
+def test_properties_of_a_folder_marker_are_listed(emulated: AzureContainer) -> None:
+    client = emulated._client
+    emulated.write("a.txt", b"text")
+    client.upload_blob("marked", b"", metadata={"hdi_isfolder": "true"})
+    client.upload_blob("typed", b"", content_settings=ContentSettings(content_type="httpd/unix-directory"))
+    assert {info.name: info.is_folder for info in emulated.list()} == {"a.txt": False, "marked": True, "typed": True}
+
+
+def test_a_backslash_is_a_slash_to_the_storage(emulated: AzureContainer) -> None:
+    """The host takes names from listings, so the app never meets the other spelling."""
+    emulated.write("back\\slash.txt", b"text")
+    assert [info.name for info in emulated.list()] == ["back/slash.txt"]
+
+
+def test_names_that_differ_only_in_their_escapes_are_different_blobs(container: Container) -> None:
+    names = ["a b", "a%20b", "a+b", "a%2Bb", "A b", "e\u0301", "\u00e9"]
+    for name in names:
+        container.write(name, name.encode(), if_absent=True)
+    assert {info.name: container.read(info.name).data.decode() for info in container.list()} == {
+        name: name for name in names
+    }
+
+
+# --- What only the real thing has: leases, blobs that change while they are read ---
+
+
+def test_a_lease_on_a_blob_is_a_fault_and_no_lost_race(emulated: AzureContainer) -> None:
+    """Who takes a lease for a lost race would think that somebody else has written the result."""
+    etag = emulated.write("a.txt", b"text")
+    lease = emulated._client.get_blob_client("a.txt").acquire_lease()
+    for act in (
+        lambda: emulated.write("a.txt", b"other"),
+        lambda: emulated.write("a.txt", b"other", if_match=etag),
+        lambda: emulated.delete("a.txt", if_match=etag),
+    ):
+        with pytest.raises(HttpResponseError) as raised:
+            act()
+        assert raised.value.status_code == 412
+    assert emulated.read("a.txt").data == b"text"
+    lease.release()
+    emulated.write("a.txt", b"other", if_match=emulated.get_properties("a.txt").etag)
+
+
+class AfterFirstReply:
+    """Lets something happen right after the first reply to a GET of a blob."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        self._act = act
+        self._has_acted = False
+
+    def __call__(self, response: requests.Response, *_: Any, **__: Any) -> None:
+        if response.request.method == "GET" and not self._has_acted:
+            self._has_acted = True
+            self._act()
+
+
+@pytest.mark.parametrize("change", ["replace", "delete", "append"])
+def test_a_large_blob_that_changes_while_it_is_read_is_never_a_mixture(
+    storage: Azurite, emulated: AzureContainer, change: str
+) -> None:
+    emulated.write("other.txt", b"")
+    client = emulated._client.get_blob_client("large.txt")
+    if change == "append":
+        client.create_append_blob()
+        for _ in range(2):
+            client.append_block(b"1" * MAX_SINGLE_GET_BYTES)
+    else:
+        client.upload_blob(b"1" * MAX_SINGLE_GET_BYTES * 2)
+    act: dict[str, Callable[[], object]] = {
+        "replace": lambda: client.upload_blob(b"2" * MAX_SINGLE_GET_BYTES * 2, overwrite=True),
+        "delete": client.delete_blob,
+        "append": lambda: client.append_block(b"2" * 10),
+    }
+    with requests.Session() as session:
+        session.hooks["response"].append(AfterFirstReply(act[change]))
+        transport = RequestsTransport(session=session, session_owner=False)
+        with BlobServiceClient.from_connection_string(
+            storage.connection_string,
+            transport=transport,
+            max_single_get_size=MAX_SINGLE_GET_BYTES,
+            max_chunk_get_size=MAX_SINGLE_GET_BYTES,
+        ) as reading:
+            container = AzureContainer(reading.get_container_client(emulated._client.container_name))
+            with pytest.raises(Missing if change == "delete" else Changed):
+                container.read("large.txt")
+
+
+# --- The queue ---
+
+
+class QueueEnd:
+    """A job queue and the receiving end that the host has; `receive` returns the text of a visible message."""
+
+    def __init__(self, jobs: JobQueue, receive: Callable[[], str | None], wait: Callable[[float], None]) -> None:
+        self.jobs = jobs
+        self.receive = receive
+        self._wait = wait
+
+    def receive_within(self, seconds: float) -> str | None:
+        """Return the next message, waiting for it; the clock is moved where there is one to move."""
+        text = self.receive()
+        if text is None:
+            self._wait(seconds)
+            deadline = time.monotonic() + 30
+            while (text := self.receive()) is None and time.monotonic() < deadline:
+                self._wait(0.1)
+        return text
+
+
+def in_memory_end() -> QueueEnd:
+    now = datetime(2026, 11, 23, 10, tzinfo=UTC)
+
+    def wait(seconds: float) -> None:
+        nonlocal now
+        now += timedelta(seconds=seconds)
+
+    memory = MemoryQueue(lambda: now)
+
+    def receive() -> str | None:
+        message = memory.receive()
+        return message.text if message else None
+
+    return QueueEnd(memory, receive, wait)
+
+
+def emulated_end(storage: Azurite, clients: list[QueueClient]) -> QueueEnd:
+    client = queue(connection(storage), f"contract-{uuid.uuid4().hex[:12]}")
+    clients.append(client)
+
+    def receive() -> str | None:
+        message = client.receive_message(visibility_timeout=600)
+        return str(message.content) if message else None
+
+    return QueueEnd(AzureJobQueue(client), receive, time.sleep)
+
+
+@pytest.fixture(params=["in memory", pytest.param("on the emulator", marks=pytest.mark.processes)])
+def queue_end(request: pytest.FixtureRequest) -> Iterator[QueueEnd]:
+    """A job queue that does not exist yet."""
+    clients: list[QueueClient] = []
+    if request.param == "in memory":
+        yield in_memory_end()
+    else:
+        yield emulated_end(request.getfixturevalue("storage"), clients)
+    for client in clients:
+        client.close()
+
+
+def test_a_message_is_received_as_it_was_sent_and_the_queue_is_created(queue_end: QueueEnd) -> None:
+    queue_end.jobs.send(JobMessage("3fa85f64.0.a", 7), 0)
+    text = queue_end.receive_within(0)
+    assert text is not None
+    assert decode_message(text) == JobMessage("3fa85f64.0.a", 7)
+    assert queue_end.receive() is None
+
+
+def test_a_delayed_message_is_hidden_until_it_is_due(queue_end: QueueEnd) -> None:
+    queue_end.jobs.send(JobMessage("later", 1), 2)
+    queue_end.jobs.send(JobMessage("now", 1), 0)
+    first, second = queue_end.receive_within(0), queue_end.receive()
+    assert (first is not None, second) == (True, None)
+    assert decode_message(first or "").job == "now"
+    later = queue_end.receive_within(2)
+    assert later is not None
+    assert decode_message(later).job == "later"
+
+
+@pytest.mark.parametrize("delay_s", [-5.0, 0.2, 30 * 24 * 3600.0])
+def test_any_delay_is_accepted(queue_end: QueueEnd, delay_s: float) -> None:
+    queue_end.jobs.send(JobMessage("a", 1), delay_s)
+    receipt = queue_end.jobs.send(JobMessage("b", 1), 60)
+    queue_end.jobs.resend(receipt, JobMessage("b", 2), delay_s)
+
+
+def test_a_hidden_message_can_be_replaced_and_brought_forward(queue_end: QueueEnd) -> None:
+    receipt = queue_end.jobs.send(JobMessage("a", 1), 600)
+    queue_end.jobs.resend(receipt, JobMessage("a", 2), 0)
+    text = queue_end.receive_within(0)
+    assert text is not None
+    assert decode_message(text) == JobMessage("a", 2)
+    assert queue_end.receive() is None
+
+
+def test_a_message_that_somebody_has_received_is_sent_anew(queue_end: QueueEnd) -> None:
+    receipt = queue_end.jobs.send(JobMessage("a", 1), 0)
+    assert queue_end.receive_within(0) is not None
+    queue_end.jobs.resend(receipt, JobMessage("a", 2), 0)
+    text = queue_end.receive_within(0)
+    assert text is not None
+    assert decode_message(text) == JobMessage("a", 2)
+
+
+@pytest.mark.parametrize("receipt", [Receipt("3a5c0f6e-0000-4000-8000-000000000000", "AgAAAAMAAAAAAAAA"), None])
+def test_a_message_that_was_deleted_is_sent_anew(queue_end: QueueEnd, receipt: Receipt | None) -> None:
+    queue_end.jobs.send(JobMessage("other", 1), 600)
+    queue_end.jobs.resend(receipt or Receipt("", ""), JobMessage("a", 2), 0)
+    text = queue_end.receive_within(0)
+    assert text is not None
+    assert decode_message(text) == JobMessage("a", 2)
+
+
+def test_messages_never_expire_and_are_in_the_base64_that_the_host_expects(storage: Azurite) -> None:
+    clients: list[QueueClient] = []
+    end = emulated_end(storage, clients)
+    end.jobs.send(JobMessage("a", 1), 0)
+    (client,) = clients
+    (peeked,) = client.peek_messages()
+    assert peeked.expires_on.year == 9999
+    assert NEVER == -1
+    raw = QueueClient.from_connection_string(storage.connection_string, client.queue_name)
+    with raw:
+        (message,) = raw.peek_messages()
+        decoded = TextBase64DecodePolicy().decode(message.content, None)
+    assert decode_message(decoded) == JobMessage("a", 1)
+    client.close()
+
+
+def test_a_message_with_a_life_expires(queue_end: QueueEnd) -> None:
+    queue_end.jobs.send(JobMessage("short", 1), 1, ttl_s=2)
+    queue_end.jobs.send(JobMessage("long", 1), 3)
+    text = queue_end.receive_within(3)
+    assert text is not None
+    assert decode_message(text).job == "long"
+
+
+def test_a_text_is_put_back_as_it_was(storage: Azurite) -> None:
+    text = '{\n  "Type": "BlobTrigger",\n  "BlobName": "naïve/日本語.txt"\n}'
+    name = f"poison-{uuid.uuid4().hex[:12]}"
+    with queue(connection(storage), name) as client:
+        AzureTextQueue(client).put(text, 0, 3600)
+        message = client.receive_message()
+        assert message is not None
+        assert message.content == text
+        assert 3500 < (message.expires_on - datetime.now(UTC)).total_seconds() <= 3600

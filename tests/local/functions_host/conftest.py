@@ -1,0 +1,31 @@
+"""Fixtures of the host's tests: an account on the worker's storage emulator, and a stage for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from local.functions_host.connections import find_connection
+from local.functions_host.storage import StorageAccount
+from local.storage import Azurite
+from tests.local.functions_host.stage import Stage
+
+
+@pytest.fixture
+def account(storage: Azurite) -> StorageAccount:
+    return StorageAccount(find_connection("Test", {"Test": storage.connection_string}))
+
+
+@pytest.fixture
+def set_stage(storage: Azurite, tmp_path: Path) -> Iterator[Callable[..., Stage]]:
+    stages: list[Stage] = []
+
+    def make(*arguments: object, **options: object) -> Stage:
+        stages.append(Stage(storage, tmp_path, *arguments, **options))  # type: ignore[arg-type]
+        return stages[-1]
+
+    yield make
+    for stage in stages:
+        stage.close()

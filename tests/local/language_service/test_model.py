@@ -1,0 +1,136 @@
+"""The entity model: what it learns, that it is local and deterministic, and that learning is done once."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from local.language_service import projects as projects_module
+from local.language_service.labels import EntityLabel, LabelledDocument, LabelsFile, ProjectKind
+from local.language_service.model import EntityModel
+from local.language_service.projects import LearntProject, learn, learn_project
+from local.language_service.segments import REACH
+from tests.local.language_service.material import LETTERS, NEW_LETTER, marked
+
+
+def long_text(copies: int = 1) -> str:
+    letters = [marked(text)[0] for text in LETTERS.values()]
+    return "".join(f"{letter} " if n % 3 else letter for n, letter in enumerate(letters * copies))
+
+
+def test_it_finds_entities_in_a_text_it_has_not_seen(loans: LearntProject) -> None:
+    found = {(entity.category, entity.text) for entity in loans.entities(NEW_LETTER)}
+    assert found == {
+        ("Date", "4 April 2021"),
+        ("Lender", "Kearney Bank"),
+        ("Amount", "$2,500.00"),
+        ("Borrower", "Grace Lee"),
+    }
+
+
+def test_entities_lie_where_they_say_and_are_sorted(loans: LearntProject) -> None:
+    text = "😀 e\u0301t\r\n" + long_text()
+    found = loans.entities(text)
+    assert len(found) > 50
+    assert all(text[one.offset : one.offset + one.length] == one.text for one in found)
+    assert [one.offset for one in found] == sorted(one.offset for one in found)
+
+
+def test_names_of_several_words_with_punctuation_are_found_whole(loans: LearntProject) -> None:
+    text = "The lender is Bank of Lynn & Co. The loan of $7,500.00 to Thomas O'Hara was signed on 17 June 2020."
+    assert {"Thomas O'Hara", "$7,500.00", "17 June 2020"} <= {one.text for one in loans.entities(text)}
+    assert any(one.text.startswith("Bank of Lynn & Co") for one in loans.entities(text))
+
+
+def test_confidences_have_two_decimals_and_lie_between_0_and_1(loans: LearntProject) -> None:
+    scores = [one.confidence for one in loans.entities(long_text())]
+    assert all(0 < score <= 1 and round(score, 2) == score for score in scores)
+    assert len(set(scores)) > 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(start=st.integers(0, 6000), length=st.integers(1, 4000))
+def test_a_slice_gives_what_the_whole_text_gives_but_for_its_edges(
+    loans: LearntProject, start: int, length: int
+) -> None:
+    text = long_text()
+    start = min(start, len(text) - 1)
+    end = min(start + length, len(text))
+    first = start + REACH if start else 0
+    last = end - REACH if end < len(text) else end
+    of_slice = [one._replace(offset=one.offset + start) for one in loans.entities(text[start:end])]
+    assert [one for one in of_slice if first <= one.offset < last] == [
+        one for one in loans.entities(text) if first <= one.offset < last
+    ]
+
+
+def test_what_was_asked_before_does_not_change_the_answer(
+    labels_files: dict[str, Path], model_cache: Path, loans: LearntProject
+) -> None:
+    path = labels_files["loans"]
+    fresh = learn_project(path, path.parent, model_cache)
+    assert fresh.entities(NEW_LETTER) == loans.entities(NEW_LETTER)
+    assert fresh.entities(NEW_LETTER) == fresh.entities(NEW_LETTER)
+    # The same letters, once cut out of a long word and once a word: remembered apart.
+    word, cut_off = "Kearney", "Kearney" + "x" * 60
+    assert fresh.entities(cut_off) == learn_project(path, path.parent, model_cache).entities(cut_off)
+    assert fresh.entities(word) == learn_project(path, path.parent, model_cache).entities(word)
+
+
+def test_memory_for_texts_asked_before_is_bounded(
+    loans: LearntProject, labels_files: dict[str, Path], model_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("local.language_service.model.MEMO_TEXTS", 3)
+    monkeypatch.setattr("local.language_service.model.MEMO_SEQUENCES", 5)
+    path = labels_files["loans"]
+    project = learn_project(path, path.parent, model_cache)
+    model = project._entities
+    assert isinstance(model, EntityModel)
+    for n in range(20):
+        project.entities(f"Loan number {n}.\n\nOf Grace Lee.")
+    assert len(model._texts) == 3
+    assert len(model._sequences) == 5
+    assert project.entities(NEW_LETTER) == loans.entities(NEW_LETTER)
+
+
+def labels_with(*entities: EntityLabel, text: str) -> LabelsFile:
+    return LabelsFile(ProjectKind.ENTITIES, "p", "en", ("A",), (LabelledDocument("a.txt", text, entities),))
+
+
+def test_labels_that_words_cannot_carry_are_named_and_left_out(tmp_path: Path) -> None:
+    text = "Änna Bell 👩 s.\n\nAnd so on. She left."
+    project = learn(
+        labels_with(EntityLabel("A", 1, 8), EntityLabel("A", 12, 10), EntityLabel("A", 31, 4), text=text), tmp_path
+    )
+    assert [str(one) for one in project.problems] == [
+        "a.txt, offset 1: 'A' starts or ends inside a word; left out.",
+        "a.txt, offset 13: 'A' goes on past the end of a sentence, a paragraph or a very long line; left out.",
+    ]
+
+
+def test_a_model_is_learnt_once_and_again_only_when_content_or_code_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = labels_with(EntityLabel("A", 0, 4), text="Anna pays.")
+    assert not learn(labels, tmp_path).from_cache
+    assert learn(labels, tmp_path).from_cache
+    assert not learn(labels_with(EntityLabel("A", 0, 4), text="Anna paid."), tmp_path).from_cache
+    assert not learn(labels_with(EntityLabel("A", 5, 4), text="Anna pays."), tmp_path).from_cache
+    monkeypatch.setattr(projects_module, "_LEARNING_CODE", (projects_module,))
+    assert not learn(labels, tmp_path).from_cache
+    assert not list(tmp_path.glob("learning-*"))
+
+
+def test_problems_are_told_again_when_the_model_comes_from_the_cache(tmp_path: Path) -> None:
+    labels = labels_with(EntityLabel("A", 1, 3), EntityLabel("A", 5, 4), text="Anna pays.")
+    first, second = learn(labels, tmp_path), learn(labels, tmp_path)
+    assert second.from_cache
+    assert first.problems == second.problems != ()
+
+
+@given(st.text(alphabet=st.characters(codec=None), max_size=60))
+@settings(max_examples=200, deadline=None)
+def test_any_text_at_all_can_be_asked(loans: LearntProject, text: str) -> None:
+    text += "\0\ud83d"
+    assert all(text[one.offset : one.offset + one.length] == one.text for one in loans.entities(text))

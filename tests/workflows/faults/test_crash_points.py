@@ -1,0 +1,217 @@
+"""The process is killed before and after each single storage, queue or service call in turn, for all of them.
+
+Each scenario is run once to count its calls, and then once for each of them with a crash just before it is carried
+out, and with one just after. The world goes on as the host would: the messages that were in work come back after ten
+minutes, and the sweep runs. In the end there is one right result for each document, nothing is left over, and at most
+one submission was made that would not have been made otherwise.
+"""
+
+import threading
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.support.scenarios import (
+    LONG,
+    SHARED_JOB,
+    SPLIT_JOB,
+    Scenario,
+    accepted,
+    check_end,
+    deliver_three,
+    drop_one,
+    drop_three,
+    results_of,
+)
+from tests.support.world import Call, Crash, World, letter
+
+
+@dataclass
+class CrashAt:
+    """A gate that kills its process at the call with a number, counted from 1; 0 only counts."""
+
+    number: int
+    passed: int = 0
+    is_dead: bool = False
+    at: Call | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __call__(self, call: Call) -> None:
+        with self._lock:
+            self.passed += 1
+            if self.passed == self.number:
+                self.is_dead, self.at = True, call
+            if self.is_dead:
+                # The other threads of a dead process do not go on either.
+                raise Crash(f"killed {call}")
+
+
+def crash_everywhere(scenario: Scenario) -> int:
+    """Run a scenario with a crash at each of its calls, check how each run ends, and return the number of runs."""
+    whole = CrashAt(0)
+    world = scenario.start(whole)
+    scenario.play(world)
+    world.settle()
+    check_end(scenario, world, "without a crash")
+    normally, results = accepted(world), results_of(world)
+    for number in range(1, whole.passed + 1, scenario.step):
+        gate = CrashAt(number)
+        world = scenario.start(gate)
+        try:
+            scenario.play(world)
+        except Crash:
+            world.gate = None
+            world.restart()
+            scenario.play(world)
+        world.gate = None
+        world.settle()
+        where = f"crash {number} of {whole.passed}, at {gate.at}"
+        check_end(scenario, world, where)
+        assert results_of(world) == results, where
+        # A submission that is made again carries no more documents than the largest; a crash before a job is formed
+        # may make several smaller ones of it, which cost the same.
+        extra = sum(accepted(world)) - sum(normally)
+        assert extra <= max(normally, default=0), f"{where}: {normally} documents became {accepted(world)}"
+        tally = world.reconcile()
+        assert tally.submitted == 0, f"{where}: reconcile had to help: {tally}"
+    return whole.passed
+
+
+# --- One document ---
+
+
+def test_a_lone_document_survives_a_crash_at_every_call() -> None:
+    assert crash_everywhere(Scenario(drop_one)) > 20
+
+
+def test_a_document_that_is_submitted_again_survives_a_crash_at_every_call() -> None:
+    def prepare(world: World) -> None:
+        world.script("failed")
+        drop_one(world)
+
+    assert crash_everywhere(Scenario(prepare)) > 40
+
+
+@pytest.mark.parametrize(("kind", "method"), [("throttle-429", "POST"), ("throttle-429", "GET"), ("error-503", "GET")])
+def test_a_document_that_waits_survives_a_crash_at_every_call(kind: str, method: str) -> None:
+    def prepare(world: World) -> None:
+        world.script(kind, method=method)  # type: ignore[arg-type]
+        drop_one(world)
+
+    assert crash_everywhere(Scenario(prepare)) > 25
+
+
+def test_a_document_that_ends_in_an_error_report_survives_a_crash_at_every_call() -> None:
+    def check(world: World) -> None:
+        world.check_failed("a.txt", "NotText")
+
+    assert crash_everywhere(Scenario(lambda world: world.drop("a.txt", b"%PDF-1.7"), check=check)) > 8
+
+
+def test_a_refused_document_survives_a_crash_at_every_call() -> None:
+    def prepare(world: World) -> None:
+        world.faults.refused_texts = (letter(1),)
+        drop_one(world)
+
+    def check(world: World) -> None:
+        world.check_failed("a.txt", "InvalidDocument")
+
+    assert crash_everywhere(Scenario(prepare, check=check)) > 15
+
+
+def test_a_document_that_is_stuck_and_cancelled_survives_a_crash_at_every_call() -> None:
+    def prepare(world: World) -> None:
+        world.script("stuck")
+        drop_one(world)
+
+    # The ten minutes until a dead worker's message comes back are longer than this timeout.
+    assert crash_everywhere(Scenario(prepare, settings={"JOB_TIMEOUT_MINUTES": "0.2"})) > 40
+
+
+# --- A document in two versions ---
+
+
+def test_a_new_version_of_a_finished_document_survives_a_crash_at_every_call() -> None:
+    def prepare(world: World) -> None:
+        world.drop("a.txt", letter(1))
+        world.run()
+        world.drop("a.txt", letter(1, version=2))
+
+    assert crash_everywhere(Scenario(prepare)) > 25
+
+
+@pytest.mark.parametrize("order", ["entities after an error", "an error after entities"])
+def test_a_result_of_the_other_kind_survives_a_crash_at_every_call(order: str) -> None:
+    contents: list[str | bytes] = [b"%PDF-1.7", letter(1)]
+
+    def prepare(world: World) -> None:
+        first, second = contents if order.startswith("entities") else contents[::-1]
+        world.drop("a.txt", first)
+        world.run()
+        world.drop("a.txt", second)
+
+    def check(world: World) -> None:
+        if order.startswith("entities"):
+            world.check_right("a.txt")
+        else:
+            world.check_failed("a.txt", "NotText")
+
+    assert crash_everywhere(Scenario(prepare, check=check)) > 15
+
+
+def test_a_document_replaced_while_its_job_runs_survives_a_crash_at_every_call() -> None:
+    def prepare(world: World) -> None:
+        world.drop("a.txt", letter(1))
+        world.step()
+        world.drop("a.txt", letter(1, version=2))
+
+    assert crash_everywhere(Scenario(prepare)) > 30
+
+
+def test_a_document_deleted_while_its_job_runs_survives_a_crash_at_every_call() -> None:
+    def prepare(world: World) -> None:
+        world.keep_no_texts()
+        world.drop("a.txt", letter(1))
+        world.step()
+        world.remove("a.txt")
+
+    def check(world: World) -> None:
+        assert results_of(world) == []
+        assert world.records() == []
+
+    assert crash_everywhere(Scenario(prepare, check=check)) > 8
+
+
+# --- Documents that share a job ---
+
+
+def test_three_documents_that_share_a_job_survive_a_crash_at_every_call() -> None:
+    assert crash_everywhere(SHARED_JOB) > 40
+
+
+def test_a_split_job_survives_a_crash_at_every_call() -> None:
+    assert crash_everywhere(SPLIT_JOB) > 80
+
+
+def test_a_job_with_one_document_left_out_survives_a_crash_at_every_call() -> None:
+    def prepare(world: World) -> None:
+        world.script("missing-documents")
+        drop_three(world)
+
+    assert crash_everywhere(Scenario(prepare, deliver_three)) > 60
+
+
+# --- A long document ---
+
+
+def test_a_long_document_in_several_jobs_survives_a_crash_at_every_call() -> None:
+    assert crash_everywhere(Scenario(lambda world: world.drop("long.txt", LONG), step=2)) > 80
+
+
+def test_a_long_document_replaced_while_its_jobs_run_survives_a_crash_at_every_call() -> None:
+    def prepare(world: World) -> None:
+        world.drop("long.txt", LONG)
+        world.step()
+        world.drop("long.txt", letter(1))
+
+    assert crash_everywhere(Scenario(prepare)) > 40

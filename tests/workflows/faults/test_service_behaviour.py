@@ -1,0 +1,795 @@
+"""What the Language service may do, and what becomes of the documents: each behaviour by its name.
+
+Everywhere the same promise: waiting is not failing. A document ends in the right entities, or in an error report
+where the document itself is the cause, and it is billed once unless a submission came to nothing.
+"""
+
+import json
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any, Literal
+
+import pytest
+import requests
+
+from functions.core.health import CONTROL_TEXT
+from local.language_service.behaviour import Behaviour
+from local.language_service.faults import FaultPlan
+from local.language_service.service import texts_digest
+from tests.support.scenarios import lines
+from tests.support.world import ENDPOINT, Call, World, letter
+
+Method = Literal["POST", "GET"]
+
+NAMES = [f"letter-{number}.txt" for number in range(25)]
+
+
+def drop_together(world: World, count: int = 25) -> list[str]:
+    """Drop letters whose submissions share one job, and return their names."""
+    for number, name in enumerate(NAMES[:count]):
+        world.drop(name, letter(number), announce=False)
+    world.deliver_together(*NAMES[:count])
+    return NAMES[:count]
+
+
+def rewrite_json(world: World, change: Callable[[dict[str, Any]], None], times: int = 1) -> None:
+    """Change the body of the next `times` replies to a poll that is done."""
+    left = times
+
+    def rewrite(response: requests.Response) -> None:
+        nonlocal left
+        if left == 0 or response.request.method != "GET" or response.status_code != 200:
+            return
+        body = response.json()
+        if body.get("status") == "succeeded":
+            left -= 1
+            change(body)
+            response._content = json.dumps(body).encode()
+
+    world.worker.wire.rewrite = rewrite
+
+
+# --- Throttling and quota ---
+
+
+def check_goes_on_once_it_is_over(world: World, within: timedelta) -> None:
+    """Check that a fault of the service has not failed `a.txt`, and end it: the result comes, with one submission."""
+    assert world.error("a.txt") is None
+    world.faults.rates = {}
+    world.run(within=within)
+    world.check_right("a.txt")
+    assert world.submissions_of(letter(1)) == 1
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_429_with_retry_after_waits_as_long_as_asked_and_counts_as_no_failure(world: World, method: Method) -> None:
+    world.faults.retry_after_seconds = 17
+    world.script("throttle-429", times=2, method=method)
+    world.drop("a.txt", letter(1))
+    world.run()
+    world.check_right("a.txt")
+    world.check_quiet()
+    times = [exchange.at for exchange in world.exchanges(method)]
+    for earlier, later in ((times[0], times[1]), (times[1], times[2])):
+        assert timedelta(seconds=17) <= later - earlier < timedelta(seconds=20)
+    assert world.submissions_of(letter(1)) == 1
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_429_without_retry_after_backs_off_with_a_growing_wait(world: World, method: Method) -> None:
+    world.script("throttle-429-bare", times=8, method=method)
+    world.drop("a.txt", letter(1))
+    world.run()
+    world.check_right("a.txt")
+    throttled = [exchange.at for exchange in world.exchanges(method)][:9]
+    waits = [(later - earlier).total_seconds() for earlier, later in pairwise(throttled)]
+    assert waits[0] < 4
+    assert 30 < waits[-1] < 75
+    assert world.submissions_of(letter(1)) == 1
+
+
+def test_after_a_429_the_whole_worker_honours_the_pause(world: World) -> None:
+    world.faults.retry_after_seconds = 30
+    world.script("throttle-429", method="POST")
+    world.drop("a.txt", letter(1))
+    world.step()
+    throttled_at = world.clock()
+    for number in range(2, 12):
+        world.clock.advance(1)
+        world.drop(f"{number}.txt", letter(number))
+        world.step()
+    assert [exchange.at for exchange in world.worker.wire.exchanges] == [throttled_at]
+    world.run()
+    world.check_right("a.txt", *(f"{number}.txt" for number in range(2, 12)))
+    assert world.worker.wire.exchanges[1].at - throttled_at >= timedelta(seconds=30)
+
+
+def test_a_throttled_service_fails_nothing_for_days(world: World) -> None:
+    world.faults.rates = {"throttle-429-bare@POST": 1.0}
+    world.drop("a.txt", letter(1))
+    world.run_for(timedelta(days=1))
+    check_goes_on_once_it_is_over(world, within=timedelta(minutes=5))
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_403_quota_with_days_of_retry_after_waits_and_looks_again_within_hours(
+    world: World, method: Method, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.faults.rates = {f"quota-403@{method}": 1.0}
+    world.drop("a.txt", letter(1))
+    world.run_for(timedelta(hours=13))
+    asked = [exchange.at for exchange in world.exchanges(method)]
+    waits = [later - earlier for earlier, later in pairwise(asked)]
+    assert waits
+    assert all(timedelta(hours=6) <= wait <= timedelta(hours=6.7) for wait in waits)
+    (line, *_) = lines(caplog, "job_deferred")
+    assert "paid tier" in line.getMessage()
+    check_goes_on_once_it_is_over(world, within=timedelta(hours=7))
+
+
+# --- A deployment that somebody has to fix ---
+
+
+def check_fix(
+    world: World,
+    caplog: pytest.LogCaptureFixture,
+    fix: Callable[[], None],
+    advice: str,
+    within: timedelta = timedelta(minutes=7),
+) -> None:
+    """Check that documents wait while the deployment is broken, the log says why, and all flows once it is fixed."""
+    world.drop("a.txt", letter(1))
+    world.drop("b.txt", letter(2))
+    world.run_for(timedelta(hours=8))
+    for name in ("a.txt", "b.txt"):
+        assert world.entities(name) is None
+        assert world.error(name) is None
+    told = [line for line in caplog.records if getattr(line, "reason", "") == "Misconfigured"]
+    assert told
+    assert all(line.levelno == logging.ERROR for line in told)
+    assert all(advice in line.getMessage() for line in told)
+    fix()
+    world.drop("c.txt", letter(3))
+    # The longest wait between two tries of a submission is 300 s and its jitter of a fifth.
+    world.run(within=within)
+    world.check_right("a.txt", "b.txt", "c.txt")
+    world.check_quiet()
+
+
+@pytest.mark.parametrize(
+    ("kind", "advice"),
+    [
+        ("wrong-key-401", "LANGUAGE_KEY"),
+        ("other-key-401", "LANGUAGE_KEY"),
+        ("missing-role-401", "no role on the resource"),
+        ("missing-role-403", "Cognitive Services Language Reader"),
+    ],
+)
+def test_wrong_key_or_role_makes_documents_wait(
+    world: World, caplog: pytest.LogCaptureFixture, kind: str, advice: str
+) -> None:
+    world.faults.rates = {f"{kind}@POST": 1.0}
+    check_fix(world, caplog, world.faults.rates.clear, advice)
+    assert [world.submissions_of(letter(number)) for number in (1, 2, 3)] == [1, 1, 1]
+
+
+def test_restart_with_the_right_key_lets_documents_go_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = World(settings={"LANGUAGE_KEY": "mistyped"})
+    check_fix(world, caplog, lambda: world.restart(LANGUAGE_KEY="local"), "LANGUAGE_KEY")
+
+
+@pytest.mark.parametrize("kind", ["wrong-key-401", "missing-role-403"])
+def test_a_key_that_is_changed_while_jobs_run_costs_no_second_submission(world: World, kind: str) -> None:
+    world.drop("a.txt", letter(1))
+    world.step()
+    world.faults.rates = {f"{kind}@GET": 1.0}
+    world.run_for(timedelta(hours=20))
+    world.faults.rates = {}
+    world.run(within=timedelta(minutes=7))
+    world.check_right("a.txt")
+    assert world.submissions_of(letter(1)) == 1
+
+
+@pytest.mark.parametrize("form", ["400", "404"])
+@pytest.mark.parametrize("wrong", [{"LANGUAGE_PROJECT": "laons"}, {"LANGUAGE_DEPLOYMENT": "produktion"}])
+def test_unknown_deployment_at_submission_makes_documents_wait(
+    caplog: pytest.LogCaptureFixture, form: Any, wrong: dict[str, str]
+) -> None:
+    world = World(
+        settings=dict(wrong), behaviour=Behaviour(unknown_project=form, deployments=frozenset({"production"}))
+    )
+    right = {"LANGUAGE_PROJECT": "loans", "LANGUAGE_DEPLOYMENT": "production"}
+    check_fix(world, caplog, lambda: world.restart(**right), "LANGUAGE_PROJECT, LANGUAGE_DEPLOYMENT")
+    assert [world.submissions_of(letter(number)) for number in (1, 2, 3)] == [1, 1, 1]
+
+
+def test_unknown_project_as_failed_job_makes_documents_wait(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = World(settings={"LANGUAGE_PROJECT": "laons"}, behaviour=Behaviour(unknown_project="failed-task"))
+    # Control documents find out when it is right again: one in ten minutes at first, one in half an hour later.
+    check_fix(
+        world,
+        caplog,
+        lambda: world.restart(LANGUAGE_PROJECT="loans"),
+        "LANGUAGE_PROJECT",
+        within=timedelta(minutes=32),
+    )
+    assert max(world.submissions_of(letter(number)) for number in (1, 2, 3)) <= 2
+
+
+# --- Documents that the service refuses ---
+
+
+def test_400_for_the_whole_request_reports_the_culprit_alone_among_25(world: World) -> None:
+    world.faults.refused_texts = (letter(17),)
+    names = drop_together(world)
+    world.run()
+    report = world.check_failed(NAMES[17], "InvalidDocument")
+    assert report["error"]["service"]["innererror"]["code"] == "InvalidDocument"
+    world.check_right(*(name for name in names if name != NAMES[17]))
+    world.check_quiet()
+    assert {world.submissions_of(letter(number)) for number in range(25)} == {0, 1}
+    assert world.submissions_of(letter(17)) == 0
+    # All 25, then five parts, then the five of one part.
+    assert len(world.exchanges("POST")) == 11
+
+
+def test_400_for_a_lone_document_is_its_error_report(world: World) -> None:
+    world.faults.refused_texts = ("Mary",)
+    world.drop("a.txt", letter(1))
+    world.run()
+    assert "Correct the document" in world.check_failed("a.txt", "InvalidDocument")["error"]["help"]
+    world.check_quiet()
+    assert len(world.exchanges("POST")) == 1
+
+
+def test_an_error_of_one_document_is_its_report_and_not_its_neighbours(world: World) -> None:
+    world.script("document-error")
+    names = drop_together(world)
+    world.run()
+    failed = [name for name in names if world.error(name)]
+    assert len(failed) == 1
+    report = world.check_failed(failed[0], "InvalidDocument")
+    assert report["error"]["service"]["innererror"]["code"] == "InvalidDocument"
+    world.check_right(*(name for name in names if name not in failed))
+    world.check_quiet()
+    assert all(world.submissions_of(letter(number)) == 1 for number in range(25))
+
+
+def test_a_passing_error_of_one_document_submits_only_that_document_again(world: World) -> None:
+    def trip_over_the_first(body: dict[str, Any]) -> None:
+        results = body["tasks"]["items"][0]["results"]
+        tripped = results["documents"].pop(0)
+        results["errors"] = [{"id": tripped["id"], "error": {"code": "InternalServerError", "message": "oops"}}]
+
+    rewrite_json(world, trip_over_the_first)
+    names = drop_together(world, 3)
+    world.run()
+    world.check_right(*names)
+    assert sorted(world.submissions_of(letter(number)) for number in range(3)) == [1, 1, 2]
+
+
+def test_a_document_missing_from_the_results_is_submitted_again_by_itself(world: World) -> None:
+    world.script("missing-documents")
+    names = drop_together(world)
+    world.run()
+    world.check_right(*names)
+    world.check_quiet()
+    assert sorted(world.submissions_of(letter(number)) for number in range(25)) == [1] * 24 + [2]
+
+
+def test_a_document_that_is_always_missing_from_the_results_is_reported(world: World) -> None:
+    world.service.faults = SparingControl(rates={"missing-documents": 1.0})
+    world.drop("a.txt", letter(1))
+    world.run()
+    report = world.check_failed("a.txt", "LeftOut")
+    assert report["attempts"] == world.submissions_of(letter(1)) == 6
+    world.check_quiet()
+
+
+# --- Jobs that fail, or are lost ---
+
+PASSING_FATES = ["failed", "failed-bare", "rejected", "cancelled", "partial", "vanished"]
+
+
+@pytest.fixture
+def slow_world() -> World:
+    """A service that takes its time, so that jobs are asked for several times before they end."""
+    return World(behaviour=Behaviour(job_seconds=(20.0, 30.0)))
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("fate", PASSING_FATES)
+def test_a_job_that_comes_to_nothing_once_is_submitted_again(slow_world: World, fate: str, count: int) -> None:
+    world = slow_world
+    world.script(fate)
+    names = drop_together(world, count)
+    world.run()
+    world.check_right(*names)
+    world.check_quiet()
+    # "Partial" brings the results of half of the documents; only the others go again.
+    assert max(world.submissions_of(letter(number)) for number in range(count)) == 2
+
+
+class SparingControl(FaultPlan):
+    """Lets every job suffer but those of control documents: the service is healthy, and the documents are not."""
+
+    def for_job(self, identity: bytes, times_seen: int) -> str | None:
+        return None if identity == texts_digest([CONTROL_TEXT]) else super().for_job(identity, times_seen)
+
+
+@pytest.mark.parametrize(
+    ("fate", "code"),
+    [
+        ("failed", "JobFailed"),
+        ("failed-bare", "JobFailed"),
+        ("rejected", "JobFailed"),
+        ("cancelled", "LeftOut"),
+        ("partial", "LeftOut"),
+        ("vanished", "JobVanished"),
+        ("stuck", "TimedOut"),
+        ("stuck-not-started", "JobVanished"),
+        ("unknown-status", "TimedOut"),
+    ],
+)
+def test_job_that_always_fails_ends_in_a_report(slow_world: World, fate: str, code: str) -> None:
+    world = slow_world
+    world.service.faults = SparingControl(rates={fate: 1.0})
+    world.drop("a.txt", letter(1))
+    world.run(max_steps=100_000)
+    report = world.check_failed("a.txt", code)
+    assert report["attempts"] == world.submissions_of(letter(1)) == 6
+    assert report["error"]["help"]
+    world.check_quiet()
+
+
+def test_documents_that_fail_only_together_are_split(world: World) -> None:
+    world.script("failed")
+    names = drop_together(world)
+    world.run()
+    world.check_right(*names)
+    assert {world.submissions_of(letter(number)) for number in range(25)} == {2}
+    sizes = [len(entry.documents) for entry in world.service.counters.ledger]
+    assert sizes == [25, 1, 5, 5, 5, 5, 5], "a job of 25, a control document, five jobs of five"
+
+
+def test_an_unknown_status_is_polled_until_the_job_timeout_and_then_submitted_again(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.script("unknown-status")
+    world.drop("a.txt", letter(1))
+    start = world.clock()
+    world.run()
+    world.check_right("a.txt")
+    assert timedelta(minutes=60) < world.clock() - start < timedelta(minutes=63)
+    line, *_ = lines(caplog, "unknown_status")
+    assert line.levelno == logging.WARNING
+    assert "'archived'" in line.getMessage()
+
+
+@pytest.mark.parametrize("status", [400, 404])
+def test_a_job_unknown_to_the_service_is_submitted_again(status: int) -> None:
+    world = World(behaviour=Behaviour(unknown_job_status=status, job_seconds=(20.0, 30.0)))
+    world.script("vanished", times=1)
+    world.drop("a.txt", letter(1))
+    world.run()
+    world.check_right("a.txt")
+    assert world.submissions_of(letter(1)) == 2
+
+
+def test_a_job_older_than_the_service_keeps_results_is_submitted_again(world: World) -> None:
+    world.drop("a.txt", letter(1))
+    world.step()
+    world.clock.advance(25 * 3600)
+    world.run()
+    world.check_right("a.txt")
+    assert world.submissions_of(letter(1)) == 2
+
+
+def test_a_job_that_cannot_be_asked_for_in_24_hours_is_submitted_again(world: World) -> None:
+    world.drop("a.txt", letter(1))
+    world.step()
+    world.faults.rates = {"error-503@GET": 1.0}
+    world.run_for(timedelta(hours=25))
+    assert world.error("a.txt") is None
+    world.faults.rates = {}
+    world.run(within=timedelta(minutes=10))
+    world.check_right("a.txt")
+    assert world.submissions_of(letter(1)) == 2
+
+
+def test_stuck_job_is_cancelled_and_submitted_again_whole() -> None:
+    world = World(settings={"JOB_TIMEOUT_MINUTES": "5"})
+    world.script("stuck")
+    names = drop_together(world, 3)
+    start = world.clock()
+    world.run()
+    world.check_right(*names)
+    world.check_quiet()
+    assert timedelta(minutes=5) < world.clock() - start < timedelta(minutes=7)
+    cancelled = [exchange.path for exchange in world.exchanges("POST") if ":cancel" in exchange.path]
+    assert len(cancelled) == 1
+    assert "service-job-1:cancel" in cancelled[0]
+    assert [len(entry.documents) for entry in world.service.counters.ledger] == [3, 3]
+
+
+def test_job_in_the_queue_of_the_service_is_waited_for(world: World) -> None:
+    """`notStarted` for longer than JOB_TIMEOUT_MINUTES is no time-out: that counts from the first `running`."""
+    world.faults.not_started_seconds = 5400
+    world.script("not-started-long")
+    names = drop_together(world)
+    world.run()
+    world.check_right(*names)
+    assert {world.submissions_of(letter(number)) for number in range(25)} == {1}
+
+
+def test_job_that_never_starts_is_submitted_again_whole_after_a_day(world: World) -> None:
+    world.script("stuck-not-started")
+    names = drop_together(world)
+    start = world.clock()
+    world.run()
+    world.check_right(*names)
+    assert timedelta(hours=24) < world.clock() - start < timedelta(hours=24.2)
+    sizes = [len(entry.documents) for entry in world.service.counters.ledger]
+    assert sizes == [25, 1, 25], "the control document proves that only the job is lost"
+
+
+def test_a_document_without_a_result_is_reported_once_its_time_is_up_with_the_last_cause() -> None:
+    world = World(settings={"GIVE_UP_HOURS": "2"})
+    world.faults.rates = {"error-503@POST": 1.0}
+    world.drop("a.txt", letter(1))
+    start = world.clock()
+    world.run()
+    world.check_failed("a.txt", "Unavailable")
+    assert timedelta(hours=2) < world.clock() - start < timedelta(hours=2.1)
+    world.check_quiet()
+
+
+# --- Outages, timeouts and answers that make no sense ---
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+@pytest.mark.parametrize("kind", ["error-500", "error-502", "error-503", "error-504"])
+def test_an_outage_is_waited_out_without_a_second_submission(world: World, kind: str, method: Method) -> None:
+    world.script(kind, times=7, method=method)
+    world.drop("a.txt", letter(1))
+    world.run(within=timedelta(minutes=10))
+    world.check_right("a.txt")
+    world.check_quiet()
+    assert world.submissions_of(letter(1)) == 1
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_an_outage_of_a_day_fails_nothing(world: World, method: Method) -> None:
+    world.faults.rates = {f"error-503@{method}": 1.0}
+    world.drop("a.txt", letter(1))
+    world.run_for(timedelta(hours=23))
+    check_goes_on_once_it_is_over(world, within=timedelta(minutes=5))
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+@pytest.mark.parametrize("error", [requests.ConnectTimeout, requests.ConnectionError, requests.exceptions.SSLError])
+def test_a_connection_that_cannot_be_made_is_waited_out(
+    world: World, method: Method, error: type[requests.RequestException], caplog: pytest.LogCaptureFixture
+) -> None:
+    failures = 6
+
+    def refuse(call: Call) -> None:
+        nonlocal failures
+        if call.place == "service" and call.action == method and call.moment == "before" and failures:
+            failures -= 1
+            raise error("no way through")
+
+    world.gate = refuse
+    world.drop("a.txt", letter(1))
+    world.run(within=timedelta(minutes=10))
+    world.check_right("a.txt")
+    assert world.submissions_of(letter(1)) == 1
+    assert "check LANGUAGE_ENDPOINT" in lines(caplog, "job_deferred")[0].getMessage()
+
+
+@pytest.mark.parametrize("kind", ["cut-after", "truncated", "garbage", "latency"])
+def test_a_reply_to_a_poll_that_does_not_arrive_whole_is_asked_for_again(world: World, kind: str) -> None:
+    world.faults.latency_seconds = (31.0, 60.0)
+    world.script(kind, times=3, method="GET")
+    names = drop_together(world)
+    world.run()
+    world.check_right(*names)
+    world.check_quiet()
+    assert all(world.submissions_of(letter(number)) == 1 for number in range(25))
+
+
+@pytest.mark.parametrize("kind", ["cut-after", "truncated", "latency"])
+def test_a_reply_to_a_submission_that_is_lost_costs_one_more_submission_and_no_result(world: World, kind: str) -> None:
+    world.faults.latency_seconds = (31.0, 60.0)
+    world.script(kind, method="POST")
+    names = drop_together(world, 3)
+    world.run()
+    world.check_right(*names)
+    world.check_quiet()
+    assert {world.submissions_of(letter(number)) for number in range(3)} == {2}
+
+
+@pytest.mark.parametrize("body", [b"", b"null", b"[]", b'"succeeded"', b"{}", b'{"status": null}', b'{"status": 7}'])
+def test_a_200_that_is_not_the_state_of_a_job_is_asked_for_again(
+    world: World, body: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    left = 3
+
+    def rewrite(response: requests.Response) -> None:
+        nonlocal left
+        if left and response.request.method == "GET":
+            left -= 1
+            response._content = body
+
+    world.worker.wire.rewrite = rewrite
+    world.drop("a.txt", letter(1))
+    world.run(within=timedelta(minutes=2))
+    world.check_right("a.txt")
+    world.check_quiet()
+    assert world.submissions_of(letter(1)) == 1
+    assert not lines(caplog, "job_step_failed"), "an odd answer is a wait, not a fault of ours"
+
+
+def damage_task(body: dict[str, Any], **changes: Any) -> None:
+    body["tasks"]["items"][0].update(changes)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda body: body.update(tasks=[]),
+        lambda body: body.update(tasks="none"),
+        lambda body: damage_task(body, results="none"),
+        lambda body: damage_task(body, results={"documents": [{"entities": []}]}),
+        lambda body: damage_task(body, results={"documents": "none"}),
+    ],
+    ids=["tasks-a-list", "tasks-a-text", "results-a-text", "no-id", "documents-a-text"],
+)
+def test_results_of_another_shape_than_documented_are_asked_for_again(
+    world: World, change: Callable[[dict[str, Any]], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    rewrite_json(world, change, times=2)
+    world.drop("a.txt", letter(1))
+    world.run(within=timedelta(minutes=5))
+    world.check_right("a.txt")
+    world.check_quiet()
+    assert not lines(caplog, "job_step_failed"), "an odd answer is a wait, not a fault of ours"
+
+
+# --- operation-location ---
+
+
+def test_a_missing_operation_location_submits_again(world: World) -> None:
+    world.script("missing-location")
+    world.drop("a.txt", letter(1))
+    world.run()
+    world.check_right("a.txt")
+    assert world.submissions_of(letter(1)) == 2
+
+
+def test_an_operation_location_that_is_always_missing_is_reported(world: World) -> None:
+    world.script("missing-location", times=1000)
+    world.drop("a.txt", letter(1))
+    world.run()
+    assert "operation-location" in world.check_failed("a.txt", "NoOperationLocation")["error"]["help"]
+
+
+def test_a_relative_operation_location_is_followed(world: World) -> None:
+    world.script("relative-location")
+    world.drop("a.txt", letter(1))
+    world.run()
+    world.check_right("a.txt")
+    assert world.submissions_of(letter(1)) == 1
+
+
+def test_the_key_never_goes_to_a_foreign_host_that_operation_location_names(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.script("foreign-location")
+    world.drop("a.txt", letter(1))
+    world.run()
+    world.check_right("a.txt")
+    assert world.worker.foreign.visits == []
+    assert world.submissions_of(letter(1)) == 1
+    assert len(lines(caplog, "foreign_operation_location")) == 1
+
+
+def test_the_key_never_goes_to_a_foreign_host_that_a_next_link_names(world: World) -> None:
+    def lead_astray(body: dict[str, Any]) -> None:
+        body["nextLink"] = body["nextLink"].replace(ENDPOINT, "https://language.example.net")
+
+    rewrite_json(world, lead_astray)
+    names = drop_together(world)
+    world.run()
+    world.check_right(*names)
+    assert world.worker.foreign.visits == []
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_the_key_never_follows_a_redirect(world: World, status: int, method: Method) -> None:
+    left = 2
+
+    def redirect(response: requests.Response) -> None:
+        nonlocal left
+        if left and response.request.method == method:
+            left -= 1
+            response.status_code = status
+            response.headers["Location"] = "https://language.example.net/"
+
+    world.worker.wire.rewrite = redirect
+    world.drop("a.txt", letter(1))
+    world.run()
+    world.check_right("a.txt")
+    assert world.worker.foreign.visits == []
+
+
+# --- Results ---
+
+
+SMALL_PAGES = Behaviour(most_on_a_page=20)
+"""A service that gives twenty documents a page, as it does unasked, although it is asked for all."""
+
+
+def test_all_pages_of_a_job_are_read() -> None:
+    world = World(behaviour=SMALL_PAGES)
+    names = drop_together(world)
+    world.run()
+    world.check_right(*names)
+    done = [exchange for exchange in world.exchanges("GET") if "skip=20" in exchange.path]
+    assert len(done) == 1
+
+
+def test_repeated_documents_on_overlapping_pages_give_each_entity_once(world: World) -> None:
+    world.script("repeated-documents")
+    names = drop_together(world)
+    world.run()
+    world.check_right(*names)
+    world.check_quiet()
+
+
+def test_a_fault_on_the_second_page_gives_no_half_result() -> None:
+    world = World(behaviour=SMALL_PAGES)
+    world.faults.rates = {}
+    names = drop_together(world)
+    faults = 0
+
+    def break_second_pages(response: requests.Response) -> None:
+        nonlocal faults
+        if "skip=20" in str(response.request.url) and faults < 3:
+            faults += 1
+            response.status_code = 503
+
+    world.worker.wire.rewrite = break_second_pages
+    world.run()
+    world.check_right(*names)
+    assert faults == 3
+    assert all(world.submissions_of(letter(number)) == 1 for number in range(25))
+
+
+def test_entity_offsets_that_do_not_fit_are_kept_with_a_warning(world: World) -> None:
+    world.script("misfit-offsets")
+    world.drop("a.txt", letter(1))
+    world.run()
+    result = world.entities("a.txt")
+    assert result is not None
+    assert [warning["code"] for warning in result["warnings"]] == ["OffsetMismatch"]
+    misfit, *others = result["entities"]
+    assert misfit["text"] == "Dear Reader"
+    assert (misfit["offset"], misfit["utf16Offset"]) == (1, None)
+    text = letter(1)
+    assert all(text[one["offset"] : one["offset"] + one["length"]] == one["text"] for one in others)
+    assert len(others) == 3
+
+
+@pytest.mark.parametrize("offset", [-5, 10_000])
+def test_entity_offsets_outside_the_text_are_kept_with_a_warning(world: World, offset: int) -> None:
+    def misplace(body: dict[str, Any]) -> None:
+        body["tasks"]["items"][0]["results"]["documents"][0]["entities"][0]["offset"] = offset
+
+    rewrite_json(world, misplace)
+    world.drop("a.txt", letter(1))
+    world.run()
+    result = world.entities("a.txt")
+    assert result is not None
+    assert [warning["code"] for warning in result["warnings"]] == ["OffsetMismatch"]
+    assert len(result["entities"]) == 4
+
+
+def test_a_document_with_a_byte_order_mark_is_submitted_again_with_the_same_text(world: World) -> None:
+    """Its text is decoded when it is dropped, and read anew for each further submission and for its result."""
+    world.script("failed")
+    world.drop("a.txt", b"\xef\xbb\xbf" + letter(1).encode())
+    world.run()
+    result = world.entities("a.txt")
+    assert result is not None
+    assert result["warnings"] == []
+    assert world.submissions_of(letter(1)) == 2
+
+
+# --- The budget ---
+
+
+def test_polling_many_jobs_never_starves_submissions() -> None:
+    world = World(settings={"REQUESTS_PER_MINUTE": "30", "JOB_TIMEOUT_MINUTES": "1440"})
+    world.script("stuck", times=40)
+    for number in range(40):
+        world.drop(f"stuck-{number}.txt", letter(number))
+    world.run_for(timedelta(minutes=5))
+    assert all(world.submissions_of(letter(number)) == 1 for number in range(40))
+    polls = len(world.exchanges("GET"))
+    world.drop("urgent.txt", letter(1000))
+    world.run_for(timedelta(seconds=20))
+    assert world.submissions_of(letter(1000)) == 1
+    assert len(world.exchanges("GET")) > polls
+
+
+def test_the_budget_holds_for_submissions_and_polls_together() -> None:
+    world = World(settings={"REQUESTS_PER_MINUTE": "60"})
+    for number in range(50):
+        world.drop(f"{number}.txt", letter(number))
+    world.run()
+    world.check_right(*(f"{number}.txt" for number in range(50)))
+    at = [exchange.at for exchange in world.worker.wire.exchanges]
+    assert len(at) >= 100
+    burst = 10
+    for first, moment in enumerate(at):
+        in_a_minute = [one for one in at[first:] if one < moment + timedelta(minutes=1)]
+        assert len(in_a_minute) <= 60 + burst
+
+
+def test_a_job_that_waits_for_the_budget_does_not_read_its_documents_each_time() -> None:
+    """Else a backlog behind a short budget makes more storage requests than requests to the service."""
+    world = World(settings={"REQUESTS_PER_MINUTE": "2"})
+    reads: list[str] = []
+
+    def count_reads(call: Call) -> None:
+        if (call.place, call.action, call.moment) == ("intake", "read", "before"):
+            reads.append(call.name)
+
+    world.gate = count_reads
+    names = [f"{number}.txt" for number in range(12)]
+    for number, name in enumerate(names):
+        world.drop(name, letter(number))
+    world.run()
+    world.check_right(*names)
+    # Once when it is dropped, once when it is submitted later, and once for its result.
+    assert max(reads.count(name) for name in names) <= 3
+
+
+@pytest.mark.parametrize("budget", ["2", "6", "12"])
+def test_the_second_page_is_read_with_the_smallest_budget(budget: str) -> None:
+    world = World(settings={"REQUESTS_PER_MINUTE": budget}, behaviour=SMALL_PAGES)
+    names = drop_together(world)
+    world.run(within=timedelta(minutes=10))
+    world.check_right(*names)
+    assert all(world.submissions_of(letter(number)) == 1 for number in range(25))
+    assert len(world.exchanges("GET")) == 2
+
+
+def test_full_jobs_do_not_keep_each_other_from_their_second_pages() -> None:
+    world = World(settings={"REQUESTS_PER_MINUTE": "60"}, behaviour=SMALL_PAGES)
+    for job in range(12):
+        names = [f"{job}-{number}" for number in range(25)]
+        for number, name in enumerate(names):
+            world.drop(name, letter(100 * job + number), announce=False)
+        world.deliver_together(*names)
+    world.run(within=timedelta(minutes=2))
+    world.check_quiet()
+    assert len(world.exchanges("GET")) <= 2 * 12 + 6
+
+
+def test_jobs_that_wait_for_the_budget_come_back_one_after_the_other() -> None:
+    """Sixty lone documents at sixty requests a minute take few more messages than requests."""
+    world = World(settings={"REQUESTS_PER_MINUTE": "60"})
+    names = [f"{number}.txt" for number in range(60)]
+    for number, name in enumerate(names):
+        world.drop(name, letter(number))
+    world.run(within=timedelta(minutes=10), max_steps=800)
+    world.check_right(*names)
