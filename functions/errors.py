@@ -52,9 +52,10 @@ class Fault(StrEnum):
 class Problem:
     """Why something did not work, in words for the person who dropped the document.
 
-    `code` is stable and for machines; `message` says what happened, with the value and the limit; `help` says what to
-    do next; `service` is the Language service's own error object, where there was one; `fault` says whose fault it is.
-    Records written before `fault` existed do not have it: they count as the service's fault, which is never final.
+    Made by the kinds of `functions/problems.py`. `code` is stable and for machines; `message` says what happened, with
+    the value and the limit; `help` says what to do next; `service` is the Language service's own error object, where
+    there was one; `fault` says whose fault it is. Records written before `fault` existed do not have it: they count as
+    the service's fault, which is never final.
     """
 
     code: str
@@ -62,6 +63,18 @@ class Problem:
     help: str
     service: dict[str, Any] | None = None
     fault: Fault = Fault.SERVICE
+
+
+@dataclass(frozen=True, slots=True)
+class Warning:
+    """Something that a reader of the result should know."""
+
+    code: str
+    message: str
+
+    def __str__(self) -> str:
+        """Return it as it is kept in a document's record: `CODE: message`."""
+        return f"{self.code}: {self.message}"
 
 
 class DocumentError(EntityDropError):

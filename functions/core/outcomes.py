@@ -11,13 +11,6 @@ from enum import StrEnum
 from ..errors import Problem
 from ..tasks.custom_entities import FoundEntities
 
-UNSUPPORTED_LANGUAGE = "UnsupportedLanguageCode"
-"""The code of a `Problem` about a language that the service does not know.
-
-Its fault is `DOCUMENT`, which is right for a language that the document itself names. Where the language came from the
-setting DOCUMENT_LANGUAGE it is the configuration's fault; the service's reply does not say which of the two it was.
-"""
-
 
 class DeferReason(StrEnum):
     """Why a request has to come back later; each has waits of its own in `retry`."""

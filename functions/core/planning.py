@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 
+from .. import problems
 from ..errors import Fault, Problem
 from ..tasks.custom_entities import FoundEntities
 from . import lifecycle
@@ -78,9 +79,6 @@ RESULT_RETENTION = timedelta(hours=24)
 
 MAX_FAULTS = 10
 """Times that a job may come back from the poison queue before its documents get error reports."""
-
-LANGUAGE_CODES = frozenset({"UnsupportedLanguageCode"})
-"""Codes of a document whose language the service does not know (recorded, docs/language-api.md)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,34 +247,15 @@ def exhausted_problem(job: Job) -> Problem:
     """Return why the documents of a job are reported that have no submission left: with the last known cause."""
     last = job.last_error or UNANSWERED_SO_FAR
     if job.lone and job.lone.proven >= PROVEN_FAILURES:
-        return replace(
-            last,
-            message=f"The document failed alone {job.lone.count} times while other documents succeeded. "
-            f"The last time: {last.message}",
-            help="The service can not process this document. Check its content, correct it and drop it again.",
-            fault=Fault.DOCUMENT,
+        return problems.FAILED_ALONE.problem(
+            service=last.service, last_code=last.code, times=job.lone.count, reason=last.message
         )
     return last
 
 
-WAITING_FOR_HEALTH = Problem(
-    "ServiceFailing",
-    "The Language service fails for other documents, too; this one waits until it has recovered.",
-    "Nothing to do: a short control text is tried from time to time. If it lasts, check the Language resource.",
-    fault=Fault.SERVICE,
-)
-TOO_SLOW = Problem(
-    "StorageSlow",
-    "The storage was so slow that the reservation of the job was nearly over before its request could be sent.",
-    "Nothing to do: it is tried again. If it lasts, check the storage account.",
-    fault=Fault.STORAGE,
-)
-UNANSWERED_SO_FAR = Problem(
-    "Unanswered",
-    "The document was submitted, but no outcome of it could be saved: workers stopped, or the storage failed.",
-    "Check the app and the storage account. The document is submitted again at night.",
-    fault=Fault.STORAGE,
-)
+WAITING_FOR_HEALTH = problems.SERVICE_FAILING.problem()
+TOO_SLOW = problems.STORAGE_SLOW.problem()
+UNANSWERED_SO_FAR = problems.UNANSWERED.problem()
 
 
 # --- After a submission ---
@@ -312,22 +291,22 @@ def _refused(job: Job, problem: Problem, now: datetime, policy: Policy) -> Step:
         return _give_up(job, problem, now)
     # Not a documented code: if other documents are accepted, it is about this one; if none is, about the deployment.
     if job.refused_at:
-        return _give_up(job, replace(problem, fault=Fault.DOCUMENT), now)
+        again = problems.REFUSED_AGAIN.problem(
+            service=problem.service, service_code=problem.code, reason=problem.message
+        )
+        return _give_up(job, again, now)
     due = now + policy.within(VERDICT_WAIT_S)
     return Step(event=JobEvent.FAILED, job=lifecycle.refuse(job, now, due, problem), reason=problem)
 
 
 def _is_configured_language(chunk: Chunk, problem: Problem) -> bool:
     """Whether a problem is the setting DOCUMENT_LANGUAGE, which the document has no say in."""
-    return problem.code in LANGUAGE_CODES and chunk.language is None
+    return problems.UNSUPPORTED_LANGUAGE.matches(problem) and chunk.language is None
 
 
 def _wrong_language(job: Job, problem: Problem, now: datetime, policy: Policy) -> Step:
-    problem = replace(
-        problem,
-        message=f"The service does not know the language {job.work.language!r} of DOCUMENT_LANGUAGE: {problem.message}",
-        help="Correct DOCUMENT_LANGUAGE. Documents wait, and go on by themselves with the new value.",
-        fault=Fault.CONFIGURATION,
+    problem = problems.UNSUPPORTED_CONFIGURED_LANGUAGE.problem(
+        service=problem.service, language=job.work.language, reason=problem.message
     )
     due = now + timedelta(seconds=DEFER[DeferReason.MISCONFIGURED].wait_s(job.waits, policy.rng))
     return Step(event=JobEvent.FAILED, job=lifecycle.refuse_language(job, due, problem), reason=problem)
@@ -404,12 +383,7 @@ def _finish(job: Job, answer: Finished, now: datetime, policy: Policy) -> Step:
     return replace(step, answers=(*answers, *step.answers), succeeded=has_succeeded, failure=failure)
 
 
-LEFT_OUT = Problem(
-    "LeftOut",
-    "The service finished the job without a result for this document.",
-    "It is submitted again. If it is reported, the service left it out each time: ask Azure support.",
-    fault=Fault.SERVICE,
-)
+LEFT_OUT = problems.LEFT_OUT.problem()
 
 
 def _failed(job: Job, failure: Failure, now: datetime, policy: Policy, wait_s: float = 0.0) -> Step:
@@ -437,23 +411,14 @@ def _wait_on(job: Job, answer: StillRunning, now: datetime, policy: Policy) -> S
 
 
 def _timed_out(status: str, running: timedelta, policy: Policy) -> Problem:
-    return Problem(
-        "TimedOut",
-        f"The service kept the job in status {status!r} for {running.total_seconds() / 60:.1f} minutes; "
-        f"the limit is {policy.job_timeout.total_seconds() / 60:g} (JOB_TIMEOUT_MINUTES).",
-        "It was cancelled and submitted again each time. Check the health of the Language resource.",
-        fault=Fault.SERVICE,
+    return problems.TIMED_OUT.problem(
+        status=status, minutes=running.total_seconds() / 60, limit=policy.job_timeout.total_seconds() / 60
     )
 
 
 def _never_started(job: Job, now: datetime) -> Problem:
     hours = (now - (job.submitted or job.created)).total_seconds() / 3600
-    return Problem(
-        "NeverStarted",
-        f"The service kept the job in its queue for {hours:.1f} hours, until it expired.",
-        "It is submitted again. Check the health of the Language resource.",
-        fault=Fault.SERVICE,
-    )
+    return problems.NEVER_STARTED.problem(hours=hours)
 
 
 def _deferred(job: Job, answer: Deferred, now: datetime, policy: Policy) -> Step:

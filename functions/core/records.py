@@ -63,13 +63,6 @@ class Chunk(Record, frozen=True, kw_only=True):
         return self.count == 1
 
 
-class Warning(Record, frozen=True, kw_only=True, omit_defaults=False):
-    """Something that a reader of the result should know."""
-
-    code: str
-    message: str
-
-
 class JobFacts(Record, frozen=True, kw_only=True, omit_defaults=False):
     """One of the service's jobs that a result came from."""
 

@@ -11,13 +11,14 @@ from typing import Any
 
 import msgspec
 
-from ..errors import Fault, Problem
+from .. import problems
+from ..errors import Fault, Problem, Warning
 from ..tasks.custom_entities import ChunkResult, CustomEntityRecognition, EntitiesResult, entities_result
 from ..text.offsets import UTF16, length
 from .documents import DocumentRecord
 from .jobs import Job
 from .outcomes import Finished
-from .records import DocumentFacts, JobFacts, Moment, Record, Warning
+from .records import DocumentFacts, JobFacts, Moment, Record
 from .work import WorkSpec
 
 ENTITIES_SUFFIX = CustomEntityRecognition.suffix
@@ -94,7 +95,7 @@ def reading_warning(stored: str) -> Warning:
     record: it reports the whole text under the one code it knows. What that release has stored has no code.
     """
     coded = _STORED_WARNING.fullmatch(stored)
-    return Warning(code=coded[1], message=coded[2]) if coded else Warning(code="EncodingGuessed", message=stored)
+    return Warning(coded[1], coded[2]) if coded else Warning(problems.ENCODING_GUESSED.code, stored)
 
 
 def document_result(

@@ -19,11 +19,11 @@ from opentelemetry.trace import SpanKind
 from requests.auth import AuthBase
 from urllib3.exceptions import ConnectTimeoutError
 
-from .. import telemetry
+from .. import problems, telemetry
 from ..core.outcomes import DeferReason, Deferred, Finished, Progress, Submission, Unanswered
 from ..core.time_limits import CONNECT_TIMEOUT_S, LONGEST_EXCHANGE_S, READ_TIMEOUT_S
 from ..core.work import WorkSpec
-from ..errors import Fault, Problem
+from ..errors import Problem
 from ..settings import PREVIEW_API_VERSION
 from . import payloads as wire
 from .bounded_http import Exchange, bounded_session, time_limit
@@ -355,38 +355,16 @@ def _nothing_learned(problem: Problem) -> wire.Page:
 
 def _client_failed(error: Exception, name: str) -> Problem:
     logger.exception("The Language client failed.", extra={"action": "client_failed", "job": name})
-    return Problem(
-        "ClientFailed",
-        f"The app could not understand the Language service's answer: {type(error).__name__}.",
-        "It is asked again later. If it lasts, look for the action client_failed in the logs.",
-        fault=Fault.SERVICE,
-    )
+    return problems.CLIENT_FAILED.problem(error=type(error).__name__)
 
 
 def _no_time_left() -> Deferred:
-    return Deferred(
-        DeferReason.BUDGET,
-        Problem(
-            "NoTimeLeft",
-            "No time was left for a submission; nothing was sent.",
-            "Nothing to do: the job waits and goes on by itself. If it lasts, check whether the storage is slow.",
-            fault=Fault.STORAGE,
-        ),
-    )
+    return Deferred(DeferReason.BUDGET, problems.NO_TIME_LEFT.problem())
 
 
 def _over_budget(requests_per_minute: int, wait_s: float) -> Deferred:
-    return Deferred(
-        DeferReason.BUDGET,
-        Problem(
-            "OverBudget",
-            f"The worker's budget of {requests_per_minute} requests a minute is used up for the moment, "
-            "or the service has asked it to pause.",
-            "Nothing to do: the job waits. REQUESTS_PER_MINUTE may be raised if the resource allows more.",
-            fault=Fault.CONFIGURATION,
-        ),
-        wait_s,
-    )
+    problem = problems.OVER_BUDGET.problem(requests_per_minute=requests_per_minute)
+    return Deferred(DeferReason.BUDGET, problem, wait_s)
 
 
 def _is_credential_error(error: Exception) -> bool:
@@ -398,13 +376,4 @@ def _is_credential_error(error: Exception) -> bool:
 
 
 def _no_token(error: Exception) -> Deferred:
-    return Deferred(
-        DeferReason.MISCONFIGURED,
-        Problem(
-            "Misconfigured",
-            f"No Microsoft Entra ID token could be had for the Language service: {type(error).__name__}.",
-            "Give the app an identity with a role on the resource (locally: az login), or set LANGUAGE_KEY. "
-            "Documents wait and go on by themselves once that is corrected.",
-            fault=Fault.CONFIGURATION,
-        ),
-    )
+    return Deferred(DeferReason.MISCONFIGURED, problems.NO_TOKEN.problem(error=type(error).__name__))

@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
 
+from .. import problems
 from ..core.outcomes import (
     Accepted,
     DeferReason,
@@ -161,16 +162,7 @@ def submission_outcome(endpoint: str, api_version: str, reply: Reply, now: datet
 
 
 def _no_job(reply: Reply, now: datetime) -> Unanswered:
-    return Unanswered(
-        Problem(
-            "NoOperationLocation",
-            f"The reply to a submission (HTTP {reply.status}) does not say where to ask for the results.",
-            "The job may have been accepted; it is submitted again by itself. Check whether a proxy removes or changes "
-            "the operation-location header, or answers in the place of the service.",
-            fault=Fault.SERVICE,
-        ),
-        retry_after(reply.headers, now),
-    )
+    return Unanswered(problems.NO_OPERATION_LOCATION.problem(status=reply.status), retry_after(reply.headers, now))
 
 
 def _refusal(reply: Reply, error: Error, now: datetime) -> Submission:
@@ -208,7 +200,7 @@ def page_outcome(reply: Reply, now: datetime) -> Page:
         return Page(_lost_or_deferred(reply, now), None)
     state = state_of(reply.body) if is_json(reply.headers) else None
     if state is None:
-        return Page(_says_nothing(reply, now, "it is no state of a job"), None)
+        return Page(_says_nothing(reply, now, unrecognized(reply, "it is no state of a job")), None)
     return Page(progress_of(state), _next_query(state))
 
 
@@ -224,22 +216,16 @@ def join_pages(first: Finished, pages: Sequence[Finished]) -> Finished:
 def _lost_or_deferred(reply: Reply, now: datetime) -> JobLost | Deferred:
     error = own_error(reply)
     if error is None:
-        return _says_nothing(reply, now)
+        return _says_nothing(reply, now, unrecognized(reply))
     if reply.status not in (400, 404, 410):
         return deferred(reply, error, now)
     return JobLost(
-        Problem(
-            "JobVanished",
-            f"The service no longer knows the job (HTTP {reply.status}): {message_of(error)}",
-            "Results are kept for 24 hours. The document is submitted again by itself.",
-            for_record(error),
-            Fault.SERVICE,
-        )
+        problems.JOB_VANISHED.problem(service=for_record(error), status=reply.status, reason=message_of(error))
     )
 
 
-def _says_nothing(reply: Reply, now: datetime, reason: str = "") -> Deferred:
-    return Deferred(DeferReason.UNAVAILABLE, unrecognized(reply, reason), retry_after(reply.headers, now))
+def _says_nothing(reply: Reply, now: datetime, problem: Problem) -> Deferred:
+    return Deferred(DeferReason.UNAVAILABLE, problem, retry_after(reply.headers, now))
 
 
 def _next_query(state: dict[str, Any]) -> str | None:

@@ -11,7 +11,9 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from ..core.records import Chunk, DocumentFacts, JobFacts, Moment, Record, Warning
+from .. import problems
+from ..core.records import Chunk, DocumentFacts, JobFacts, Moment, Record
+from ..errors import Warning
 from ..text.offsets import UTF16, Ruler, text_records
 
 # --- Parameters ---
@@ -81,10 +83,8 @@ class FoundEntities:
     """What the service found in one chunk."""
 
     entities: tuple[FoundEntity, ...]
-    warnings: tuple[str, ...] = ()
-    """What the service warned of, a sentence each."""
-    unreadable: tuple[str, ...] = ()
-    """A sentence for each entity that is left out because a field of it can not be read, naming the field."""
+    warnings: tuple[Warning, ...] = ()
+    """What the service warned of, and what of its answer is left out because it can not be read."""
 
 
 # --- Entities at their places in the document, each checked against the text ---
@@ -121,14 +121,12 @@ def locate(chunk: Chunk, text: str, found: FoundEntities, unit: str, job: JobFac
 
     `text` is the text of the chunk, `unit` the string index type of the offsets found. An entity belongs to the chunk
     that owns its start; what starts outside is left to the neighbour. An entity whose offset does not lead to its
-    text is kept as the service gave it, with a warning, even where the offset leads out of the chunk. What the service
-    gave in a form that can not be read is a warning only.
+    text is kept as the service gave it, with a warning, even where the offset leads out of the chunk.
     """
     ruler, utf16 = Ruler(text, unit), Ruler(text, UTF16)
     owned = range(chunk.own_start - chunk.start, chunk.own_end - chunk.start)
     entities: list[Entity] = []
-    warnings = [Warning(code="ServiceWarning", message=message) for message in found.warnings]
-    warnings += [Warning(code="EntityUnreadable", message=message) for message in found.unreadable]
+    warnings = list(found.warnings)
     for entity in found.entities:
         start = ruler.to_code_point(entity.offset)
         end = ruler.to_code_point(entity.offset + entity.length)
@@ -163,10 +161,8 @@ def _placed(chunk: Chunk, entity: FoundEntity, utf16: tuple[int, int] | None) ->
 
 
 def _mismatch(chunk: Chunk, entity: FoundEntity, unit: str) -> Warning:
-    return Warning(
-        code="OffsetMismatch",
-        message=f"The entity of category {entity.category!r} at offset {chunk.unit_start + entity.offset} "
-        f"({unit}, length {entity.length}) is not the text found there. It is given as the service sent it.",
+    return problems.OFFSET_MISMATCH.warning(
+        category=entity.category, offset=chunk.unit_start + entity.offset, unit=unit, length=entity.length
     )
 
 
@@ -192,10 +188,6 @@ class ModelFacts(Record, frozen=True, kw_only=True):
     project: str | None = None
     deployment: str | None = None
     model_id: str | None = None
-
-
-FOR_REVIEW = frozenset({"EncodingDoubtful"})
-"""Codes of warnings after which a person should look at the result."""
 
 
 class EntitiesResult(Record, frozen=True, kw_only=True, omit_defaults=False):
@@ -234,7 +226,7 @@ def entities_result(
         string_index_type=unit,
         entities=entities,
         warnings=(*reading, *warnings),
-        review=any(warning.code in FOR_REVIEW for warning in reading),
+        review=any(map(problems.needs_review, reading)),
         completed_date_time=now,
     )
 

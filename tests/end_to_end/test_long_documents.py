@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from functions.core.outcomes import Accepted, Finished
 from functions.core.packing import pack
-from functions.core.records import Chunk, DocumentFacts, JobFacts, Warning
+from functions.core.records import Chunk, DocumentFacts, JobFacts
+from functions.errors import Warning
 from functions.tasks.custom_entities import ChunkResult, Entity, FoundEntities, FoundEntity, locate, merge
 from functions.text.chunks import ReadyChunk, cut
 from functions.text.decoding import DecodedText, decode

@@ -275,7 +275,13 @@ def test_an_undocumented_refusal_awaits_its_verdict() -> None:
 
 def test_a_second_refusal_is_the_documents_fault() -> None:
     job = reserved_job(1, refused_at=after(-60))
-    assert submitted(job, Refused(PROBLEM)) == reported(job, replace(PROBLEM, fault=Fault.DOCUMENT))
+    problem = replace(
+        PROBLEM,
+        message="The service refused the document again, while it accepted others. The last time: Something happened.",
+        help="The service can not process this document. Check its content, correct it and drop it again.",
+        fault=Fault.DOCUMENT,
+    )
+    assert submitted(job, Refused(PROBLEM)) == reported(job, problem)
 
 
 @pytest.mark.parametrize("count", [1, 2, 6, 25])

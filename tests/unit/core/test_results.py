@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from docs.generate.schemas import FOLDER, PUBLISHED, schema_text
 from functions.core.documents import DocumentRecord, DocumentState
-from functions.core.records import Warning
 from functions.core.results import (
     LONGEST_BLOB_NAME,
     ErrorReport,
@@ -25,9 +24,8 @@ from functions.core.results import (
     result_name,
     to_json,
 )
-from functions.errors import Fault, Problem
+from functions.errors import Fault, Problem, Warning
 from functions.tasks.custom_entities import ChunkResult, EntitiesResult, Entity
-from functions.text.decoding import ReadingWarning
 from tests.support.material import NOW, PREVIEW, after, facts, job_facts, work
 
 RECORD = DocumentRecord(
@@ -312,7 +310,7 @@ def test_a_result_without_a_required_field_is_invalid(name: str, result: Entitie
 
 @pytest.mark.parametrize("code", ["EncodingGuessed", "EncodingDoubtful", "CharactersReplaced", "WrongContentEncoding"])
 def test_a_warning_of_the_record_keeps_its_code(code: str) -> None:
-    written = str(ReadingWarning(code, "The document: it is\ndamaged."))
+    written = str(Warning(code, "The document: it is\ndamaged."))
     assert reading_warning(written) == Warning(code=code, message="The document: it is\ndamaged.")
 
 

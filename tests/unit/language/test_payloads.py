@@ -20,7 +20,7 @@ from functions.core.outcomes import (
     StillRunning,
     Unanswered,
 )
-from functions.errors import Fault, Problem
+from functions.errors import Fault, Problem, Warning
 from functions.language.error_codes import FAULTS, MAX_RECORDED_BYTES
 from functions.language.payloads import (
     cancel_path,
@@ -594,7 +594,10 @@ def test_entities_stay_in_the_services_order_with_their_subcategories_and_warnin
     assert progress(ga_page(items=[ga_item([document])])).chunks == {
         "0": FoundEntities(
             (FoundEntity("b", "artist", 9, 1, 0.58, "Sub"), FoundEntity("a", "artist", 2, 1, 0.58)),
-            ("A long word.", "bare", "Only", "The service gave a warning that can not be read."),
+            tuple(
+                Warning("ServiceWarning", said)
+                for said in ("A long word.", "bare", "Only", "The service gave a warning that can not be read.")
+            ),
         )
     }
 
@@ -785,7 +788,7 @@ def test_the_previews_inner_link_to_a_host_inside_the_service_is_not_followed() 
 
 
 def test_pages_are_joined_and_what_stands_twice_is_taken_once() -> None:
-    one, two, other = GATES, FoundEntities(()), FoundEntities((), ("w",))
+    one, two, other = GATES, FoundEntities(()), FoundEntities((), (Warning("ServiceWarning", "w"),))
     first = Finished(JOB, "succeeded", {"0": one, "1": two}, CREATED, NOW)
     joined = join_pages(first, [Finished(JOB, "succeeded", {"1": other, "2": other}), Finished("x", "y", {"3": one})])
     assert joined == Finished(JOB, "succeeded", {"0": one, "1": two, "2": other, "3": one}, CREATED, NOW)
@@ -857,7 +860,7 @@ def test_an_unreadable_field_leaves_out_its_entity(field: str, value: Any) -> No
     entities = [wire_entity(), wire_entity("secret", 3) | {field: value}]
     found = progress(ga_page(items=[ga_item([{"id": "0", "entities": entities}])])).chunks["0"]
     sentence = f"Entity 2 of 2 is left out: its field '{field}' can not be read."
-    assert found == FoundEntities(GATES.entities, (), (sentence,))
+    assert found == FoundEntities(GATES.entities, (Warning("EntityUnreadable", sentence),))
 
 
 @pytest.mark.parametrize("field", ["text", "category", "offset", "length", "confidenceScore"])
@@ -866,20 +869,22 @@ def test_a_missing_field_leaves_out_its_entity(field: str) -> None:
     del entity[field]
     found = progress(ga_page(items=[ga_item([{"id": "0", "entities": [entity, wire_entity()]}])])).chunks["0"]
     assert found.entities == GATES.entities
-    assert found.unreadable == (f"Entity 1 of 2 is left out: its field '{field}' can not be read.",)
+    assert [warning.message for warning in found.warnings] == [
+        f"Entity 1 of 2 is left out: its field '{field}' can not be read."
+    ]
 
 
 @pytest.mark.parametrize("entity", [None, 7, "text", [], [wire_entity()]])
 def test_an_entity_that_is_no_object_is_left_out(entity: Any) -> None:
     found = progress(ga_page(items=[ga_item([{"id": "0", "entities": [wire_entity(), entity]}])])).chunks["0"]
     assert found.entities == GATES.entities
-    assert len(found.unreadable) == 1
+    assert len(found.warnings) == 1
 
 
 def test_many_unreadable_entities_are_counted() -> None:
     found = progress(ga_page(items=[ga_item([{"id": "0", "entities": [{}] * 1_000}])])).chunks["0"]
-    assert len(found.unreadable) == 101
-    assert "900 more" in found.unreadable[-1]
+    assert len(found.warnings) == 101
+    assert "900 more" in found.warnings[-1].message
 
 
 # --- No state of a job ---

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from functions.core.outcomes import Finished
-from functions.core.records import Chunk, JobFacts, Warning
+from functions.core.records import Chunk, JobFacts
 from functions.core.results import job_facts
+from functions.errors import Warning
 from functions.tasks.custom_entities import ChunkResult, Entity, FoundEntities, FoundEntity, locate, merge
 from functions.text.chunks import cut
 from functions.text.decoding import DecodedText
@@ -23,7 +24,9 @@ def found(text: str, category: str, offset: int, units: int, score: float = 0.9)
     return FoundEntity(text, category, offset, units, score)
 
 
-def locate_in(text: str, *entities: FoundEntity, unit: str = CODE_POINT, warnings: tuple[str, ...] = ()) -> ChunkResult:
+def locate_in(
+    text: str, *entities: FoundEntity, unit: str = CODE_POINT, warnings: tuple[Warning, ...] = ()
+) -> ChunkResult:
     whole = chunk(end=len(text), own_end=len(text))
     return locate(whole, text, FoundEntities(entities, warnings), unit, service_job())
 
@@ -127,17 +130,10 @@ def test_no_entity_text_stands_in_a_warning() -> None:
 
 
 def test_the_services_own_warnings_are_passed_on() -> None:
-    assert locate_in("text", warnings=("The text was hard to read.",)).warnings == (
-        Warning(code="ServiceWarning", message="The text was hard to read."),
-    )
-
-
-def test_an_unreadable_entity_is_a_warning() -> None:
-    sentence = "Entity 2 of 2 is left out: its field 'offset' can not be read."
-    answer = FoundEntities((found("Anna", "Borrower", 0, 4),), (), (sentence,))
-    result = locate(chunk(end=4, own_end=4), "Anna", answer, CODE_POINT, service_job())
+    warning = Warning(code="ServiceWarning", message="The text was hard to read.")
+    result = locate_in("Anna", found("Anna", "Borrower", 0, 4), warnings=(warning,))
     assert [entity.text for entity in result.entities] == ["Anna"]
-    assert result.warnings == (Warning(code="EntityUnreadable", message=sentence),)
+    assert result.warnings == (warning,)
 
 
 def test_a_subcategory_is_kept() -> None:

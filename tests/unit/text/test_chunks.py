@@ -7,8 +7,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from functions.core.records import Chunk
+from functions.errors import Warning
 from functions.text.chunks import ReadyChunk, cut, text_of
-from functions.text.decoding import DecodedText, ReadingWarning
+from functions.text.decoding import DecodedText
 from functions.text.offsets import CODE_POINT, TEXT_ELEMENT, UTF16, length
 from functions.text.splitting import is_blank, split
 from tests.support.material import any_text, facts, work, work_in
@@ -32,7 +33,7 @@ def cut_in(text: str, encoding: str, mark: bytes = b"", limit: int = LIMIT) -> t
 
 
 def test_a_short_document_is_one_chunk_without_byte_places() -> None:
-    decoded = DecodedText("Zoë 😀", "utf-8", warnings=(ReadingWarning("EncodingGuessed", "A guess."),))
+    decoded = DecodedText("Zoë 😀", "utf-8", warnings=(Warning("EncodingGuessed", "A guess."),))
     assert cut(facts(), "Zoë 😀".encode(), decoded, work_in(UTF16)) == [
         ReadyChunk(
             Chunk(
