@@ -21,6 +21,7 @@ from typing import Any, Final
 
 import msgspec
 
+from .. import problems
 from ..errors import Fault, IllegalTransition, Problem
 from .documents import (
     HISTORY_LENGTH,
@@ -410,7 +411,8 @@ def follow_correction(job: Job, choose_work: Callable[[str], WorkSpec]) -> Job:
     Settings and rules hold as they were when the document was read. But a wrong project, deployment or language is
     corrected there, and the documents that wait for it go on with the correction.
     """
-    if job.refused_language is None and (job.last_error is None or job.last_error.fault is not Fault.CONFIGURATION):
+    is_misconfigured = problems.MISCONFIGURED.matches(job.last_error)
+    if job.refused_language is None and not is_misconfigured:
         return job
     return msgspec.structs.replace(job, work=choose_work(job.chunks[0].document)) if job.chunks else job
 

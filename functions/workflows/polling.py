@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
-from .. import telemetry
+from .. import problems, telemetry
 from ..core.documents import DocumentRecord
 from ..core.health import Probing
 from ..core.jobs import Job, JobMessage, JobState, decode_message
@@ -37,7 +37,7 @@ from ..core.planning import (
 from ..core.records import Chunk
 from ..core.results import job_facts
 from ..core.work import WorkSpec
-from ..errors import Changed, EntityDropError, Fault, Missing, Problem, RecordError
+from ..errors import Changed, EntityDropError, Missing, RecordError
 from ..language.poll_timer import PollTimer
 from ..language.service import LanguageService
 from ..storage.containers import is_refusal, is_transient, storage_code
@@ -51,12 +51,6 @@ from .steps import Steps
 from .texts import TextReader
 
 logger = logging.getLogger(__name__)
-
-FAULT = "Fault"
-"""Code of a problem of our own: so many steps that end in it, and the job is given up."""
-
-STORAGE_FAULT = "StorageFault"
-"""Code of a problem of the storage: a job waits for the end of it."""
 
 
 @dataclass(slots=True)
@@ -302,12 +296,8 @@ class Poller:
 
     def _remember(self, job: Job, etag: str, error: Exception) -> None:
         """Keep the cause of a failed step in the record, if the storage allows, for an error report that may follow."""
-        problem = Problem(
-            STORAGE_FAULT if is_transient(error) else FAULT,
-            f"A step of the job ended in an error: {storage_code(error) or type(error).__name__}.",
-            "It is repeated. If it lasts, look for the action job_step_failed in the logs.",
-            fault=Fault.STORAGE if is_transient(error) else Fault.SERVICE,
-        )
+        kind = problems.STORAGE_FAILED if is_transient(error) else problems.STEP_FAILED
+        problem = kind.problem(error=storage_code(error) or type(error).__name__)
         try:
             self._records.save_job(with_error(job, problem), etag)
         except Exception as another:

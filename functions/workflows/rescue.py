@@ -7,12 +7,13 @@ from typing import Any
 
 import msgspec
 
+from .. import problems
 from ..core.lifecycle import is_outdated
 from ..core.planning import Policy, after_fault
-from ..errors import Fault, Problem, StorageOutcome
+from ..errors import StorageOutcome
 from ..storage.containers import storage_code
 from ..storage.poison_queue import BLOB_POISON_QUEUE, PoisonQueue
-from .polling import FAULT, STORAGE_FAULT, JobFinder
+from .polling import JobFinder
 from .repairs import Found, Repairs
 from .steps import Steps
 
@@ -75,13 +76,8 @@ class Rescue:
             return
         job = found.job
         # A cause that could not even be kept is the storage's; one that was kept earlier is not this one.
-        has_own_fault = job.last_error is not None and job.last_error.code == FAULT
-        problem = job.last_error or Problem(
-            STORAGE_FAULT,
-            "The steps of the job failed, and the cause could not be kept.",
-            "Look for the action job_step_failed in the logs.",
-            fault=Fault.STORAGE,
-        )
+        has_own_fault = problems.STEP_FAILED.matches(job.last_error)
+        problem = job.last_error or problems.CAUSE_NOT_KEPT.problem()
         step = after_fault(job, problem, self._clock(), self._policy(), is_transient=not has_own_fault)
         self._steps.perform(job, found.etag, step)
 

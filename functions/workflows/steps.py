@@ -10,6 +10,7 @@ from concurrent.futures import Executor
 from datetime import datetime
 from functools import partial
 
+from .. import problems
 from ..core.documents import MAX_SUBMISSIONS
 from ..core.jobs import Job, JobMessage
 from ..core.lifecycle import JobEvent, may_write, without_message
@@ -224,7 +225,7 @@ _ACTIONS = {
 
 
 # Who acts: nobody while our own budget refills, somebody where the deployment has to be corrected.
-_LEVELS = {"OverBudget": logging.INFO, "Misconfigured": logging.ERROR}
+_LEVELS = {problems.OVER_BUDGET.code: logging.INFO, problems.MISCONFIGURED.code: logging.ERROR}
 
 
 def _log(job: Job, step: Step) -> None:
