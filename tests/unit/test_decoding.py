@@ -273,12 +273,12 @@ def test_few_letters_beyond_ascii_are_western(text: str) -> None:
 
 
 def test_a_doubtful_guess_names_up_to_four_candidates() -> None:
-    data = "La Niña".encode("mac_roman")
+    data = "Ýmir".encode("cp850")
     decoded = decode(data)
     assert codes(decoded) == ["EncodingDoubtful"]
     named = message(decoded, "EncodingDoubtful").split("nearly as well: ")[1].split(". ")[0].split(", ")
     assert 1 <= len(named) <= 3
-    assert "La Niña" in {data.decode(name) for name in named}
+    assert "Ýmir" in {data.decode(name) for name in named}
     assert len({data.decode(name) for name in [decoded.encoding, *named]}) == len(named) + 1
 
 
