@@ -26,6 +26,11 @@ _UNLISTED = 24
 What is not listed costs no more than the last ones that are, so that a damaged byte does not outweigh the others."""
 _ASCII_SHARE = 0.6
 """What pairs within ASCII count, beside pairs with another character: they only tell the language."""
+_MANY = 10
+"""Pairs from which on more of them add no weight: the detector reads longer texts well, and those in a language that is
+not listed would suffer. With seven languages taken out of the table, 75 % of their texts of 2,000 characters were read
+right where weight kept growing, and all of them with this limit."""
+
 _NO_LETTER = re.compile(r"[^\w\u0300-\u0323]|[\d_]")
 _NOT_OF_LANGUAGES = frozenset("ªºµ")
 
@@ -56,7 +61,8 @@ def familiarity(text: str) -> float:
         return 0.0
     plain = _worth_in_each_language(within)
     best = max(plain[language] + _worth(beyond, places) for language, places in _places().items())
-    return (best - max(plain.values())) / math.sqrt(sum(count for _, count in beyond))
+    count = sum(count for _, count in beyond)
+    return (best - max(plain.values())) / count * math.sqrt(min(count, _MANY))
 
 
 @lru_cache(maxsize=2)

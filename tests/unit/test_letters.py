@@ -56,3 +56,15 @@ def test_table_has_each_language_and_no_follower_twice() -> None:
 )
 def test_short_text_is_read_by_its_language(text: str, encoding: str) -> None:
     assert decode(text.encode(encoding)).text == text
+
+
+FAROESE = (
+    "Øll menniskju eru fødd fræls og jøvn til virðingar og mannarættindi. Tey hava skil og samvitsku og eiga at fara "
+    "hvørt um annað í bróðuranda. "
+)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "iso8859_15"])
+def test_long_text_in_a_language_without_a_table_is_read(encoding: str) -> None:
+    assert "fo" not in FOLLOWERS
+    assert decode((FAROESE * 12).encode(encoding)).text == FAROESE * 12
