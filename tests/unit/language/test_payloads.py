@@ -881,6 +881,14 @@ def test_an_entity_that_is_no_object_is_left_out(entity: Any) -> None:
     assert len(found.warnings) == 1
 
 
+@pytest.mark.parametrize(("asked", "obeyed"), [("30", 30), ("120", 120), ("121", 120), ("21600", 120)])
+def test_a_proxy_holds_back_nothing_for_long(asked: str, obeyed: float) -> None:
+    page = reply(503, HTML, "text/html", retry_after=asked)
+    submission, progress = submission_outcome(ENDPOINT, GA, page, NOW), page_outcome(page, NOW).progress
+    assert isinstance(submission, Unanswered) and submission.retry_after_s == obeyed
+    assert isinstance(progress, Deferred) and progress.retry_after_s == obeyed
+
+
 def test_many_unreadable_entities_are_counted() -> None:
     found = progress(ga_page(items=[ga_item([{"id": "0", "entities": [{}] * 1_000}])])).chunks["0"]
     assert len(found.warnings) == 101
