@@ -152,7 +152,7 @@ def reserve(job: Job, until: datetime, *, is_last: bool) -> Job:
         reserved_until=until,
         is_last=is_last,
     )
-    assert reserved is not None  # noqa: S101 - the table keeps a reserved job alive; this tells the type checker
+    assert reserved is not None  # noqa: S101 - the table ends no reserved job; this tells the type checker
     return reserved
 
 

@@ -167,7 +167,7 @@ class Poller:
             self._send_again_if_current(message)
 
     def _send_again_if_current(self, message: JobMessage) -> None:
-        """Keep a message alive that came before its step was saved.
+        """Send a message again that came before its step was saved.
 
         Whoever sent it may have saved the step meanwhile: then this step has lost the race and discarded its own
         message, and the one that is consumed here is the only one of the job. One too many is dropped as out of date.

@@ -211,7 +211,7 @@ class _Run:
         return is_for_the_night and refusal.key not in self._tried and not self.is_time_up()
 
     def _rows(self) -> Iterator[_Row]:
-        """Yield the documents, each with its record; forget the records of those that are gone."""
+        """Yield the documents, each with its record; delete the records of those that are gone."""
         documents = self._listing(self.documents.list)
         for document, record in side_by_side(documents, self._listing(self.records.list_documents)):
             if self.is_time_up():

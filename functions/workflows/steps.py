@@ -201,8 +201,8 @@ class Steps:
         except Missing:
             return False
         except Changed:
-            # The other worker's message may be the very one that woke us, seen before its record was saved: an end
-            # sends no other, and the job would wait for the sweep.
+            # The other worker's message may be the very one that started this run, received before its record was
+            # saved: an end sends no other, and the job would wait for the sweep.
             self._queue.send(JobMessage(job.id, job.step + 1), 0)
             return False
         return True

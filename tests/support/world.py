@@ -255,7 +255,7 @@ class _Trigger:
     """A queue of the host, what its messages wake, and where a message goes that failed too often."""
 
     queue: MemoryQueue
-    wake: Callable[[QueuedMessage], None]
+    run: Callable[[QueuedMessage], None]
     retry_s: float = RETRY_AFTER_S
     poison: MemoryQueue | None = None
 
@@ -454,7 +454,7 @@ class World:
 
     def _process(self, trigger: _Trigger, message: QueuedMessage) -> None:
         try:
-            trigger.wake(message)
+            trigger.run(message)
         except Exception:
             self._failed(trigger, message)
         else:
