@@ -1,12 +1,10 @@
 """From a document to a job at the service: in which order, and what becomes of it when something comes in between."""
 
-from itertools import count
-
 import pytest
 
 from functions.core.jobs import JobMessage, JobState
 from functions.core.time_limits import RESERVATIONS
-from tests.support.scenarios import LONG, accepted
+from tests.support.scenarios import LONG, accepted, numbered_jobs
 from tests.support.world import Call, World, letter
 
 HIDDEN = RESERVATIONS[0].total_seconds()
@@ -15,23 +13,12 @@ LEDGER = "budget/loans.cognitiveservices.azure.com.json"
 
 @pytest.fixture
 def world() -> World:
-    """A world whose jobs are called `job-1`, `job-2`, …"""
-    numbers = count(1)
-    return World(new_id=lambda: f"job-{next(numbers)}")
+    return World(new_id=numbered_jobs())
 
 
-def calls_of_submitting(world: World, name: str) -> list[tuple[str, str, str]]:
-    """Submit a document, and return the calls that it took, in their order."""
-    calls: list[tuple[str, str, str]] = []
-
-    def note(call: Call) -> None:
-        if call.moment == "before":
-            calls.append((call.place, call.action, call.name.partition("?")[0]))
-
-    world.gate = note
-    world.app.submitter.submit(name)
-    world.gate = None
-    return calls
+def submitting(world: World, name: str) -> list[str]:
+    """Submit a document, and return the calls that it took."""
+    return world.calls_of(lambda: world.app.submitter.submit(name))
 
 
 def messages(world: World) -> list[tuple[str, float]]:
@@ -45,15 +32,15 @@ def messages(world: World) -> list[tuple[str, float]]:
 def test_a_submission_leaves_something_to_come_back(world: World) -> None:
     """Until the job is recorded the document's event comes again, and from then on the job's message."""
     world.drop("a.txt", letter(1), announce=False)
-    assert calls_of_submitting(world, "a.txt") == [
-        ("intake", "read", "a.txt"),
-        ("queue", "send", "job-1"),
-        ("state", "write", "jobs/job-1.json"),
-        ("state", "write", "documents/a.txt"),
-        ("state", "read", LEDGER),
-        ("service", "POST", "/language/analyze-text/jobs"),
-        ("queue", "resend", "job-1"),
-        ("state", "write", "jobs/job-1.json"),
+    assert submitting(world, "a.txt") == [
+        "intake read a.txt",
+        "queue send job-1",
+        "state write jobs/job-1.json",
+        "state write documents/a.txt",
+        f"state read {LEDGER}",
+        "service POST /language/analyze-text/jobs",
+        "queue resend job-1",
+        "state write jobs/job-1.json",
     ]
     assert messages(world) == [(JobMessage("job-1", 1).encode(), 2.0)]
 
@@ -89,19 +76,19 @@ def test_a_second_event_submits_nothing(world: World) -> None:
 def test_a_long_document_is_opened_as_several_jobs(world: World) -> None:
     """It is claimed when all of them are there, and sends nothing itself: the job queue's trigger does."""
     world.drop("long.txt", LONG, announce=False)
-    assert calls_of_submitting(world, "long.txt") == [
-        ("intake", "read", "long.txt"),
-        ("state", "read", "documents/long.txt"),
-        ("queue", "send", "job-1.0"),
-        ("state", "write", "jobs/job-1.0.json"),
-        ("queue", "send", "job-1.1"),
-        ("state", "write", "jobs/job-1.1.json"),
-        ("queue", "send", "job-1.2"),
-        ("state", "write", "jobs/job-1.2.json"),
-        ("state", "write", "documents/long.txt"),
-        ("queue", "resend", "job-1.0"),
-        ("queue", "resend", "job-1.1"),
-        ("queue", "resend", "job-1.2"),
+    assert submitting(world, "long.txt") == [
+        "intake read long.txt",
+        "state read documents/long.txt",
+        "queue send job-1.0",
+        "state write jobs/job-1.0.json",
+        "queue send job-1.1",
+        "state write jobs/job-1.1.json",
+        "queue send job-1.2",
+        "state write jobs/job-1.2.json",
+        "state write documents/long.txt",
+        "queue resend job-1.0",
+        "queue resend job-1.1",
+        "queue resend job-1.2",
     ]
     assert messages(world) == [(JobMessage(f"job-1.{number}", 0).encode(), 0.0) for number in range(3)]
 
@@ -122,8 +109,8 @@ def test_the_jobs_of_a_long_document_share_an_owner(world: World) -> None:
 def test_a_long_document_is_opened_once(world: World) -> None:
     world.drop("long.txt", LONG, announce=False)
     world.app.submitter.submit("long.txt")
-    again = [("intake", "read", "long.txt"), ("state", "read", "documents/long.txt"), ("state", "list", "jobs/job-1")]
-    assert calls_of_submitting(world, "long.txt") == again
+    again = ["intake read long.txt", "state read documents/long.txt", "state list jobs/job-1"]
+    assert submitting(world, "long.txt") == again
 
 
 # --- What comes in between ---
