@@ -10,7 +10,7 @@ from functions.core.jobs import Job, JobMessage, JobState
 from functions.core.work import FIRST_RELEASE, WorkSpec, work_of
 from functions.errors import Missing
 from local.language_service.behaviour import Behaviour
-from tests.support.scenarios import accepted, lines, numbered_jobs
+from tests.support.scenarios import LONG, accepted, lines, numbered_jobs
 from tests.support.world import World, letter
 
 LEDGER = "budget/loans.cognitiveservices.azure.com.json"
@@ -163,6 +163,19 @@ def test_a_waiting_job_follows_a_correction() -> None:
     assert result is not None
     assert result["model"]["deployment"] == "production"
     assert accepted(world) == [1]
+
+
+def test_a_correction_leaves_offsets_in_their_unit() -> None:
+    """The places of a long document's chunks were measured when it was read; another unit is for new documents."""
+    world = World(
+        settings={"LANGUAGE_DEPLOYMENT": "prodution"}, behaviour=Behaviour(deployments=frozenset({"production"}))
+    )
+    world.drop("long.txt", "\N{GRINNING FACE}" * 10 + LONG)
+    world.run_for(timedelta(minutes=5))
+    world.restart(LANGUAGE_DEPLOYMENT="production", STRING_INDEX_TYPE="Utf16CodeUnit")
+    world.run()
+    world.check_right("long.txt")
+    assert (world.entities("long.txt") or {})["stringIndexType"] == "UnicodeCodePoint"
 
 
 def test_a_deferred_job_keeps_its_work(world: World) -> None:
