@@ -409,12 +409,15 @@ def follow_correction(job: Job, choose_work: Callable[[str], WorkSpec]) -> Job:
     """Return a waiting job with the work that is chosen now, where what it was to do was wrong.
 
     Settings and rules hold as they were when the document was read. But a wrong project, deployment or language is
-    corrected there, and the documents that wait for it go on with the correction.
+    corrected there, and the documents that wait for it go on with the correction. The unit of the offsets stays: the
+    places of chunks were measured in it when the document was read.
     """
-    is_misconfigured = problems.MISCONFIGURED.matches(job.last_error)
-    if job.refused_language is None and not is_misconfigured:
+    is_wrong = job.refused_language is not None or problems.MISCONFIGURED.matches(job.last_error)
+    if not is_wrong or not job.chunks:
         return job
-    return msgspec.structs.replace(job, work=choose_work(job.chunks[0].document)) if job.chunks else job
+    chosen = choose_work(job.chunks[0].document)
+    work = msgspec.structs.replace(chosen, string_index_type=job.work.string_index_type)
+    return msgspec.structs.replace(job, work=work)
 
 
 def postpone(job: Job, due: datetime) -> Job:

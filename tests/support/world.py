@@ -371,6 +371,21 @@ class World:
         if self.gate:
             self.gate(call)
 
+    def calls_of(self, act: Callable[[], object]) -> list[str]:
+        """Return the calls that something takes, in their order, each as its place, action and name."""
+        calls: list[str] = []
+
+        def note(call: Call) -> None:
+            if call.moment == "before":
+                calls.append(f"{call.place} {call.action} {call.name.partition('?')[0]}")
+
+        gate, self.gate = self.gate, note
+        try:
+            act()
+        finally:
+            self.gate = gate
+        return calls
+
     # --- What people do ---
 
     def drop(self, name: str, content: str | bytes, *, announce: bool = True) -> str:
