@@ -30,7 +30,6 @@ from azure.storage.blob import BlobServiceClient, ContainerClient
 from azure.storage.queue import QueueServiceClient
 
 from functions.core.results import entities_name
-from functions.storage.record_format import VERSION
 from local.language_service.counters import text_digest
 from local.process import ROOT
 from local.stack import HostPart, Stack
@@ -217,11 +216,16 @@ class AtWork:
         """Return the names of the result blobs."""
         return set(self.output.list_blob_names())
 
-    def is_all_submitted(self, count: int) -> bool:
-        """Whether each of `count` documents is claimed and no job waits to be submitted."""
+    def is_to_be_killed(self, count: int, *, gently: bool) -> bool:
+        """Whether the moment has come to kill the host that got `count` documents.
+
+        A quarter of them is claimed; or, gently, all are, and no job waits to be submitted.
+        """
+        claimed = sum(1 for _ in self.state.list_blob_names(name_starts_with="documents/"))
+        if not gently:
+            return claimed >= count // 4
         states = [blob.metadata["state"] for blob in self.state.list_blobs("jobs/", include=["metadata"])]
-        records = sum(1 for _ in self.state.list_blob_names(name_starts_with="documents/"))
-        return records == count and bool(states) and "waiting" not in states
+        return claimed == count and "waiting" not in states
 
     def leftovers(self) -> list[str]:
         """Return what is left of the work, a sentence each: jobs, results of chunks, messages."""
@@ -270,8 +274,8 @@ def _place(entity: dict[str, Any]) -> tuple[str, int, str]:
 def run_round(stack: Stack, last: Release, planned: Round, dropped: Sequence[Document], *, gently: bool) -> Report:
     """Drop documents and let the two releases work on them until each has its result.
 
-    `gently` kills the first host once all is submitted, and not in the middle of the submissions: nothing then has to
-    wait for a minute before it is taken up again.
+    `gently` kills the first host once all is submitted, and not in the middle of that: nothing then has to wait for a
+    minute before it is taken up again.
     """
     releases = {last.name: last, THIS.name: THIS}
     started = time.monotonic()
@@ -282,12 +286,7 @@ def run_round(stack: Stack, last: Release, planned: Round, dropped: Sequence[Doc
         at_work.drop(dropped, list(hosts.values()))
         done_at_kill, runs = None, {}
         if planned.is_killed:
-            _wait(
-                lambda: (
-                    at_work.is_all_submitted(len(dropped)) if gently else len(at_work.results()) > len(dropped) // 4
-                ),
-                at_work,
-            )
+            _wait(lambda: at_work.is_to_be_killed(len(dropped), gently=gently), at_work)
             runs[planned.first] = _runs(hosts[planned.first])
             hosts[planned.first].kill()
             done_at_kill = len(at_work.results())
@@ -362,7 +361,6 @@ def run(
     tell: Callable[[str], None] = lambda text: None,
 ) -> list[Report]:
     """Run the rounds with `count` documents each, one of them long, and return what each came to."""
-    assert VERSION > 1, "the last release has version 1"
     dropped = [*documents(count - 1), Document("long.txt", letter(1_000_000, LONG_CHARACTERS))]
     reports = []
     with ExitStack() as open_things:
