@@ -110,7 +110,6 @@ class Standing(Record, frozen=True, kw_only=True):
 class Health(Record, frozen=True, kw_only=True):
     """The ledger of one Language resource."""
 
-    version: int = 1
     resource: Standing = Standing()
     models: dict[str, Standing] = {}
 

@@ -37,7 +37,7 @@ from ..core.planning import (
 from ..core.records import Chunk
 from ..core.results import job_facts
 from ..core.work import WorkSpec
-from ..errors import Changed, EntityDropError, Missing, RecordError
+from ..errors import Changed, EntityDropError, Missing, NewerRecord, RecordError
 from ..language.poll_timer import PollTimer
 from ..language.service import LanguageService
 from ..storage.containers import is_refusal, is_transient, storage_code
@@ -51,6 +51,9 @@ from .steps import Steps
 from .texts import TextReader
 
 logger = logging.getLogger(__name__)
+
+NEWER_RECORD_WAIT_S = 60.0
+"""How long a message is hidden that is left to the instances of a newer release."""
 
 
 @dataclass(slots=True)
@@ -72,12 +75,13 @@ class FoundJob(NamedTuple):
 class JobFinder:
     """Finds the jobs of queue messages."""
 
-    def __init__(self, records: RecordStore, choose_work: Callable[[str], WorkSpec]) -> None:
+    def __init__(self, records: RecordStore, queue: JobQueue, choose_work: Callable[[str], WorkSpec]) -> None:
         self._records = records
+        self._queue = queue
         self._choose_work = choose_work
 
     def find(self, text: str | bytes) -> FoundJob | None:
-        """Return the job of the message in `text`; None where there is no such job any more.
+        """Return the job of the message in `text`; None where it has ended or is a newer release's.
 
         A message that can not be read is discarded and a record quarantined, each with a log line: they would never
         become readable, and must not keep the queue busy. Their documents have no active owner then, which `reconcile`
@@ -99,7 +103,20 @@ class JobFinder:
             )
             self._records.quarantine_job(message.job)
             return None
+        except NewerRecord as error:
+            self.put_back(message, error)
+            return None
         return FoundJob(message, with_work(job, self._choose_work), etag)
+
+    def put_back(self, message: JobMessage, error: NewerRecord) -> None:
+        """Leave a message to the instances of a newer release: it comes again, and no failure is counted."""
+        self._queue.send(message, NEWER_RECORD_WAIT_S)
+        logger.warning(
+            "The message of job %s is put back: %s",
+            message.job,
+            error,
+            extra={"action": "newer_record", "job": message.job},
+        )
 
 
 class _Ready(NamedTuple):
@@ -160,6 +177,9 @@ class Poller:
         try:
             with telemetry.span("advance", parent=job.trace_parent, job=job.id, step=job.step):
                 take(stored)
+        except NewerRecord as error:
+            self._finder.put_back(message, error)
+            return
         except Exception as error:
             self._remember(stored.job, stored.etag, error)
             raise
@@ -175,6 +195,9 @@ class Poller:
         try:
             job, _ = self._records.job(message.job)
         except (Missing, RecordError):
+            return
+        except NewerRecord as error:
+            self._finder.put_back(message, error)
             return
         if job.step == message.step:
             self._steps.send_message(job, self._clock())
@@ -228,7 +251,7 @@ class Poller:
     def _read_if_ours(self, job: Job, chunk: Chunk) -> _Ready | None:
         """Return a chunk with its text; None where its document has another owner, another version, or is gone."""
         claim = job.claim_of(chunk)
-        record, etag = self._records.document(chunk.document)
+        record, etag = self._records.claimed_document(claim)
         if record and etag and may_write(record, claim):
             try:
                 return _Ready(chunk, self._texts.read(chunk), record, etag)
@@ -266,7 +289,7 @@ class Poller:
                 break
             except Changed:
                 # Another part of the same document has counted, or another owner has the document now.
-                found, found_etag = self._records.document(claim.document)
+                found, found_etag = self._records.claimed_document(claim)
                 if not found or not found_etag or not may_write(found, claim):
                     return None
                 record, etag = found, found_etag

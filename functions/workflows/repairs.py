@@ -13,7 +13,7 @@ from typing import NamedTuple
 from .. import problems
 from ..core.documents import DocumentState, Refusal
 from ..core.lifecycle import refusal_reported
-from ..errors import Changed, Fault, Missing, StorageOutcome, UnsafeName
+from ..errors import Changed, Fault, Missing, NewerRecord, StorageOutcome, UnsafeName
 from ..storage.containers import ARCHIVED_CODES, is_refusal, storage_code
 from ..storage.document_store import DocumentStore
 from ..storage.record_store import ListedRefusal, RecordStore, refusal_key
@@ -236,7 +236,7 @@ class Attempts:
         code = storage_code(error)
         if code:
             self.refuse(one, code, is_refusal=is_refusal(error))
-        elif isinstance(error, StorageOutcome):
+        elif isinstance(error, StorageOutcome | NewerRecord):
             self.failures.note("submit a document", one.name, error)
         else:
             self.repairs.report_unprocessable(one, error)

@@ -136,7 +136,7 @@ class Steps:
         claim, records = job.claim_of(chunk), self._records
         records.save_chunk(claim.owner, claim.document, result)
         # Asked after the chunk is kept: whoever ended the work on the document before has cleaned up already.
-        record, _ = records.document(claim.document)
+        record, _ = records.claimed_document(claim)
         if not may_write(record, claim):
             self._publisher.release_claim(claim, chunk)
             return

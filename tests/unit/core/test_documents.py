@@ -28,6 +28,7 @@ from functions.core.lifecycle import (
 )
 from functions.core.work import FIRST_RELEASE
 from functions.errors import Fault, IllegalTransition, Problem
+from functions.storage.record_format import encode
 from tests.support.material import NOW, PROBLEM, after, facts, reserved_job, waiting_job, work
 
 RECORDED = Path(__file__).parent / "data" / "records-9c7d695"
@@ -368,4 +369,4 @@ def test_earlier_records_can_be_read(name: str, expected: dict[str, Any]) -> Non
 def test_the_earlier_version_can_read_a_record(held: DocumentRecord) -> None:
     """While instances of both versions run, or after going back."""
     schema = json.loads((RECORDED / "document.schema.json").read_text("utf-8"))
-    jsonschema.Draft202012Validator(schema).validate(json.loads(msgspec.json.encode(held)))
+    jsonschema.Draft202012Validator(schema).validate(json.loads(encode(held)))

@@ -11,6 +11,7 @@ from functions.core.jobs import Job, JobMessage, JobState, LoneFailures, decode_
 from functions.core.lifecycle import ENDED, JOB_TRANSITIONS, JobEvent, is_outdated, move_job
 from functions.core.records import Chunk
 from functions.errors import Fault, IllegalTransition, Problem, RecordError
+from functions.storage.record_format import encode
 from tests.support.material import GA_URL, NOW, PROBLEM, after, chunk, failed_job, running_job, waiting_job
 
 RECORDED = Path(__file__).parent / "data" / "records-9c7d695"
@@ -247,7 +248,7 @@ def test_earlier_jobs_can_be_read(name: str, expected: dict[str, Any]) -> None:
 def test_the_earlier_version_can_read_a_job(job: Job) -> None:
     """While instances of both versions run, or after going back."""
     schema = json.loads((RECORDED / "job.schema.json").read_text("utf-8"))
-    jsonschema.Draft202012Validator(schema).validate(json.loads(msgspec.json.encode(job)))
+    jsonschema.Draft202012Validator(schema).validate(json.loads(encode(job)))
 
 
 def test_no_document_text_is_in_the_record() -> None:

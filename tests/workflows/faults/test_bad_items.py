@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 from azure.core.exceptions import HttpResponseError, ServiceRequestError, ServiceResponseTimeoutError
 
-from functions.errors import Changed, Missing, RecordError
+from functions.errors import Changed, Missing, NewerRecord, RecordError
 from functions.storage.record_store import refusal_key
 from tests.support.world import Call, World, letter
 
@@ -36,6 +36,7 @@ ERRORS: dict[str, Callable[[], Exception]] = {
     "timeout": lambda: ServiceResponseTimeoutError("timed out"),
     "reset": lambda: ConnectionResetError("connection reset"),
     "unreadable": lambda: RecordError("not a record of this version"),
+    "newer": lambda: NewerRecord("a blob", 3, 2),
     "own": lambda: ZeroDivisionError("a bug"),
 }
 
