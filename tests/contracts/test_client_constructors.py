@@ -115,6 +115,7 @@ def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
 FUZZ = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 
 
+@pytest.mark.long
 @FUZZ
 @given(altered(CONNECTION_STRINGS))
 def test_clients_take_every_accepted_connection_string(text: str) -> None:
@@ -135,6 +136,7 @@ def test_the_unaltered_connection_strings_are_accepted(text: str) -> None:
     assert Settings.from_env({**REQUIRED, "DocumentStorage": text}).storage.connection_string == text
 
 
+@pytest.mark.long
 @settings(FUZZ, max_examples=60)
 @given(altered(ADDRESSES), altered(ADDRESSES))
 def test_clients_take_every_accepted_storage_address(blob_uri: str, queue_uri: str) -> None:
@@ -145,6 +147,7 @@ def test_clients_take_every_accepted_storage_address(blob_uri: str, queue_uri: s
         assert urlsplit(client.url).hostname == urlsplit(uri).hostname
 
 
+@pytest.mark.long
 @FUZZ
 @given(altered(ADDRESSES))
 def test_requests_takes_every_accepted_endpoint(text: str) -> None:

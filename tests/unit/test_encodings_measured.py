@@ -12,6 +12,8 @@ from tests.benchmarks.encodings import outcome
 from tests.encodings.corpus import VARIANTS, cases
 from tests.encodings.texts import TEXTS
 
+pytestmark = pytest.mark.long
+
 # Per cent read exactly right at 20, 80 and 200 characters.
 LEAST = {
     ("Unicode", "whole"): (99, 100, 100),

@@ -178,6 +178,7 @@ def check_neighbours(generation: str, victim: str, body: bytes) -> FoundEntities
     return own
 
 
+@pytest.mark.long
 @settings(max_examples=2_000, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(mutated_replies())
 def test_a_mutated_document_leaves_its_neighbours_alone(case: tuple[str, str, bytes]) -> None:
@@ -281,6 +282,7 @@ HEADERS = st.dictionaries(
 STATUSES = st.integers(100, 999) | st.sampled_from([200, 202, 302, 400, 401, 403, 404, 410, 413, 429, 500, 502, 503])
 
 
+@pytest.mark.long
 @settings(max_examples=1_500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(STATUSES, HEADERS, BODIES)
 @example(200, {"Content-Type": "application/json"}, b"[" * 1_000_000)

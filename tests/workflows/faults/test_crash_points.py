@@ -119,6 +119,7 @@ def test_a_refused_document_survives_a_crash_at_every_call() -> None:
     assert crash_everywhere(Scenario(prepare, check=check)) > 15
 
 
+@pytest.mark.long
 def test_a_document_that_is_stuck_and_cancelled_survives_a_crash_at_every_call() -> None:
     def prepare(world: World) -> None:
         world.script("stuck")
@@ -188,10 +189,12 @@ def test_three_documents_that_share_a_job_survive_a_crash_at_every_call() -> Non
     assert crash_everywhere(SHARED_JOB) > 40
 
 
+@pytest.mark.long
 def test_a_split_job_survives_a_crash_at_every_call() -> None:
     assert crash_everywhere(SPLIT_JOB) > 80
 
 
+@pytest.mark.long
 def test_a_job_with_one_document_left_out_survives_a_crash_at_every_call() -> None:
     def prepare(world: World) -> None:
         world.script("missing-documents")
@@ -203,6 +206,7 @@ def test_a_job_with_one_document_left_out_survives_a_crash_at_every_call() -> No
 # --- A long document ---
 
 
+@pytest.mark.long
 def test_a_long_document_in_several_jobs_survives_a_crash_at_every_call() -> None:
     assert crash_everywhere(Scenario(lambda world: world.drop("long.txt", LONG), step=2)) > 80
 

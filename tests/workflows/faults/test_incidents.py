@@ -10,9 +10,11 @@ from tests.benchmarks.incidents import KINDS, LIMIT_MINUTES, MINUTES, run
 from tests.support.scenarios import lines
 from tests.support.world import World, letter
 
+LENGTHS = [pytest.param(minutes, marks=[pytest.mark.long] * (minutes != 10)) for minutes in MINUTES]
+
 
 @pytest.mark.parametrize("documents", [1, 100])
-@pytest.mark.parametrize("minutes", MINUTES)
+@pytest.mark.parametrize("minutes", LENGTHS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_incident_leaves_no_damage(kind: str, minutes: float, documents: int) -> None:
     """Every document has its entities soon after the end, was submitted twice at most, and none was reported."""

@@ -339,6 +339,7 @@ class SparingControl(FaultPlan):
 )
 def test_job_that_always_fails_ends_in_a_report(slow_world: World, fate: str, code: str) -> None:
     world = slow_world
+    world.restart(MAX_POLL_SECONDS="300")  # some of these take days, which are many polls
     world.service.faults = SparingControl(rates={fate: 1.0})
     world.drop("a.txt", letter(1))
     world.run(max_steps=100_000)
@@ -428,7 +429,8 @@ def test_job_in_the_queue_of_the_service_is_waited_for(world: World) -> None:
     assert {world.submissions_of(letter(number)) for number in range(25)} == {1}
 
 
-def test_job_that_never_starts_is_submitted_again_whole_after_a_day(world: World) -> None:
+def test_job_that_never_starts_is_submitted_again_whole_after_a_day() -> None:
+    world = World(settings={"MAX_POLL_SECONDS": "300"})
     world.script("stuck-not-started")
     names = drop_together(world)
     start = world.clock()

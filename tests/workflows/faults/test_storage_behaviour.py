@@ -100,10 +100,12 @@ def test_documents_that_share_a_job_survive_a_fault_of_any_storage_call() -> Non
     assert fail_everywhere(SHARED_JOB) > 40
 
 
+@pytest.mark.long
 def test_a_split_job_survives_a_fault_of_any_storage_call() -> None:
     assert fail_everywhere(SPLIT_JOB) > 80
 
 
+@pytest.mark.long
 def test_a_long_document_survives_a_fault_of_any_storage_call() -> None:
     long = LONG[: int(MAX_REQUEST_CHARACTERS * 1.2)]
     assert fail_everywhere(Scenario(lambda world: world.drop("long.txt", long))) > 60
