@@ -262,6 +262,7 @@ def test_run_skips_what_is_no_file_and_fails_for_what_it_cannot_read(tmp_path: P
     assert {read(demo.out / file)["document"]["name"] for file in listed} == {"A.txt", "a.txt"}
 
 
+@pytest.mark.long
 def test_start_says_why_documents_wait_and_when_they_go_on(tmp_path: Path, started: list[Demo]) -> None:
     demo = Demo(tmp_path, "start", "--drop", str(tmp_path / "drop"))
     started.append(demo)
@@ -281,6 +282,7 @@ def test_start_says_why_documents_wait_and_when_they_go_on(tmp_path: Path, start
     assert demo.end(signal.SIGTERM) == 0, demo.text
 
 
+@pytest.mark.long
 def test_start_says_that_the_emulator_cannot_list_and_recovers(tmp_path: Path, started: list[Demo]) -> None:
     demo = Demo(tmp_path, "start", "--drop", str(tmp_path / "drop"))
     started.append(demo)
