@@ -249,12 +249,12 @@ EACH_ERROR = [
 
 
 @pytest.mark.parametrize("error", EACH_ERROR)
-def test_sweep_goes_on_whatever_fails(error: str) -> None:
+def test_sweep_survives_any_failure(error: str) -> None:
     assert fail_everywhere(SWEEP, error) > 40
 
 
 @pytest.mark.parametrize("error", EACH_ERROR)
-def test_reconcile_goes_on_whatever_fails(error: str) -> None:
+def test_reconcile_survives_any_failure(error: str) -> None:
     assert fail_everywhere(RECONCILE, error) > 70
 
 
@@ -284,5 +284,5 @@ RESCUE = Repair(prepare_rescue, rescue_all, POISONED)
 
 
 @pytest.mark.parametrize("error", EACH_ERROR)
-def test_rescue_goes_on_whatever_fails(error: str) -> None:
+def test_rescue_survives_any_failure(error: str) -> None:
     assert fail_everywhere(RESCUE, error) > 12

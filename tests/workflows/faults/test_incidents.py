@@ -33,7 +33,7 @@ def test_incident_with_dying_workers(kind: str, seed: int) -> None:
     assert outcome.most_submissions <= 3
 
 
-def test_poison_document_costs_its_neighbours_little(caplog: pytest.LogCaptureFixture) -> None:
+def test_poison_document_costs_neighbours_little(caplog: pytest.LogCaptureFixture) -> None:
     """One of 25 documents makes every job with it fail, in a service that is healthy otherwise and idle."""
     world = World()
     world.faults.poison_texts = (letter(7),)
@@ -59,7 +59,7 @@ def test_poison_document_costs_its_neighbours_little(caplog: pytest.LogCaptureFi
     world.check_quiet()
 
 
-def test_lone_poison_document_is_not_blamed_without_proof() -> None:
+def test_lone_poison_document_needs_proof() -> None:
     """Nothing else is submitted: that the service is healthy is known from control documents only."""
     world = World()
     world.faults.poison_texts = (letter(1),)
