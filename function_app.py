@@ -7,9 +7,7 @@ import azure.functions as func
 from functions import telemetry
 from functions.app import connect
 from functions.settings import Settings
-from functions.triggers import polling as advance
-from functions.triggers import reconcile, rescue, sweep
-from functions.triggers import submission as submit
+from functions.triggers import polling, reconcile, rescue, submission, sweep
 
 # First of all, so that whatever is wrong is in one message; what telemetry needs is checked with the rest.
 settings = Settings.from_env(os.environ)
@@ -17,5 +15,11 @@ telemetry.configure(os.environ)
 entity_drop = connect(settings)
 
 app = func.FunctionApp()
-for trigger in (submit, advance, sweep, reconcile, rescue):
-    app.register_functions(trigger.blueprint(entity_drop))
+for blueprint in (
+    submission.blueprint(entity_drop.submitter, settings),
+    polling.blueprint(entity_drop.poller, settings.job_queue),
+    sweep.blueprint(entity_drop.sweep),
+    reconcile.blueprint(entity_drop.reconcile),
+    rescue.blueprint(entity_drop.rescue, settings.job_queue),
+):
+    app.register_functions(blueprint)

@@ -1,36 +1,52 @@
-"""Everything a trigger needs, put together once from the settings."""
+"""Puts the app together from its settings: every use case gets the collaborators that it uses, and nothing else."""
 
 import random
 import threading
 import time
+import uuid
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from .core.planning import Policy
+from .core.work import WorkSpec, work_of
 from .language.auth import default_auth
 from .language.budget import RequestBudget
 from .language.client import LanguageClient, default_session
 from .language.poll_timer import PollTimer
+from .language.service import LanguageService
 from .settings import Settings
-from .storage.clients import MAX_SINGLE_GET_BYTES, blob_service, queue
-from .storage.containers import AzureContainer
+from .storage.azure_containers import AzureContainer
+from .storage.azure_queues import AzureJobQueue, AzureTextQueue
+from .storage.clients import blob_service, queue
 from .storage.document_store import DocumentStore
-from .storage.job_queue import AzureJobQueue, JobQueue
+from .storage.job_queue import JobQueue
 from .storage.ledger_store import HealthMonitor, HealthStore
-from .storage.poison_queue import BLOB_POISON_QUEUE, AzureTextQueue, PoisonQueue
-from .storage.record_store import StateStore
+from .storage.poison_queue import BLOB_POISON_QUEUE, PoisonQueue
+from .storage.record_store import RecordStore
+from .workflows.batching import Submitter
+from .workflows.carry_over import CarryOver
+from .workflows.claiming import Claims, Reports
+from .workflows.intake import Intake
+from .workflows.polling import JobFinder, Poller
+from .workflows.probing import Prober
+from .workflows.publishing import Publisher
+from .workflows.reconcile import Reconcile
+from .workflows.refusals import Refusals
+from .workflows.repairs import Repairs
+from .workflows.rescue import Rescue
+from .workflows.steps import Steps
+from .workflows.submission import Submission
+from .workflows.sweep import Sweep
+from .workflows.texts import TextCache, TextReader
 
 STORAGE_THREADS = 16
 """Threads that read and write the documents of a job at the same time; shared by all runs of a worker."""
 
-
-LARGE_BYTES = MAX_SINGLE_GET_BYTES
-"""What one request brings: a document of up to so many bytes is read once; a larger one waits for its place first."""
 LARGE_AT_ONCE = 2
-"""Documents of more than `LARGE_BYTES` that a worker holds in memory at the same time: a hundred runs of 10 MB each
-would not fit into any instance. Those below are nearly all, and never wait here."""
+"""Documents of more than `intake.LARGE_BYTES` that a worker holds in memory at the same time: a hundred runs of 10 MB
+each would not fit into any instance. Those below are nearly all, and never wait here."""
 
 
 def utcnow() -> datetime:
@@ -38,37 +54,114 @@ def utcnow() -> datetime:
     return datetime.now(UTC)
 
 
+def new_id() -> str:
+    """Return an id for a job that nothing else has."""
+    return uuid.uuid4().hex
+
+
 @dataclass(frozen=True, kw_only=True)
-class EntityDrop:
-    """The app: its settings, its stores, its queue and its Language client, shared by all runs of a worker."""
+class Parts:
+    """What the use cases are put together from: stores, queues, clients, and sources of time, chance and threads."""
 
     settings: Settings
     documents: DocumentStore
-    states: StateStore
+    records: RecordStore
     queue: JobQueue
     poison_queue: PoisonQueue
-    language: LanguageClient
+    language: LanguageService
     poll_timer: PollTimer
     health: HealthMonitor
     clock: Callable[[], datetime] = utcnow
     sleep: Callable[[float], None] = time.sleep
+    new_id: Callable[[], str] = new_id
     rng: random.Random = field(default_factory=random.Random)
-    large_documents: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(LARGE_AT_ONCE))
-    storage_threads: ThreadPoolExecutor = field(
+    storage_threads: Executor = field(
         default_factory=lambda: ThreadPoolExecutor(STORAGE_THREADS, thread_name_prefix="storage")
     )
 
-    @property
-    def policy(self) -> Policy:
-        """What decisions depend on, now."""
-        return Policy(
-            first_poll_s=self.poll_timer.first_poll_s,
-            max_poll_s=self.settings.max_poll_seconds,
-            job_timeout=timedelta(minutes=self.settings.job_timeout_minutes),
-            give_up=timedelta(hours=self.settings.give_up_hours),
-            language=self.settings.document_language,
-            rng=self.rng,
+
+class EntityDrop:
+    """The app: one object for each use case, shared by all runs of a worker."""
+
+    submitter: Submitter
+    poller: Poller
+    sweep: Sweep
+    reconcile: Reconcile
+    rescue: Rescue
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        settings, clock, threads = parts.settings, parts.clock, parts.storage_threads
+        documents, records, queue, language = parts.documents, parts.records, parts.queue, parts.language
+        give_up = timedelta(hours=settings.give_up_hours)
+        large_documents = threading.Semaphore(LARGE_AT_ONCE)
+        work = work_of(settings)
+
+        def choose_work(document: str) -> WorkSpec:
+            return work
+
+        def policy() -> Policy:
+            return Policy(
+                first_poll_s=parts.poll_timer.first_poll_s,
+                max_poll_s=settings.max_poll_seconds,
+                job_timeout=timedelta(minutes=settings.job_timeout_minutes),
+                give_up=give_up,
+                rng=parts.rng,
+            )
+
+        publisher = Publisher(documents, records, clock)
+        refusals = Refusals(records, clock)
+        prober = Prober(parts.health, language, clock, has_control=settings.control_documents)
+        texts = TextReader(documents, TextCache(), large_documents)
+        steps = Steps(records, queue, language, publisher, prober, texts, threads, clock, policy)
+
+        intake = Intake(documents, choose_work, settings.max_document_bytes, large_documents)
+        claims = Claims(documents, records, CarryOver(documents, records, clock), clock, parts.new_id)
+        reports = Reports(documents, claims, publisher, clock, parts.new_id)
+        submission = Submission(records, queue, claims, publisher, prober, steps, threads, clock, policy, parts.new_id)
+        self.submitter = Submitter(intake, submission, reports, refusals, settings.batch_linger_ms / 1000)
+
+        finder = JobFinder(records, queue, choose_work)
+        self.poller = Poller(
+            finder,
+            records,
+            queue,
+            language,
+            parts.poll_timer,
+            publisher,
+            prober,
+            refusals,
+            steps,
+            texts,
+            threads,
+            clock,
+            policy,
+            choose_work,
         )
+
+        repairs = Repairs(
+            documents=documents,
+            records=records,
+            intake=intake,
+            submission=submission,
+            reports=reports,
+            refusals=refusals,
+            threads=threads,
+            clock=clock,
+            give_up=give_up,
+        )
+        self.sweep = Sweep(records, queue, repairs, clock)
+        self.reconcile = Reconcile(
+            documents,
+            records,
+            repairs,
+            clock,
+            parts.sleep,
+            requests_per_minute=settings.requests_per_minute,
+            give_up=give_up,
+            oldest=settings.ignore_documents_before,
+        )
+        self.rescue = Rescue(finder, repairs, steps, parts.poison_queue, clock, policy, settings.input_container)
 
 
 def connect(settings: Settings) -> EntityDrop:
@@ -79,13 +172,15 @@ def connect(settings: Settings) -> EntityDrop:
         return AzureContainer(blobs.get_container_client(name))
 
     budget = RequestBudget(settings.requests_per_minute, utcnow())
-    return EntityDrop(
+    state, endpoint = container(settings.state_container), settings.language_endpoint
+    parts = Parts(
         settings=settings,
         documents=DocumentStore(container(settings.input_container), container(settings.output_container)),
-        states=StateStore(container(settings.state_container)),
+        records=RecordStore(state),
         queue=AzureJobQueue(queue(settings.storage, settings.job_queue)),
         poison_queue=PoisonQueue(AzureTextQueue(queue(settings.storage, BLOB_POISON_QUEUE))),
-        language=LanguageClient(settings, default_session(), default_auth(settings), budget, utcnow),
-        health=HealthMonitor(HealthStore(container(settings.state_container), settings.language_endpoint), utcnow),
+        language=LanguageClient(endpoint, default_session(), default_auth(settings), budget, utcnow),
+        health=HealthMonitor(HealthStore(state, endpoint), utcnow),
         poll_timer=PollTimer(settings.first_poll_seconds, settings.max_poll_seconds),
     )
+    return EntityDrop(parts)

@@ -8,6 +8,7 @@
     │   └── Changed          somebody else wrote first (a lost compare-and-set, or a replaced document)
     ├── UnsafeName           a blob name that may lead out of its container: no request is made with it
     ├── RecordError          a record or message that is not ours, damaged or outdated: quarantine it, go on
+    ├── NewerRecord          a record of a newer release: leave it as it is, come back later
     └── IllegalTransition    fix our code: the transition table has no such row
 
 What the Language service answers is not in this tree: throttling, outages and refusals are ordinary outcomes, and
@@ -52,9 +53,10 @@ class Fault(StrEnum):
 class Problem:
     """Why something did not work, in words for the person who dropped the document.
 
-    `code` is stable and for machines; `message` says what happened, with the value and the limit; `help` says what to
-    do next; `service` is the Language service's own error object, where there was one; `fault` says whose fault it is.
-    Records written before `fault` existed do not have it: they count as the service's fault, which is never final.
+    Made by the kinds of `functions/problems.py`. `code` is stable and for machines; `message` says what happened, with
+    the value and the limit; `help` says what to do next; `service` is the Language service's own error object, where
+    there was one; `fault` says whose fault it is. Records written before `fault` existed do not have it: they count as
+    the service's fault, which is never final.
     """
 
     code: str
@@ -62,6 +64,18 @@ class Problem:
     help: str
     service: dict[str, Any] | None = None
     fault: Fault = Fault.SERVICE
+
+
+@dataclass(frozen=True, slots=True)
+class Warning:
+    """Something that a reader of the result should know."""
+
+    code: str
+    message: str
+
+    def __str__(self) -> str:
+        """Return it as it is kept in a document's record: `CODE: message`."""
+        return f"{self.code}: {self.message}"
 
 
 class DocumentError(EntityDropError):
@@ -98,6 +112,22 @@ class UnsafeName(EntityDropError):
 
 class RecordError(EntityDropError):
     """A stored record or a queue message that this version of the app can not read."""
+
+
+class NewerRecord(EntityDropError):
+    """A record that a newer release has written; writing it anew would drop what only that release knows.
+
+    `owner` is the job or family of jobs that a document's record names, None for other records.
+    """
+
+    def __init__(self, name: str, version: int, known: int, owner: str | None = None) -> None:
+        self.name = name
+        self.version = version
+        self.owner = owner
+        super().__init__(
+            f"{name!r} has version {version}, the newest that this release knows is {known}. It is left to instances "
+            "of the newer release; deploy that again if none is running."
+        )
 
 
 class IllegalTransition(EntityDropError):

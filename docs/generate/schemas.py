@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from functions.core.results import EntitiesResult, ErrorReport
+from functions.core.results import ErrorReport
+from functions.tasks.custom_entities import EntitiesResult
 
 FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
 DRAFT = "https://json-schema.org/draft/2020-12/schema"

@@ -1,21 +1,19 @@
 """The document record: what became of the newest version of a document, and which job may write its result."""
 
-from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import NamedTuple
 
 import msgspec
 
 from ..errors import Problem
+from .records import DocumentFacts, Moment, Record
+from .work import FIRST_RELEASE, WorkSpec
 
 HISTORY_LENGTH = 20
 """Entries kept in a record's history; the oldest go first."""
 
 MAX_SUBMISSIONS = 6
 """Submissions of a document version, over all jobs, that may fail before it is reported; each may be billed."""
-
-Moment = Annotated[datetime, msgspec.Meta(tz=True)]
-"""A time with its zone; one without is refused where a record is read."""
 
 
 class DocumentState(StrEnum):
@@ -29,25 +27,6 @@ class DocumentState(StrEnum):
     """Its error report is in the output container."""
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """The base of everything that is stored as JSON: frozen, names in camel case, defaults left out."""
-
-
-class DocumentFacts(Record, frozen=True, kw_only=True, omit_defaults=False):
-    """The `document` part of a result: which version of which document it belongs to, and how it was read.
-
-    `encoding` and `characters` (code points) are null where the document could not be read.
-    """
-
-    name: str
-    etag: str
-    last_modified: Moment
-    size_bytes: int
-    encoding: str | None = None
-    characters: int | None = None
-    language: str
-
-
 class HistoryEntry(Record, frozen=True, kw_only=True):
     """One change of a record: when, what happened, and why."""
 
@@ -57,23 +36,43 @@ class HistoryEntry(Record, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class TaskResult(Record, frozen=True, kw_only=True):
+    """What one task ended with for a document: `done` with a result, or `failed` with the code of its problem."""
+
+    task: str
+    state: DocumentState
+    code: str = ""
+
+
+class Claim(NamedTuple):
+    """The right of an owner to write the result of one version of a document, as long as its record says so."""
+
+    document: str
+    etag: str
+    owner: str
+
+
 class DocumentRecord(Record, frozen=True, kw_only=True):
     """The newest version of a document that the app has seen.
 
     `owner` is the job (for a long document: the family of jobs) that may write this version's result. Changed only
-    by compare-and-set, through `states`.
+    by compare-and-set, by the functions of `lifecycle`.
     """
 
     document: DocumentFacts
     state: DocumentState
     owner: str
-    claimed: Moment
+    work: WorkSpec = FIRST_RELEASE
+    """What is done with this version."""
+    results: tuple[TaskResult, ...] = ()
+    """What each task of the work spec has ended with; empty while the version is pending."""
+    claimed_at: Moment = msgspec.field(name="claimed")
     """When this version was first given to a job; its time limit (`GIVE_UP_HOURS`) counts from here."""
     updated: Moment
     chunks: int = msgspec.field(default=1, name="pieces")
     """In how many chunks it is submitted; stored under the name that the first release gave them."""
     warnings: tuple[str, ...] = ()
-    claims: int = 1
+    owners: int = msgspec.field(default=1, name="claims")
     """How many jobs have owned this version, one after the other."""
     submissions: int = 0
     """How often this version was submitted, or may have been, under all of its owners: each reservation of a job
@@ -91,6 +90,11 @@ class DocumentRecord(Record, frozen=True, kw_only=True):
     trace_parent: str | None = None
     """The span that took this version on, as a W3C `traceparent`: its result belongs to the same trace."""
     history: tuple[HistoryEntry, ...] = ()
+
+    @property
+    def claim(self) -> Claim:
+        """The claim of its owner."""
+        return Claim(self.document.name, self.document.etag, self.owner)
 
     @property
     def is_pending(self) -> bool:
@@ -118,8 +122,8 @@ class DocumentRecord(Record, frozen=True, kw_only=True):
         return metadata
 
 
-class Claimed(Record, frozen=True, kw_only=True):
-    """A document record as its claim left it, and the record's ETag then."""
+class StoredRecord(Record, frozen=True, kw_only=True):
+    """A document record, and the ETag at which it is stored."""
 
     record: DocumentRecord
     etag: str

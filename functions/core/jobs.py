@@ -6,51 +6,18 @@ from enum import StrEnum
 import msgspec
 
 from ..errors import Problem, RecordError
-from .documents import Claimed, Moment, Record
+from .documents import Claim, StoredRecord
+from .records import Chunk, Moment, Record
+from .work import FIRST_RELEASE, WorkSpec
 
 
 class JobState(StrEnum):
-    """Where a living job stands; a job that has ended has no record any more."""
+    """Where an active job stands; a job that has ended has no record any more."""
 
     WAITING = "waiting"
     """To be submitted, or submitted again, when its message comes."""
     RUNNING = "running"
     """The service has it; its state is asked for when its message comes."""
-
-
-class Chunk(Record, frozen=True, kw_only=True):
-    """A slice of a document at one version, small enough for one request; most documents are one chunk.
-
-    Positions are in the decoded text: `start`, `end` and the owned part in code points, `unit_start` in the unit of
-    the offsets asked for, `utf16_start` in UTF-16 units. `byte_start` and `byte_end` let a long document be read in
-    part; without them all of it is read.
-    """
-
-    document: str
-    etag: str
-    start: int
-    end: int
-    index: int = 0
-    count: int = 1
-    own_start: int
-    own_end: int
-    unit_start: int = 0
-    utf16_start: int = 0
-    byte_start: int | None = None
-    byte_end: int | None = None
-    encoding: str
-    encoding_errors: str = "strict"
-    """Python's error policy that the bytes were decoded with: `strict`, or `replace` where some were damaged."""
-    content_encoding: str | None = None
-    """How the stored bytes are compressed (`gzip`, `deflate`, `br`); None where they are not. Positions in bytes count
-    in the uncompressed content."""
-    language: str | None = None
-    """The document's own language, from its blob metadata; None where the setting DOCUMENT_LANGUAGE holds."""
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether this chunk is all of its document."""
-        return self.count == 1
 
 
 class LoneFailures(Record, frozen=True, kw_only=True):
@@ -80,7 +47,9 @@ class Job(Record, frozen=True, kw_only=True):
     created: datetime
     chunks: tuple[Chunk, ...] = msgspec.field(name="pieces")
     """Stored under the name that the first release gave them."""
-    claims: tuple[Claimed, ...] = ()
+    work: WorkSpec = FIRST_RELEASE
+    """What the service is asked to do; chosen when the documents were read."""
+    known_records: tuple[StoredRecord, ...] = msgspec.field(default=(), name="claims")
     """The records of documents that were new when the job claimed them, so that concluding them need not read those
     again: a hint, which may be out of date and may name documents that the job has lost since."""
     operation_url: str | None = None
@@ -121,6 +90,10 @@ class Job(Record, frozen=True, kw_only=True):
     """Steps that ended in an error of our own or of the storage."""
     last_error: Problem | None = None
     trace_parent: str | None = None
+
+    def claim_of(self, chunk: Chunk) -> Claim:
+        """Return the claim under which this job works on the document of a chunk."""
+        return Claim(chunk.document, chunk.etag, self.owner)
 
     @property
     def awaits_verdict(self) -> bool:

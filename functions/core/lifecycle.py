@@ -13,15 +13,33 @@ A **job** is *waiting* until the service has taken it and *running* until the se
 ends its record too, so "ended" is no state but the lack of one.
 """
 
+import hashlib
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
 import msgspec
 
+from .. import problems
 from ..errors import Fault, IllegalTransition, Problem
-from .documents import HISTORY_LENGTH, MAX_SUBMISSIONS, DocumentFacts, DocumentRecord, DocumentState, HistoryEntry
-from .jobs import Job, JobMessage, JobState
+from .documents import (
+    HISTORY_LENGTH,
+    MAX_SUBMISSIONS,
+    Claim,
+    DocumentRecord,
+    DocumentState,
+    HistoryEntry,
+    Refusal,
+    StoredRecord,
+    TaskResult,
+)
+from .jobs import Job, JobMessage, JobState, LoneFailures
+from .records import Chunk, DocumentFacts
+from .time_limits import RESERVATIONS
+from .work import FIRST_RELEASE, WorkSpec
+
+PART_ID_DIGITS = 8
 
 
 class JobEvent(StrEnum):
@@ -117,6 +135,296 @@ def move_job(job: Job, event: JobEvent, *, due: datetime, **changes: Any) -> Job
     return moved
 
 
+# Changes with an event, in the order of a job's life. `due` is always when its message should be back.
+
+
+def reserve(job: Job, until: datetime, *, is_last: bool) -> Job:
+    """Return a waiting job as reserved, `until` a time, for the worker that submits it: from here on it counts.
+
+    `is_last` says that a document in it has no submission left after this one.
+    """
+    reserved = move_job(
+        job,
+        JobEvent.RESERVED,
+        due=until,
+        submissions=job.submissions + 1,
+        unanswered=job.unanswered + 1,
+        reserved_until=until,
+        is_last=is_last,
+    )
+    assert reserved is not None  # noqa: S101 - the table ends no reserved job; this tells the type checker
+    return reserved
+
+
+def accept(job: Job, operation_url: str, now: datetime, due: datetime) -> Job | None:
+    """Return the job as running at the service."""
+    return move_job(
+        job,
+        JobEvent.ACCEPTED,
+        due=due,
+        operation_url=operation_url,
+        submitted=now,
+        waits=0,
+        refused_at=None,
+        refused_language=None,
+    )
+
+
+def defer(job: Job, due: datetime, *, waits: int | None = None, problem: Problem | None = None) -> Job | None:
+    """Return the job with a later attempt; `waits` and `problem` where they change."""
+    changes: dict[str, Any] = {} if waits is None else {"waits": waits}
+    if problem:
+        changes["last_error"] = problem
+    return move_job(job, JobEvent.DEFERRED, due=due, **changes)
+
+
+def retry_at(job: Job, when: datetime, due: datetime, lone: LoneFailures | None = None) -> Job | None:
+    """Return a failed job for which it is decided when it is submitted again; `lone` where it failed alone."""
+    return move_job(job, JobEvent.DEFERRED, due=due, retry_at=when, lone=lone or job.lone)
+
+
+def retry_refused(job: Job, now: datetime, *, is_scout: bool = False) -> Job | None:
+    """Return a job that is submitted again at once although its request was refused, or that goes first as a scout.
+
+    Nothing is proven: that the service refused the document once says no more about it than before.
+    """
+    return move_job(job, JobEvent.DEFERRED, due=now, refused_at=None, retry_at=now, is_scout=is_scout or job.is_scout)
+
+
+def refuse(job: Job, now: datetime, due: datetime, problem: Problem) -> Job | None:
+    """Return a job whose only document was refused for a reason that may be the deployment's."""
+    return move_job(
+        job,
+        JobEvent.FAILED,
+        due=due,
+        refused_at=now,
+        failed_at=now,
+        failed_sent=now,
+        retry_at=None,
+        last_error=problem,
+    )
+
+
+def refuse_language(job: Job, due: datetime, problem: Problem) -> Job | None:
+    """Return a job whose language the service does not know; it waits until somebody has corrected that."""
+    return move_job(
+        job,
+        JobEvent.FAILED,
+        due=due,
+        waits=job.waits + 1,
+        refused_language=job.work.language,
+        last_error=problem,
+        failed_at=None,
+        retry_at=None,
+        is_scout=False,
+    )
+
+
+def fail(job: Job, now: datetime, due: datetime, problem: Problem) -> Job | None:
+    """Return a job whose submission failed; why, is decided before it is submitted again."""
+    return move_job(
+        job,
+        JobEvent.FAILED,
+        due=due,
+        waits=0,
+        failed_at=now,
+        failed_sent=job.submitted or now,
+        retry_at=None,
+        refused_at=None,
+        is_scout=False,
+        last_error=problem,
+    )
+
+
+def keep_polling(job: Job, due: datetime, running_since: datetime | None) -> Job | None:
+    """Return a job that the service has not done yet; `running_since` is None while it waits in the service's queue."""
+    return move_job(
+        job,
+        JobEvent.STILL_RUNNING,
+        due=due,
+        polls=job.polls + 1,
+        waits=0,
+        running_since=running_since,
+        lost_at=None,
+    )
+
+
+def deny(job: Job, since: datetime, due: datetime, problem: Problem) -> Job | None:
+    """Return a job that the service says it does not know, `since` a time; it is polled on."""
+    return move_job(job, JobEvent.DEFERRED, due=due, waits=job.waits + 1, lost_at=since, last_error=problem)
+
+
+def lose(job: Job, when: datetime, problem: Problem) -> Job | None:
+    """Return a job whose submission the service lost, or ran for too long; it is submitted again `when` it is due."""
+    return move_job(
+        job,
+        JobEvent.LOST,
+        due=when,
+        waits=0,
+        losses=job.losses + 1,
+        retry_at=when,
+        is_scout=False,
+        last_error=problem,
+    )
+
+
+def fault(job: Job, due: datetime, problem: Problem, *, is_transient: bool) -> Job | None:
+    """Return a job whose step ended in an error; a transient one is a wait and not counted."""
+    counted = {"waits": job.waits + 1} if is_transient else {"faults": job.faults + 1}
+    return move_job(job, JobEvent.FAULTED, due=due, last_error=problem, **counted)
+
+
+def end(job: Job, event: JobEvent, now: datetime) -> Job | None:
+    """Check that an event may end the job, and return None: the record goes away."""
+    return move_job(job, event, due=now)
+
+
+# Changes without an event: the job stays at its step.
+
+
+def answered(job: Job) -> Job:
+    """Return a reserved job whose request has an outcome."""
+    return msgspec.structs.replace(job, unanswered=0, reserved_until=None)
+
+
+def not_sent(job: Job) -> Job:
+    """Return a reserved job as it is if nothing is sent: its reservation does not count."""
+    return msgspec.structs.replace(
+        job, submissions=max(0, job.submissions - 1), unanswered=0, reserved_until=None, is_last=False
+    )
+
+
+def not_accepted(job: Job) -> Job:
+    """Return a job whose request surely was not accepted: nothing is billed, so nothing is counted."""
+    return msgspec.structs.replace(not_sent(job), is_scout=False)
+
+
+def with_chunks(job: Job, chunks: Iterable[Chunk]) -> Job:
+    """Return the job with the chunks that it carries now."""
+    return msgspec.structs.replace(job, chunks=tuple(chunks))
+
+
+def with_claims(job: Job, claimed: Iterable[tuple[Chunk, StoredRecord]]) -> Job:
+    """Return an open job with those of its chunks whose documents were claimed for it, and their records."""
+    chunks = tuple(claimed)
+    records = [stored.record for _, stored in chunks]
+    return msgspec.structs.replace(
+        job,
+        chunks=tuple(chunk for chunk, _ in chunks),
+        known_records=tuple(stored for _, stored in chunks if stored.record.is_first),
+        is_last=any(record.submissions >= record.submissions_allowed for record in records),
+    )
+
+
+def with_error(job: Job, problem: Problem) -> Job:
+    """Return the job with the cause of its last failure, kept for an error report that may follow."""
+    return msgspec.structs.replace(job, last_error=problem)
+
+
+def with_lone_failures(job: Job, lone: LoneFailures) -> Job:
+    """Return the job with the failures of its only document."""
+    return msgspec.structs.replace(job, lone=lone)
+
+
+def without_message(job: Job) -> Job:
+    """Return a job at the step before, whose message is the one that will come: the next one could not be sent."""
+    return msgspec.structs.replace(job, step=job.step - 1)
+
+
+def part_of(job: Job, chunks: tuple[Chunk, ...], now: datetime, problem: Problem | None) -> Job:
+    """Return a part of a job, to be submitted at once; it goes on counting submissions and losses."""
+    return Job(
+        id=part_id(job.id, chunks),
+        owner=job.owner,
+        state=JobState.WAITING,
+        step=0,
+        due=now,
+        created=job.created,
+        chunks=chunks,
+        work=job.work,
+        known_records=job.known_records,
+        submissions=job.submissions,
+        losses=job.losses,
+        lone=job.lone if len(job.chunks) == 1 else None,
+        faults=job.faults,
+        last_error=problem,
+        trace_parent=job.trace_parent,
+    )
+
+
+def as_scout(part: Job) -> Job:
+    """Return a part that goes first, although the service is failing, to find out whether documents succeed again."""
+    return msgspec.structs.replace(part, is_scout=True)
+
+
+def awaiting_scout(part: Job, job: Job) -> Job:
+    """Return a part that waits for the verdict on the failure of `job`."""
+    return msgspec.structs.replace(part, failed_at=job.failed_at, failed_sent=job.failed_sent)
+
+
+def part_id(job_id: str, chunks: tuple[Chunk, ...]) -> str:
+    """Return the id of the part of a job that carries `chunks`.
+
+    It follows from what the part carries. So a split that is repeated after a crash, when some documents may have their
+    results, finds the parts that it made before, and takes none of another content for one of them.
+    """
+    carried = "\n".join(f"{chunk.document}\t{chunk.etag}\t{chunk.index}" for chunk in chunks)
+    digest = hashlib.sha256(carried.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{job_id}.{digest[:PART_ID_DIGITS]}"
+
+
+def new_job(
+    job_id: str, owner: str | None, chunks: Iterable[Chunk], work: WorkSpec, now: datetime, trace_parent: str | None
+) -> Job:
+    """Return a job that is being opened.
+
+    What opens it also sends it, so it begins reserved and counted; only the parts of a long document, which have an
+    `owner`, are reserved by whoever gets their messages.
+    """
+    reserved_until = now + RESERVATIONS[0]
+    return Job(
+        id=job_id,
+        owner=owner or job_id,
+        state=JobState.WAITING,
+        step=0,
+        due=reserved_until,
+        created=now,
+        chunks=tuple(chunks),
+        work=work,
+        submissions=0 if owner else 1,
+        unanswered=0 if owner else 1,
+        reserved_until=None if owner else reserved_until,
+        trace_parent=trace_parent,
+    )
+
+
+def with_work(job: Job, choose_work: Callable[[str], WorkSpec]) -> Job:
+    """Return a job that says what is to be done; one of the first release does what the settings say."""
+    if job.work != FIRST_RELEASE or not job.chunks:
+        return job
+    return msgspec.structs.replace(job, work=choose_work(job.chunks[0].document))
+
+
+def follow_correction(job: Job, choose_work: Callable[[str], WorkSpec]) -> Job:
+    """Return a waiting job with the work that is chosen now, where what it was to do was wrong.
+
+    Settings and rules hold as they were when the document was read. But a wrong project, deployment or language is
+    corrected there, and the documents that wait for it go on with the correction. The unit of the offsets stays: the
+    places of chunks were measured in it when the document was read.
+    """
+    is_wrong = job.refused_language is not None or problems.MISCONFIGURED.matches(job.last_error)
+    if not is_wrong or not job.chunks:
+        return job
+    chosen = choose_work(job.chunks[0].document)
+    work = msgspec.structs.replace(chosen, string_index_type=job.work.string_index_type)
+    return msgspec.structs.replace(job, work=work)
+
+
+def postpone(job: Job, due: datetime) -> Job:
+    """Return the job at the same step with another time at which its message should be back."""
+    return msgspec.structs.replace(job, due=due)
+
+
 def is_outdated(message: JobMessage, job: Job) -> bool:
     """Whether a message is for a step that the job has left behind.
 
@@ -132,17 +440,20 @@ def claim(
     record: DocumentRecord | None,
     facts: DocumentFacts,
     owner: str,
+    work: WorkSpec,
     now: datetime,
     *,
     chunks: int = 1,
     warnings: tuple[str, ...] = (),
+    content_sha256: str | None = None,
     trace_parent: str | None = None,
+    is_submitted: bool = True,
 ) -> DocumentRecord:
     """Return the record of a document that `owner` takes on at the version in `facts`.
 
     A version that is claimed again keeps its first claim's time and its count of submissions, so that neither its time
     limit nor its bill begins anew. One that was reported, for another cause than the document, gets one more
-    submission.
+    submission. `is_submitted` is false where the owner only writes a result or a report.
     """
     same_version = record is not None and record.document.etag == facts.etag
     # A version that had its result, which somebody has deleted since, begins anew.
@@ -153,15 +464,17 @@ def claim(
         document=facts,
         state=_next(record, DocumentEvent.CLAIMED, facts.name),
         owner=owner,
-        claimed=record.claimed if record and same_version and record.is_pending else now,
+        work=work,
+        claimed_at=record.claimed_at if record and same_version and record.is_pending else now,
         updated=now,
         chunks=chunks,
         warnings=warnings,
-        claims=record.claims + 1 if record and same_version else 1,
-        submissions=before + 1,
+        owners=record.owners + 1 if record and same_version else 1,
+        submissions=before + is_submitted,
         submissions_before=before,
         submissions_allowed=before + 1 if is_reported else _allowed(None if begins_anew else record),
         first_reported=record.first_reported if record and same_version else None,
+        content_sha256=content_sha256,
         trace_parent=trace_parent,
         history=record.history if record else (),
     )
@@ -183,18 +496,22 @@ def conclude(
     first_reported = record.first_reported
     if error and error.fault is not Fault.DOCUMENT:
         first_reported = first_reported or now
+    code = error.code if error else ""
+    results = tuple(TaskResult(task=task.name, state=state, code=code) for task in record.work.tasks)
     concluded = msgspec.structs.replace(
-        record, state=state, updated=now, last_error=error, first_reported=first_reported
+        record, state=state, results=results, updated=now, last_error=error, first_reported=first_reported
     )
-    return _remember(concluded, event, now, error.code if error else "")
+    return _remember(concluded, event, now, code)
 
 
-def may_write(record: DocumentRecord | None, owner: str, etag: str) -> bool:
-    """Whether `owner` may still write the result of the version `etag`.
+def may_write(record: DocumentRecord | None, claim: Claim) -> bool:
+    """Whether the owner of a claim may still write the result of its version.
 
     False once the version has its result, has been replaced by a newer one, or has been given to another job.
     """
-    return record is not None and record.is_pending and record.owner == owner and record.document.etag == etag
+    return (
+        record is not None and record.is_pending and record.owner == claim.owner and record.document.etag == claim.etag
+    )
 
 
 def submissions_with(record: DocumentRecord, job: Job) -> int:
@@ -222,3 +539,13 @@ def _allowed(record: DocumentRecord | None) -> int:
 def _remember(record: DocumentRecord, event: DocumentEvent, now: datetime, reason: str) -> DocumentRecord:
     entry = HistoryEntry(at=now, event=event.value, job=record.owner, reason=reason)
     return msgspec.structs.replace(record, history=(*record.history, entry)[-HISTORY_LENGTH:])
+
+
+def refused_again(refusal: Refusal, code: str) -> Refusal:
+    """Return what is kept of a document that the storage refuses, with another error code than the last time."""
+    return msgspec.structs.replace(refusal, code=code)
+
+
+def refusal_reported(refusal: Refusal) -> Refusal:
+    """Return what is kept of a refused document once it has its error report."""
+    return msgspec.structs.replace(refusal, reported=True)

@@ -9,13 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from ..errors import Problem
-
-UNSUPPORTED_LANGUAGE = "UnsupportedLanguageCode"
-"""The code of a `Problem` about a language that the service does not know.
-
-Its fault is `DOCUMENT`, which is right for a language that the document itself names. Where the language came from the
-setting DOCUMENT_LANGUAGE it is the configuration's fault; the service's reply does not say which of the two it was.
-"""
+from ..tasks.custom_entities import FoundEntities
 
 
 class DeferReason(StrEnum):
@@ -106,29 +100,6 @@ class StillRunning:
     is_known: bool = True
     has_started: bool = True
     expires: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FoundEntity:
-    """One entity as the service gave it: offset and length in the string index type that was asked for."""
-
-    text: str
-    category: str
-    offset: int
-    length: int
-    confidence_score: float
-    subcategory: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FoundEntities:
-    """What the service found in one chunk."""
-
-    entities: tuple[FoundEntity, ...]
-    warnings: tuple[str, ...] = ()
-    """What the service warned of, a sentence each."""
-    unreadable: tuple[str, ...] = ()
-    """A sentence for each entity that is left out because a field of it can not be read, naming the field."""
 
 
 @dataclass(frozen=True, slots=True)

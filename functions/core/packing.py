@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from ..text.splitting import MAX_REQUEST_CHARACTERS
+from .work import WorkSpec
 
 MAX_REQUEST_DOCUMENTS = 25
 """Documents in one request of the asynchronous API (recorded: a 400 says "Max 25 records are permitted")."""
@@ -24,6 +25,10 @@ class Sized(Protocol):
     @property
     def text(self) -> str:
         """The text that is sent."""
+
+    @property
+    def work(self) -> WorkSpec:
+        """What the service is asked about it."""
 
 
 T = TypeVar("T", bound=Sized)
@@ -47,7 +52,8 @@ class Load(Generic[T]):
     def takes(self, item: T) -> bool:
         """Whether `item` still fits. An empty load takes anything: no chunk is larger than a request."""
         return not self.items or (
-            len(self.items) < MAX_REQUEST_DOCUMENTS
+            item.work == self.items[0].work
+            and len(self.items) < MAX_REQUEST_DOCUMENTS
             and self.characters + len(item.text) <= MAX_REQUEST_CHARACTERS
             and self.bytes + json_size(item.text) <= MAX_REQUEST_BYTES
         )

@@ -12,26 +12,24 @@ Three rules keep bills bounded and documents whole.
    before the reservation.
 """
 
-import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 
-import msgspec
-
+from .. import problems
 from ..errors import Fault, Problem
+from ..tasks.custom_entities import FoundEntities
+from . import lifecycle
 from .backoff import DEFER, LOST_POLL, STEP_FAULT, deferral_s, honoured_s, next_poll_s
 from .documents import MAX_SUBMISSIONS
 from .health import Assessment, Level, Proof
-from .jobs import Chunk, Job, JobState, LoneFailures
-from .lifecycle import JobEvent, move_job
+from .jobs import Job, LoneFailures
+from .lifecycle import JobEvent
 from .outcomes import (
     Accepted,
     DeferReason,
     Deferred,
     Finished,
-    FoundEntities,
     JobFailed,
     JobLost,
     Progress,
@@ -40,10 +38,8 @@ from .outcomes import (
     Submission,
     Unanswered,
 )
-
-RESERVATIONS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180))
-"""How long a worker that is about to submit a job keeps others from doing so: the first time, and after so many
-reservations in a row whose outcome was never saved. Each is longer than a request can take (a test compares)."""
+from .records import Chunk
+from .time_limits import RESERVATIONS
 
 VERDICT_WAIT_S = (8.0, 14.0)
 """How long a failed job waits before it asks why: by then, jobs that were sent with it have ended, too."""
@@ -51,8 +47,6 @@ VERDICT_WAIT_S = (8.0, 14.0)
 SPLIT_INTO = 5
 """A failed job of 25 documents becomes jobs of five, and one: a document that makes its job fail stands alone after
 three submissions. Halves would take five."""
-
-PART_ID_DIGITS = 8
 
 LONE_WAITS = tuple(timedelta(minutes=minutes) for minutes in (0, 12, 30, 75))
 """After each failure of a document that fails alone, beside `VERDICT_WAIT_S`; the last one repeats. The first is short,
@@ -86,9 +80,6 @@ RESULT_RETENTION = timedelta(hours=24)
 MAX_FAULTS = 10
 """Times that a job may come back from the poison queue before its documents get error reports."""
 
-LANGUAGE_CODES = frozenset({"UnsupportedLanguageCode"})
-"""Codes of a document whose language the service does not know (recorded, docs/language-api.md)."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
@@ -98,7 +89,6 @@ class Policy:
     max_poll_s: float
     job_timeout: timedelta
     give_up: timedelta
-    language: str
     rng: Random
 
     def within(self, bounds_s: tuple[float, float]) -> timedelta:
@@ -146,7 +136,7 @@ def before_submission(job: Job, assessment: Assessment, now: datetime, policy: P
     problem = job.last_error or assessment.reason or WAITING_FOR_HEALTH
     if now - job.created > policy.give_up:
         return _give_up(job, problem, now)
-    if job.refused_language == policy.language:
+    if job.refused_language == job.work.language:
         due = now + timedelta(seconds=DEFER[DeferReason.MISCONFIGURED].wait_s(job.waits, policy.rng))
         return _defer(job, due, problem, waits=job.waits + 1)
     if job.is_scout:
@@ -174,8 +164,7 @@ def _verdict(
     if assessment.proof is Proof.NONE:
         return _hold(job, assessment, problem, now, policy)
     if now >= rest and job.refused_at:
-        moved = move_job(job, JobEvent.DEFERRED, due=now, refused_at=None, retry_at=now)
-        return Step(event=JobEvent.DEFERRED, job=moved, reason=problem)
+        return Step(event=JobEvent.DEFERRED, job=lifecycle.retry_refused(job, now), reason=problem)
     if now >= rest:
         return _isolate(job, failed_at, now, is_proven=False)
     recheck = now + policy.within(RECHECK_S)
@@ -189,11 +178,11 @@ def _isolate(job: Job, failed_at: datetime, now: datetime, *, is_proven: bool) -
     known = job.lone or LoneFailures(since=failed_at, count=0, proven=0)
     lone = LoneFailures(since=known.since, count=known.count + 1, proven=known.proven + is_proven)
     if job.is_last:
-        return exhausted(msgspec.structs.replace(job, lone=lone), now)
+        return exhausted(lifecycle.with_lone_failures(job, lone), now)
     retry_at = failed_at + LONE_WAITS[min(lone.count, len(LONE_WAITS)) - 1]
     if job.submissions + 1 >= MAX_SUBMISSIONS:
         retry_at = max(retry_at, lone.since + LAST_LONE_SUBMISSION)
-    deferred = move_job(job, JobEvent.DEFERRED, due=max(retry_at, now), lone=lone, retry_at=retry_at)
+    deferred = lifecycle.retry_at(job, retry_at, max(retry_at, now), lone)
     return Step(event=JobEvent.DEFERRED, job=deferred, reason=job.last_error)
 
 
@@ -203,8 +192,8 @@ def _hold(job: Job, assessment: Assessment, problem: Problem, now: datetime, pol
     return _defer(job, again + policy.within(HOLD_S), problem)
 
 
-def _defer(job: Job, due: datetime, problem: Problem, **changes: int) -> Step:
-    return Step(event=JobEvent.DEFERRED, job=move_job(job, JobEvent.DEFERRED, due=due, **changes), reason=problem)
+def _defer(job: Job, due: datetime, problem: Problem, waits: int | None = None) -> Step:
+    return Step(event=JobEvent.DEFERRED, job=lifecycle.defer(job, due, waits=waits), reason=problem)
 
 
 def _rest(job: Job, failed_at: datetime) -> datetime:
@@ -225,18 +214,12 @@ def may_scout(job: Job, now: datetime) -> bool:
 
 def send_scout(job: Job, now: datetime) -> Step:
     """Return how one document of a failed job goes first, to find out whether documents succeed again."""
-    scout = msgspec.structs.replace(_part(job, job.chunks[:1], now), is_scout=True, last_error=job.last_error)
     if len(job.chunks) == 1:
-        # Nothing is proven: that the service refused the document once says no more about it than before.
-        moved = move_job(job, JobEvent.DEFERRED, due=now, is_scout=True, retry_at=now, refused_at=None)
+        moved = lifecycle.retry_refused(job, now, is_scout=True)
         return Step(event=JobEvent.DEFERRED, job=moved, reason=job.last_error)
-    rest = msgspec.structs.replace(
-        _part(job, job.chunks[1:], now),
-        failed_at=job.failed_at,
-        failed_sent=job.failed_sent,
-        last_error=job.last_error,
-    )
-    ended = move_job(job, JobEvent.SPLIT, due=now)
+    scout = lifecycle.as_scout(lifecycle.part_of(job, job.chunks[:1], now, job.last_error))
+    rest = lifecycle.awaiting_scout(lifecycle.part_of(job, job.chunks[1:], now, job.last_error), job)
+    ended = lifecycle.end(job, JobEvent.SPLIT, now)
     return Step(event=JobEvent.SPLIT, job=ended, parts=(scout, rest), reason=job.last_error)
 
 
@@ -246,29 +229,12 @@ def reserve(job: Job, now: datetime, *, is_last: bool = False) -> Job:
     `is_last` says that a document in it has no submission left after this one.
     """
     reservation = RESERVATIONS[min(job.unanswered, len(RESERVATIONS) - 1)]
-    reserved = move_job(
-        job,
-        JobEvent.RESERVED,
-        due=now + reservation,
-        submissions=job.submissions + 1,
-        unanswered=job.unanswered + 1,
-        reserved_until=now + reservation,
-        is_last=is_last,
-    )
-    assert reserved is not None  # noqa: S101 - the table keeps a reserved job alive; this tells the type checker
-    return reserved
-
-
-def not_sent(job: Job) -> Job:
-    """Return a reserved job as it is if nothing is sent: its reservation does not count."""
-    return msgspec.structs.replace(
-        job, submissions=max(0, job.submissions - 1), unanswered=0, reserved_until=None, is_last=False
-    )
+    return lifecycle.reserve(job, now + reservation, is_last=is_last)
 
 
 def release(job: Job, now: datetime) -> Step:
     """Return a reserved job to the queue that was not sent after all: too little of its reservation was left."""
-    released = move_job(not_sent(job), JobEvent.DEFERRED, due=now)
+    released = lifecycle.defer(lifecycle.not_sent(job), now)
     return Step(event=JobEvent.DEFERRED, job=released, reason=TOO_SLOW)
 
 
@@ -281,34 +247,15 @@ def exhausted_problem(job: Job) -> Problem:
     """Return why the documents of a job are reported that have no submission left: with the last known cause."""
     last = job.last_error or UNANSWERED_SO_FAR
     if job.lone and job.lone.proven >= PROVEN_FAILURES:
-        return replace(
-            last,
-            message=f"The document failed alone {job.lone.count} times while other documents succeeded. "
-            f"The last time: {last.message}",
-            help="The service can not process this document. Check its content, correct it and drop it again.",
-            fault=Fault.DOCUMENT,
+        return problems.FAILED_ALONE.problem(
+            service=last.service, last_code=last.code, times=job.lone.count, reason=last.message
         )
     return last
 
 
-WAITING_FOR_HEALTH = Problem(
-    "ServiceFailing",
-    "The Language service fails for other documents, too; this one waits until it has recovered.",
-    "Nothing to do: a short control text is tried from time to time. If it lasts, check the Language resource.",
-    fault=Fault.SERVICE,
-)
-TOO_SLOW = Problem(
-    "StorageSlow",
-    "The storage was so slow that the reservation of the job was nearly over before its request could be sent.",
-    "Nothing to do: it is tried again. If it lasts, check the storage account.",
-    fault=Fault.STORAGE,
-)
-UNANSWERED_SO_FAR = Problem(
-    "Unanswered",
-    "The document was submitted, but no outcome of it could be saved: workers stopped, or the storage failed.",
-    "Check the app and the storage account. The document is submitted again at night.",
-    fault=Fault.STORAGE,
-)
+WAITING_FOR_HEALTH = problems.SERVICE_FAILING.problem()
+TOO_SLOW = problems.STORAGE_SLOW.problem()
+UNANSWERED_SO_FAR = problems.UNANSWERED.problem()
 
 
 # --- After a submission ---
@@ -316,36 +263,23 @@ UNANSWERED_SO_FAR = Problem(
 
 def after_submission(job: Job, answer: Submission, now: datetime, policy: Policy) -> Step:
     """Return what the answer to a POST of a reserved job leads to."""
-    job = msgspec.structs.replace(job, unanswered=0, reserved_until=None)
+    job = lifecycle.answered(job)
     match answer:
         case Accepted(operation_url):
-            accepted = move_job(
-                job,
-                JobEvent.ACCEPTED,
-                due=now + timedelta(seconds=policy.first_poll_s),
-                operation_url=operation_url,
-                submitted=now,
-                waits=0,
-                refused_at=None,
-                refused_language=None,
-            )
+            first_poll = now + timedelta(seconds=policy.first_poll_s)
+            accepted = lifecycle.accept(job, operation_url, now, first_poll)
             return Step(event=JobEvent.ACCEPTED, job=accepted)
         case Unanswered(problem, retry_after_s):
             return _failed(job, Failure(level=Level.RESOURCE, problem=problem), now, policy, honoured_s(retry_after_s))
         case Deferred():
-            return _deferred(_taken_back(job), answer, now, policy)
+            return _deferred(lifecycle.not_accepted(job), answer, now, policy)
         case Refused(problem):
-            return _refused(_taken_back(job), problem, now, policy)
+            return _refused(lifecycle.not_accepted(job), problem, now, policy)
 
 
 def after_deferral(job: Job, answer: Deferred, now: datetime, policy: Policy) -> Step:
     """Return what becomes of a waiting job that got no request permit: it was not even reserved."""
     return _deferred(job, answer, now, policy)
-
-
-def _taken_back(job: Job) -> Job:
-    """Return a job whose submission surely was not accepted: nothing is billed, so nothing is counted."""
-    return msgspec.structs.replace(not_sent(job), is_scout=False)
 
 
 def _refused(job: Job, problem: Problem, now: datetime, policy: Policy) -> Step:
@@ -357,39 +291,25 @@ def _refused(job: Job, problem: Problem, now: datetime, policy: Policy) -> Step:
         return _give_up(job, problem, now)
     # Not a documented code: if other documents are accepted, it is about this one; if none is, about the deployment.
     if job.refused_at:
-        return _give_up(job, replace(problem, fault=Fault.DOCUMENT), now)
+        again = problems.REFUSED_AGAIN.problem(
+            service=problem.service, service_code=problem.code, reason=problem.message
+        )
+        return _give_up(job, again, now)
     due = now + policy.within(VERDICT_WAIT_S)
-    waiting = move_job(
-        job, JobEvent.FAILED, due=due, refused_at=now, failed_at=now, failed_sent=now, retry_at=None, last_error=problem
-    )
-    return Step(event=JobEvent.FAILED, job=waiting, reason=problem)
+    return Step(event=JobEvent.FAILED, job=lifecycle.refuse(job, now, due, problem), reason=problem)
 
 
 def _is_configured_language(chunk: Chunk, problem: Problem) -> bool:
     """Whether a problem is the setting DOCUMENT_LANGUAGE, which the document has no say in."""
-    return problem.code in LANGUAGE_CODES and chunk.language is None
+    return problems.UNSUPPORTED_LANGUAGE.matches(problem) and chunk.language is None
 
 
 def _wrong_language(job: Job, problem: Problem, now: datetime, policy: Policy) -> Step:
-    problem = replace(
-        problem,
-        message=f"The service does not know the language {policy.language!r} of DOCUMENT_LANGUAGE: {problem.message}",
-        help="Correct DOCUMENT_LANGUAGE. Documents wait, and go on by themselves with the new value.",
-        fault=Fault.CONFIGURATION,
+    problem = problems.UNSUPPORTED_CONFIGURED_LANGUAGE.problem(
+        service=problem.service, language=job.work.language, reason=problem.message
     )
     due = now + timedelta(seconds=DEFER[DeferReason.MISCONFIGURED].wait_s(job.waits, policy.rng))
-    waiting = move_job(
-        job,
-        JobEvent.FAILED,
-        due=due,
-        waits=job.waits + 1,
-        refused_language=policy.language,
-        last_error=problem,
-        failed_at=None,
-        retry_at=None,
-        is_scout=False,
-    )
-    return Step(event=JobEvent.FAILED, job=waiting, reason=problem)
+    return Step(event=JobEvent.FAILED, job=lifecycle.refuse_language(job, due, problem), reason=problem)
 
 
 # --- After a poll ---
@@ -418,24 +338,14 @@ def after_fault(job: Job, problem: Problem, now: datetime, policy: Policy, *, is
     """
     if now - job.created > policy.give_up or (not is_transient and job.faults + 1 >= MAX_FAULTS):
         return _give_up(job, problem, now)
-    if is_transient:
-        due = now + timedelta(seconds=STEP_FAULT.wait_s(job.waits, policy.rng))
-        waiting = move_job(job, JobEvent.FAULTED, due=due, waits=job.waits + 1, last_error=problem)
-        return Step(event=JobEvent.FAULTED, job=waiting, reason=problem)
-    due = now + timedelta(seconds=STEP_FAULT.wait_s(job.faults, policy.rng))
-    faulted = move_job(job, JobEvent.FAULTED, due=due, faults=job.faults + 1, last_error=problem)
+    wait_s = STEP_FAULT.wait_s(job.waits if is_transient else job.faults, policy.rng)
+    faulted = lifecycle.fault(job, now + timedelta(seconds=wait_s), problem, is_transient=is_transient)
     return Step(event=JobEvent.FAULTED, job=faulted, reason=problem)
-
-
-def without(job: Job, chunks: Iterable[Chunk]) -> Job:
-    """Return the job without chunks that are no longer its own; it may have none left."""
-    gone = set(chunks)
-    return msgspec.structs.replace(job, chunks=tuple(chunk for chunk in job.chunks if chunk not in gone))
 
 
 def nothing_left(job: Job, now: datetime) -> Step:
     """Return the end of a job none of whose chunks are its own any more."""
-    return Step(event=JobEvent.FINISHED, job=move_job(job, JobEvent.FINISHED, due=now))
+    return Step(event=JobEvent.FINISHED, job=lifecycle.end(job, JobEvent.FINISHED, now))
 
 
 def _finish(job: Job, answer: Finished, now: datetime, policy: Policy) -> Step:
@@ -458,11 +368,11 @@ def _finish(job: Job, answer: Finished, now: datetime, policy: Policy) -> Step:
     if not left:
         return Step(
             event=JobEvent.FINISHED,
-            job=move_job(job, JobEvent.FINISHED, due=now),
+            job=lifecycle.end(job, JobEvent.FINISHED, now),
             answers=tuple(answers),
             succeeded=has_succeeded,
         )
-    rest = msgspec.structs.replace(job, chunks=tuple(left))
+    rest = lifecycle.with_chunks(job, left)
     if wrong_language:
         # Those that failed for another reason wait with them: they are submitted again all the same.
         step = _wrong_language(rest, wrong_language, now, policy)
@@ -473,12 +383,7 @@ def _finish(job: Job, answer: Finished, now: datetime, policy: Policy) -> Step:
     return replace(step, answers=(*answers, *step.answers), succeeded=has_succeeded, failure=failure)
 
 
-LEFT_OUT = Problem(
-    "LeftOut",
-    "The service finished the job without a result for this document.",
-    "It is submitted again. If it is reported, the service left it out each time: ask Azure support.",
-    fault=Fault.SERVICE,
-)
+LEFT_OUT = problems.LEFT_OUT.problem()
 
 
 def _failed(job: Job, failure: Failure, now: datetime, policy: Policy, wait_s: float = 0.0) -> Step:
@@ -487,18 +392,7 @@ def _failed(job: Job, failure: Failure, now: datetime, policy: Policy, wait_s: f
         return replace(_give_up(job, failure.problem, now), failure=failure)
     asked = timedelta(seconds=wait_s)
     due = now + max(asked, policy.within(VERDICT_WAIT_S))
-    waiting = move_job(
-        job,
-        JobEvent.FAILED,
-        due=due,
-        waits=0,
-        failed_at=now,
-        failed_sent=job.submitted or now,
-        retry_at=None,
-        refused_at=None,
-        is_scout=False,
-        last_error=failure.problem,
-    )
+    waiting = lifecycle.fail(job, now, due, failure.problem)
     is_suspect = job.lone is not None and job.lone.proven > 0
     return Step(event=JobEvent.FAILED, job=waiting, reason=failure.problem, failure=None if is_suspect else failure)
 
@@ -511,31 +405,20 @@ def _wait_on(job: Job, answer: StillRunning, now: datetime, policy: Policy) -> S
     elif job.running_since and now - job.running_since > policy.job_timeout:
         step = _lost(job, _timed_out(answer.status, now - job.running_since, policy), now, policy)
         return replace(step, cancel=job.operation_url)
-    polls = job.polls + 1
-    due = now + timedelta(seconds=next_poll_s(polls, policy.first_poll_s, policy.max_poll_s, policy.rng))
+    due = now + timedelta(seconds=next_poll_s(job.polls + 1, policy.first_poll_s, policy.max_poll_s, policy.rng))
     since = job.running_since or (now if answer.has_started else None)
-    running = move_job(job, JobEvent.STILL_RUNNING, due=due, polls=polls, waits=0, running_since=since, lost_at=None)
-    return Step(event=JobEvent.STILL_RUNNING, job=running)
+    return Step(event=JobEvent.STILL_RUNNING, job=lifecycle.keep_polling(job, due, since))
 
 
 def _timed_out(status: str, running: timedelta, policy: Policy) -> Problem:
-    return Problem(
-        "TimedOut",
-        f"The service kept the job in status {status!r} for {running.total_seconds() / 60:.1f} minutes; "
-        f"the limit is {policy.job_timeout.total_seconds() / 60:g} (JOB_TIMEOUT_MINUTES).",
-        "It was cancelled and submitted again each time. Check the health of the Language resource.",
-        fault=Fault.SERVICE,
+    return problems.TIMED_OUT.problem(
+        status=status, minutes=running.total_seconds() / 60, limit=policy.job_timeout.total_seconds() / 60
     )
 
 
 def _never_started(job: Job, now: datetime) -> Problem:
     hours = (now - (job.submitted or job.created)).total_seconds() / 3600
-    return Problem(
-        "NeverStarted",
-        f"The service kept the job in its queue for {hours:.1f} hours, until it expired.",
-        "It is submitted again. Check the health of the Language resource.",
-        fault=Fault.SERVICE,
-    )
+    return problems.NEVER_STARTED.problem(hours=hours)
 
 
 def _deferred(job: Job, answer: Deferred, now: datetime, policy: Policy) -> Step:
@@ -546,7 +429,7 @@ def _deferred(job: Job, answer: Deferred, now: datetime, policy: Policy) -> Step
     due = now + timedelta(seconds=deferral_s(answer, job.waits, policy.rng))
     # A wait for our own budget says nothing about the service, and does not make the next wait for that longer.
     waits = job.waits + (answer.reason is not DeferReason.BUDGET)
-    deferred = move_job(job, JobEvent.DEFERRED, due=due, waits=waits, last_error=answer.problem)
+    deferred = lifecycle.defer(job, due, waits=waits, problem=answer.problem)
     return Step(event=JobEvent.DEFERRED, job=deferred, reason=answer.problem)
 
 
@@ -558,7 +441,7 @@ def _not_found(job: Job, problem: Problem, now: datetime, policy: Policy, *, is_
     if now - job.created > policy.give_up:
         return _give_up(job, problem, now)
     due = now + timedelta(seconds=LOST_POLL.wait_s(job.waits, policy.rng))
-    denied = move_job(job, JobEvent.DEFERRED, due=due, waits=job.waits + 1, lost_at=since, last_error=problem)
+    denied = lifecycle.deny(job, since, due, problem)
     return Step(event=JobEvent.DEFERRED, job=denied, reason=problem)
 
 
@@ -567,61 +450,21 @@ def _lost(job: Job, problem: Problem, now: datetime, policy: Policy) -> Step:
     if now - job.created > policy.give_up:
         return _give_up(job, problem, now)
     retry_at = now + LOSS_WAITS[min(job.losses, len(LOSS_WAITS) - 1)]
-    lost = move_job(
-        job,
-        JobEvent.LOST,
-        due=retry_at,
-        waits=0,
-        losses=job.losses + 1,
-        retry_at=retry_at,
-        is_scout=False,
-        last_error=problem,
-    )
-    return Step(event=JobEvent.LOST, job=lost, reason=problem)
+    return Step(event=JobEvent.LOST, job=lifecycle.lose(job, retry_at, problem), reason=problem)
 
 
 def _split(job: Job, problem: Problem | None, now: datetime) -> Step:
     """Put up to five jobs in a job's place."""
     size = -(-len(job.chunks) // SPLIT_INTO)
     groups = [job.chunks[start : start + size] for start in range(0, len(job.chunks), size)]
-    parts = tuple(msgspec.structs.replace(_part(job, group, now), last_error=problem) for group in groups)
-    return Step(event=JobEvent.SPLIT, job=move_job(job, JobEvent.SPLIT, due=now), parts=parts, reason=problem)
-
-
-def part_id(job_id: str, chunks: tuple[Chunk, ...]) -> str:
-    """Return the id of the part of a job that carries `chunks`.
-
-    It follows from what the part carries. So a split that is repeated after a crash, when some documents may have their
-    results, finds the parts that it made before, and takes none of another content for one of them.
-    """
-    carried = "\n".join(f"{chunk.document}\t{chunk.etag}\t{chunk.index}" for chunk in chunks)
-    digest = hashlib.sha256(carried.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"{job_id}.{digest[:PART_ID_DIGITS]}"
-
-
-def _part(job: Job, chunks: tuple[Chunk, ...], now: datetime) -> Job:
-    """Return a part of a job, to be submitted at once; it goes on counting submissions and losses."""
-    return Job(
-        id=part_id(job.id, chunks),
-        owner=job.owner,
-        state=JobState.WAITING,
-        step=0,
-        due=now,
-        created=job.created,
-        chunks=chunks,
-        claims=job.claims,
-        submissions=job.submissions,
-        losses=job.losses,
-        lone=job.lone if len(job.chunks) == 1 else None,
-        faults=job.faults,
-        trace_parent=job.trace_parent,
-    )
+    parts = tuple(lifecycle.part_of(job, group, now, problem) for group in groups)
+    return Step(event=JobEvent.SPLIT, job=lifecycle.end(job, JobEvent.SPLIT, now), parts=parts, reason=problem)
 
 
 def _give_up(job: Job, problem: Problem, now: datetime) -> Step:
     return Step(
         event=JobEvent.FINISHED,
-        job=move_job(job, JobEvent.FINISHED, due=now),
+        job=lifecycle.end(job, JobEvent.FINISHED, now),
         answers=tuple((chunk, problem) for chunk in job.chunks),
         reason=problem,
     )

@@ -11,13 +11,17 @@ from typing import Any
 
 import msgspec
 
-from ..errors import Fault, Problem
-from ..settings import Settings
+from .. import problems
+from ..errors import Fault, Problem, Warning
+from ..tasks.custom_entities import ChunkResult, CustomEntityRecognition, EntitiesResult, entities_result
 from ..text.offsets import UTF16, length
-from .documents import DocumentFacts, DocumentRecord, Moment, Record
-from .merging import ChunkResult, Entity, JobFacts, Warning, merge
+from .documents import DocumentRecord
+from .jobs import Job
+from .outcomes import Finished
+from .records import DocumentFacts, JobFacts, Moment, Record
+from .work import WorkSpec
 
-ENTITIES_SUFFIX = ".entities.json"
+ENTITIES_SUFFIX = CustomEntityRecognition.suffix
 ERROR_SUFFIX = ".error.json"
 
 _SHORTENED = re.compile(r"~[0-9a-f]{16}(\.(entities|error)\.json)?$")
@@ -25,33 +29,6 @@ _SHORTENED = re.compile(r"~[0-9a-f]{16}(\.(entities|error)\.json)?$")
 LONGEST_BLOB_NAME = 1024
 """Characters in a blob's name ("Naming and Referencing Containers, Blobs, and Metadata", read 2026-11), taken for
 UTF-16 code units: the page does not say, and a name that is short in those is short in any unit."""
-
-
-class ModelFacts(Record, frozen=True, kw_only=True):
-    """Which model a result came from."""
-
-    api_version: str
-    project: str | None = None
-    deployment: str | None = None
-    model_id: str | None = None
-
-
-class EntitiesResult(Record, frozen=True, kw_only=True, omit_defaults=False):
-    """`<name>.entities.json`: the entities of a document, and where they came from."""
-
-    document: DocumentFacts
-    model: ModelFacts
-    jobs: tuple[JobFacts, ...]
-    text_records: int
-    string_index_type: str
-    entities: tuple[Entity, ...]
-    warnings: tuple[Warning, ...]
-    review: bool
-    """Whether a person should check how the document was read; `warnings` says what is in doubt."""
-    completed_date_time: Moment
-    carried_over: bool | msgspec.UnsetType = msgspec.UNSET
-    """True, or not there. Whether an earlier version of the document had the same content, whose result this is:
-    `jobs` and `completedDateTime` are those of that version, and nothing was submitted for this one."""
 
 
 class ReportedError(Record, frozen=True, kw_only=True):
@@ -108,17 +85,6 @@ def is_shortened(name: str) -> bool:
     return length(name, UTF16) >= LONGEST_BLOB_NAME - 1 and bool(_SHORTENED.search(name))
 
 
-def model_facts(settings: Settings) -> ModelFacts:
-    """Return the `model` part of a result."""
-    return ModelFacts(
-        api_version=settings.language_api_version,
-        project=settings.language_project,
-        deployment=settings.language_deployment,
-        model_id=settings.language_model_id,
-    )
-
-
-_FOR_REVIEW = frozenset({"EncodingDoubtful"})
 _STORED_WARNING = re.compile(r"([A-Z][A-Za-z0-9]+): (.*)", re.DOTALL)
 
 
@@ -129,43 +95,25 @@ def reading_warning(stored: str) -> Warning:
     record: it reports the whole text under the one code it knows. What that release has stored has no code.
     """
     coded = _STORED_WARNING.fullmatch(stored)
-    return Warning(code=coded[1], message=coded[2]) if coded else Warning(code="EncodingGuessed", message=stored)
+    return Warning(coded[1], coded[2]) if coded else Warning(problems.ENCODING_GUESSED.code, stored)
 
 
-def entities_result(
-    record: DocumentRecord, chunks: Iterable[ChunkResult], model: ModelFacts, unit: str, now: datetime
+def document_result(
+    record: DocumentRecord, chunks: Iterable[ChunkResult], work: WorkSpec, now: datetime
 ) -> EntitiesResult:
     """Return the result of a document all of whose chunks have come."""
-    entities, warnings, jobs, text_records = merge(chunks)
     reading = tuple(reading_warning(stored) for stored in record.warnings)
-    return EntitiesResult(
-        document=record.document,
-        model=model,
-        jobs=jobs,
-        text_records=text_records,
-        string_index_type=unit,
-        entities=entities,
-        warnings=reading + warnings,
-        review=any(warning.code in _FOR_REVIEW for warning in reading),
-        completed_date_time=now,
+    return entities_result(record.document, reading, chunks, work.model_facts, work.string_index_type, now)
+
+
+def job_facts(job: Job, answer: Finished) -> JobFacts:
+    """Return what a result says about the service's job it came from."""
+    return JobFacts(
+        job_id=answer.job_id,
+        submitted_date_time=job.submitted,
+        completed_date_time=answer.completed,
+        polls=job.polls + 1,
     )
-
-
-def carried_over(
-    result: EntitiesResult, document: DocumentFacts, model: ModelFacts, unit: str
-) -> EntitiesResult | None:
-    """Return an earlier version's result for a version with the same content; None where the work is not the same.
-
-    The same work is the same model, asked the same way, about the same text: how the content is read may have changed
-    with a newer version of the app.
-    """
-    was = result.document
-    is_same = (
-        (result.model, result.string_index_type) == (model, unit)
-        and was.name == document.name
-        and (was.language, was.encoding, was.characters) == (document.language, document.encoding, document.characters)
-    )
-    return msgspec.structs.replace(result, document=document, carried_over=True) if is_same else None
 
 
 def error_report(document: DocumentFacts, problem: Problem, attempts: int, now: datetime) -> ErrorReport:
@@ -199,14 +147,6 @@ def result_metadata(document: DocumentFacts, job: str) -> dict[str, str]:
         "source_last_modified": document.last_modified.isoformat(timespec="seconds"),
         "job": job,
     }
-
-
-def read_entities(data: bytes) -> EntitiesResult | None:
-    """Return the result in the content of its blob; None where it is not one of this version of the app."""
-    try:
-        return msgspec.json.decode(data, type=EntitiesResult)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
 
 
 def to_json(record: Record) -> bytes:

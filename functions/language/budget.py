@@ -3,6 +3,7 @@
 import threading
 from datetime import datetime, timedelta
 from enum import Enum
+from typing import Protocol
 
 
 class RequestKind(Enum):
@@ -27,6 +28,18 @@ CLOCK_STEP = timedelta(seconds=1)
 """A clock that is back by more than this was set. Smaller differences are threads that read the clock before others."""
 
 
+class Budget(Protocol):
+    """Says for each request whether it may be sent now; safe to share between threads."""
+
+    requests_per_minute: int
+
+    def take(self, kind: RequestKind, now: datetime) -> float:
+        """Take one request out of the budget and return 0.0, or take nothing and return the seconds to wait."""
+
+    def pause(self, seconds: float, now: datetime) -> None:
+        """Send nothing for `seconds`: the service has throttled one of us, and the limit is everybody's."""
+
+
 class RequestBudget:
     """A token bucket that says how long to wait instead of waiting; safe to share between threads.
 
@@ -36,6 +49,7 @@ class RequestBudget:
     """
 
     def __init__(self, requests_per_minute: int, now: datetime) -> None:
+        self.requests_per_minute = requests_per_minute
         self._per_second = requests_per_minute / 60
         self._capacity = max(1.0, self._per_second * BURST_SECONDS)
         self._tokens = self._capacity

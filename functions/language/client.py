@@ -19,26 +19,17 @@ from opentelemetry.trace import SpanKind
 from requests.auth import AuthBase
 from urllib3.exceptions import ConnectTimeoutError
 
-from .. import telemetry
+from .. import problems, telemetry
 from ..core.outcomes import DeferReason, Deferred, Finished, Progress, Submission, Unanswered
-from ..errors import Fault, Problem
-from ..settings import Settings
+from ..core.time_limits import CONNECT_TIMEOUT_S, LONGEST_EXCHANGE_S, READ_TIMEOUT_S
+from ..core.work import WorkSpec
+from ..errors import Problem
+from ..settings import PREVIEW_API_VERSION
 from . import payloads as wire
 from .bounded_http import Exchange, bounded_session, time_limit
-from .budget import RequestBudget, RequestKind
+from .budget import Budget, RequestKind
 
 logger = logging.getLogger(__name__)
-
-CONNECT_TIMEOUT_S = 5.0
-"""For each address of the host."""
-READ_TIMEOUT_S = 30.0
-"""For each single wait."""
-LONGEST_EXCHANGE_S = CONNECT_TIMEOUT_S + READ_TIMEOUT_S
-"""What a whole exchange may take: name lookup, connecting, sending, headers and body, and all pages of a poll together.
-
-Less than a job's reservation (`decisions.RESERVATION`), so that no two workers submit it at once: no byte of a request
-is sent later (see `bounded_http`).
-"""
 
 MAX_REPLY_BYTES = 64 * 1024 * 1024
 """After decompression, over all pages of a poll. What 25 documents can bring is a few megabytes."""
@@ -71,7 +62,7 @@ class _ReplyTooLarge(Exception):
 
 
 class LanguageClient:
-    """Talks to one Language resource, at the endpoint of the settings and nowhere else; shared by all threads.
+    """Talks to one Language resource, at its endpoint and nowhere else; shared by all threads.
 
     `longest_exchange_s` and `max_reply_bytes` bound each call; they hold whatever the server does in a session from
     `default_session`.
@@ -79,16 +70,16 @@ class LanguageClient:
 
     def __init__(
         self,
-        settings: Settings,
+        endpoint: str,
         session: requests.Session,
         auth: AuthBase,
-        budget: RequestBudget,
+        budget: Budget,
         clock: Clock,
         *,
         longest_exchange_s: float = LONGEST_EXCHANGE_S,
         max_reply_bytes: int = MAX_REPLY_BYTES,
     ) -> None:
-        self._settings = settings
+        self._endpoint = endpoint
         self._session = session
         self._auth = auth
         self._budget = budget
@@ -105,6 +96,7 @@ class LanguageClient:
 
     def submit(
         self,
+        work: WorkSpec,
         name: str,
         texts: Sequence[str],
         *,
@@ -114,34 +106,53 @@ class LanguageClient:
     ) -> Submission:
         """Submit one job of up to 25 texts and return what came of it. `name` is its display name.
 
-        `languages` has a language for each text, None where the setting DOCUMENT_LANGUAGE holds. `deadline_s` is how
-        many seconds from now the exchange may take at most, where that is less than `LONGEST_EXCHANGE_S`: no byte of
-        the request is sent later.
+        `languages` has a language for each text, None where that of `work` holds. `deadline_s` is how many seconds from
+        now the exchange may take at most, where that is less than `LONGEST_EXCHANGE_S`: no byte of the request is sent
+        later.
 
-        Only an error of our own before anything is sent can raise.
+        Raises nothing: what fails in a way that nobody has foreseen may have been sent, so it counts (`Unanswered`).
         """
+        try:
+            return self._submit(work, name, texts, languages, has_permit, deadline_s)
+        except Exception as error:
+            return Unanswered(_client_failed(error, name))
+
+    def _submit(
+        self,
+        work: WorkSpec,
+        name: str,
+        texts: Sequence[str],
+        languages: Sequence[str | None] | None,
+        has_permit: bool,
+        deadline_s: float | None,
+    ) -> Submission:
         allowance = self._allowance(deadline_s)
         if allowance.ends_at <= time.monotonic():
             return _no_time_left()
         over_budget = None if has_permit else self.take_permit()
         if over_budget:
             return over_budget
-        body = wire.submission_body(self._settings, name, texts, languages)
-        reply = self._send(RequestKind.SUBMISSION, "POST", wire.submit_path(self._settings), allowance, body)
+        body = wire.submission_body(work, name, texts, languages)
+        reply = self._send(RequestKind.SUBMISSION, "POST", wire.submit_path(work.api_version), allowance, body)
         if not isinstance(reply, wire.Reply):
             return reply
         try:
             self._check_location(reply)
-            outcome = wire.submission_outcome(self._settings, reply, self._clock())
+            outcome = wire.submission_outcome(self._endpoint, work.api_version, reply, self._clock())
         except Exception as error:  # The request was sent: whatever its reply does to us, it may be billed.
             _log_unforeseen(error)
             return Unanswered(wire.no_answer(error))
         return self._heeding(outcome)
 
-    def progress(self, operation_url: str) -> Progress:
-        """Return the state of a job, with the results of all its pages once it is done."""
-        job_id = wire.job_id_of(operation_url) or ""
-        path, allowance = wire.status_path(self._settings, job_id), self._allowance()
+    def progress(self, work: WorkSpec, operation_url: str) -> Progress:
+        """Return the state of a job, with the results of all its pages once it is done. Raises nothing."""
+        try:
+            return self._progress(work.api_version, wire.job_id_of(operation_url) or "")
+        except Exception as error:  # Asking again costs nothing.
+            return Deferred(DeferReason.UNAVAILABLE, _client_failed(error, operation_url))
+
+    def _progress(self, api_version: str, job_id: str) -> Progress:
+        path, allowance = wire.status_path(api_version, job_id), self._allowance()
         first = self._page(path, allowance)
         if not isinstance(first.progress, Finished):
             return first.progress
@@ -149,7 +160,7 @@ class LanguageClient:
         query, seen = first.next_query, set[str]()
         while query and query not in seen and len(pages) < MAX_PAGES:
             seen.add(query)
-            page = self._page(self._next_path(path, query), allowance, RequestKind.PAGE)
+            page = self._page(_next_path(api_version, path, query), allowance, RequestKind.PAGE)
             if not isinstance(page.progress, Finished):
                 # Half a result is no result: the job is asked for as a whole when its message comes back.
                 return page.progress
@@ -157,9 +168,9 @@ class LanguageClient:
             query = page.next_query
         return wire.join_pages(first.progress, pages)
 
-    def cancel(self, operation_url: str) -> None:
+    def cancel(self, work: WorkSpec, operation_url: str) -> None:
         """Ask the service to stop a job, where the API can; whether it does makes no difference to us."""
-        path = wire.cancel_path(self._settings, wire.job_id_of(operation_url) or "")
+        path = wire.cancel_path(work.api_version, wire.job_id_of(operation_url) or "")
         if path is not None and not self._take(RequestKind.POLL):
             self._send(RequestKind.POLL, "POST", path, self._allowance())
 
@@ -181,15 +192,8 @@ class LanguageClient:
         self._heeding(page.progress)
         return page
 
-    def _next_path(self, path: str, query: str) -> str:
-        """Return the path of a further page: the link's query on the operation's own path."""
-        base = path.split("?")[0]
-        if not self._settings.is_preview and "api-version=" not in query:
-            query += f"&api-version={self._settings.language_api_version}"
-        return f"{base}?{query}"
-
     def _check_location(self, reply: wire.Reply) -> None:
-        if wire.is_foreign(self._settings, reply.headers.get("operation-location", "")):
+        if wire.is_foreign(self._endpoint, reply.headers.get("operation-location", "")):
             logger.warning(
                 "The service named an operation on another host; its id is used on the configured endpoint.",
                 extra={"action": "foreign_operation_location"},
@@ -197,7 +201,7 @@ class LanguageClient:
 
     def _take(self, kind: RequestKind) -> Deferred | None:
         wait_s = self._budget.take(kind, self._clock())
-        return _over_budget(self._settings, wait_s) if wait_s > 0 else None
+        return _over_budget(self._budget.requests_per_minute, wait_s) if wait_s > 0 else None
 
     def _send(
         self, kind: RequestKind, method: str, path: str, allowance: _Allowance, body: bytes | None = None
@@ -219,7 +223,7 @@ class LanguageClient:
             request = self._session.prepare_request(
                 requests.Request(
                     method,
-                    self._settings.language_endpoint + path,
+                    self._endpoint + path,
                     data=body,
                     headers={"Accept": "application/json", "Content-Type": "application/json"},
                     auth=self._auth,
@@ -266,6 +270,14 @@ class LanguageClient:
         if isinstance(outcome, Deferred) and outcome.reason is DeferReason.THROTTLED:
             self._budget.pause(min(outcome.retry_after_s or 1.0, 60.0), self._clock())
         return outcome
+
+
+def _next_path(api_version: str, path: str, query: str) -> str:
+    """Return the path of a further page: the link's query on the operation's own path."""
+    base = path.split("?")[0]
+    if api_version != PREVIEW_API_VERSION and "api-version=" not in query:
+        query += f"&api-version={api_version}"
+    return f"{base}?{query}"
 
 
 def _is_body_needed(request: requests.PreparedRequest, response: requests.Response) -> bool:
@@ -341,30 +353,18 @@ def _nothing_learned(problem: Problem) -> wire.Page:
     return wire.Page(Deferred(DeferReason.UNAVAILABLE, problem), None)
 
 
+def _client_failed(error: Exception, name: str) -> Problem:
+    logger.exception("The Language client failed.", extra={"action": "client_failed", "job": name})
+    return problems.CLIENT_FAILED.problem(error=type(error).__name__)
+
+
 def _no_time_left() -> Deferred:
-    return Deferred(
-        DeferReason.BUDGET,
-        Problem(
-            "NoTimeLeft",
-            "No time was left for a submission; nothing was sent.",
-            "Nothing to do: the job waits and goes on by itself. If it lasts, check whether the storage is slow.",
-            fault=Fault.STORAGE,
-        ),
-    )
+    return Deferred(DeferReason.BUDGET, problems.NO_TIME_LEFT.problem())
 
 
-def _over_budget(settings: Settings, wait_s: float) -> Deferred:
-    return Deferred(
-        DeferReason.BUDGET,
-        Problem(
-            "OverBudget",
-            f"The worker's budget of {settings.requests_per_minute} requests a minute is used up for the moment, "
-            "or the service has asked it to pause.",
-            "Nothing to do: the job waits. REQUESTS_PER_MINUTE may be raised if the resource allows more.",
-            fault=Fault.CONFIGURATION,
-        ),
-        wait_s,
-    )
+def _over_budget(requests_per_minute: int, wait_s: float) -> Deferred:
+    problem = problems.OVER_BUDGET.problem(requests_per_minute=requests_per_minute)
+    return Deferred(DeferReason.BUDGET, problem, wait_s)
 
 
 def _is_credential_error(error: Exception) -> bool:
@@ -376,13 +376,4 @@ def _is_credential_error(error: Exception) -> bool:
 
 
 def _no_token(error: Exception) -> Deferred:
-    return Deferred(
-        DeferReason.MISCONFIGURED,
-        Problem(
-            "Misconfigured",
-            f"No Microsoft Entra ID token could be had for the Language service: {type(error).__name__}.",
-            "Give the app an identity with a role on the resource (locally: az login), or set LANGUAGE_KEY. "
-            "Documents wait and go on by themselves once that is corrected.",
-            fault=Fault.CONFIGURATION,
-        ),
-    )
+    return Deferred(DeferReason.MISCONFIGURED, problems.NO_TOKEN.problem(error=type(error).__name__))

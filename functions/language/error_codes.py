@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ..core.outcomes import UNSUPPORTED_LANGUAGE, DeferReason, Deferred
+from .. import problems
+from ..core.outcomes import DeferReason, Deferred
 from ..errors import Fault, Problem
 
 
@@ -36,8 +37,8 @@ FAULTS: Mapping[str, Fault] = {
     # more characters than are allowed, so what is left are the documents.
     "InvalidDocumentBatch": Fault.DOCUMENT,
     # Recorded: a language that the service does not know. Where it came from the setting and not from the document,
-    # it is the setting's fault, which only the caller knows (see `outcomes.UNSUPPORTED_LANGUAGE`).
-    UNSUPPORTED_LANGUAGE: Fault.DOCUMENT,
+    # it is the setting's fault, which only the caller knows (`problems.UNSUPPORTED_CONFIGURED_LANGUAGE`).
+    problems.UNSUPPORTED_LANGUAGE.code: problems.UNSUPPORTED_LANGUAGE.fault,
     # The configuration's. Recorded: a task parameter that is not supported; all parameters come from the settings.
     "InvalidParameterValue": Fault.CONFIGURATION,
     # In the specification of 2023-04-01, by their names: the model, the project, or what the path names.
@@ -174,17 +175,12 @@ def _bounded(value: Any, depth: int) -> Any:
 
 def refused(reply: Reply, error: Error) -> Problem:
     """Return why a request was refused for what is in it."""
-    fault = fault_of(error)
-    return Problem(
-        code_of(error) or "Refused",
-        f"The service refused the request (HTTP {reply.status}): {message_of(error)}",
-        "Correct the document and drop it again."
-        if fault is Fault.DOCUMENT
-        else "The code does not say that the document is to blame. It is tried again by itself; if no other document "
-        "is refused, compare it with those that were accepted.",
-        for_record(error),
-        fault,
-    )
+    code = code_of(error)
+    if fault_of(error) is Fault.DOCUMENT:
+        kind = problems.REFUSED_FOR_DOCUMENT
+    else:
+        kind = problems.REFUSED_WITH_CODE if code else problems.REFUSED
+    return kind.problem(service=for_record(error), service_code=code, status=reply.status, reason=message_of(error))
 
 
 def deferred(reply: Reply, error: Error, now: datetime) -> Deferred:
@@ -202,62 +198,28 @@ def deferred(reply: Reply, error: Error, now: datetime) -> Deferred:
 
 def misconfigured(status: int, error: Error) -> Problem:
     """Return the problem of a key, a role, a project or a deployment."""
-    what = {
-        401: "LANGUAGE_KEY or LANGUAGE_ENDPOINT is wrong, or the app's identity has no role on the resource",
-        403: "the app's identity lacks a role such as Cognitive Services Language Reader, a firewall of the resource "
-        "refuses the app, or the quota of the resource is used up",
-    }.get(status, "LANGUAGE_PROJECT, LANGUAGE_DEPLOYMENT, LANGUAGE_ENDPOINT or LANGUAGE_API_VERSION is wrong")
-    return Problem(
-        "Misconfigured",
-        f"The service refuses the app (HTTP {status}): {message_of(error)}",
-        f"Probably {what}. Documents wait and go on by themselves once that is corrected.",
-        for_record(error),
-        Fault.CONFIGURATION,
-    )
+    kind = {401: problems.WRONG_KEY, 403: problems.MISSING_ROLE}.get(status, problems.MISCONFIGURED)
+    return kind.problem(service=for_record(error), status=status, reason=message_of(error))
 
 
 def _throttled(error: Error) -> Problem:
-    return Problem(
-        "Throttled",
-        f"The service's rate limit is reached (HTTP 429): {message_of(error)}",
-        "Nothing to do: the job waits. If it happens all the time, lower REQUESTS_PER_MINUTE.",
-        for_record(error),
-        Fault.SERVICE,
-    )
+    return problems.THROTTLED.problem(service=for_record(error), reason=message_of(error))
 
 
 def _quota_used_up(error: Error) -> Problem:
-    return Problem(
-        "QuotaExhausted",
-        f"The quota of the Language resource is used up (HTTP 403): {message_of(error)}",
-        "Move the resource to a paid tier, or wait until the quota is renewed; documents wait meanwhile.",
-        for_record(error),
-        Fault.CONFIGURATION,
-    )
+    return problems.QUOTA_EXHAUSTED.problem(service=for_record(error), reason=message_of(error))
 
 
 def _unavailable(status: int, error: Error) -> Problem:
-    return Problem(
-        "Unavailable",
-        f"The service is not available (HTTP {status}): {message_of(error)}",
-        "Nothing to do: the job waits. If it lasts, check the health of the Language resource.",
-        for_record(error),
-        Fault.SERVICE,
-    )
+    return problems.UNAVAILABLE.problem(service=for_record(error), status=status, reason=message_of(error))
 
 
-def unrecognized(reply: Reply, reason: str = "") -> Problem:
-    """Return the problem of a reply that is not in the service's own form; `reason` says what is wrong with it."""
-    kind = re.sub(r"[^ -~]", "?", reply.headers.get("content-type", ""))[:80] or "no content type"
-    redirect = " The address redirects to another one." if 300 <= reply.status < 400 else ""
-    return Problem(
-        "UnrecognizedReply",
-        f"The reply (HTTP {reply.status}, {kind}) does not have the form of the Language service"
-        f"{': ' + reason if reason else ''}.{redirect}",
-        "It often comes from a proxy, a firewall or a sign-in page between the app and the service. It is tried again "
-        "by itself; if it lasts, check LANGUAGE_ENDPOINT and the network.",
-        fault=Fault.SERVICE,
-    )
+def unrecognized(reply: Reply, detail: str = "it has no error object of the service") -> Problem:
+    """Return the problem of a reply that is not in the service's own form; `detail` says what is wrong with it."""
+    content_type = re.sub(r"[^ -~]", "?", reply.headers.get("content-type", ""))[:80] or "no content type"
+    if 300 <= reply.status < 400:
+        detail = "it redirects to another address"
+    return problems.UNRECOGNIZED_REPLY.problem(status=reply.status, content_type=content_type, detail=detail)
 
 
 # --- When there is no reply ---
@@ -265,36 +227,17 @@ def unrecognized(reply: Reply, reason: str = "") -> Problem:
 
 def unreachable(error: Exception) -> Deferred:
     """Return what a request means that was surely not sent, because no connection came about."""
-    return Deferred(
-        DeferReason.UNAVAILABLE,
-        Problem(
-            "Unreachable",
-            f"The service could not be reached: {type(error).__name__}.",
-            "Nothing to do: the job waits. If it lasts, check LANGUAGE_ENDPOINT, name resolution and the firewall.",
-            fault=Fault.SERVICE,
-        ),
-    )
+    return Deferred(DeferReason.UNAVAILABLE, problems.UNREACHABLE.problem(error=type(error).__name__))
 
 
 def no_answer(error: Exception) -> Problem:
     """Return the problem of a request that may have been sent, and got no reply that could be read to its end."""
-    return Problem(
-        "NoAnswer",
-        f"The service was asked, and no complete answer came: {type(error).__name__}.",
-        "It is tried again by itself. If it lasts, check LANGUAGE_ENDPOINT, the network and the health of the "
-        "Language resource.",
-        fault=Fault.SERVICE,
-    )
+    return problems.NO_ANSWER.problem(error=type(error).__name__)
 
 
 def too_large(limit: int) -> Problem:
     """Return the problem of a reply that was cut off because it is larger than any real one."""
-    return Problem(
-        "ReplyTooLarge",
-        f"The reply has more than {limit:,} bytes and was not read to its end.",
-        "It is tried again by itself. If it lasts, check whether a proxy stands between the app and the service.",
-        fault=Fault.SERVICE,
-    )
+    return problems.REPLY_TOO_LARGE.problem(limit=limit)
 
 
 # --- Retry-After ---

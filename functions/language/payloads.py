@@ -16,12 +16,12 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
 
+from .. import problems
 from ..core.outcomes import (
     Accepted,
     DeferReason,
     Deferred,
     Finished,
-    FoundEntities,
     JobLost,
     Progress,
     Refused,
@@ -29,8 +29,10 @@ from ..core.outcomes import (
     Unanswered,
 )
 from ..core.packing import MAX_REQUEST_DOCUMENTS
+from ..core.work import WorkSpec
 from ..errors import Fault, Problem
-from ..settings import PREVIEW_API_VERSION, Settings
+from ..settings import PREVIEW_API_VERSION
+from ..tasks.custom_entities import FoundEntities
 from .error_codes import (
     Error,
     Reply,
@@ -74,69 +76,59 @@ __all__ = [
 # --- Requests ---
 
 
-def submit_path(settings: Settings) -> str:
+def submit_path(api_version: str) -> str:
     """Return path and query of a submission."""
-    if settings.is_preview:
+    if api_version == PREVIEW_API_VERSION:
         return f"/text/analytics/{PREVIEW_API_VERSION}/analyze"
-    return f"/language/analyze-text/jobs?api-version={settings.language_api_version}"
+    return f"/language/analyze-text/jobs?api-version={api_version}"
 
 
-def operation_path(settings: Settings, job_id: str) -> str:
+def operation_path(api_version: str, job_id: str) -> str:
     """Return path and query of a job's state."""
-    if settings.is_preview:
+    if api_version == PREVIEW_API_VERSION:
         return f"/text/analytics/{PREVIEW_API_VERSION}/analyze/jobs/{job_id}"
-    return f"/language/analyze-text/jobs/{job_id}?api-version={settings.language_api_version}"
+    return f"/language/analyze-text/jobs/{job_id}?api-version={api_version}"
 
 
-def status_path(settings: Settings, job_id: str) -> str:
+def status_path(api_version: str, job_id: str) -> str:
     """Return path and query of the question for a job's state, with as many documents on a page as a job can have.
 
     A page has 20 unless asked otherwise, so a full job would take two requests (docs/language-api.md 3).
     """
-    if settings.is_preview:
-        return f"{operation_path(settings, job_id)}?$top={MAX_REQUEST_DOCUMENTS}"
-    return f"{operation_path(settings, job_id)}&top={MAX_REQUEST_DOCUMENTS}"
+    path = operation_path(api_version, job_id)
+    return f"{path}?$top={MAX_REQUEST_DOCUMENTS}" if "?" not in path else f"{path}&top={MAX_REQUEST_DOCUMENTS}"
 
 
-def cancel_path(settings: Settings, job_id: str) -> str | None:
+def cancel_path(api_version: str, job_id: str) -> str | None:
     """Return path and query of a cancellation; None where the API has none (the preview)."""
-    if settings.is_preview:
+    if api_version == PREVIEW_API_VERSION:
         return None
-    return f"/language/analyze-text/jobs/{job_id}:cancel?api-version={settings.language_api_version}"
+    return f"/language/analyze-text/jobs/{job_id}:cancel?api-version={api_version}"
 
 
 def submission_body(
-    settings: Settings, name: str, texts: Sequence[str], languages: Sequence[str | None] | None = None
+    work: WorkSpec, name: str, texts: Sequence[str], languages: Sequence[str | None] | None = None
 ) -> bytes:
     """Return the body of a submission of `texts`, which get the ids "0", "1", … in their order.
 
-    `languages` has a language for each text, None where the setting DOCUMENT_LANGUAGE holds.
+    `languages` has a language for each text, None where that of the work spec holds.
     """
     documents = [
-        {"id": str(number), "text": text, "language": language or settings.document_language}
+        {"id": str(number), "text": text, "language": language or work.language}
         for number, (text, language) in enumerate(zip(texts, languages or [None] * len(texts), strict=True))
     ]
-    body = {"displayName": name, "analysisInput": {"documents": documents}, "tasks": _tasks(settings)}
+    body = {"displayName": name, "analysisInput": {"documents": documents}, "tasks": _tasks(work)}
     return msgspec.json.encode(body)
 
 
-def _tasks(settings: Settings) -> Any:
-    unit = settings.string_index_type
-    if not settings.is_preview:
-        parameters = {
-            "projectName": settings.language_project,
-            "deploymentName": settings.language_deployment,
-            # The default differs by version and is not what any programming language counts in: always sent.
-            "stringIndexType": unit,
-            # Otherwise the service keeps the texts for 48 hours (SDK documentation, 5.4.0).
-            "loggingOptOut": True,
-        }
-        return [{"kind": "CustomEntityRecognition", "taskName": "entities", "parameters": parameters}]
-    if settings.language_model_id:
-        model = {"modelId": settings.language_model_id}
-    else:
-        model = {"project-name": settings.language_project or "", "deployment-name": settings.language_deployment or ""}
-    return {"customEntityRecognitionTasks": [{"parameters": {**model, "stringIndexType": unit}}]}
+def _tasks(work: WorkSpec) -> Any:
+    if work.api_version != PREVIEW_API_VERSION:
+        return [task.as_task(work.string_index_type) for task in work.tasks]
+    lists: dict[str, list[Any]] = {}
+    for task in work.tasks:
+        name, spelled = task.as_preview_task(work.string_index_type)
+        lists.setdefault(name, []).append(spelled)
+    return lists
 
 
 # --- Replies to a submission ---
@@ -155,33 +147,32 @@ def job_id_of(operation_url: str) -> str | None:
     return match.group(1) if match else None
 
 
-def submission_outcome(settings: Settings, reply: Reply, now: datetime) -> Submission:
-    """Return what came of a POST."""
+def submission_outcome(endpoint: str, api_version: str, reply: Reply, now: datetime) -> Submission:
+    """Return what came of a POST to a resource."""
     if 200 <= reply.status < 300:
         job_id = job_id_of(reply.headers.get("operation-location", ""))
         # Only the id is taken from the header: the key goes to the configured endpoint, whatever host it names.
-        return (
-            Accepted(settings.language_endpoint + operation_path(settings, job_id)) if job_id else _no_job(reply, now)
-        )
+        return Accepted(endpoint + operation_path(api_version, job_id)) if job_id else _no_job(reply, now)
     error = own_error(reply)
     if error is None:
-        return Unanswered(unrecognized(reply), retry_after(reply.headers, now))
+        return Unanswered(unrecognized(reply), _foreign_wait_s(reply, now))
     if reply.status in (400, 413):
         return _refusal(reply, error, now)
     return deferred(reply, error, now)
 
 
 def _no_job(reply: Reply, now: datetime) -> Unanswered:
-    return Unanswered(
-        Problem(
-            "NoOperationLocation",
-            f"The reply to a submission (HTTP {reply.status}) does not say where to ask for the results.",
-            "The job may have been accepted; it is submitted again by itself. Check whether a proxy removes or changes "
-            "the operation-location header, or answers in the place of the service.",
-            fault=Fault.SERVICE,
-        ),
-        retry_after(reply.headers, now),
-    )
+    return Unanswered(problems.NO_OPERATION_LOCATION.problem(status=reply.status), _foreign_wait_s(reply, now))
+
+
+LONGEST_FOREIGN_WAIT_S = 120.0
+"""Of a `Retry-After` in a reply that has not the service's own form, as a proxy's: it is no promise of the service, and
+holds back no document for hours after whatever it was has passed."""
+
+
+def _foreign_wait_s(reply: Reply, now: datetime) -> float | None:
+    wait_s = retry_after(reply.headers, now)
+    return None if wait_s is None else min(wait_s, LONGEST_FOREIGN_WAIT_S)
 
 
 def _refusal(reply: Reply, error: Error, now: datetime) -> Submission:
@@ -190,9 +181,9 @@ def _refusal(reply: Reply, error: Error, now: datetime) -> Submission:
     return Refused(refused(reply, error))
 
 
-def is_foreign(settings: Settings, url: str) -> bool:
+def is_foreign(endpoint: str, url: str) -> bool:
     """Whether a URL that the service sent points to another place than the configured endpoint."""
-    own = urlsplit(settings.language_endpoint)
+    own = urlsplit(endpoint)
     try:
         given = urlsplit(url)
     except ValueError:
@@ -219,7 +210,7 @@ def page_outcome(reply: Reply, now: datetime) -> Page:
         return Page(_lost_or_deferred(reply, now), None)
     state = state_of(reply.body) if is_json(reply.headers) else None
     if state is None:
-        return Page(_says_nothing(reply, now, "it is no state of a job"), None)
+        return Page(_says_nothing(reply, now, unrecognized(reply, "it is no state of a job")), None)
     return Page(progress_of(state), _next_query(state))
 
 
@@ -235,22 +226,16 @@ def join_pages(first: Finished, pages: Sequence[Finished]) -> Finished:
 def _lost_or_deferred(reply: Reply, now: datetime) -> JobLost | Deferred:
     error = own_error(reply)
     if error is None:
-        return _says_nothing(reply, now)
+        return _says_nothing(reply, now, unrecognized(reply))
     if reply.status not in (400, 404, 410):
         return deferred(reply, error, now)
     return JobLost(
-        Problem(
-            "JobVanished",
-            f"The service no longer knows the job (HTTP {reply.status}): {message_of(error)}",
-            "Results are kept for 24 hours. The document is submitted again by itself.",
-            for_record(error),
-            Fault.SERVICE,
-        )
+        problems.JOB_VANISHED.problem(service=for_record(error), status=reply.status, reason=message_of(error))
     )
 
 
-def _says_nothing(reply: Reply, now: datetime, reason: str = "") -> Deferred:
-    return Deferred(DeferReason.UNAVAILABLE, unrecognized(reply, reason), retry_after(reply.headers, now))
+def _says_nothing(reply: Reply, now: datetime, problem: Problem) -> Deferred:
+    return Deferred(DeferReason.UNAVAILABLE, problem, _foreign_wait_s(reply, now))
 
 
 def _next_query(state: dict[str, Any]) -> str | None:

@@ -8,20 +8,19 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
+from .. import problems
 from ..core.outcomes import (
-    UNSUPPORTED_LANGUAGE,
     Finished,
-    FoundEntities,
-    FoundEntity,
     JobFailed,
     Progress,
     StillRunning,
 )
-from ..errors import Fault, Problem
+from ..errors import Fault, Problem, Warning
+from ..tasks.custom_entities import FoundEntities, parse_entry
 from . import tolerant_json
 from .error_codes import Error, code_of, fault_of, for_record, message_of, misconfigured, shortened
 
@@ -32,8 +31,6 @@ Answer = FoundEntities | Problem
 
 MAX_ID = 64
 MAX_STATUS = 64
-MAX_UNREADABLE = 100
-"""Entities of one document that get a sentence each for being left out; the rest are counted."""
 
 
 def state_of(body: bytes) -> State | None:
@@ -82,15 +79,7 @@ def _failed(state: State, status: str) -> JobFailed:
             return JobFailed(misconfigured(200, error))
     error = errors[0] if errors else {}
     # Never the document's fault, whatever the code: an error of a job does not say which of its documents is meant.
-    return JobFailed(
-        Problem(
-            "JobFailed",
-            f"The service ended the job as {status!r}: {message_of(error)}",
-            "It is submitted again by itself. See the service's own error below.",
-            for_record(error),
-            Fault.SERVICE,
-        )
-    )
+    return JobFailed(problems.JOB_FAILED.problem(service=for_record(error), status=status, reason=message_of(error)))
 
 
 def _unwrapped(error: Any) -> Error:
@@ -108,7 +97,8 @@ def _finished(state: State, status: str) -> Finished:
         results = task.get("results")
         if isinstance(results, dict):
             for chunk, entry in _entries(results.get("documents")):
-                answers[chunk].append(_found(entry))
+                warnings = tuple(map(_warning, _list(entry.get("warnings"))))
+                answers[chunk].append(parse_entry(entry, warnings))
             for chunk, entry in _entries(results.get("errors")):
                 answers[chunk].append(_document_problem(entry))
     job_id = state.get("jobId")
@@ -157,81 +147,13 @@ def _one_of(answers: Sequence[Answer]) -> Answer:
     return found[0]
 
 
-# --- A document with its entities ---
-
-# What every reader of JSON can hold exactly (RFC 8259, section 6).
-_Position = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
-
-
-class _WireEntity(msgspec.Struct, rename="camel"):
-    text: str
-    category: str
-    offset: _Position
-    length: _Position
-    confidence_score: float
-    subcategory: str | None = None
-
-
-_FIELDS = msgspec.structs.fields(_WireEntity)
-
-
-def _found(entry: dict[str, Any]) -> Answer:
-    entities = entry.get("entities")
-    if not isinstance(entities, list):
-        return _unreadable_entry("it has no list of entities")
-    unreadable: list[str] = []
-    try:
-        readable = msgspec.convert(entities, list[_WireEntity])
-    except msgspec.ValidationError:
-        readable, unreadable = _readable(entities)
-    return FoundEntities(
-        tuple(
-            FoundEntity(
-                entity.text,
-                entity.category,
-                entity.offset,
-                entity.length,
-                entity.confidence_score,
-                entity.subcategory,
-            )
-            for entity in readable
-        ),
-        tuple(_warning(warning) for warning in _list(entry.get("warnings"))),
-        tuple(unreadable),
-    )
-
-
-def _readable(entities: list[Any]) -> tuple[list[_WireEntity], list[str]]:
-    """Return the entities that can be read, and a sentence for each other one."""
-    readable: list[_WireEntity] = []
-    unreadable: list[str] = []
-    for number, entity in enumerate(entities, 1):
-        try:
-            readable.append(msgspec.convert(entity, _WireEntity))
-        except msgspec.ValidationError:
-            unreadable.append(f"Entity {number} of {len(entities)} is left out: {_fault_in(entity)} can not be read.")
-    if len(unreadable) > MAX_UNREADABLE:
-        more = len(unreadable) - MAX_UNREADABLE
-        unreadable[MAX_UNREADABLE:] = [f"{more} more entities are left out for the same kind of reason."]
-    return readable, unreadable
-
-
-def _fault_in(entity: Any) -> str:
-    if not isinstance(entity, dict):
-        return "it is no object and"
-    for field in _FIELDS:
-        try:
-            msgspec.convert(entity.get(field.encode_name), field.type)
-        except msgspec.ValidationError:
-            return f"its field {field.encode_name!r}"
-    return "it"
-
-
-def _warning(warning: Any) -> str:
+def _warning(warning: Any) -> Warning:
     if isinstance(warning, dict):
         parts = [part for part in (warning.get("message"), warning.get("code")) if isinstance(part, str) and part]
         warning = parts[0] if parts else None
-    return shortened(warning) if isinstance(warning, str) else "The service gave a warning that can not be read."
+    if not isinstance(warning, str):
+        return problems.UNREADABLE_WARNING.warning()
+    return problems.SERVICE_WARNING.warning(reason=shortened(warning))
 
 
 # --- A document with an error ---
@@ -242,34 +164,20 @@ def _document_problem(entry: dict[str, Any]) -> Problem:
     code = code_of(error) if isinstance(error, dict) else ""
     if not isinstance(error, dict) or not code:
         return _unreadable_entry("it has an error without a code")
-    fault = fault_of(error)
     # A document's error can not be about key, project or deployment, which are those of the whole job.
-    if fault is not Fault.DOCUMENT:
-        return Problem(
-            code,
-            f"The service reported an error for the document: {message_of(error)}",
-            "Nothing says that the document is to blame. It is submitted again by itself.",
-            for_record(error),
-            Fault.SERVICE,
-        )
-    return Problem(
-        code,
-        f"The service can not process the document: {message_of(error)}",
-        "Correct the language: the document's own in its metadata `language`, else the setting DOCUMENT_LANGUAGE."
-        if code == UNSUPPORTED_LANGUAGE
-        else "Correct the document and drop it again.",
-        for_record(error),
-        fault,
-    )
+    if fault_of(error) is not Fault.DOCUMENT:
+        kind = problems.DOCUMENT_FAILED
+    else:
+        kind = _KINDS_BY_CODE.get(code, problems.DOCUMENT_REFUSED)
+    return kind.problem(service=for_record(error), service_code=code, reason=message_of(error))
 
 
-def _unreadable_entry(reason: str) -> Problem:
-    return Problem(
-        "UnreadableAnswer",
-        f"The service's answer for the document can not be read: {reason}.",
-        "The document is not to blame. It is submitted again by itself.",
-        fault=Fault.SERVICE,
-    )
+_KINDS_BY_CODE = {problems.UNSUPPORTED_LANGUAGE.code: problems.UNSUPPORTED_LANGUAGE}
+"""Errors of a document for which there is better advice than for others."""
+
+
+def _unreadable_entry(detail: str) -> Problem:
+    return problems.UNREADABLE_ANSWER.problem(detail=detail)
 
 
 # --- Parts ---

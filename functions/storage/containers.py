@@ -1,33 +1,17 @@
 """A blob container as the app needs it: conditional reads and writes whose expected outcomes have names.
 
-`Container` states the contract; `AzureContainer` keeps it on Azure Storage and Azurite, and the in-memory twin in
-`functions.storage` keeps it in tests. One contract suite runs on all of them.
+`Container` states the contract; `azure_containers` keeps it on Azure Storage and Azurite, `memory_containers` in tests.
+One contract suite runs on both. What a fault of the storage means is told here too, from what its error carries: who
+asks need not load the client library.
 """
 
-import logging
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 from urllib.parse import unquote
 
-from azure.core import MatchConditions
-from azure.core.exceptions import (
-    AzureError,
-    HttpResponseError,
-    ResourceExistsError,
-    ResourceModifiedError,
-    ResourceNotFoundError,
-)
-
-from ..errors import Changed, Missing, UnsafeName
-from ..redaction import redacted_errors
-
-if TYPE_CHECKING:
-    from azure.storage.blob import BlobClient, ContainerClient
-
-logger = logging.getLogger(__name__)
+from ..errors import UnsafeName
 
 _DOT_SEGMENT = re.compile(r"(?:^|[/\\])\.{1,2}(?:[/\\]|\Z)")
 
@@ -36,8 +20,6 @@ _FOLDER_TYPES = ("inode/directory", "httpd/unix-directory")
 ARCHIVED_CODES = ("BlobArchived", "BlobBeingRehydrated")
 """What the storage answers to a read of a blob in the archive tier, and of one on its way back from there ("Blob
 Storage error codes", read 2026-11)."""
-
-_NOT_FOUND_CODES = ("BlobNotFound", "ContainerNotFound", "ResourceNotFound")
 
 
 def check_name(name: str) -> str:
@@ -151,138 +133,8 @@ class Container(Protocol):
         """Yield the blobs whose names begin with `prefix`, metadata included, in the order of the service."""
 
 
-class AzureContainer:
-    """A container of Azure Storage, or of an emulator of it; created when something is first written to it."""
-
-    def __init__(self, client: "ContainerClient") -> None:
-        self._client = client
-
-    def read(
-        self,
-        name: str,
-        *,
-        if_match: str | None = None,
-        start: int = 0,
-        end: int | None = None,
-        limit: int | None = None,
-    ) -> Blob:
-        """See `Container.read`."""
-        with _named_outcomes(name), self._gone_is_not_changed(name):
-            download = self._blob(name).download_blob(
-                offset=None if end is None else start,
-                length=None if end is None else end - start,
-                # As it is stored: the client would unpack by the declared Content-Encoding, which may be wrong and has
-                # no limit, and each of its requests for itself.
-                decompress=False,
-                **_at_version(if_match),
-            )
-            info = _info(name, download.properties)
-            if info.size_bytes == 0 and not self._is_empty(name, info.etag):
-                # The client asks for an empty blob twice, and calls it empty although the second answer, whose ETag it
-                # gives, may already be that of a version with content.
-                raise Changed(name)
-            # The first request has brought the properties and the first chunk; the client holds the others to the
-            # same version. What is too large is not read further.
-            is_too_large = limit is not None and info.size_bytes > limit
-            return Blob(info, b"" if is_too_large else download.readall())
-
-    def _blob(self, name: str) -> "BlobClient":
-        return self._client.get_blob_client(check_name(name))
-
-    def _is_empty(self, name: str, etag: str) -> bool:
-        seen = self.get_properties(name)
-        return seen.etag == etag and seen.size_bytes == 0
-
-    def get_properties(self, name: str) -> BlobInfo:
-        """See `Container.look`."""
-        with _named_outcomes(name):
-            return _info(name, self._blob(name).get_blob_properties())
-
-    def write(
-        self,
-        name: str,
-        data: bytes,
-        *,
-        if_match: str | None = None,
-        if_absent: bool = False,
-        metadata: Mapping[str, str] | None = None,
-    ) -> str:
-        """See `Container.write`."""
-        from azure.storage.blob import ContentSettings
-
-        def upload() -> str:
-            written = self._blob(name).upload_blob(
-                data,
-                length=len(data),
-                overwrite=not if_absent,
-                metadata=dict(metadata or {}),
-                content_settings=ContentSettings(content_type="application/json"),
-                **_at_version(if_match),
-            )
-            return str(written["etag"])
-
-        with _named_outcomes(name):
-            try:
-                return upload()
-            except ResourceNotFoundError as error:
-                if _error_code(error) != "ContainerNotFound":
-                    raise
-                self._create()
-                return upload()
-
-    def delete(self, name: str, *, if_match: str | None = None) -> None:
-        """See `Container.delete`."""
-        with _named_outcomes(name), self._gone_is_not_changed(name):
-            self._blob(name).delete_blob(**_at_version(if_match))
-
-    def list(self, prefix: str = "") -> Iterator[BlobInfo]:
-        """See `Container.list`."""
-        try:
-            with redacted_errors():
-                for properties in self._client.list_blobs(name_starts_with=prefix or None, include=["metadata"]):
-                    yield _info(properties.name, properties)
-        except ResourceNotFoundError as error:
-            # Without the storage's own code it is a proxy that answers, and nobody knows what is in the container.
-            if _error_code(error) not in _NOT_FOUND_CODES:
-                raise
-
-    @contextmanager
-    def _gone_is_not_changed(self, name: str) -> Iterator[None]:
-        """Look once more where a condition was not met: that of a blob which is gone is not met either."""
-        try:
-            yield
-        except ResourceModifiedError:
-            self.get_properties(name)
-            raise
-
-    def _create(self) -> None:
-        try:
-            self._client.create_container()
-        except ResourceExistsError:
-            logger.debug("Another worker created container %s first.", self._client.container_name)
-
-
-def _info(name: str, properties: Any) -> BlobInfo:
-    # A listing leaves out the quotes that every other reply has (List Blobs, read 2026-11).
-    etag = str(properties.etag) if str(properties.etag).startswith('"') else f'"{properties.etag}"'
-    content = properties.content_settings
-    return BlobInfo(
-        name,
-        etag,
-        properties.last_modified,
-        int(properties.size),
-        dict(properties.metadata or {}),
-        content.content_type or "",
-        content.content_encoding or "",
-        str(getattr(properties.blob_tier, "value", properties.blob_tier) or ""),
-    )
-
-
-def _at_version(etag: str | None) -> dict[str, Any]:
-    return {"etag": etag, "match_condition": MatchConditions.IfNotModified} if etag else {}
-
-
-def _error_code(error: HttpResponseError) -> str:
+def error_code(error: BaseException) -> str:
+    """Return the storage's error code in an error of its client; empty where a reply had none."""
     # A member of an enumeration where the client library knows the code, plain text where it does not.
     code = getattr(error, "error_code", None) or ""
     return str(getattr(code, "value", code))
@@ -293,9 +145,10 @@ def storage_code(error: BaseException) -> str | None:
 
     That is its error code, or the HTTP status where a reply has none, or `StorageUnreachable` where none came.
     """
-    if isinstance(error, HttpResponseError) and error.status_code:
-        return _error_code(error) or f"HTTP{error.status_code}"
-    return "StorageUnreachable" if isinstance(error, (AzureError, OSError)) else None
+    status = _status(error)
+    if status:
+        return error_code(error) or f"HTTP{status}"
+    return "StorageUnreachable" if isinstance(error, OSError) or _is_of_client(error) else None
 
 
 def is_transient(error: BaseException) -> bool:
@@ -304,8 +157,8 @@ def is_transient(error: BaseException) -> bool:
     So it is with outages, with leases, with archived blobs, and with a deployment that somebody has to correct. It is
     not with a request that the storage itself calls wrong.
     """
-    if isinstance(error, HttpResponseError) and error.status_code == 400:
-        return not _error_code(error)
+    if _status(error) == 400:
+        return not error_code(error)
     return storage_code(error) is not None
 
 
@@ -316,26 +169,19 @@ def is_archived(error: BaseException) -> bool:
 
 def is_refusal(error: BaseException) -> bool:
     """Whether the storage was reached and refused: for this blob, or for all, which only other blobs can show."""
-    if not isinstance(error, HttpResponseError):
-        return False
-    return 400 <= (error.status_code or 0) < 500 and error.status_code not in (408, 429)
+    status = _status(error) or 0
+    return 400 <= status < 500 and status not in (408, 429)
 
 
-@contextmanager
-def _named_outcomes(name: str) -> Iterator[None]:
-    """Give the two expected outcomes their names; everything else is a fault of the storage and passes through.
+def _status(error: BaseException) -> int | None:
+    """Return the HTTP status of a reply of the storage; None where there was none."""
+    from azure.core.exceptions import HttpResponseError
 
-    A lost race and a foreign lease are both a 412; only the error code tells them apart.
-    """
-    try:
-        with redacted_errors():
-            yield
-    except ResourceNotFoundError as error:
-        # Without the storage's own code it is a proxy that answers, and the blob may well be there.
-        if _error_code(error) in _NOT_FOUND_CODES:
-            raise Missing(name) from error
-        raise
-    except (ResourceExistsError, ResourceModifiedError) as error:
-        if _error_code(error) in ("ConditionNotMet", "BlobAlreadyExists", "UnauthorizedBlobOverwrite"):
-            raise Changed(name) from error
-        raise
+    return error.status_code if isinstance(error, HttpResponseError) else None
+
+
+def _is_of_client(error: BaseException) -> bool:
+    # Imported here: whoever has such an error has loaded the library, and who has none need not.
+    from azure.core.exceptions import AzureError
+
+    return isinstance(error, AzureError)

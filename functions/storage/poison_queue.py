@@ -7,12 +7,7 @@ are put back: the same text, hidden for an hour, with the life that it had left.
 import logging
 import threading
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
-
-from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
-
-if TYPE_CHECKING:
-    from azure.storage.queue import QueueClient
+from typing import Any, Protocol
 
 logger = logging.getLogger(__name__)
 
@@ -33,36 +28,12 @@ class TextQueue(Protocol):
         """Put a text on the queue that becomes visible after `delay_s`, and expires after `ttl_s` or never."""
 
 
-class AzureTextQueue:
-    """A queue of texts on Azure Storage, or on an emulator of it; created when the first text is put on it."""
-
-    def __init__(self, client: "QueueClient") -> None:
-        # The client carries the base64 policy, as the host's queue triggers do: the text is stored as it was.
-        self._client = client
-
-    def put(self, text: str, delay_s: float, ttl_s: float | None = None) -> None:
-        """See `TextQueue.put`."""
-
-        def send() -> None:
-            time_to_live = -1 if ttl_s is None else max(1, round(ttl_s))
-            self._client.send_message(text, visibility_timeout=max(0, round(delay_s)), time_to_live=time_to_live)
-
-        try:
-            send()
-        except ResourceNotFoundError:
-            try:
-                self._client.create_queue()
-            except ResourceExistsError:
-                logger.debug("Another worker created queue %s first.", self._client.queue_name)
-            send()
-
-
 class PoisonQueue:
-    """Puts messages of other apps back on the poison queue; safe to share between threads.
+    """Puts messages that are for others back on the poison queue; safe to share between threads.
 
     Messages do not multiply. A host that dies before it deletes a message which was put back delivers it once more; it
-    is known by its text, within the hour, and not put back a second time. Where another worker gets it there are two
-    for an hour, of which one worker then drops one. And none lives longer than the first would have.
+    is known by its text, while it is hidden, and not put back a second time. Where another worker gets it there are two
+    for a while, of which one worker then drops one. And none lives longer than the first would have.
     """
 
     def __init__(self, queue: TextQueue) -> None:
@@ -72,8 +43,11 @@ class PoisonQueue:
         self._since_logged = 0
         self._lock = threading.Lock()
 
-    def put_back(self, text: str, now: datetime, expires: datetime | None) -> None:
-        """Put a message back that is for somebody else; `expires` is when it vanishes, None where that is not known."""
+    def put_back(self, text: str, now: datetime, expires: datetime | None, hidden: timedelta = HIDDEN) -> None:
+        """Put a message back that is for somebody else, to come again after `hidden`.
+
+        `expires` is when it vanishes, None where that is not known.
+        """
         with self._lock:
             self._hidden = {known: until for known, until in self._hidden.items() if until > now}
             if text in self._hidden:
@@ -81,7 +55,7 @@ class PoisonQueue:
         life = LONGEST_LIFE if expires is None else min(LONGEST_LIFE, _aware(expires) - now)
         if life <= timedelta(seconds=1):
             return
-        hidden = min(HIDDEN, life / 2)
+        hidden = min(hidden, life / 2)
         self._queue.put(text, hidden.total_seconds(), life.total_seconds())
         with self._lock:
             self._hidden[text] = now + hidden

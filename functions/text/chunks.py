@@ -5,8 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..core.documents import DocumentFacts
-from ..core.jobs import Chunk
+import msgspec
+
+from ..core.records import Chunk, DocumentFacts
+from ..core.work import WorkSpec
 from .compression import unpack
 from .damage import Damage, decode_damaged
 from .decoding import DecodedText
@@ -30,6 +32,7 @@ class ReadyChunk:
     chunk: Chunk
     text: str
     facts: DocumentFacts
+    work: WorkSpec
     warnings: tuple[str, ...] = ()
     """About how the document was read, each as `CODE: message` (see `results.reading_warning`)."""
     content_sha256: str | None = None
@@ -47,7 +50,7 @@ def cut(
     facts: DocumentFacts,
     data: bytes,
     decoded: DecodedText,
-    unit: str,
+    work: WorkSpec,
     max_characters: int = MAX_REQUEST_CHARACTERS,
     *,
     content_encoding: str | None = None,
@@ -64,7 +67,7 @@ def cut(
         slices = [part for part in slices if not is_blank(text[part.own_start : part.own_end])]
     places = _byte_places(data, decoded, slices) if is_long else None
     starts = {part.start for part in slices}
-    in_unit, in_utf16 = _measure(text, starts, unit), _measure(text, starts, UTF16)
+    in_unit, in_utf16 = _measure(text, starts, work.string_index_type), _measure(text, starts, UTF16)
     warnings = tuple(str(warning) for warning in decoded.warnings)
     return [
         ReadyChunk(
@@ -87,6 +90,7 @@ def cut(
             ),
             text[part.start : part.end],
             facts,
+            work,
             warnings,
         )
         for index, part in enumerate(slices)
@@ -109,6 +113,12 @@ def text_of(chunk: Chunk, stored: bytes) -> str:
     if chunk.encoding.startswith("utf-"):
         text = text.removeprefix("\ufeff")
     return text[chunk.start : chunk.end]
+
+
+def completed(chunk: Chunk, content_encoding: str | None) -> Chunk:
+    """Return a chunk that has lost how its document is compressed, and whether some of its bytes are damaged."""
+    # The policy makes no difference where nothing is damaged.
+    return msgspec.structs.replace(chunk, content_encoding=content_encoding, encoding_errors="replace")
 
 
 def _measure(text: str, places: set[int], unit: str) -> dict[int, int]:

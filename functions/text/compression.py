@@ -9,8 +9,8 @@ import zlib
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from ..errors import DocumentError, Fault, Problem
-from .decoding import ReadingWarning
+from .. import problems
+from ..errors import DocumentError, Warning
 
 MAX_LAYERS = 4
 """Compressions of one content inside each other that are unpacked; the next is reported as an archive."""
@@ -32,7 +32,7 @@ class Unpacked(NamedTuple):
     data: bytes
     content_encoding: str | None
     """How it was compressed, in the form of the header, to unpack it again in the same way; None where it was not."""
-    warnings: tuple[ReadingWarning, ...] = ()
+    warnings: tuple[Warning, ...] = ()
 
 
 class _NotCompressedError(Exception):
@@ -83,12 +83,9 @@ def _declared(header: str) -> list[str]:
     return [name for name in names if name not in ("", "identity")]
 
 
-def _wrongly_declared(declared: str, applied: list[str]) -> ReadingWarning:
+def _wrongly_declared(declared: str, applied: list[str]) -> Warning:
     found = f"compressed by {', '.join(applied)}" if applied else "not compressed"
-    return ReadingWarning(
-        "WrongContentEncoding",
-        f"The document was stored with Content-Encoding {declared[:100]!r}, but it is {found}, and was read so.",
-    )
+    return problems.WRONG_CONTENT_ENCODING.warning(declared=declared[:100], found=found)
 
 
 def _unpacked(data: bytes, kind: str, limit: int | None) -> bytes | None:
@@ -98,24 +95,9 @@ def _unpacked(data: bytes, kind: str, limit: int | None) -> bytes | None:
     except _NotCompressedError:
         return None
     except _DamagedError as error:
-        raise DocumentError(
-            Problem(
-                "DamagedContent",
-                f"The document is compressed ({kind}), but {error}.",
-                "It was cut off or damaged on its way here. Drop it again, whole, or without compression.",
-                fault=Fault.DOCUMENT,
-            )
-        ) from error
+        raise DocumentError(problems.DAMAGED_CONTENT.problem(compression=kind, damage=error)) from error
     except _TooLargeError as error:
-        raise DocumentError(
-            Problem(
-                "TooLarge",
-                f"The document has {len(data):,} bytes as stored and more than {limit:,} unpacked; the limit is "
-                f"{limit:,}.",
-                "Split it before dropping it, or raise the setting MAX_DOCUMENT_BYTES.",
-                fault=Fault.DOCUMENT,
-            )
-        ) from error
+        raise DocumentError(problems.TOO_LARGE_UNPACKED.problem(size=len(data), limit=limit)) from error
 
 
 class _Limit:

@@ -13,24 +13,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..errors import DocumentError, Fault, Problem
+from .. import problems
+from ..errors import DocumentError, Warning
 from .charsets import declared_charset
 from .damage import Damage, decode_damaged, places_of
 from .guessing import read_by_guess
 from .splitting import is_blank
 from .unmarked import COMMON_IDEOGRAPHS, utf16, utf16_without_ascii, utf32
-
-
-@dataclass(frozen=True, slots=True)
-class ReadingWarning:
-    """Something about how a document was read that its result should say; `code` is for machines."""
-
-    code: str
-    message: str
-
-    def __str__(self) -> str:
-        """Return it as it is kept in a document's record: `CODE: message`."""
-        return f"{self.code}: {self.message}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +35,7 @@ class DecodedText:
     encoding: str
     bom_bytes: int = 0
     errors: str = "strict"
-    warnings: tuple[ReadingWarning, ...] = ()
+    warnings: tuple[Warning, ...] = ()
 
 
 # UTF-32 first: its little-endian mark begins with the one of UTF-16.
@@ -102,23 +91,18 @@ _ALL_CONTROLS = b"\0" + _HARD_CONTROLS + _SEPARATORS
 _SHIFTS = b"\x0e\x0f"
 _ISO2022_KR = b"\x1b$)C"
 
-_SAVE_AS_UTF8 = "Save it as plain text in UTF-8 and drop it again."
 _FIRST_PLACES = 10
 
 
 def check_size(size_bytes: int, max_bytes: int) -> None:
     """Raise `DocumentError` for a document that is empty or over the limit; both in bytes."""
     if size_bytes == 0:
-        raise _error("EmptyDocument", "The document has 0 bytes.", "Drop it again once it has been written in full.")
+        raise DocumentError(problems.EMPTY_DOCUMENT.problem())
     if size_bytes > max_bytes:
-        raise _error(
-            "TooLarge",
-            f"The document has {size_bytes:,} bytes; the limit is {max_bytes:,}.",
-            "Split it before dropping it, or raise the setting MAX_DOCUMENT_BYTES.",
-        )
+        raise DocumentError(problems.TOO_LARGE.problem(size=size_bytes, limit=max_bytes))
 
 
-def decode(data: bytes, content_type: str = "", warnings: tuple[ReadingWarning, ...] = ()) -> DecodedText:
+def decode(data: bytes, content_type: str = "", warnings: tuple[Warning, ...] = ()) -> DecodedText:
     """Return the text of a document; `content_type` is the one it was stored with, which may name its encoding.
 
     `warnings` about how the bytes were got stand before its own. Whatever is not certain is in the warnings. Raises
@@ -127,11 +111,7 @@ def decode(data: bytes, content_type: str = "", warnings: tuple[ReadingWarning, 
     """
     decoded = _by_mark(data) or _by_content(data, content_type)
     if is_blank(decoded.text):
-        raise _error(
-            "NoText",
-            f"The document has {len(data):,} bytes but only white space in them.",
-            "Nothing was sent to the service. Check that the right file was dropped.",
-        )
+        raise DocumentError(problems.NO_TEXT.problem(size=len(data)))
     return replace(decoded, warnings=(*warnings, *decoded.warnings)) if warnings else decoded
 
 
@@ -153,11 +133,8 @@ def _by_mark(data: bytes) -> DecodedText | None:
             damaged = _damaged(body, encoding, len(mark), most=max(3, _characters(body, encoding) // 100))
             if damaged:
                 return damaged
-            raise _error(
-                "InvalidEncoding",
-                f"The document's byte-order mark says {encoding}, but the bytes at position "
-                f"{error.start + len(mark):,} and many others are not {encoding}.",
-                f"The file is damaged or its mark is wrong. {_SAVE_AS_UTF8}",
+            raise DocumentError(
+                problems.INVALID_ENCODING.problem(encoding=encoding, position=error.start + len(mark))
             ) from error
     return None
 
@@ -194,11 +171,8 @@ def _by_content(data: bytes, content_type: str) -> DecodedText:
 
 def _unmarked(data: bytes, encoding: str) -> DecodedText:
     text, damages = decode_damaged(data, encoding) or ("", [])
-    name = "UTF-32" if encoding.startswith("utf-32") else "UTF-16"
-    warning = ReadingWarning(
-        f"Unmarked{name.replace('-', '').capitalize()}",
-        f"The document has no byte-order mark; it was read as {encoding}, because its bytes are text in that order.",
-    )
+    kind = problems.UNMARKED_UTF32 if encoding.startswith("utf-32") else problems.UNMARKED_UTF16
+    warning = kind.warning(encoding=encoding)
     return _with_damages(DecodedText(text, encoding, warnings=(warning,)), data, damages)
 
 
@@ -215,7 +189,7 @@ def _refuse_known_binary(data: bytes) -> None:
 
 
 def _not_text(kind: str) -> DocumentError:
-    return _error("NotText", f"The document is {kind}, not plain text.", f"Extract its text first. {_SAVE_AS_UTF8}")
+    return DocumentError(problems.NOT_TEXT.problem(file_type=kind))
 
 
 def _is_binary(body: bytes) -> bool:
@@ -235,22 +209,14 @@ def _is_binary(body: bytes) -> bool:
 def _binary(data: bytes) -> DocumentError:
     _refuse_ebcdic(data)
     controls = len(data) - len(data.translate(None, _ALL_CONTROLS))
-    return _error(
-        "NotText",
-        f"The document is binary data: {controls:,} of its {len(data):,} bytes are control characters.",
-        f"If it is text in UTF-16, save it with a byte-order mark. {_SAVE_AS_UTF8}",
-    )
+    return DocumentError(problems.BINARY_DATA.problem(controls=controls, size=len(data)))
 
 
 def _refuse_ebcdic(data: bytes) -> None:
     """Name the encoding of mainframes: its space is 40, and most of its letters are beyond 7F."""
     highs = len(data) - len(data.translate(None, _HIGH))
     if 0x20 not in data and data.count(0x40) > 0.05 * len(data) and highs > len(data) / 3:
-        raise _error(
-            "UnknownEncoding",
-            f"The document's {len(data):,} bytes look like EBCDIC, the encoding of mainframes, which is not read.",
-            f"Let the transfer convert it to text. {_SAVE_AS_UTF8}",
-        )
+        raise DocumentError(problems.EBCDIC.problem(size=len(data)))
 
 
 _HIGH = bytes(range(128, 256))
@@ -260,6 +226,8 @@ _HIGH = bytes(range(128, 256))
 
 _JAPANESE_ESCAPE = re.compile(rb"\x1b(\$[@AB]|\$\([DCPQO]|\([IJ])")
 _HZ_PART = re.compile(rb"~\{(?:[\x21-\x77][\x21-\x7e])+(~\}|~|\n|$)")
+_HZ_DAMAGED_PART = re.compile(rb"~\{(?:[\x21-\x77][\x21-\x7e]){5}")
+"""Enough pairs of bytes to tell Chinese from source code where a damaged byte follows instead of the end."""
 
 
 def _by_escapes(data: bytes) -> DecodedText | None:
@@ -270,11 +238,12 @@ def _by_escapes(data: bytes) -> DecodedText | None:
         elif _JAPANESE_ESCAPE.search(data):
             candidates = ("iso2022_jp_2", "iso2022_jp_ext")
     # One byte is looked for twenty times faster than two.
-    elif b"~" in data and b"~{" in data and _HZ_PART.search(data) and _is_chinese(data.decode("hz", "replace")):
+    elif b"~" in data and b"~{" in data and _is_hz(data):
         candidates = ("hz",)
     if not candidates or len(data) - len(data.translate(None, _HIGH)) > max(1, 0.005 * len(data)):
         return None
-    most = max(3, int(0.02 * len(data)))
+    # A damaged byte shifts the pairs behind it, so it makes several faults up to the next escape or line end.
+    most = max(8, int(0.02 * len(data)))
     read = [(encoding, decode_damaged(data, encoding, most)) for encoding in candidates]
     fitting = [(len(found[1]), encoding, *found) for encoding, found in read if found]
     if not fitting:
@@ -283,11 +252,17 @@ def _by_escapes(data: bytes) -> DecodedText | None:
     return _with_damages(DecodedText(text, encoding), data, damages)
 
 
-def _is_chinese(text: str) -> bool:
+def _is_hz(data: bytes) -> bool:
+    if _HZ_PART.search(data):
+        return _is_chinese(data.decode("hz", "replace"), least=1)
+    return bool(_HZ_DAMAGED_PART.search(data)) and _is_chinese(data.decode("hz", "replace"), least=2)
+
+
+def _is_chinese(text: str, least: int) -> bool:
     """Whether the commonest ideographs are among those of a text: what looks like HZ may be source code."""
     ideographs = [character for character in text[:_HZ_JUDGED] if character > "\u2e7f" and character != "\ufffd"]
     common = sum(character in COMMON_IDEOGRAPHS for character in ideographs)
-    return common >= max(1, 0.08 * len(ideographs))
+    return common >= max(least, 0.08 * len(ideographs))
 
 
 _HZ_JUDGED = 20_000
@@ -373,21 +348,12 @@ def _guessed(data: bytes) -> DecodedText:
     _refuse_ebcdic(data)
     found = read_by_guess(data)
     if found is None:
-        raise _error(
-            "UnknownEncoding",
-            f"The document's {len(data):,} bytes are not UTF-8, and no other encoding fits them.",
-            _SAVE_AS_UTF8,
-        )
+        raise DocumentError(problems.UNKNOWN_ENCODING.problem(size=len(data)))
     if found.candidates:
-        warning = ReadingWarning(
-            "EncodingDoubtful",
-            f"The document is not UTF-8; it was read as {found.encoding}, but other encodings fit nearly as well: "
-            f"{', '.join(found.candidates[1:])}. Check names and amounts with characters beyond ASCII.",
-        )
+        others = ", ".join(found.candidates[1:])
+        warning = problems.ENCODING_DOUBTFUL.warning(encoding=found.encoding, others=others)
     else:
-        warning = ReadingWarning(
-            "EncodingGuessed", f"The document is not UTF-8; it was read as {found.encoding}, which is a guess."
-        )
+        warning = problems.ENCODING_GUESSED.warning(encoding=found.encoding)
     return _with_damages(DecodedText(found.text, found.encoding, warnings=(warning,)), data, list(found.damages))
 
 
@@ -404,13 +370,5 @@ def _with_damages(decoded: DecodedText, body: bytes, damages: Sequence) -> Decod
         return decoded
     places = places_of(body, decoded.encoding, list(damages), _FIRST_PLACES)
     shown = ", ".join(f"{place:,}" for place in places) + (", …" if len(damages) > _FIRST_PLACES else "")
-    warning = ReadingWarning(
-        "CharactersReplaced",
-        f"The document is damaged: {len(damages):,} of its characters could not be read as {decoded.encoding} and were "
-        f"replaced by U+FFFD. Their places, in characters from 0: {shown}.",
-    )
+    warning = problems.CHARACTERS_REPLACED.warning(count=len(damages), encoding=decoded.encoding, places=shown)
     return DecodedText(decoded.text, decoded.encoding, decoded.bom_bytes, "replace", (*decoded.warnings, warning))
-
-
-def _error(code: str, message: str, advice: str) -> DocumentError:
-    return DocumentError(Problem(code, message, advice, fault=Fault.DOCUMENT))

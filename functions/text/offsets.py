@@ -81,3 +81,12 @@ class Ruler:
         if self._starts is None:
             return position if 0 <= position < self._length else None
         return bisect_right(self._starts, position) - 1 if 0 <= position < self._starts[-1] else None
+
+
+RECORD_CHARACTERS = 1_000
+"""Characters in one text record, the unit of billing (Language service "data limits", read 2026-11)."""
+
+
+def text_records(text: str) -> int:
+    """Return the text records that a text is billed as: one for every thousand text elements begun."""
+    return -(-max(1, length(text, TEXT_ELEMENT)) // RECORD_CHARACTERS)

@@ -2,17 +2,16 @@
 
 import azure.functions as func
 
-from ..app import EntityDrop
-from ..workflows.polling import advance as take_one_step
+from ..workflows.polling import Poller
 
 
-def blueprint(app: EntityDrop) -> func.Blueprint:
+def blueprint(poller: Poller, job_queue: str) -> func.Blueprint:
     """Return the queue trigger of the job queue."""
     trigger = func.Blueprint()
 
     @trigger.function_name("advance")
-    @trigger.queue_trigger(arg_name="message", queue_name=app.settings.job_queue, connection="DocumentStorage")
+    @trigger.queue_trigger(arg_name="message", queue_name=job_queue, connection="DocumentStorage")
     def advance(message: func.QueueMessage) -> None:
-        take_one_step(app, message.get_body())
+        poller.advance(message.get_body())
 
     return trigger

@@ -2,17 +2,16 @@
 
 import azure.functions as func
 
-from ..app import EntityDrop
-from ..workflows.reconcile import reconcile as compare_containers
+from ..workflows.reconcile import Reconcile
 
 
-def blueprint(app: EntityDrop) -> func.Blueprint:
+def blueprint(comparison: Reconcile) -> func.Blueprint:
     """Return the timer trigger of the nightly comparison."""
     trigger = func.Blueprint()
 
     @trigger.function_name("reconcile")
     @trigger.timer_trigger(arg_name="timer", schedule="0 30 2 * * *")
     def reconcile(timer: func.TimerRequest) -> None:
-        compare_containers(app)
+        comparison.run()
 
     return trigger

@@ -3,13 +3,13 @@
 import azure.functions as func
 import azurefunctions.extensions.bindings.blob as blob
 
-from ..app import EntityDrop
+from ..settings import Settings
 from ..workflows.batching import Submitter
 
 
-def blueprint(app: EntityDrop) -> func.Blueprint:
+def blueprint(submitter: Submitter, settings: Settings) -> func.Blueprint:
     """Return the blob trigger. It is given the blob's client, so the host does not carry the content."""
-    trigger, submitter, settings = func.Blueprint(), Submitter(app), app.settings
+    trigger = func.Blueprint()
 
     @trigger.function_name("submit")
     @trigger.blob_trigger(

@@ -2,17 +2,16 @@
 
 import azure.functions as func
 
-from ..app import EntityDrop
-from ..workflows.sweep import sweep as put_back_overdue_jobs
+from ..workflows.sweep import Sweep
 
 
-def blueprint(app: EntityDrop) -> func.Blueprint:
+def blueprint(overdue_jobs: Sweep) -> func.Blueprint:
     """Return the timer trigger of the sweep."""
     trigger = func.Blueprint()
 
     @trigger.function_name("sweep")
     @trigger.timer_trigger(arg_name="timer", schedule="0 */5 * * * *")
     def sweep(timer: func.TimerRequest) -> None:
-        put_back_overdue_jobs(app)
+        overdue_jobs.run()
 
     return trigger

@@ -9,31 +9,45 @@ held until it goes.
 
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from .. import telemetry
-from ..app import EntityDrop
-from ..core.documents import Claimed
+from ..core.documents import StoredRecord
 from ..core.jobs import Job
 from ..core.packing import Load
+from ..core.time_limits import LONGEST_BATCH_S
+from ..core.work import WorkSpec
+from ..storage.containers import is_archived, storage_code
 from ..text.chunks import ReadyChunk
-from .submission import OpenJob, claim_for, list_again, open_job, send, take_on
+from .claiming import Reports
+from .intake import Gone, Intake, LongDocument, Ready, Rejected
+from .refusals import Refusals
+from .submission import Submission
 
 LONGEST_WAIT_IN_LINGERS = 10
-"""A lone document waits for one linger. As long as runs come and go, the request waits on, up to so many: one that is
-half full costs as much as a full one."""
+"""A lone document waits for one linger. As long as runs come and go, the request waits on, up to so many, but at most
+for `LONGEST_BATCH_S`: one that is half full costs as much as a full one."""
 
-LONGEST_WAIT_S = 10.0
-"""But not longer than this, which leaves the request most of the time for which the job is reserved."""
+GATHER_S = 0.05
+"""How long the first who joins waits for others before the leader lists them: each listing is a write, and runs that
+come at about the same time shall share one."""
 
 
 class Submitter:
     """Submits documents. One instance serves all threads of a worker; it has no thread of its own."""
 
-    def __init__(self, app: EntityDrop) -> None:
-        self._app = app
-        self._open: Batch | None = None
+    def __init__(
+        self, intake: Intake, submission: Submission, reports: Reports, refusals: Refusals, linger_s: float
+    ) -> None:
+        self._intake = intake
+        self._submission = submission
+        self._reports = reports
+        self._refusals = refusals
+        self._linger_s = linger_s
+        self._open: dict[WorkSpec, Batch] = {}
+        """The batch that can be joined, for each kind of work."""
         self._changed = threading.Condition()
         self._last_activity_at = 0.0
         """When a run last came, joined or went, which makes room for another."""
@@ -45,67 +59,100 @@ class Submitter:
         """
         with telemetry.span("submit", parent=trace_parent, document=name):
             self._note_activity()
-            item = take_on(self._app, name)
-            if item:
-                batch, entry, is_leader = self.join(item)
-                if is_leader:
-                    self._lead(batch)
-                entry.claim(self._app)
-                entry.claimed()
-                self._note_activity()
+            try:
+                outcome = self._intake.read(name)
+            except Exception as error:
+                if not is_archived(error):
+                    raise
+                # Nothing to repeat now: `reconcile` finds the document once it has left the archive tier. No event
+                # says so: rehydration raises BlobTierChanged, and the trigger is for BlobCreated only.
+                self._refusals.note(name, storage_code(error) or "")
+                return
+            match outcome:
+                case Ready(chunk):
+                    self._submit_together(chunk)
+                case LongDocument(chunks):
+                    self._submission.submit_long(chunks)
+                case Rejected():
+                    self._reports.write(outcome)
+                case Gone():
+                    pass
 
     def join(self, item: ReadyChunk) -> "tuple[Batch, Entry, bool]":
         """Put an item into the open batch, or into a new one; whoever opens a batch leads it."""
         with self._changed:
-            batch, is_leader = self._open, False
+            batch, is_leader = self._open.get(item.work), False
             if batch is None or not batch.load.takes(item):
                 batch, is_leader = Batch(), True
-                self._open = batch
+                self._open[item.work] = batch
             entry = batch.add(item)
             self._note_activity()
             if batch.load.is_full:
-                self._open = None
+                del self._open[item.work]
             self._changed.notify_all()
             return batch, entry, is_leader
 
     def close(self, batch: "Batch") -> None:
         """Let nobody join a batch any more."""
         with self._changed:
-            if self._open is batch:
-                self._open = None
+            if self._is_open(batch):
+                del self._open[batch.work]
             self._changed.notify_all()
+
+    def _is_open(self, batch: "Batch") -> bool:
+        return self._open.get(batch.work) is batch
 
     def _note_activity(self) -> None:
         self._last_activity_at = time.monotonic()
 
+    def _submit_together(self, item: ReadyChunk) -> None:
+        batch, entry, is_leader = self.join(item)
+        if is_leader:
+            self._lead(batch)
+        self._claim(entry)
+        entry.claimed()
+        self._note_activity()
+
     def _lead(self, batch: "Batch") -> None:
         """Open the job, list in it whoever joins, and send the request once all who are listed have claimed."""
-        app = self._app
         try:
-            opened = open_job(app, batch.items())
+            self._gather(batch)
+            opened = self._submission.open_job(batch.items())
             batch.mark_listed(opened.job)
-            batch.entries[0].claim(app)
+            self._claim(batch.entries[0])
             while self._has_news(batch):
-                opened = list_again(app, opened, batch.items())
+                opened = self._submission.list_again(opened, batch.items())
                 batch.mark_listed(opened.job)
         except BaseException as error:
             # Those who are listed have their job, which is submitted when its message comes; the others come again.
             self.close(batch)
             batch.fail_unlisted(error)
             raise
-        batch.flush(app, opened)
+        # The storage may take a claim and fail to say so. Who left that document out would own it for nothing; so then
+        # the job waits for its message, when the records are asked which documents it has.
+        if all(entry.is_certain() for entry in batch.entries):
+            ours = [(entry.item, stored) for entry in batch.entries if (stored := entry.claimed())]
+            self._submission.send(opened, ours)
+
+    def _claim(self, entry: "Entry") -> None:
+        entry.claim_with(self._submission.claim)
 
     def _has_news(self, batch: "Batch") -> bool:
         """Wait until somebody has joined who is not listed; return False when nobody can join any more."""
-        linger_s = self._app.settings.batch_linger_ms / 1000
         with self._changed:
             while batch.listed == len(batch.entries):
-                left_s = batch.flush_deadline(self._last_activity_at, linger_s) - time.monotonic()
-                if self._open is not batch or left_s <= 0:
+                left_s = batch.flush_deadline(self._last_activity_at, self._linger_s) - time.monotonic()
+                if not self._is_open(batch) or left_s <= 0:
                     self.close(batch)
                     return False
                 self._changed.wait(left_s)
-            return True
+        self._gather(batch)
+        return True
+
+    def _gather(self, batch: "Batch") -> None:
+        """Give others a moment to join, unless nobody can any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._is_open(batch), min(GATHER_S, self._linger_s))
 
 
 class Entry:
@@ -115,16 +162,16 @@ class Entry:
         self.item = item
         self.listed: Future[Job] = Future()
         """The job, once its record lists the document."""
-        self._claimed: Future[Claimed | None] = Future()
+        self._claimed: Future[StoredRecord | None] = Future()
         self._lock = threading.Lock()
 
-    def claim(self, app: EntityDrop) -> None:
+    def claim_with(self, claim: Callable[[Job, ReadyChunk], StoredRecord | None]) -> None:
         """Wait until the document is listed, raising why it is not, and claim it for its job unless another run has."""
         job = self.listed.result()
         with self._lock:
             if not self._claimed.done():
                 try:
-                    self._claimed.set_result(claim_for(app, job, self.item))
+                    self._claimed.set_result(claim(job, self.item))
                 except BaseException as error:
                     self._claimed.set_exception(error)
                     if not isinstance(error, Exception):
@@ -134,7 +181,7 @@ class Entry:
         """Wait for the claim and return whether it is known how it ended."""
         return self._claimed.exception() is None
 
-    def claimed(self) -> Claimed | None:
+    def claimed(self) -> StoredRecord | None:
         """Wait for the claim and return it, None where the document is not ours; raise what kept it from being made."""
         return self._claimed.result()
 
@@ -149,6 +196,11 @@ class Batch:
     """How many of them, from the first, the job's record lists."""
     opened_at: float = field(default_factory=time.monotonic)
 
+    @property
+    def work(self) -> WorkSpec:
+        """What all of them are to be asked; not before the first has been added."""
+        return self.entries[0].item.work
+
     def add(self, item: ReadyChunk) -> Entry:
         """Return the entry of a document, a new one unless it is here already."""
         for entry in self.entries:
@@ -160,7 +212,7 @@ class Batch:
 
     def flush_deadline(self, last_activity_at: float, linger_s: float) -> float:
         """Return when the batch goes if no run comes or goes after `last_activity_at` and it is not full before."""
-        longest_s = min(LONGEST_WAIT_IN_LINGERS * linger_s, LONGEST_WAIT_S)
+        longest_s = min(LONGEST_WAIT_IN_LINGERS * linger_s, LONGEST_BATCH_S)
         return min(last_activity_at + linger_s, self.opened_at + longest_s)
 
     def items(self) -> list[ReadyChunk]:
@@ -177,10 +229,3 @@ class Batch:
         """Tell everybody who is not listed that it will not come to that."""
         for entry in self.entries[self.listed :]:
             entry.listed.set_exception(error)
-
-    def flush(self, app: EntityDrop, opened: OpenJob) -> None:
-        """Wait until everybody has claimed, and send the request with those that are ours."""
-        # The storage may take a claim and fail to say so. Who left that document out would own it for nothing; so then
-        # the job waits for its message, when `advance` asks the records which documents it has.
-        if all(entry.is_certain() for entry in self.entries):
-            send(app, opened, [(entry.item, claimed) for entry in self.entries if (claimed := entry.claimed())])

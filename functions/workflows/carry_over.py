@@ -6,89 +6,89 @@ under the same name: to apply that, documents are replayed (docs/deploy.md).
 """
 
 import logging
-
-import msgspec
+from collections.abc import Callable
+from datetime import datetime
 
 from .. import telemetry
-from ..app import EntityDrop
-from ..core.documents import DocumentFacts, DocumentRecord, DocumentState
+from ..core.documents import DocumentRecord, DocumentState
 from ..core.lifecycle import DocumentEvent, claim, conclude
-from ..core.results import (
-    EntitiesResult,
-    carried_over,
-    entities_name,
-    model_facts,
-    read_entities,
-    result_metadata,
-    to_json,
-)
+from ..core.results import entities_name, result_metadata, to_json
 from ..errors import Changed, Missing
-from ..storage.containers import Blob
+from ..storage.document_store import DocumentStore
+from ..storage.record_store import RecordStore
+from ..tasks.custom_entities import EntitiesResult, carried_over, read_entities
+from ..text.chunks import ReadyChunk
 
 logger = logging.getLogger(__name__)
 
 
-def carry_over(
-    app: EntityDrop, record: DocumentRecord, etag: str, facts: DocumentFacts, content_sha256: str | None, owner: str
-) -> bool:
-    """Write the result in `record`, stored at `etag`, anew for the version in `facts`; return whether that was done.
+class CarryOver:
+    """Gives documents the results of earlier versions with the same content."""
 
-    The result is written first, over the one that was read, and the record then, over the one that was read. A worker
-    that dies in between leaves a result of the new version, which the repeated event finds and takes. Whoever claims
-    the document in between wins: the result is withdrawn again. Raises `Changed` where the result was written anew
-    meanwhile.
-    """
-    if record.state is not DocumentState.DONE or record.document.etag == facts.etag:
-        return False
-    if not content_sha256 or record.content_sha256 != content_sha256:
-        return False
-    name = entities_name(facts.name)
-    result, replaced = _same_work(app, name, record, facts)
-    if not result or not replaced:
-        return False
-    now = app.clock()
-    written = app.documents.write_result(name, to_json(result), result_metadata(facts, owner), replaced)
-    claimed = claim(
-        record,
-        facts,
-        owner,
-        now,
-        chunks=record.chunks,
-        warnings=record.warnings,
-        trace_parent=telemetry.trace_parent(),
-    )
-    # Nothing was submitted, and nothing is counted.
-    claimed = msgspec.structs.replace(claimed, content_sha256=content_sha256, submissions=0)
-    try:
-        app.states.save_document(conclude(claimed, DocumentEvent.EXTRACTED, now), etag)
-    except Changed:
-        present, _ = app.states.document(facts.name)
-        # Another worker with the same event may have saved the same record: then the result is its own as well.
-        if present is None or present.document.etag != facts.etag or present.state is not DocumentState.DONE:
-            app.documents.withdraw_result(name, written)
-        raise
-    telemetry.documents_in.add(1)
-    telemetry.documents_done.add(1)
-    logger.info(
-        "Document %r has the same content as before; its entities were carried over.",
-        facts.name,
-        extra={"action": "document_carried_over", "document": facts.name, "job": owner},
-    )
-    return True
+    def __init__(self, documents: DocumentStore, records: RecordStore, clock: Callable[[], datetime]) -> None:
+        self._documents = documents
+        self._records = records
+        self._clock = clock
 
+    def try_for(self, record: DocumentRecord, etag: str, item: ReadyChunk, owner: str) -> bool:
+        """Write the result in `record`, stored at `etag`, anew for the version of `item`; return whether that was done.
 
-def _same_work(
-    app: EntityDrop, name: str, record: DocumentRecord, facts: DocumentFacts
-) -> tuple[EntitiesResult | None, str | None]:
-    """Return the result for the version in `facts` and the ETag of the one it comes from; None where it can not."""
-    try:
-        blob: Blob = app.documents.read_result(name)
-    except Missing:
-        return None, None
-    # The second is what a worker has left that died before it saved the record.
-    is_known = blob.info.metadata.get("source_etag") in (record.document.etag, facts.etag)
-    result = read_entities(blob.data) if is_known else None
-    if result is None:
-        return None, None
-    settings = app.settings
-    return carried_over(result, facts, model_facts(settings), settings.string_index_type), blob.info.etag
+        The result is written first, over the one that was read, and the record then, over the one that was read. A
+        worker that dies in between leaves a result of the new version, which the repeated event finds and takes.
+        Whoever claims the document in between wins: the result is withdrawn again. Raises `Changed` where the result
+        was written anew meanwhile.
+        """
+        facts = item.facts
+        if record.state is not DocumentState.DONE or record.document.etag == facts.etag:
+            return False
+        if not item.content_sha256 or record.content_sha256 != item.content_sha256:
+            return False
+        name = entities_name(facts.name)
+        result, replaced = self._same_work(name, record, item)
+        if not result or not replaced:
+            return False
+        now = self._clock()
+        written = self._documents.write_result(name, to_json(result), result_metadata(facts, owner), replaced)
+        claimed = claim(
+            record,
+            facts,
+            owner,
+            item.work,
+            now,
+            chunks=record.chunks,
+            warnings=record.warnings,
+            content_sha256=item.content_sha256,
+            trace_parent=telemetry.trace_parent(),
+            is_submitted=False,
+        )
+        try:
+            self._records.save_document(conclude(claimed, DocumentEvent.EXTRACTED, now), etag)
+        except Changed:
+            present, _ = self._records.document(facts.name)
+            # Another worker with the same event may have saved the same record: then the result is its own as well.
+            if present is None or present.document.etag != facts.etag or present.state is not DocumentState.DONE:
+                self._documents.withdraw_result(name, written)
+            raise
+        telemetry.documents_in.add(1)
+        telemetry.documents_done.add(1)
+        logger.info(
+            "Document %r has the same content as before; its entities were carried over.",
+            facts.name,
+            extra={"action": "document_carried_over", "document": facts.name, "job": owner},
+        )
+        return True
+
+    def _same_work(
+        self, name: str, record: DocumentRecord, item: ReadyChunk
+    ) -> tuple[EntitiesResult | None, str | None]:
+        """Return the result for the version of `item` and the ETag of the one it comes from; None where it can not."""
+        try:
+            blob = self._documents.read_result(name)
+        except Missing:
+            return None, None
+        # The second is what a worker has left that died before it saved the record.
+        is_known = blob.info.metadata.get("source_etag") in (record.document.etag, item.facts.etag)
+        result = read_entities(blob.data) if is_known else None
+        if result is None:
+            return None, None
+        return carried_over(result, item.facts, item.work.model_facts, item.work.string_index_type), blob.info.etag

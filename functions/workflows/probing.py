@@ -5,9 +5,11 @@ can not be written, a success or a failure is not counted, and the next one is.
 """
 
 import logging
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from ..app import EntityDrop
+from .. import problems
 from ..core import health as ledger
 from ..core.health import Assessment, Health, Level, Probing, Since, assess
 from ..core.jobs import Job
@@ -16,7 +18,6 @@ from ..core.outcomes import (
     DeferReason,
     Deferred,
     Finished,
-    FoundEntities,
     JobFailed,
     Progress,
     Refused,
@@ -24,10 +25,12 @@ from ..core.outcomes import (
     Submission,
     Unanswered,
 )
+from ..core.planning import Failure
+from ..core.work import WorkSpec
 from ..errors import Fault, Problem
-from ..settings import Settings
-from ..storage.ledger_store import Change
-from .asking import ask_progress, submit_texts
+from ..language.service import LanguageService
+from ..storage.ledger_store import Change, HealthMonitor
+from ..tasks.custom_entities import FoundEntities
 
 logger = logging.getLogger(__name__)
 
@@ -45,18 +48,118 @@ CONTROL_POLL_S = 3.0
 """Between polls of a control document."""
 
 
-def model_of(settings: Settings) -> str:
-    """Return the key of the model in the ledger: task kind, project and deployment."""
-    model = settings.language_model_id or f"{settings.language_project}/{settings.language_deployment}"
-    return f"CustomEntityRecognition/{model}"
+class Prober:
+    """Asks for the health of the Language resource and of the models on it, and tells it what jobs have come to."""
+
+    def __init__(
+        self, health: HealthMonitor, language: LanguageService, clock: Callable[[], datetime], *, has_control: bool
+    ) -> None:
+        self._health = health
+        self._language = language
+        self._clock = clock
+        self._has_control = has_control
+
+    # --- For jobs ---
+
+    def assess(self, job: Job) -> Assessment:
+        """Return what the health of the service means for a job that is to be submitted; probe it where that is due."""
+        return self._assess(job.work, _since(job))
+
+    def is_healthy_since(self, job: Job, since: datetime | None) -> bool:
+        """Whether the service was proven healthy for a job since a time; probe it where that is due."""
+        if since is None:
+            return False
+        assessment = self._assess(job.work, Since(since, since))
+        return assessment.proof in (ledger.Proof.DOCUMENTS, ledger.Proof.CONTROL)
+
+    def take_scout(self, job: Job) -> bool:
+        """Let a document of this job go first, unless another job has been faster; return whether it may."""
+        since, taken = _since(job), False
+
+        def take(known: Health) -> Health | None:
+            nonlocal taken
+            assessed = self._assessed(known, job.work, since)
+            taken = assessed.probing is Probing.SCOUT
+            return ledger.scout_begun(known, assessed.level, _model(job.work), self._clock()) if taken else None
+
+        return self._health.update(take) is not None and taken
+
+    def record_success(self, job: Job) -> None:
+        """Count that documents of a job have their results.
+
+        Written now and then only, unless there is trouble to take back.
+        """
+        model, now = _model(job.work), self._clock()
+        sent = job.submitted or now
+
+        def change(known: Health) -> Health | None:
+            standing = known.standing(Level.MODEL, model)
+            is_clean = not any(
+                level.failures or level.failed_jobs or level.opened_at for level in (standing, known.resource)
+            )
+            last = standing.real_ok_at
+            is_recent = last is not None and (now - last).total_seconds() < SUCCESS_EVERY_S
+            return None if is_clean and is_recent else ledger.succeeded(known, model, sent, now)
+
+        self._health.update(change)
+
+    def record_failure(self, job: Job, failure: Failure) -> None:
+        """Count that a job has failed."""
+        model, now, level = _model(job.work), self._clock(), failure.level
+
+        def change(known: Health) -> Health | None:
+            if ledger.adds_nothing(known, level, model, job.id):
+                return None
+            problem = _without_reply(failure.problem)
+            return ledger.failed(known, level, model, job.id, problem, now, opens=failure.opens)
+
+        self._health.update(change)
+
+    def _assess(self, work: WorkSpec, since: Since | None) -> Assessment:
+        known = self._health.read(FRESH_S if since is None else 0)
+        if known is None:
+            return ledger.UNKNOWN
+        assessment = self._assessed(known, work, since)
+        if assessment.probing in (Probing.SEND, Probing.POLL):
+            known = self._probe(work, assessment)
+            assessment = self._assessed(known, work, since) if known else ledger.UNKNOWN
+        return assessment
+
+    def _assessed(self, known: Health, work: WorkSpec, since: Since | None) -> Assessment:
+        return assess(known, _model(work), since, self._clock(), has_control=self._has_control)
+
+    # --- Control documents ---
+
+    def _probe(self, work: WorkSpec, assessment: Assessment) -> Health | None:
+        """Send or poll the control document, if nobody else has begun to; return the ledger after it."""
+        model, level = _model(work), assessment.level
+        is_ours = False
+
+        def begin(known: Health) -> Health | None:
+            nonlocal is_ours
+            standing, now = known.standing(level, model), self._clock()
+            is_busy = standing.busy_until is not None and standing.busy_until > now
+            is_ours = False
+            if is_busy or bool(standing.control_url) is (assessment.probing is Probing.SEND):
+                return None
+            is_ours = True
+            begun = ledger.probe_begun if assessment.probing is Probing.SEND else ledger.poll_begun
+            return begun(known, level, model, now)
+
+        known = self._health.update(begin)
+        if known is None or not is_ours:
+            return known
+        if assessment.probing is Probing.SEND:
+            logger.info("A control document is sent to the Language service.", extra={"action": "control_document"})
+            answer = self._language.submit(work, "control", [ledger.CONTROL_TEXT])
+            return self._health.update(_after_control_post(level, model, answer, self._clock()))
+        url = known.standing(level, model).control_url
+        progress = self._language.progress(work, url or "")
+        return self._health.update(_after_control_poll(level, model, progress, self._clock()))
 
 
-# --- For jobs ---
-
-
-def assess_job(app: EntityDrop, job: Job) -> Assessment:
-    """Return what the health of the service means for a job that is to be submitted; probe it where that is due."""
-    return _assess(app, _since(job))
+def _model(work: WorkSpec) -> str:
+    return work.task.model
 
 
 def _since(job: Job) -> Since | None:
@@ -65,113 +168,14 @@ def _since(job: Job) -> Since | None:
     return Since(job.failed_at, job.failed_sent or job.failed_at)
 
 
-def is_healthy_since(app: EntityDrop, since: datetime | None) -> bool:
-    """Whether the service was proven healthy since a time; probe it where that is due."""
-    if since is None:
-        return False
-    return _assess(app, Since(since, since)).proof in (ledger.Proof.DOCUMENTS, ledger.Proof.CONTROL)
-
-
-def _assess(app: EntityDrop, since: Since | None) -> Assessment:
-    known = app.health.read(FRESH_S if since is None else 0)
-    if known is None:
-        return ledger.UNKNOWN
-    assessment = _assessed(app, known, since)
-    if assessment.probing in (Probing.SEND, Probing.POLL):
-        known = _probe(app, assessment)
-        assessment = _assessed(app, known, since) if known else ledger.UNKNOWN
-    return assessment
-
-
-def _assessed(app: EntityDrop, known: Health, since: Since | None) -> Assessment:
-    has_control = app.settings.control_documents
-    return assess(known, model_of(app.settings), since, app.clock(), has_control=has_control)
-
-
-def take_scout(app: EntityDrop, job: Job) -> bool:
-    """Let a document of this job go first, unless another job has been faster; return whether it may."""
-    model, since = model_of(app.settings), _since(job)
-    taken = False
-
-    def take(known: Health) -> Health | None:
-        nonlocal taken
-        now = app.clock()
-        now_assessed = _assessed(app, known, since)
-        taken = now_assessed.probing is Probing.SCOUT
-        return ledger.scout_begun(known, now_assessed.level, model, now) if taken else None
-
-    return app.health.update(take) is not None and taken
-
-
-def record_success(app: EntityDrop, sent: datetime) -> None:
-    """Count that a document which was submitted at `sent` has its result.
-
-    Written now and then only, unless there is trouble to take back.
-    """
-    model, now = model_of(app.settings), app.clock()
-
-    def change(known: Health) -> Health | None:
-        standing = known.standing(Level.MODEL, model)
-        is_clean = not any(
-            level.failures or level.failed_jobs or level.opened_at for level in (standing, known.resource)
-        )
-        is_recent = standing.real_ok_at is not None and (now - standing.real_ok_at).total_seconds() < SUCCESS_EVERY_S
-        return None if is_clean and is_recent else ledger.succeeded(known, model, sent, now)
-
-    app.health.update(change)
-
-
-def record_failure(app: EntityDrop, job: Job, level: Level, problem: Problem, *, opens: bool) -> None:
-    """Count that a job has failed."""
-    model, now = model_of(app.settings), app.clock()
-
-    def change(known: Health) -> Health | None:
-        if ledger.adds_nothing(known, level, model, job.id):
-            return None
-        return ledger.failed(known, level, model, job.id, _without_reply(problem), now, opens=opens)
-
-    app.health.update(change)
-
-
 def _without_reply(problem: Problem) -> Problem:
-    return Problem(problem.code, problem.message, problem.help, None, problem.fault)
+    return replace(problem, service=None)
 
 
-# --- Control documents ---
+# --- What a control document has come to ---
 
 
-def _probe(app: EntityDrop, assessment: Assessment) -> Health | None:
-    """Send or poll the control document, if nobody else has begun to; return the ledger after it."""
-    model, level = model_of(app.settings), assessment.level
-    is_ours = False
-
-    def begin(known: Health) -> Health | None:
-        nonlocal is_ours
-        standing, now = known.standing(level, model), app.clock()
-        is_busy = standing.busy_until is not None and standing.busy_until > now
-        is_ours = False
-        if is_busy or bool(standing.control_url) is (assessment.probing is Probing.SEND):
-            return None
-        is_ours = True
-        begun = ledger.probe_begun if assessment.probing is Probing.SEND else ledger.poll_begun
-        return begun(known, level, model, now)
-
-    known = app.health.update(begin)
-    if known is None or not is_ours:
-        return known
-    url = known.standing(level, model).control_url
-    if assessment.probing is Probing.SEND:
-        return app.health.update(_after_control_post(app, level, _send_control(app)))
-    return app.health.update(_after_control_poll(app, level, ask_progress(app, url or "")))
-
-
-def _send_control(app: EntityDrop) -> Submission:
-    logger.info("A control document is sent to the Language service.", extra={"action": "control_document"})
-    return submit_texts(app, "control", [ledger.CONTROL_TEXT])
-
-
-def _after_control_post(app: EntityDrop, level: Level, outcome: Submission) -> Change:
-    model, now = model_of(app.settings), app.clock()
+def _after_control_post(level: Level, model: str, outcome: Submission, now: datetime) -> Change:
     match outcome:
         case Accepted(url):
             return lambda known: ledger.control_under_way(known, level, model, url, now)
@@ -194,11 +198,10 @@ def _failed(level: Level, model: str, problem: Problem, now: datetime, *, at: Le
     return lambda known: ledger.control_failed(known, level, model, _without_reply(problem), now, at=at)
 
 
-def _after_control_poll(app: EntityDrop, level: Level, outcome: Progress) -> Change:
-    model, now = model_of(app.settings), app.clock()
+def _after_control_poll(level: Level, model: str, outcome: Progress, now: datetime) -> Change:
     match outcome:
         case Finished():
-            found = outcome.chunks.get("0", _CONTROL_LEFT_OUT)
+            found = outcome.chunks.get("0") or problems.CONTROL_LEFT_OUT.problem()
             # Any answer to the document itself, entities or a documented error, is an answer of a working service.
             if isinstance(found, FoundEntities) or found.fault is Fault.DOCUMENT:
                 return lambda known: ledger.succeeded(
@@ -215,13 +218,6 @@ def _after_control_poll(app: EntityDrop, level: Level, outcome: Progress) -> Cha
 
 _LONGEST_LOST = timedelta(minutes=2)
 """How long a control document may be unknown to the service before the next one is sent."""
-
-_CONTROL_LEFT_OUT = Problem(
-    "LeftOut",
-    "The service finished the control document without a result.",
-    "Check the health of the Language resource.",
-    fault=Fault.SERVICE,
-)
 
 
 def _undecided(level: Level, model: str, now: datetime, longest: timedelta) -> Change:

@@ -1,33 +1,35 @@
 """Writes the result of a document: once, by its owner only, and never over a newer one.
 
-The order is what makes it safe. What a write depends on (the result that is there now) is looked at *before* the
-record is asked who the owner is, and the write holds to it. So if a newer version's job wrote in between, the write
-fails; if it claimed the document in between, the record can not be saved any more, and what was written is withdrawn.
+`core.publication` decides; the loop here looks, writes and saves. A lost race is an outcome like any other: the loop
+looks again and decides anew.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from .. import telemetry
-from ..app import EntityDrop
-from ..core.documents import Claimed, DocumentFacts, DocumentRecord
-from ..core.jobs import Chunk
-from ..core.lifecycle import DocumentEvent, conclude, may_write
-from ..core.merging import ChunkResult
-from ..core.results import (
-    EntitiesResult,
-    Result,
-    counterpart_name,
-    entities_name,
-    entities_result,
-    error_name,
-    error_report,
-    model_facts,
-    result_metadata,
-    result_name,
-    to_json,
+from ..core.documents import Claim, DocumentRecord, StoredRecord
+from ..core.lifecycle import may_write
+from ..core.publication import (
+    Extracted,
+    Failed,
+    LookFirst,
+    Outcome,
+    Present,
+    PresentResult,
+    Publish,
+    Stale,
+    plan_publication,
+    plan_withdrawal,
 )
+from ..core.records import Chunk
+from ..core.results import entities_name, error_name
+from ..core.work import WorkSpec
 from ..errors import Changed, Missing, Problem
+from ..storage.document_store import DocumentStore
+from ..storage.record_store import RecordStore
+from ..tasks.custom_entities import ChunkResult, EntitiesResult
 
 logger = logging.getLogger(__name__)
 
@@ -35,131 +37,136 @@ MAX_RACES = 20
 """Races that one result may lose before the step is given back to the queue; each loss means somebody else won."""
 
 
-def write_entities(
-    app: EntityDrop, name: str, etag: str, owner: str, chunks: list[ChunkResult], claimed: Claimed | None = None
-) -> bool:
-    """Write the entities of a document all of whose chunks have come; return whether `owner` could still do so.
+class Publisher:
+    """Writes results and error reports, and withdraws those that should not be there."""
 
-    `claimed` is the record as the owner knew it last, if it was the document's first.
-    """
-    settings = app.settings
+    def __init__(self, documents: DocumentStore, records: RecordStore, clock: Callable[[], datetime]) -> None:
+        self._documents = documents
+        self._records = records
+        self._clock = clock
 
-    def make(record: DocumentRecord) -> Result:
-        return entities_result(record, chunks, model_facts(settings), settings.string_index_type, app.clock())
+    def write_result(
+        self, claim: Claim, chunks: Sequence[ChunkResult], work: WorkSpec, known: StoredRecord | None = None
+    ) -> bool:
+        """Write the result of a document all of whose chunks have come; return whether its owner could still do so.
 
-    return _write(app, name, etag, owner, make, None, claimed)
+        `known` is the record as the owner knew it last, if it was the document's first.
+        """
+        return self._publish(claim, Extracted(tuple(chunks), work), known)
+
+    def write_error(self, claim: Claim, problem: Problem, attempts: int) -> bool:
+        """Write the error report of a document; return whether its owner could still do so."""
+        return self._publish(claim, Failed(problem, attempts), None)
+
+    def release_claim(self, claim: Claim, chunk: Chunk) -> None:
+        """Clear away what an owner has left at a document that is not its own any more, perhaps before a crash.
+
+        That is results of chunks, and a result of the version that a newer one has replaced.
+        """
+        record, _ = self._records.claimed_document(claim)
+        plan = plan_withdrawal(claim, record, None)
+        if isinstance(plan, LookFirst):
+            plan = plan_withdrawal(claim, record, self._present(claim.document))
+        if isinstance(plan, Stale):
+            self._withdraw(plan)
+        if not chunk.is_whole:
+            self._records.delete_chunks(claim.owner, claim.document)
+
+    def delete_record_of_deleted(self, claim: Claim) -> None:
+        """Delete the record of a document that was deleted while it was worked on; it gets no result."""
+        record, etag = self._records.claimed_document(claim)
+        if etag and may_write(record, claim):
+            try:
+                self._records.delete_document(claim.document, etag)
+            except (Missing, Changed):
+                logger.debug("The record of a deleted document changed meanwhile; its new owner sees to it.")
+        logger.info(
+            "A document was deleted before its result was there; nothing is written.",
+            extra={"action": "document_gone", "document": claim.document, "job": claim.owner},
+        )
+
+    def _publish(self, claim: Claim, outcome: Outcome, known: StoredRecord | None) -> bool:
+        present: Present | None = None
+        for _ in range(MAX_RACES):
+            # What the owner knew last saves a read. Where it is out of date, no record can be saved over it, and the
+            # next round reads what there is.
+            record, etag = (known.record, known.etag) if known else self._records.claimed_document(claim)
+            known = None
+            plan = plan_publication(claim, record, present, outcome, self._clock())
+            if isinstance(plan, Stale):
+                self._withdraw(plan)
+                return False
+            if isinstance(plan, LookFirst) or etag is None:
+                present = self._present(claim.document)
+                continue
+            written = self._write(claim, plan)
+            if written is None:
+                present = self._present(claim.document)
+                continue
+            for name, stale in plan.withdraw.items():
+                self._documents.withdraw_result(name, stale)
+            try:
+                self._records.save_document(plan.record, etag)
+            except Changed:
+                present = {plan.name: PresentResult(written, claim.owner, claim.etag)}
+                continue
+            _log_outcome(plan, claim, outcome)
+            return True
+        raise Changed(claim.document)
+
+    def _write(self, claim: Claim, plan: Publish) -> str | None:
+        """Write a result and return its ETag; None where somebody else wrote there first."""
+        with telemetry.span(
+            "write result",
+            parent=plan.record.trace_parent,
+            links=[telemetry.trace_parent()],
+            document=claim.document,
+            job=claim.owner,
+        ):
+            try:
+                return self._documents.write_result(plan.name, plan.data, plan.metadata, plan.replaces)
+            except Changed:
+                return None
+
+    def _present(self, document: str) -> Present:
+        found = [
+            self._documents.get_result_properties(name) for name in (entities_name(document), error_name(document))
+        ]
+        return {
+            info.name: PresentResult(info.etag, info.metadata.get("job"), info.metadata.get("source_etag"))
+            for info in found
+            if info
+        }
+
+    def _withdraw(self, plan: Stale) -> None:
+        for name, etag in plan.withdraw.items():
+            self._documents.withdraw_result(name, etag)
 
 
-def write_error(app: EntityDrop, name: str, etag: str, owner: str, problem: Problem, attempts: int) -> bool:
-    """Write the error report of a document; return whether `owner` could still do so."""
-
-    def make(record: DocumentRecord) -> Result:
-        return error_report(record.document, problem, max(1, attempts), app.clock())
-
-    return _write(app, name, etag, owner, make, problem)
+def _log_outcome(plan: Publish, claim: Claim, outcome: Outcome) -> None:
+    if isinstance(plan.result, EntitiesResult):
+        log_done(plan.record, claim.owner, plan.result.text_records)
+    elif isinstance(outcome, Failed):
+        log_failed(claim.document, outcome.problem, claim.owner)
 
 
-def _write(
-    app: EntityDrop,
-    name: str,
-    etag: str,
-    owner: str,
-    make: Callable[[DocumentRecord], Result],
-    problem: Problem | None,
-    claimed: Claimed | None = None,
-) -> bool:
-    present: dict[str, str] = {}
-    has_read_present = False
-    for _ in range(MAX_RACES):
-        # What the owner knew last saves a read. Where it is out of date, no record can be saved over it, and the next
-        # round reads what there is.
-        known = (claimed.record, claimed.etag) if claimed else app.states.document(name)
-        (record, record_etag), claimed = known, None
-        if record is None or record_etag is None or not may_write(record, owner, etag):
-            _withdraw_own(app, name, etag, owner, record)
-            return False
-        if not has_read_present and not record.is_first:
-            # Earlier versions may have left results. Look, then read the record again: in this order only.
-            present, has_read_present = _present(app, name), True
-            continue
-        result = make(record)
-        target = result_name(result)
-        try:
-            with telemetry.span(
-                "write result", parent=record.trace_parent, links=[telemetry.trace_parent()], document=name, job=owner
-            ):
-                written = app.documents.write_result(
-                    target, to_json(result), result_metadata(record.document, owner), present.get(target)
-                )
-        except Changed:
-            present, has_read_present = _present(app, name), True
-            continue
-        stale = present.get(counterpart_name(result))
-        if stale:
-            app.documents.withdraw_result(counterpart_name(result), stale)
-        event = DocumentEvent.EXTRACTED if isinstance(result, EntitiesResult) else DocumentEvent.REPORTED
-        try:
-            app.states.save_document(conclude(record, event, app.clock(), problem), record_etag)
-        except Changed:
-            present = {target: written}
-            continue
-        _log_outcome(record.document, owner, result, problem)
-        return True
-    raise Changed(name)
-
-
-def _present(app: EntityDrop, name: str) -> dict[str, str]:
-    """Return the ETags of the results that a document has now, by name."""
-    looks = [app.documents.get_result_properties(result) for result in (entities_name(name), error_name(name))]
-    return {info.name: info.etag for info in looks if info}
-
-
-def _withdraw_own(app: EntityDrop, name: str, etag: str, owner: str, record: DocumentRecord | None) -> None:
-    """Take back what this owner wrote for a version that is no longer the newest, perhaps before a crash."""
-    if record is None or record.document.etag == etag:
-        return
-    for result in (entities_name(name), error_name(name)):
-        info = app.documents.get_result_properties(result)
-        if info and info.metadata.get("job") == owner and info.metadata.get("source_etag") == etag:
-            app.documents.withdraw_result(result, info.etag)
-
-
-def release_claim(app: EntityDrop, chunk: Chunk, owner: str) -> None:
-    """Clear away what an owner has left at a document that is not its own any more, perhaps before a crash.
-
-    That is results of chunks, and a result of the version that a newer one has replaced.
-    """
-    record, _ = app.states.document(chunk.document)
-    _withdraw_own(app, chunk.document, chunk.etag, owner, record)
-    if not chunk.is_whole:
-        app.states.delete_chunks(owner, chunk.document)
-
-
-def delete_record_of_deleted(app: EntityDrop, name: str, etag: str, owner: str) -> None:
-    """Drop the record of a document that was deleted while it was worked on; it gets no result."""
-    record, record_etag = app.states.document(name)
-    if record_etag and may_write(record, owner, etag):
-        try:
-            app.states.delete_document(name, record_etag)
-        except (Missing, Changed):
-            logger.debug("The record of a deleted document changed meanwhile; its new owner sees to it.")
+def log_done(record: DocumentRecord, owner: str, text_records: int) -> None:
+    """Count and log that a document has its result."""
+    name = record.document.name
+    telemetry.documents_done.add(1)
+    telemetry.text_records.add(text_records)
     logger.info(
-        "A document was deleted before its result was there; nothing is written.",
-        extra={"action": "document_gone", "document": name, "job": owner},
+        "Document %r has its entities.", name, extra={"action": "document_done", "document": name, "job": owner}
     )
 
 
-def _log_outcome(document: DocumentFacts, owner: str, result: Result, problem: Problem | None) -> None:
-    fields = {"document": document.name, "job": owner}
-    if isinstance(result, EntitiesResult):
-        telemetry.documents_done.add(1)
-        telemetry.text_records.add(result.text_records)
-        logger.info("Document %r has its entities.", document.name, extra={"action": "document_done", **fields})
-    elif problem:
-        telemetry.documents_failed.add(1, {"code": problem.code})
-        logger.warning(
-            "Document %r ends in an error report: %s.",
-            document.name,
-            problem.code,
-            extra={"action": "document_failed", "reason": problem.code, **fields},
-        )
+def log_failed(document: str, problem: Problem, owner: str | None = None) -> None:
+    """Count and log that a document ends in an error report."""
+    telemetry.documents_failed.add(1, {"code": problem.code})
+    fields = {"action": "document_failed", "reason": problem.code, "document": document}
+    logger.warning(
+        "Document %r ends in an error report: %s.",
+        document,
+        problem.code,
+        extra=fields if owner is None else {**fields, "job": owner},
+    )

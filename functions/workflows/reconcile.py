@@ -14,17 +14,19 @@ from functools import lru_cache
 from itertools import chain, islice
 from typing import NamedTuple, TypeVar
 
-from ..app import EntityDrop
 from ..core.documents import DocumentState
 from ..core.listings import in_result_order, side_by_side
 from ..core.packing import MAX_REQUEST_DOCUMENTS
 from ..core.results import ENTITIES_SUFFIX, ERROR_SUFFIX, entities_name, error_name
+from ..core.time_limits import LONGEST_RECONCILE
 from ..errors import Changed, Fault, Missing
 from ..storage.containers import ARCHIVED_CODES, BlobInfo, is_safe
-from ..storage.record_store import ListedRefusal, refusal_key
+from ..storage.document_store import DocumentStore
+from ..storage.record_format import is_newer
+from ..storage.record_store import ListedRefusal, RecordStore, refusal_key
 from ..text.chunks import Retake
-from .repairs import Attempts, Failures, Found, retry_refused
-from .submission import report_unsafe_name
+from .failures import Failures
+from .repairs import Attempts, Found, Repairs
 
 logger = logging.getLogger(__name__)
 
@@ -33,9 +35,6 @@ BUDGET_SHARE = 0.5
 
 REQUESTS_PER_BATCH = 3
 """One POST and about two GETs."""
-
-LONGEST_RUN = timedelta(minutes=20)
-"""After which the run stops finding more: less than the function's timeout. The next run goes on."""
 
 _SAME_REPORT = timedelta(minutes=1)
 """A report no later than this after the first one is the first one."""
@@ -50,7 +49,10 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Tally:
-    """What a run found. `dropped` is always `done + failed + pending`."""
+    """What a run found. `dropped` is always `done + failed + pending`.
+
+    Documents whose records a newer release has written are left to that release and not counted.
+    """
 
     done: int = 0
     failed: int = 0
@@ -69,27 +71,55 @@ class Tally:
         return self.done + self.failed + self.pending
 
 
-def reconcile(app: EntityDrop) -> Tally:
-    """Find the documents without a living owner or a result of their current version, and submit them.
+class Reconcile:
+    """Compares documents, records and results.
 
-    Once a night it takes up again what was reported for another cause than the document, within GIVE_UP_HOURS of the
-    first report, and tries what the storage refuses. Documents older than IGNORE_DOCUMENTS_BEFORE that were never
-    taken on are left alone. What fails at one document stops no other; where a listing fails, what was found so far
-    is submitted, and the next run goes on.
+    `oldest` is the time before which documents that were never taken on are left alone; `give_up` how long a document
+    that was reported for another cause than itself is taken up again every night.
     """
-    run = _Run(app, Failures("reconcile"), Tally(), app.clock() + LONGEST_RUN)
-    tally = run.tally
-    comparisons = (run.unowned(), *map(run.without_result, _RESULTS))
-    for found in _batches(chain.from_iterable(map(_while_listed, comparisons)), MAX_REQUEST_DOCUMENTS):
-        tally.submitted += len(run.attempts.submit(found))
-        app.sleep(REQUESTS_PER_BATCH * 60 / (app.settings.requests_per_minute * BUDGET_SHARE))
-        if run.is_time_up():
-            break
-    tally.submitted += retry_refused(run.attempts, run.is_to_be_retried)
-    tally.is_complete &= not run.listings_failed
-    run.failures.log()
-    _log(tally, run.failures.total)
-    return tally
+
+    def __init__(
+        self,
+        documents: DocumentStore,
+        records: RecordStore,
+        repairs: Repairs,
+        clock: Callable[[], datetime],
+        sleep: Callable[[float], None],
+        *,
+        requests_per_minute: int,
+        give_up: timedelta,
+        oldest: datetime | None,
+    ) -> None:
+        self.documents = documents
+        self.records = records
+        self.repairs = repairs
+        self.clock = clock
+        self.give_up = give_up
+        self.oldest = oldest
+        self._sleep = sleep
+        self._pause_s = REQUESTS_PER_BATCH * 60 / (requests_per_minute * BUDGET_SHARE)
+
+    def run(self) -> Tally:
+        """Find the documents without an active owner or a result of their current version, and submit them.
+
+        Once a night it takes up again what was reported for another cause than the document, within GIVE_UP_HOURS of
+        the first report, and tries what the storage refuses. Documents older than IGNORE_DOCUMENTS_BEFORE that were
+        never taken on are left alone. What fails at one document stops no other; where a listing fails, what was found
+        so far is submitted, and the next run goes on.
+        """
+        run = _Run(self, Failures("reconcile"), Tally(), self.clock() + LONGEST_RECONCILE)
+        tally = run.tally
+        comparisons = (run.unowned(), *map(run.without_result, _RESULTS))
+        for found in _batches(chain.from_iterable(map(_while_listed, comparisons)), MAX_REQUEST_DOCUMENTS):
+            tally.submitted += len(run.attempts.submit(found))
+            self._sleep(self._pause_s)
+            if run.is_time_up():
+                break
+        tally.submitted += run.attempts.retry_refused(run.is_to_be_retried)
+        tally.is_complete &= not run.listings_failed
+        run.failures.log()
+        _log(tally, run.failures.total)
+        return tally
 
 
 class _Row(NamedTuple):
@@ -111,6 +141,11 @@ class _Row(NamedTuple):
             return DocumentState(self.record.metadata.get("state", ""))
         except ValueError:
             return None
+
+    @property
+    def is_newer(self) -> bool:
+        """Whether a newer release has written the record."""
+        return self.record is not None and is_newer(self.record)
 
     @property
     def metadata(self) -> Mapping[str, str]:
@@ -136,12 +171,14 @@ class _Expected(NamedTuple):
 class _Run:
     """One comparison: what it counts, what fails in it, and what it has tried."""
 
-    def __init__(self, app: EntityDrop, failures: Failures, tally: Tally, until: datetime) -> None:
-        self.app, self.failures, self.tally, self.until = app, failures, tally, until
-        self.attempts = Attempts(app, failures)
+    def __init__(self, reconcile: Reconcile, failures: Failures, tally: Tally, until: datetime) -> None:
+        self.failures, self.tally, self.until = failures, tally, until
+        self.documents, self.records, self.repairs = reconcile.documents, reconcile.records, reconcile.repairs
+        self.clock, self.give_up, self.oldest = reconcile.clock, reconcile.give_up, reconcile.oldest
+        self.attempts = Attempts(self.repairs, failures)
         self._tried: set[str] = set()
         """Keys of refused documents that this run need not try again."""
-        self._is_alive = lru_cache(maxsize=10_000)(app.states.is_alive)
+        self._is_alive = lru_cache(maxsize=10_000)(self.records.is_alive)
 
     @property
     def listings_failed(self) -> bool:
@@ -159,9 +196,11 @@ class _Run:
     def without_result(self, results: "_Results") -> Iterator[Found]:
         """Yield the documents whose record promises a result that is not there; remove results that should not be."""
         naming = entities_name if results.state is DocumentState.DONE else error_name
-        concluded = (row for row in self._rows() if row.state in (DocumentState.DONE, DocumentState.FAILED))
+        concluded = (
+            row for row in self._rows() if row.state in (DocumentState.DONE, DocumentState.FAILED) and not row.is_newer
+        )
         expected = (_Expected(naming(row.name), row) for row in in_result_order(concluded, naming))
-        listed = self._listing(self.app.documents.list_results)
+        listed = self._listing(self.documents.list_results)
         present = (info for info in listed if info.name.endswith(results.suffix))
         for promise, result in side_by_side(expected, present):
             if promise is None:
@@ -173,7 +212,7 @@ class _Run:
 
     def is_time_up(self) -> bool:
         """Whether the run is to end here, incomplete."""
-        if self.app.clock() > self.until:
+        if self.clock() > self.until:
             self.tally.is_complete = False
         return not self.tally.is_complete
 
@@ -183,15 +222,15 @@ class _Run:
         return is_for_the_night and refusal.key not in self._tried and not self.is_time_up()
 
     def _rows(self) -> Iterator[_Row]:
-        """Yield the documents, each with its record; forget the records of those that are gone."""
-        documents = self._listing(self.app.documents.list)
-        for document, record in side_by_side(documents, self._listing(self.app.states.list_documents)):
+        """Yield the documents, each with its record; delete the records of those that are gone."""
+        documents = self._listing(self.documents.list)
+        for document, record in side_by_side(documents, self._listing(self.records.list_documents)):
             if self.is_time_up():
                 return  # Thousands of documents may need a look each before one of them needs to be submitted.
             if document is None:
-                if record:
+                if record and not is_newer(record):
                     with self.failures.guard("delete the record of a deleted document", record.name):
-                        _delete_record(self.app, record)
+                        self._delete_record(record)
             elif not document.is_folder:
                 row = None
                 with self.failures.guard("find the record of a document", document.name):
@@ -199,8 +238,16 @@ class _Run:
                 if row:
                     yield row
 
+    def _delete_record(self, record: BlobInfo) -> None:
+        """Delete the record of a document that is gone, so that it is new if it is dropped again."""
+        try:
+            self.documents.get_properties(record.name)
+        except Missing:
+            with contextlib.suppress(Missing, Changed):
+                self.records.delete_document(record.name, record.etag)
+
     def _unlisted(self, name: str) -> BlobInfo | None:
-        return self.app.states.unlisted_document(name) if is_safe(name) else None
+        return self.records.unlisted_document(name) if is_safe(name) else None
 
     def _listing(self, items: Callable[[], Iterable[T]]) -> Iterator[T]:
         """Yield what a listing gives. Where it fails the comparison ends: half a listing would show half as missing."""
@@ -211,14 +258,16 @@ class _Run:
             raise _ListingFailed from error
 
     def _unowned(self, row: _Row) -> Found | None:
-        tally, state, oldest = self.tally, row.state, self.app.settings.ignore_documents_before
-        if row.record is None and oldest and row.document.last_modified < oldest:
+        tally, state, oldest = self.tally, row.state, self.oldest
+        if row.is_newer:
+            self.failures.newer += 1
+        elif row.record is None and oldest and row.document.last_modified < oldest:
             tally.ignored += 1
         elif state is DocumentState.DONE:
             tally.done += 1
         elif not is_safe(row.name):
             tally.failed += 1
-            report_unsafe_name(self.app, row.name)
+            self.repairs.report_unsafe_name(row.name)
         elif state is DocumentState.FAILED:
             if not self._is_to_be_retaken(row):
                 tally.failed += 1
@@ -250,8 +299,8 @@ class _Run:
         if row.document.is_archived or row.metadata.get("fault", Fault.DOCUMENT) == Fault.DOCUMENT:
             return False
         first, last = _moment(row.metadata.get("first_reported")), _moment(row.metadata.get("updated"))
-        now = self.app.clock()
-        if first is None or last is None or now - first > timedelta(hours=self.app.settings.give_up_hours):
+        now = self.clock()
+        if first is None or last is None or now - first > self.give_up:
             return False
         # Not retaken so far, or not in this night, in which somebody may have run this by hand as well.
         return last - first < _SAME_REPORT or now - last >= _A_NIGHT
@@ -262,14 +311,14 @@ class _Run:
             return None
         # The listings were read before: whatever they show may have changed, and only the record of now counts. It is
         # read after the result was listed, so a result that it does not promise is not one that is just being written.
-        record, etag = self.app.states.document(row.name)
+        record, etag = self.records.document(row.name)
         if record is None or etag is None or record.document.etag != row.document.etag or record.is_pending:
             return None
         if record.state is not state:
             if result:
-                self.app.documents.withdraw_result(result.name, result.etag)
+                self.documents.withdraw_result(result.name, result.etag)
             return None
-        if _belongs(self.app.documents.get_result_properties(promise.name), row):
+        if _belongs(self.documents.get_result_properties(promise.name), row):
             return None
         _count_as_pending(self.tally, state)
         # Claimed over this very record: were it deleted first, a crash would leave a document that nobody has ever
@@ -294,17 +343,6 @@ def _moment(text: str | None) -> datetime | None:
     except ValueError:
         return None
     return moment if moment.tzinfo else None
-
-
-def _delete_record(app: EntityDrop, record: BlobInfo) -> None:
-    """Drop the record of a document that is gone, so that it is new if it is dropped again."""
-    try:
-        app.documents.get_properties(record.name)
-    except Missing:
-        try:
-            app.states.delete_document(record.name, record.etag)
-        except (Missing, Changed):
-            return
 
 
 def _belongs(result: BlobInfo | None, row: _Row) -> bool:

@@ -7,12 +7,13 @@ from then on, however long that takes: an encryption, a role or a tier may chang
 """
 
 import logging
+from collections.abc import Callable
+from datetime import datetime
 
-import msgspec
-
-from ..app import EntityDrop
 from ..core.documents import Refusal
+from ..core.lifecycle import refused_again
 from ..errors import Changed
+from ..storage.record_store import RecordStore
 
 logger = logging.getLogger(__name__)
 
@@ -20,25 +21,33 @@ MAX_RACES = 20
 """Times that the record may be found changed before the event is given back to the host."""
 
 
-def note_refusal(app: EntityDrop, name: str, code: str) -> tuple[Refusal, str]:
-    """Remember that the storage refuses a document with its error code `code`, unless that is known.
+class Refusals:
+    """The documents that the storage refuses."""
 
-    Returns the record of it, which keeps the time of the first refusal, and its ETag.
-    """
-    logger.warning(
-        "Document %r is deferred; the storage answers %s.",
-        name,
-        code,
-        extra={"action": "document_deferred", "document": name, "reason": code},
-    )
-    for _ in range(MAX_RACES):
-        present, etag = app.states.refusal(name)
-        if present and etag and present.code == code:
-            return present, etag
-        new = Refusal(name=name, code=code, first_seen=app.clock())
-        refusal = msgspec.structs.replace(present, code=code) if present else new
-        try:
-            return refusal, app.states.save_refusal(refusal, etag)
-        except Changed:
-            logger.debug("Another worker was refused document %r at the same moment.", name)
-    raise Changed(name)
+    def __init__(self, records: RecordStore, clock: Callable[[], datetime]) -> None:
+        self._records = records
+        self._clock = clock
+
+    def note(self, name: str, code: str) -> tuple[Refusal, str]:
+        """Remember that the storage refuses a document with its error code `code`, unless that is known.
+
+        Returns the record of it, which keeps the time of the first refusal, and its ETag.
+        """
+        logger.warning(
+            "Document %r is deferred; the storage answers %s.",
+            name,
+            code,
+            extra={"action": "document_deferred", "document": name, "reason": code},
+        )
+        for _ in range(MAX_RACES):
+            present, etag = self._records.refusal(name)
+            if present and etag and present.code == code:
+                return present, etag
+            refusal = (
+                refused_again(present, code) if present else Refusal(name=name, code=code, first_seen=self._clock())
+            )
+            try:
+                return refusal, self._records.save_refusal(refusal, etag)
+            except Changed:
+                logger.debug("Another worker was refused document %r at the same moment.", name)
+        raise Changed(name)

@@ -1,222 +1,211 @@
-"""Takes a job one step: what `submit` and `advance` share.
+"""Takes a job one step: what submission and polling share.
 
 A step puts the next message on the queue first and saves the record then, if nobody else has. So a worker that dies
 in between leaves two messages, of which one dies out, and never none.
 """
 
 import logging
-from collections.abc import Callable, Iterable
-from contextvars import copy_context
-from datetime import datetime, timedelta
-from typing import TypeVar
+from collections.abc import Callable
+from concurrent.futures import Executor
+from datetime import datetime
+from functools import partial
 
-import msgspec
-
-from ..app import EntityDrop
+from .. import problems
 from ..core.documents import MAX_SUBMISSIONS
-from ..core.jobs import Chunk, Job, JobMessage
-from ..core.lifecycle import JobEvent, may_write
-from ..core.merging import ChunkResult, JobFacts, locate
-from ..core.planning import Answer, Step, after_submission, release
+from ..core.jobs import Job, JobMessage
+from ..core.lifecycle import JobEvent, may_write, without_message
+from ..core.planning import Answer, Policy, Step, after_submission, release
+from ..core.records import Chunk, JobFacts
+from ..core.time_limits import LONGEST_EXCHANGE
 from ..errors import Changed, Missing, Problem
-from ..language.client import LONGEST_EXCHANGE_S
-from ..storage.job_queue import Receipt
-from ..text.chunks import text_of
-from .asking import submit_texts
-from .probing import record_failure, record_success
-from .publishing import delete_record_of_deleted, release_claim, write_entities, write_error
+from ..language.service import LanguageService
+from ..storage.job_queue import JobQueue, Receipt
+from ..storage.record_store import RecordStore
+from ..tasks.custom_entities import ChunkResult, locate
+from .parallel import run_all
+from .probing import Prober
+from .publishing import Publisher
+from .texts import TextReader
 
 logger = logging.getLogger(__name__)
 
-A = TypeVar("A")
-B = TypeVar("B")
 
-LONGEST_POST = timedelta(seconds=LONGEST_EXCHANGE_S)
-"""What must be left of a job's reservation when its request is sent."""
+class Steps:
+    """Sends the request of a reserved job, and performs what was decided for a job."""
 
+    def __init__(
+        self,
+        records: RecordStore,
+        queue: JobQueue,
+        language: LanguageService,
+        publisher: Publisher,
+        prober: Prober,
+        texts: TextReader,
+        threads: Executor,
+        clock: Callable[[], datetime],
+        policy: Callable[[], Policy],
+    ) -> None:
+        self._records = records
+        self._queue = queue
+        self._language = language
+        self._publisher = publisher
+        self._prober = prober
+        self._texts = texts
+        self._threads = threads
+        self._clock = clock
+        self._policy = policy
 
-def send_message(app: EntityDrop, job: Job, now: datetime) -> Receipt:
-    """Put the message for a job's present step on the queue, to be visible when the job is due."""
-    return app.queue.send(JobMessage(job.id, job.step), (job.due - now).total_seconds())
+    def send_message(self, job: Job, now: datetime) -> Receipt:
+        """Put the message for a job's present step on the queue, to be visible when the job is due."""
+        return self._queue.send(JobMessage(job.id, job.step), (job.due - now).total_seconds())
 
+    def post(self, job: Job, etag: str, receipt: Receipt, texts: list[str], *, has_permit: bool = False) -> None:
+        """Submit a reserved job whose texts are at hand, and take the step that the answer leads to.
 
-def post(app: EntityDrop, job: Job, etag: str, receipt: Receipt, texts: list[str], *, has_permit: bool = False) -> None:
-    """Submit a reserved job whose texts are at hand, and take the step that the answer leads to.
-
-    Where too little of the reservation is left for a request, nothing is sent: somebody else may be about to reserve
-    the job, and two workers must never submit the same reservation.
-    """
-    if app.clock() + LONGEST_POST >= job.due:
-        perform(app, job, etag, release(job, app.clock()), receipt=receipt)
-        return
-    answer = submit_texts(
-        app,
-        job.id,
-        texts,
-        languages=[chunk.language for chunk in job.chunks],
-        has_permit=has_permit,
-        deadline_s=(job.due - app.clock()).total_seconds(),
-    )
-    perform(app, job, etag, after_submission(job, answer, app.clock(), app.policy), receipt=receipt)
-
-
-def perform(
-    app: EntityDrop, job: Job, etag: str, step: Step, *, receipt: Receipt | None = None, facts: JobFacts | None = None
-) -> None:
-    """Do what a step decided for the job that is stored at `etag`.
-
-    `receipt` belongs to a message for this job that nobody has received yet; `facts` tell about the service's job
-    where entities are among the answers.
-    """
-    # First, so that a job that comes back after a failure finds what became of the others.
-    if step.succeeded:
-        record_success(app, job.submitted or app.clock())
-    if step.failure:
-        record_failure(app, job, step.failure.level, step.failure.problem, opens=step.failure.opens)
-    run_all(app, lambda answered: _answer(app, job, *answered, facts), step.answers)
-    for part in step.parts:
-        _create(app, part)
-    if not (_save(app, step.job, etag, receipt) if step.job else _delete(app, job, etag)):
-        # What the other worker decided counts: it may well be waiting for the operation.
-        logger.info("Job %s was taken further by another worker.", job.id, extra=_context(job, "race_lost"))
-        return
-    if step.cancel:
-        app.language.cancel(step.cancel)
-    _log(job, step)
-
-
-def run_all(app: EntityDrop, act: Callable[[A], B], items: Iterable[A]) -> list[B]:
-    """Do the same with every item, several at a time, and return what came of each; the first error is raised last."""
-    items = list(items)
-    if len(items) == 1:
-        return [act(items[0])]
-    # Each thread works in a copy of the caller's context, so that its spans belong to the same trace.
-    futures = [app.storage_threads.submit(copy_context().run, act, item) for item in items]
-    for future in futures:
-        future.exception()
-    return [future.result() for future in futures]
-
-
-def _answer(app: EntityDrop, job: Job, chunk: Chunk, answer: Answer, facts: JobFacts | None) -> None:
-    """Bring the answer to a chunk to its document."""
-    name, etag, owner = chunk.document, chunk.etag, job.owner
-    if isinstance(answer, Problem):
-        write_error(app, name, etag, owner, answer, job.submissions)
-        if not chunk.is_whole:
-            app.states.delete_chunks(owner, name)
-        return
-    assert facts is not None  # noqa: S101 - entities come from a finished job only; for the type checker
-    try:
-        text = read_text(app, chunk)
-    except Missing:
-        delete_record_of_deleted(app, name, etag, owner)
-        release_claim(app, chunk, owner)
-        return
-    except Changed:
-        # The newer version has an event and an owner of its own.
-        release_claim(app, chunk, owner)
-        return
-    result = locate(chunk, text, answer, app.settings.string_index_type, facts)
-    if chunk.is_whole:
-        claimed = next((each for each in job.claims if each.record.document.name == name), None)
-        write_entities(app, name, etag, owner, [result], claimed)
-    else:
-        _gather(app, chunk, owner, result)
-
-
-def _gather(app: EntityDrop, chunk: Chunk, owner: str, result: ChunkResult) -> None:
-    """Keep the result of a chunk, and write the entities of its document if it was the last to come."""
-    name = chunk.document
-    app.states.save_chunk(owner, name, result)
-    # Asked after the chunk is kept: whoever ended the work on the document before has cleaned up already.
-    if not _is_still_wanted(app, chunk, owner):
-        release_claim(app, chunk, owner)
-        return
-    # Each chunk is kept before its siblings are counted, so the last of them finds all; two may both be last, and then
-    # the one that comes too late finds fewer, or none.
-    if app.states.count_chunks(owner, name) == chunk.count:
-        chunks = list(app.states.chunks(owner, name))
-        if len(chunks) == chunk.count:
-            write_entities(app, name, chunk.etag, owner, chunks)
-        app.states.delete_chunks(owner, name)
-
-
-def _is_still_wanted(app: EntityDrop, chunk: Chunk, owner: str) -> bool:
-    record, _ = app.states.document(chunk.document)
-    return may_write(record, owner, chunk.etag)
-
-
-def read_text(app: EntityDrop, chunk: Chunk) -> str:
-    """Return the text of a chunk, read anew from its document. Raises `Missing` and `Changed`."""
-    if not chunk.content_encoding:
-        data = app.documents.read_part(chunk.document, chunk.etag, chunk.byte_start, chunk.byte_end)
-        return text_of(chunk, data)
-    # Compressed content has no parts that could be read alone, and may be large unpacked.
-    data = app.documents.read_part(chunk.document, chunk.etag, None, None)
-    with app.large_documents:
-        return text_of(chunk, data)
-
-
-def _create(app: EntityDrop, part: Job) -> None:
-    try:
-        app.states.save_job(part, None)
-    except Changed:
-        logger.debug("Part %s was there already: the step is being repeated.", part.id)
-    app.queue.send(JobMessage(part.id, part.step), 0)
-
-
-def _save(app: EntityDrop, job: Job, etag: str, receipt: Receipt | None) -> bool:
-    """Put the next message first, then save the record; return whether nobody else was faster."""
-    delay_s, sent = (job.due - app.clock()).total_seconds(), None
-    message = JobMessage(job.id, job.step)
-    try:
-        sent = app.queue.resend(receipt, message, delay_s) if receipt else app.queue.send(message, delay_s)
-    except Exception as error:
-        if receipt is None:
-            raise  # The message that brought us here comes again.
-        # A request has been sent, and its outcome must not be lost with the queue's. The record keeps its step, so that
-        # the message which is to come at the end of the reservation drives the job on.
-        logger.warning(
-            "The message of job %s could not be changed (%s); it goes on when the present one comes.",
+        Where too little of the reservation is left for a request, nothing is sent: somebody else may be about to
+        reserve the job, and two workers must never submit the same reservation.
+        """
+        if self._clock() + LONGEST_EXCHANGE >= job.due:
+            self.perform(job, etag, release(job, self._clock()), receipt=receipt)
+            return
+        answer = self._language.submit(
+            job.work,
             job.id,
-            type(error).__name__,
-            extra=_context(job, "message_unchanged"),
+            texts,
+            languages=[chunk.language for chunk in job.chunks],
+            has_permit=has_permit,
+            deadline_s=(job.due - self._clock()).total_seconds(),
         )
-        job = msgspec.structs.replace(job, step=job.step - 1)
-    try:
-        app.states.save_job(job, etag)
-    except Exception as error:
-        if _is_stored(app, job):
-            logger.debug("The storage took job %s and its answer was lost on the way.", job.id)
-            return True
-        if sent:
-            # Nothing goes on from here, and two messages for one job would never become one again.
-            app.queue.discard(sent)
-        if isinstance(error, Changed | Missing):
+        for chunk, text in zip(job.chunks, texts, strict=True):
+            self._texts.keep(chunk, text)
+        step = after_submission(job, answer, self._clock(), self._policy())
+        self.perform(job, etag, step, receipt=receipt)
+
+    def perform(
+        self, job: Job, etag: str, step: Step, *, receipt: Receipt | None = None, facts: JobFacts | None = None
+    ) -> None:
+        """Do what a step decided for the job that is stored at `etag`.
+
+        `receipt` belongs to a message for this job that nobody has received yet; `facts` tell about the service's job
+        where results are among the answers.
+        """
+        # First, so that a job that comes back after a failure finds what became of the others.
+        if step.succeeded:
+            self._prober.record_success(job)
+        if step.failure:
+            self._prober.record_failure(job, step.failure)
+        run_all(self._threads, lambda answered: self._answer(job, *answered, facts), step.answers)
+        for part in step.parts:
+            self._create(part)
+        if not (self._save(step.job, etag, receipt) if step.job else self._delete(job, etag)):
+            # What the other worker decided counts: it may well be waiting for the operation.
+            logger.info("Job %s was taken further by another worker.", job.id, extra=_context(job, "race_lost"))
+            return
+        if step.cancel:
+            self._language.cancel(job.work, step.cancel)
+        _log(job, step)
+
+    def _answer(self, job: Job, chunk: Chunk, answer: Answer, facts: JobFacts | None) -> None:
+        """Bring the answer to a chunk to its document."""
+        claim = job.claim_of(chunk)
+        if isinstance(answer, Problem):
+            self._publisher.write_error(claim, answer, job.submissions)
+            if not chunk.is_whole:
+                self._records.delete_chunks(claim.owner, claim.document)
+            return
+        assert facts is not None  # noqa: S101 - results come from a finished job only; for the type checker
+        try:
+            text = self._texts.submitted(chunk)
+        except Missing:
+            self._publisher.delete_record_of_deleted(claim)
+            self._publisher.release_claim(claim, chunk)
+            return
+        except Changed:
+            # The newer version has an event and an owner of its own.
+            self._publisher.release_claim(claim, chunk)
+            return
+        result = locate(chunk, text, answer, job.work.string_index_type, facts)
+        if chunk.is_whole:
+            known = next((one for one in job.known_records if one.record.document.name == claim.document), None)
+            self._publisher.write_result(claim, [result], job.work, known)
+        else:
+            self._gather(job, chunk, result)
+
+    def _gather(self, job: Job, chunk: Chunk, result: ChunkResult) -> None:
+        """Keep the result of a chunk, and write that of its document if it was the last to come."""
+        claim, records = job.claim_of(chunk), self._records
+        records.save_chunk(claim.owner, claim.document, result)
+        # Asked after the chunk is kept: whoever ended the work on the document before has cleaned up already.
+        record, _ = records.claimed_document(claim)
+        if not may_write(record, claim):
+            self._publisher.release_claim(claim, chunk)
+            return
+        # Each chunk is kept before its siblings are counted, so the last of them finds all; two may both be last, and
+        # then the one that comes too late finds fewer, or none.
+        if records.count_chunks(claim.owner, claim.document) == chunk.count:
+            chunks = list(records.chunks(claim.owner, claim.document))
+            if len(chunks) == chunk.count:
+                self._publisher.write_result(claim, chunks, job.work)
+            records.delete_chunks(claim.owner, claim.document)
+
+    def _create(self, part: Job) -> None:
+        try:
+            self._records.save_job(part, None)
+        except Changed:
+            logger.debug("Part %s was there already: the step is being repeated.", part.id)
+        self._queue.send(JobMessage(part.id, part.step), 0)
+
+    def _save(self, job: Job, etag: str, receipt: Receipt | None) -> bool:
+        """Put the next message first, then save the record; return whether nobody else was faster."""
+        delay_s, sent = (job.due - self._clock()).total_seconds(), None
+        message = JobMessage(job.id, job.step)
+        try:
+            resend = partial(self._queue.resend, receipt) if receipt else self._queue.send
+            sent = resend(message, delay_s)
+        except Exception as error:
+            if receipt is None:
+                raise  # The message that brought us here comes again.
+            # A request has been sent, and its outcome must not be lost with the queue's. The record keeps its step, so
+            # that the message which is to come at the end of the reservation drives the job on.
+            logger.warning(
+                "The message of job %s could not be changed (%s); it goes on when the present one comes.",
+                job.id,
+                type(error).__name__,
+                extra=_context(job, "message_unchanged"),
+            )
+            job = without_message(job)
+        try:
+            self._records.save_job(job, etag)
+        except Exception as error:
+            if self._is_stored(job):
+                logger.debug("The storage took job %s and its answer was lost on the way.", job.id)
+                return True
+            if sent:
+                # Nothing goes on from here, and two messages for one job would never become one again.
+                self._queue.discard(sent)
+            if isinstance(error, Changed | Missing):
+                return False
+            raise
+        return True
+
+    def _is_stored(self, job: Job) -> bool:
+        try:
+            return self._records.job(job.id)[0] == job
+        except Exception as error:
+            logger.debug("Job %s can not be read: %s", job.id, type(error).__name__)
             return False
-        raise
-    return True
 
-
-def _is_stored(app: EntityDrop, job: Job) -> bool:
-    try:
-        return app.states.job(job.id)[0] == job
-    except Exception as error:
-        logger.debug("Job %s can not be read: %s", job.id, type(error).__name__)
-        return False
-
-
-def _delete(app: EntityDrop, job: Job, etag: str) -> bool:
-    try:
-        app.states.delete_job(job.id, etag)
-    except Missing:
-        return False
-    except Changed:
-        # The other worker's message may be the very one that woke us, seen before its record was saved: an end sends no
-        # other, and the job would wait for the sweep.
-        app.queue.send(JobMessage(job.id, job.step + 1), 0)
-        return False
-    return True
+    def _delete(self, job: Job, etag: str) -> bool:
+        try:
+            self._records.delete_job(job.id, etag)
+        except Missing:
+            return False
+        except Changed:
+            # The other worker's message may be the very one that started this run, received before its record was
+            # saved: an end sends no other, and the job would wait for the sweep.
+            self._queue.send(JobMessage(job.id, job.step + 1), 0)
+            return False
+        return True
 
 
 def _context(job: Job, action: str) -> dict[str, object]:
@@ -236,7 +225,7 @@ _ACTIONS = {
 
 
 # Who acts: nobody while our own budget refills, somebody where the deployment has to be corrected.
-_LEVELS = {"OverBudget": logging.INFO, "Misconfigured": logging.ERROR}
+_LEVELS = {problems.OVER_BUDGET.code: logging.INFO, problems.MISCONFIGURED.code: logging.ERROR}
 
 
 def _log(job: Job, step: Step) -> None:

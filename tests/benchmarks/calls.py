@@ -10,9 +10,10 @@ import psutil
 
 from functions.core.jobs import JobMessage
 from functions.settings import Secret, StorageConnection
+from functions.storage.azure_containers import AzureContainer
+from functions.storage.azure_queues import AzureJobQueue
 from functions.storage.clients import blob_service, queue
-from functions.storage.containers import AzureContainer
-from functions.storage.job_queue import AzureJobQueue, Receipt
+from functions.storage.job_queue import Receipt
 
 from .documents import documents
 from .rig import Rig

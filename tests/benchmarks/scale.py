@@ -22,13 +22,13 @@ from typing import NamedTuple
 import click
 
 from functions.core.backoff import deferral_s, next_poll_s
-from functions.core.merging import text_records
 from functions.core.outcomes import DeferReason, Deferred
 from functions.core.packing import MAX_REQUEST_DOCUMENTS, Load
 from functions.errors import Problem
 from functions.language.budget import RequestBudget, RequestKind
 from functions.language.poll_timer import PollTimer
 from functions.settings import SETTINGS
+from functions.text.offsets import text_records
 from functions.workflows.batching import LONGEST_WAIT_IN_LINGERS
 from local.language_service.limits import RateLimiter, rules_for
 from local.process import ROOT

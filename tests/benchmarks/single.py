@@ -15,14 +15,15 @@ from typing import Any
 
 import requests
 
-from functions.core.documents import DocumentFacts, DocumentRecord, DocumentState
-from functions.core.merging import JobFacts, locate
-from functions.core.outcomes import FoundEntities, FoundEntity
-from functions.core.results import ModelFacts, entities_name, entities_result, result_metadata, to_json
+from functions.core.documents import DocumentRecord, DocumentState
+from functions.core.records import DocumentFacts, JobFacts
+from functions.core.results import document_result, entities_name, result_metadata, to_json
+from functions.core.work import WorkSpec
 from functions.settings import SETTINGS, Secret, StorageConnection
+from functions.storage.azure_containers import AzureContainer
 from functions.storage.clients import blob_service
-from functions.storage.containers import AzureContainer
 from functions.storage.document_store import DocumentStore
+from functions.tasks.custom_entities import CustomEntityRecognition, FoundEntities, FoundEntity, locate
 from functions.text.chunks import cut
 from functions.text.decoding import decode
 from local.process import ROOT
@@ -253,15 +254,17 @@ def _merge(store: DocumentStore) -> Merging:
         name=document.name, etag='"0x1"', last_modified=now, size_bytes=len(document.data), language="en"
     )
     unit = "UnicodeCodePoint"
-    chunks = cut(facts, document.data, decode(document.data), unit)
-    record = DocumentRecord(document=facts, state=DocumentState.PENDING, owner="job", claimed=now, updated=now)
+    task = CustomEntityRecognition(project="loans", deployment="production")
+    work = WorkSpec(api_version="2023-04-01", tasks=(task,), language="en", string_index_type=unit)
+    chunks = cut(facts, document.data, decode(document.data), work)
+    record = DocumentRecord(document=facts, state=DocumentState.PENDING, owner="job", claimed_at=now, updated=now)
     answers = [_answer(chunk.text) for chunk in chunks]
     job = JobFacts(job_id="job", submitted_date_time=now, completed_date_time=now, polls=1)
     started = time.perf_counter()
     located = [
         locate(chunk.chunk, chunk.text, answer, unit, job) for chunk, answer in zip(chunks, answers, strict=True)
     ]
-    result = entities_result(record, located, ModelFacts(api_version="2023-04-01"), unit, now)
+    result = document_result(record, located, work, now)
     content = to_json(result)
     merged = time.perf_counter()
     name = entities_name(document.name)

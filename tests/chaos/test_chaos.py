@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from functions.core.documents import MAX_SUBMISSIONS
-from functions.core.planning import RESERVATIONS
 from functions.core.results import entities_name, error_name, refused_name
-from functions.language.client import LONGEST_EXCHANGE_S
+from functions.core.time_limits import LONGEST_EXCHANGE_S, RESERVATIONS
 from functions.storage.containers import is_safe
 from local.language_service.faults import JOB_FAULTS, POISONED, check_rates, parse_rates
 from tests.chaos.plan import (

@@ -20,6 +20,7 @@ from requests.adapters import HTTPAdapter
 
 from functions.app import connect, utcnow
 from functions.core.outcomes import Accepted
+from functions.core.work import work_of
 from functions.errors import SettingsError
 from functions.identity import credential
 from functions.language.auth import KeyAuth, NoAuth, TokenAuth, default_auth, entra_scope
@@ -199,11 +200,13 @@ def test_gateway_path_is_kept() -> None:
 
     with serving(Gateway) as address:
         read = Settings.from_env({**REQUIRED, "LANGUAGE_ENDPOINT": f"{address}/lang/v1//"})
-        client = LanguageClient(read, default_session(), default_auth(read), RequestBudget(1000, utcnow()), utcnow)
-        outcome = client.submit("name", ["text"])
+        client = LanguageClient(
+            read.language_endpoint, default_session(), default_auth(read), RequestBudget(1000, utcnow()), utcnow
+        )
+        outcome = client.submit(work_of(read), "name", ["text"])
         assert isinstance(outcome, Accepted)
         assert outcome.operation_url == f"{address}/lang/v1/language/analyze-text/jobs/j-1?api-version=2023-04-01"
-        client.progress(outcome.operation_url)
+        client.progress(work_of(read), outcome.operation_url)
     assert [path.split("?")[0] for path in asked] == [
         "/lang/v1/language/analyze-text/jobs",
         "/lang/v1/language/analyze-text/jobs/j-1",

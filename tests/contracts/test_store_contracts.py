@@ -36,13 +36,14 @@ from functions.core.jobs import JobMessage, decode_message
 from functions.core.listings import sort_key
 from functions.errors import Changed, Missing, UnsafeName
 from functions.settings import Secret, StorageConnection
+from functions.storage.azure_containers import AzureContainer
+from functions.storage.azure_queues import AzureJobQueue, AzureTextQueue
 from functions.storage.clients import MAX_SINGLE_GET_BYTES, blob_service, queue
-from functions.storage.containers import AzureContainer, Container, is_archived, is_safe, storage_code
+from functions.storage.containers import Container, is_archived, is_safe, storage_code
 from functions.storage.document_store import DocumentStore
-from functions.storage.job_queue import NEVER, AzureJobQueue, JobQueue, Receipt
+from functions.storage.job_queue import NEVER, JobQueue, Receipt
 from functions.storage.memory_containers import MemoryContainer
 from functions.storage.memory_queue import MemoryQueue
-from functions.storage.poison_queue import AzureTextQueue
 from local.storage import ACCOUNT_KEY, ACCOUNT_NAME, Azurite
 
 LONG_NAME = "x" * 1000

@@ -8,7 +8,7 @@ from azure.core.pipeline.transport import RequestsTransport
 from azure.storage.blob import BlobServiceClient
 
 from functions.errors import Changed
-from functions.storage.containers import AzureContainer
+from functions.storage.azure_containers import AzureContainer
 from local.storage import Azurite
 
 

@@ -17,12 +17,13 @@ from typing import Any
 import pytest
 import requests
 
+from functions.app import EntityDrop
 from functions.core.documents import MAX_SUBMISSIONS
 from functions.core.health import CONTROL_TEXT
+from functions.core.time_limits import LONGEST_EXCHANGE_S
 from functions.language.auth import KeyAuth
 from functions.language.budget import RequestBudget
-from functions.language.client import LONGEST_EXCHANGE_S, LanguageClient, default_session
-from functions.workflows.batching import Submitter
+from functions.language.client import LanguageClient, default_session
 from local.language_service.oddities import ODD_DOCUMENTS, ODD_ENTITIES, apply, deepened
 from tests.support.language_server import Asked, LanguageServer, Odd, foreign_host, head, language_server
 from tests.support.world import KEY, Gate, Worker, World, letter, pairs_in
@@ -65,9 +66,9 @@ class OutsideWorld(World):
 
     def start_worker(self, gate: Gate | None = None) -> Worker:
         worker = super().start_worker(gate)
-        settings = worker.app.settings
+        settings = worker.app.parts.settings
         client = LanguageClient(
-            settings,
+            settings.language_endpoint,
             self.session,
             KeyAuth(str(settings.language_key)),
             RequestBudget(settings.requests_per_minute, self.clock()),
@@ -75,8 +76,8 @@ class OutsideWorld(World):
             longest_exchange_s=self.longest_exchange_s,
             max_reply_bytes=MAX_REPLY_BYTES,
         )
-        app = replace(worker.app, language=client)
-        return Worker(app, Submitter(app), worker.wire, worker.foreign)
+        app = EntityDrop(replace(worker.app.parts, language=client))
+        return Worker(app, worker.wire, worker.foreign)
 
     def restart_within(self, longest_exchange_s: float) -> None:
         """Let a new process take over, with another limit of an exchange."""

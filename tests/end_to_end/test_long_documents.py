@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from functions.core.documents import DocumentFacts
-from functions.core.jobs import Chunk
-from functions.core.merging import ChunkResult, Entity, JobFacts, Warning, locate, merge
-from functions.core.outcomes import Accepted, Finished, FoundEntities, FoundEntity
+from functions.core.outcomes import Accepted, Finished
 from functions.core.packing import pack
+from functions.core.records import Chunk, DocumentFacts, JobFacts
+from functions.errors import Warning
+from functions.tasks.custom_entities import ChunkResult, Entity, FoundEntities, FoundEntity, locate, merge
 from functions.text.chunks import ReadyChunk, cut
 from functions.text.decoding import DecodedText, decode
 from functions.text.offsets import CODE_POINT, TEXT_ELEMENT, UTF16, Ruler
@@ -24,6 +24,7 @@ from functions.text.splitting import LEAD_IN, MAX_REQUEST_CHARACTERS, RUN_OUT
 from local.language_service import segments
 from local.stack import SAMPLES
 from tests.support.language import JOB_S, Stage, loans
+from tests.support.material import work_in
 
 UNITS = (CODE_POINT, UTF16, TEXT_ELEMENT)
 FACTS = DocumentFacts(
@@ -122,7 +123,7 @@ def test_chunk_overlap_covers_models_reach() -> None:
 def test_chunks_give_same_entities(seed: int, unit: str, limit: int) -> None:
     """Entity for entity what the unsplit text gives."""
     text = composed(seed)
-    chunks = cut(FACTS, text.encode(), DecodedText(text, "utf-8"), unit, limit)
+    chunks = cut(FACTS, text.encode(), DecodedText(text, "utf-8"), work_in(unit), limit)
     merged = merge([locate(one.chunk, one.text, found_in(one.text, unit), unit, JOB) for one in chunks])
     entities, warnings = unsplit(text, unit)
     event(f"{min(len(chunks), 5)} chunks (5: or more), {'some' if entities else 'no'} entities")
@@ -153,7 +154,7 @@ def test_document_of_several_requests_is_intact(unit: str, ends: str) -> None:
         letter + filler * 20 for letter, filler in zip(LETTERS * 6, (FILLERS * 40)[: len(LETTERS) * 6], strict=True)
     ).replace("\n", ends)
     data = b"\xff\xfe" + text.encode("utf-16-le")
-    chunks = cut(FACTS, data, decode(data), unit)
+    chunks = cut(FACTS, data, decode(data), work_in(unit))
     assert len(text) > 2 * MAX_REQUEST_CHARACTERS and len(chunks) > 2
     # Each chunk is read anew from its own bytes, as `advance` does it.
     for one in chunks:
@@ -169,6 +170,6 @@ def test_document_of_several_requests_is_intact(unit: str, ends: str) -> None:
 def test_many_small_chunks_share_requests_and_pages(unit: str) -> None:
     """More than twenty chunks in a request, so their results stand on two pages."""
     text = "".join(shuffled(letter, 1) for letter in LETTERS)[:12_000]
-    chunks = cut(FACTS, text.encode(), DecodedText(text, "utf-8"), unit, smallest + 400)
+    chunks = cut(FACTS, text.encode(), DecodedText(text, "utf-8"), work_in(unit), smallest + 400)
     assert len(pack(chunks)[0]) == 25
     assert merge(travel(Stage({"STRING_INDEX_TYPE": unit}), chunks, unit))[0] == unsplit(text, unit)[0]

@@ -29,9 +29,10 @@ from functions.language.budget import RequestBudget
 from functions.language.client import LanguageClient, default_session
 from functions.redaction import QUIET_LOGGERS
 from functions.settings import Settings
+from functions.storage.azure_containers import AzureContainer
+from functions.storage.azure_queues import AzureJobQueue
 from functions.storage.clients import blob_service, queue
-from functions.storage.containers import AzureContainer
-from functions.storage.job_queue import AzureJobQueue, Receipt
+from functions.storage.job_queue import Receipt
 from local.process import ROOT
 from tests.support.world import SETTINGS, World, letter
 
@@ -213,7 +214,7 @@ def test_no_secret_is_logged_or_traced(address: str, credentials: str, everythin
     message = JobMessage("j1", 1)
     budget = RequestBudget(1000, utcnow())
     languages = [
-        LanguageClient(read, default_session(), auth, budget, utcnow)
+        LanguageClient(address, default_session(), auth, budget, utcnow)
         for auth in (KeyAuth(KEY), TokenAuth(lambda: TOKEN))
     ]
     calls: list[Callable[[], object]] = [

@@ -1,13 +1,15 @@
 """The Language stand-in in this process, with the model learnt from the samples, and the app's own client before it."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import requests
 from requests.auth import AuthBase
 
+from functions.core.outcomes import Progress, Submission
+from functions.core.work import WorkSpec, work_of
 from functions.language.auth import KeyAuth
 from functions.language.budget import RequestBudget
 from functions.language.client import LanguageClient, default_session
@@ -36,6 +38,23 @@ JOB_S = 2.0
 def loans() -> LearntProject:
     """Return the project learnt from the samples; learnt once a machine, then taken from the cache."""
     return learn_project(SAMPLES / "labels.json", SAMPLES / "labelled", MODEL_CACHE)
+
+
+@dataclass(frozen=True)
+class WorkClient:
+    """A client that is always asked for the same work."""
+
+    client: LanguageClient
+    work: WorkSpec
+
+    def submit(self, name: str, texts: Sequence[str], **options: Any) -> Submission:
+        return self.client.submit(self.work, name, texts, **options)
+
+    def progress(self, operation_url: str) -> Progress:
+        return self.client.progress(self.work, operation_url)
+
+    def cancel(self, operation_url: str) -> None:
+        self.client.cancel(self.work, operation_url)
 
 
 class Stage:
@@ -71,10 +90,10 @@ class Stage:
         self.budget = RequestBudget(requests_per_minute or 1_000_000, self.clock())
         self.client = self.client_at(ENDPOINT)
 
-    def client_at(self, endpoint: str) -> LanguageClient:
+    def client_at(self, endpoint: str) -> "WorkClient":
         """Return a client of the service at an endpoint: that of the adapter, or a port that it listens on."""
-        at = replace(self.settings, language_endpoint=endpoint)
-        return LanguageClient(at, self.session, self.auth, self.budget, self.clock)
+        client = LanguageClient(endpoint, self.session, self.auth, self.budget, self.clock)
+        return WorkClient(client, work_of(self.settings))
 
     def script(self, kind: str, **options: Any) -> None:
         """Let the next request, or the next job, suffer a fault."""

@@ -7,10 +7,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from functions.core.documents import DocumentFacts
-from functions.core.jobs import Chunk, Job, JobState
-from functions.core.merging import JobFacts
+from functions.core.jobs import Job, JobState
 from functions.core.planning import Policy
+from functions.core.records import Chunk, DocumentFacts, JobFacts
+from functions.core.work import WorkSpec, work_of
 from functions.errors import Fault, Problem
 from functions.settings import Settings
 
@@ -32,6 +32,16 @@ PROBLEM = Problem("Some", "Something happened.", "Do something.", fault=Fault.SE
 
 def settings(environ: Mapping[str, str] | None = None, /, **changes: str) -> Settings:
     return Settings.from_env({**REQUIRED, **(environ or {}), **changes})
+
+
+def work(environ: Mapping[str, str] | None = None, /, **changes: str) -> WorkSpec:
+    """Return what is done with documents under the settings of `settings`."""
+    return work_of(settings(environ, **changes))
+
+
+def work_in(unit: str) -> WorkSpec:
+    """Return work whose offsets are asked for in a unit."""
+    return work(STRING_INDEX_TYPE=unit)
 
 
 def facts(name: str = "a.txt", etag: str = '"0x1"', **changes: Any) -> DocumentFacts:
@@ -65,6 +75,7 @@ def waiting_job(count: int = 1, **changes: Any) -> Job:
         "due": NOW,
         "created": NOW - timedelta(minutes=5),
         "chunks": chunks(count),
+        "work": work(),
     }
     return Job(**{**given, **changes})
 
@@ -109,7 +120,6 @@ def policy(**changes: Any) -> Policy:
         "max_poll_s": 30.0,
         "job_timeout": timedelta(minutes=60),
         "give_up": timedelta(hours=168),
-        "language": "en",
         "rng": NoJitter(),
     }
     return Policy(**{**given, **changes})

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 
 import pytest
 
@@ -26,6 +27,12 @@ class Scenario:
         self.prepare(world)
         world.gate = gate
         return world
+
+
+def numbered_jobs() -> Callable[[], str]:
+    """Return a source of ids for fewer than ten jobs: `job-1`, `job-2`, …"""
+    numbers = count(1)
+    return lambda: f"job-{next(numbers)}"
 
 
 def accepted(world: World) -> list[int]:

@@ -14,7 +14,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import count
@@ -23,7 +23,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 import requests
 from requests.adapters import BaseAdapter
 
-from functions.app import EntityDrop
+from functions.app import EntityDrop, Parts, new_id
 from functions.core.jobs import JobMessage
 from functions.core.results import entities_name, error_name
 from functions.errors import Missing
@@ -39,13 +39,10 @@ from functions.storage.ledger_store import LEDGERS, HealthMonitor, HealthStore
 from functions.storage.memory_containers import MemoryContainer
 from functions.storage.memory_queue import MemoryQueue, QueuedMessage
 from functions.storage.poison_queue import PoisonQueue
-from functions.storage.record_store import StateStore
+from functions.storage.record_store import RecordStore
 from functions.text.chunks import ReadyChunk
 from functions.workflows.batching import Batch, Entry, Submitter
-from functions.workflows.polling import advance
-from functions.workflows.reconcile import Tally, reconcile
-from functions.workflows.rescue import rescue_document, rescue_job
-from functions.workflows.sweep import sweep
+from functions.workflows.reconcile import Tally
 from local.language_service.behaviour import Behaviour
 from local.language_service.counters import text_digest
 from local.language_service.faults import FaultPlan, Scripted
@@ -54,6 +51,7 @@ from local.language_service.labels import ProjectKind
 from local.language_service.model import Entity
 from local.language_service.service import LanguageService
 
+INPUT_CONTAINER = "documents"
 ENDPOINT = "https://loans.cognitiveservices.azure.com"
 KEY = "local"
 
@@ -271,7 +269,7 @@ class _Trigger:
     """A queue of the host, what its messages wake, and where a message goes that failed too often."""
 
     queue: MemoryQueue
-    wake: Callable[[QueuedMessage], None]
+    run: Callable[[QueuedMessage], None]
     retry_s: float = RETRY_AFTER_S
     poison: MemoryQueue | None = None
 
@@ -281,7 +279,6 @@ class Worker:
     """One process with the app in it; its memory (open batch, request budget, poll timer) dies with it."""
 
     app: EntityDrop
-    submitter: Submitter
     wire: GatedService
     foreign: ForeignHosts
 
@@ -313,6 +310,7 @@ class World:
     settings: dict[str, str] = field(default_factory=dict)
     behaviour: Behaviour = field(default_factory=Behaviour)
     gate: Gate | None = None
+    new_id: Callable[[], str] = new_id
     clock: MovableClock = field(default_factory=MovableClock)
     intake: Any = None
     output: Any = None
@@ -372,28 +370,33 @@ class World:
         session.mount("http://", foreign)
         session.mount(ENDPOINT, wire)
         budget = RequestBudget(read.requests_per_minute, self.clock())
-        app = EntityDrop(
+        parts = Parts(
             settings=read,
             documents=DocumentStore(
                 GatedContainer(self.intake, "intake", pass_gate), GatedContainer(self.output, "output", pass_gate)
             ),
-            states=StateStore(GatedContainer(self.state, "state", pass_gate)),
+            records=RecordStore(GatedContainer(self.state, "state", pass_gate)),
             queue=GatedQueue(self.jobs, pass_gate),
             poison_queue=PoisonQueue(self.poisoned_events),
-            language=LanguageClient(read, session, KeyAuth(str(read.language_key)), budget, self.clock),
+            language=LanguageClient(ENDPOINT, session, KeyAuth(str(read.language_key)), budget, self.clock),
             health=HealthMonitor(HealthStore(GatedContainer(self.state, "state", pass_gate), ENDPOINT), self.clock),
             poll_timer=PollTimer(read.first_poll_seconds, read.max_poll_seconds),
             clock=self.clock,
             sleep=self.clock.advance,
+            new_id=self.new_id,
             rng=random.Random(self.seed),
             storage_threads=Inline(),
         )
-        return Worker(app, Submitter(app), wire, foreign)
+        return Worker(EntityDrop(parts), wire, foreign)
 
     def restart(self, **settings: str) -> None:
         """Let a new process take over, perhaps with other settings: what a deployment or a crash does."""
         self.settings.update(settings)
         self.worker = self.start_worker()
+
+    def keep_no_texts(self) -> None:
+        """Let the worker keep no texts: what another instance would be, to which the job's message may come."""
+        self.app.poller._texts._cache._max_bytes = 0
 
     def rewrite_replies(self, rewrite: Callable[[requests.Response], None]) -> None:
         """Change the service's replies on their way, to this worker and to those that replace it."""
@@ -408,6 +411,21 @@ class World:
     def _pass_gate(self, call: Call) -> None:
         if self.gate:
             self.gate(call)
+
+    def calls_of(self, act: Callable[[], object]) -> list[str]:
+        """Return the calls that something takes, in their order, each as its place, action and name."""
+        calls: list[str] = []
+
+        def note(call: Call) -> None:
+            if call.moment == "before":
+                calls.append(f"{call.place} {call.action} {call.name.partition('?')[0]}")
+
+        gate, self.gate = self.gate, note
+        try:
+            act()
+        finally:
+            self.gate = gate
+        return calls
 
     # --- What people do ---
 
@@ -426,7 +444,7 @@ class World:
 
     def event_text(self, name: str) -> str:
         """Return the host's own message about a document."""
-        return json.dumps({"Type": "BlobTrigger", "ContainerName": self.app.settings.input_container, "BlobName": name})
+        return json.dumps({"Type": "BlobTrigger", "ContainerName": INPUT_CONTAINER, "BlobName": name})
 
     def remove(self, name: str) -> None:
         """Delete a document from the intake."""
@@ -437,23 +455,23 @@ class World:
     @property
     def triggers(self) -> tuple[_Trigger, ...]:
         """The app's triggers with a queue, in the order in which the host looks at them."""
-        worker = self.worker
+        app = self.worker.app
         return (
             # Blob messages are tried again at once, queue messages after `visibilityTimeout`.
-            _Trigger(self.events, lambda message: self._submit(worker, message.text), 0.0, self.poisoned_events),
-            _Trigger(self.jobs, lambda message: advance(worker.app, message.text), RETRY_AFTER_S, self.poisoned_jobs),
+            _Trigger(self.events, lambda message: self._submit(app, message.text), 0.0, self.poisoned_events),
+            _Trigger(self.jobs, lambda message: app.poller.advance(message.text), RETRY_AFTER_S, self.poisoned_jobs),
             # A poison queue has no poison queue: what fails stays hidden, and comes again.
-            _Trigger(self.poisoned_events, lambda message: rescue_document(worker.app, message.text, message.expires)),
-            _Trigger(self.poisoned_jobs, lambda message: rescue_job(worker.app, message.text)),
+            _Trigger(self.poisoned_events, lambda message: app.rescue.rescue_document(message.text, message.expires)),
+            _Trigger(self.poisoned_jobs, lambda message: app.rescue.rescue_job(message.text)),
         )
 
-    def _submit(self, worker: Worker, text: str) -> None:
+    def _submit(self, app: EntityDrop, text: str) -> None:
         name = json.loads(text)["BlobName"]
         try:
             self.intake.get_properties(name)
         except Missing:
             return  # The host looks first, and runs nothing for a blob that is gone.
-        worker.submitter.submit(name)
+        app.submitter.submit(name)
 
     def deliver_together(self, *names: str) -> None:
         """Run the submissions of several documents at the same moment, so that they share a job, in this order.
@@ -492,7 +510,7 @@ class World:
 
     def _process(self, trigger: _Trigger, message: QueuedMessage) -> None:
         try:
-            trigger.wake(message)
+            trigger.run(message)
         except Exception:
             self._failed(trigger, message)
         else:
@@ -553,10 +571,10 @@ class World:
         self.run()
 
     def sweep(self) -> int:
-        return sweep(self.worker.app)
+        return self.worker.app.sweep.run()
 
     def reconcile(self) -> Tally:
-        return reconcile(self.worker.app)
+        return self.worker.app.reconcile.run()
 
     # --- What there is to see ---
 
@@ -638,7 +656,8 @@ class _Together(Submitter):
     """Lets runs join in order, each when the one before is listed, and the batch go when all have joined."""
 
     def __init__(self, app: EntityDrop, expected: int) -> None:
-        super().__init__(replace(app, settings=replace(app.settings, batch_linger_ms=10_000)))
+        own = app.submitter
+        super().__init__(own._intake, own._submission, own._reports, own._refusals, linger_s=10)
         self._expected = expected
         self._joined: list[tuple[Batch, Entry]] = []
         self._may_start: dict[threading.Thread, threading.Event] = {}

@@ -2,6 +2,9 @@
 
 import ast
 import re
+import subprocess
+import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,7 @@ from local.process import ROOT
 
 PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 STOPS = re.findall(r"`(functions/[\w/]+\.py)` `(\w+)`", PAGE)
-LAYERS = {"triggers": 3, "workflows": 2, "core": 1, "text": 1, "language": 1, "storage": 1}
+LAYERS = {"triggers": 3, "workflows": 2, "core": 1, "tasks": 1, "text": 1, "language": 1, "storage": 1}
 """A folder may import folders of its own layer and below."""
 
 
@@ -49,3 +52,31 @@ def test_dependencies_point_down(path: Path) -> None:
     folder = path.relative_to(ROOT / "functions").parts[0]
     if folder in LAYERS:
         assert all(LAYERS.get(other, 0) <= LAYERS[folder] for other in imported)
+
+
+def test_records_are_changed_in_lifecycle_only() -> None:
+    """Workflows and planning call named functions; what they replace themselves are parts of a document's text."""
+    elsewhere = [
+        path.relative_to(ROOT).as_posix()
+        for folder in ("workflows", "triggers", "storage", "language")
+        for path in (ROOT / "functions" / folder).glob("*.py")
+        if "structs.replace(" in path.read_text("utf-8")
+    ]
+    assert elsewhere == ["functions/workflows/intake.py"]
+    assert "structs.replace(" not in (ROOT / "functions" / "core" / "planning.py").read_text("utf-8")
+
+
+def test_workflows_load_no_client() -> None:
+    """They take their collaborators; only `app.py` knows the clients of the storage and of the service."""
+    names = [path.stem for path in (ROOT / "functions" / "workflows").glob("*.py")]
+    code = "import sys\n" + "".join(f"import functions.workflows.{name}\n" for name in sorted(names))
+    code += "print([name for name in sys.modules if name.split('.')[0] in ('azure', 'requests', 'urllib3')])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_no_two_modules_share_a_name() -> None:
+    """Except a trigger and the workflow that it calls."""
+    paths = [path for path in (ROOT / "functions").rglob("*.py") if path.stem != "__init__"]
+    names = Counter(path.stem for path in paths if path.parent.name != "triggers")
+    assert [name for name, count in names.items() if count > 1] == []

@@ -11,9 +11,11 @@ import pytest
 from functions.core.documents import (
     HISTORY_LENGTH,
     MAX_SUBMISSIONS,
+    Claim,
     DocumentRecord,
     DocumentState,
     HistoryEntry,
+    TaskResult,
 )
 from functions.core.lifecycle import (
     DOCUMENT_TRANSITIONS,
@@ -24,8 +26,10 @@ from functions.core.lifecycle import (
     may_write,
     submissions_with,
 )
+from functions.core.work import FIRST_RELEASE
 from functions.errors import Fault, IllegalTransition, Problem
-from tests.support.material import NOW, PROBLEM, after, facts, reserved_job, waiting_job
+from functions.storage.record_format import encode
+from tests.support.material import NOW, PROBLEM, after, facts, reserved_job, waiting_job, work
 
 RECORDED = Path(__file__).parent / "data" / "records-9c7d695"
 """Records as the app wrote them at commit 9c7d695, and the JSON Schemas of what it could read."""
@@ -38,7 +42,8 @@ def record(state: DocumentState = DocumentState.PENDING, **changes: Any) -> Docu
         "document": facts(),
         "state": state,
         "owner": "j1",
-        "claimed": NOW,
+        "work": work(),
+        "claimed_at": NOW,
         "updated": NOW,
         "history": (HistoryEntry(at=NOW, event="claimed", job="j1", reason="new version"),),
     }
@@ -50,16 +55,17 @@ def record(state: DocumentState = DocumentState.PENDING, **changes: Any) -> Docu
 
 def test_first_claim_makes_record() -> None:
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    claimed = claim(None, facts(), "j1", NOW, chunks=3, warnings=("A guess.",), trace_parent=trace)
+    claimed = claim(None, facts(), "j1", work(), NOW, chunks=3, warnings=("A guess.",), trace_parent=trace)
     assert claimed == DocumentRecord(
         document=facts(),
         state=DocumentState.PENDING,
         owner="j1",
-        claimed=NOW,
+        work=work(),
+        claimed_at=NOW,
         updated=NOW,
         chunks=3,
         warnings=("A guess.",),
-        claims=1,
+        owners=1,
         submissions=1,
         submissions_before=0,
         submissions_allowed=MAX_SUBMISSIONS,
@@ -74,10 +80,10 @@ def test_first_claim_makes_record() -> None:
 def test_second_claim_counts_on() -> None:
     """Neither its time limit nor its bill begins anew."""
     held = record(submissions=3, submissions_before=1, submissions_allowed=4, first_reported=after(-99))
-    again = claim(held, facts(), "j2", after(60))
+    again = claim(held, facts(), "j2", work(), after(60))
     assert again == record(
         owner="j2",
-        claims=2,
+        owners=2,
         updated=after(60),
         submissions=4,
         submissions_before=3,
@@ -85,7 +91,7 @@ def test_second_claim_counts_on() -> None:
         first_reported=after(-99),
         history=(*record().history, HistoryEntry(at=after(60), event="claimed", job="j2", reason="")),
     )
-    assert again.claimed == NOW
+    assert again.claimed_at == NOW
     assert not again.is_first
 
 
@@ -93,7 +99,7 @@ def test_second_claim_counts_on() -> None:
 def test_new_version_starts_afresh(state: DocumentState) -> None:
     old = record(
         state,
-        claims=4,
+        owners=4,
         last_error=PROBLEM,
         chunks=7,
         warnings=("A guess.",),
@@ -103,13 +109,14 @@ def test_new_version_starts_afresh(state: DocumentState) -> None:
         first_reported=after(-99),
     )
     newer = facts(etag='"0x2"', size_bytes=30)
-    assert claim(old, newer, "j2", after(60)) == DocumentRecord(
+    assert claim(old, newer, "j2", work(), after(60)) == DocumentRecord(
         document=newer,
         state=DocumentState.PENDING,
         owner="j2",
-        claimed=after(60),
+        work=work(),
+        claimed_at=after(60),
         updated=after(60),
-        claims=1,
+        owners=1,
         submissions=1,
         submissions_before=0,
         submissions_allowed=MAX_SUBMISSIONS,
@@ -119,15 +126,15 @@ def test_new_version_starts_afresh(state: DocumentState) -> None:
 
 @pytest.mark.parametrize("state", [DocumentState.DONE, DocumentState.FAILED])
 def test_finished_version_gets_new_time_limit(state: DocumentState) -> None:
-    again = claim(record(state), facts(), "j2", after(60))
-    assert (again.claimed, again.claims, again.state) == (after(60), 2, DocumentState.PENDING)
+    again = claim(record(state), facts(), "j2", work(), after(60))
+    assert (again.claimed_at, again.owners, again.state) == (after(60), 2, DocumentState.PENDING)
 
 
 @pytest.mark.parametrize("submissions", [1, 5, 6, 9])
 def test_reported_version_gets_one_submission(submissions: int) -> None:
     """However many it had; and the time of its first report is kept."""
     held = record(DocumentState.FAILED, submissions=submissions, first_reported=after(-99), last_error=PROBLEM)
-    again = claim(held, facts(), "j2", after(60))
+    again = claim(held, facts(), "j2", work(), after(60))
     assert (again.submissions, again.submissions_before) == (submissions + 1, submissions)
     assert again.submissions_allowed == submissions + 1
     assert again.first_reported == after(-99)
@@ -136,7 +143,7 @@ def test_reported_version_gets_one_submission(submissions: int) -> None:
 
 def test_lost_result_can_be_extracted_again() -> None:
     held = record(DocumentState.DONE, submissions=MAX_SUBMISSIONS)
-    again = claim(held, facts(), "j2", after(60))
+    again = claim(held, facts(), "j2", work(), after(60))
     assert again.submissions <= again.submissions_allowed
 
 
@@ -164,16 +171,16 @@ def test_dead_owners_use_up_submissions() -> None:
     """Each claim counts the submission that it is made for, whether or not that ever happens."""
     held = None
     for number in range(MAX_SUBMISSIONS):
-        held = claim(held, facts(), f"j{number}", after(number))
+        held = claim(held, facts(), f"j{number}", work(), after(number))
         assert held.submissions == number + 1 <= held.submissions_allowed
     assert held is not None
-    over = claim(held, facts(), "j9", after(99))
+    over = claim(held, facts(), "j9", work(), after(99))
     assert over.submissions > over.submissions_allowed
 
 
 def test_unsubmitted_part_counts_nothing() -> None:
     """The parts of a long document are opened without a submission of their own."""
-    held = claim(None, facts(), "j1", NOW)
+    held = claim(None, facts(), "j1", work(), NOW)
     assert submissions_with(held, waiting_job()) == 0
     assert count_submission(held, waiting_job()) == held
 
@@ -184,6 +191,7 @@ def test_unsubmitted_part_counts_nothing() -> None:
 def test_written_entities_end_document() -> None:
     assert conclude(record(), DocumentEvent.EXTRACTED, after(5)) == record(
         DocumentState.DONE,
+        results=(TaskResult(task="entities", state=DocumentState.DONE),),
         updated=after(5),
         history=(*record().history, HistoryEntry(at=after(5), event="extracted", job="j1", reason="")),
     )
@@ -197,6 +205,7 @@ def test_error_report_ends_document(fault: Fault, before: datetime | None) -> No
     first = before if before or fault is Fault.DOCUMENT else after(5)
     assert conclude(record(first_reported=before), DocumentEvent.REPORTED, after(5), problem) == record(
         DocumentState.FAILED,
+        results=(TaskResult(task="entities", state=DocumentState.FAILED, code="Some"),),
         updated=after(5),
         last_error=problem,
         first_reported=first,
@@ -209,7 +218,7 @@ def test_error_report_ends_document(fault: Fault, before: datetime | None) -> No
 def test_unlisted_transition_is_refused(state: DocumentState, event: DocumentEvent) -> None:
     before = record(state)
     if event is DocumentEvent.CLAIMED:
-        assert claim(before, facts(), "j2", NOW).state is DOCUMENT_TRANSITIONS[state][event]
+        assert claim(before, facts(), "j2", work(), NOW).state is DOCUMENT_TRANSITIONS[state][event]
     elif event in DOCUMENT_TRANSITIONS[state]:
         assert conclude(before, event, NOW).state is DOCUMENT_TRANSITIONS[state][event]
     else:
@@ -247,19 +256,19 @@ def test_table_matches_documentation() -> None:
     ids=["owner", "no record", "another owner", "another version", "done", "failed"],
 )
 def test_only_owner_of_pending_version_writes(held: DocumentRecord | None, owner: str, etag: str, may: bool) -> None:
-    assert may_write(held, owner, etag) is may
+    assert may_write(held, Claim("a.txt", etag, owner)) is may
 
 
 # --- history, metadata, storage form ---
 
 
 def test_history_keeps_latest_entries_only() -> None:
-    held = claim(None, facts(), "j0", NOW)
+    held = claim(None, facts(), "j0", work(), NOW)
     for number in range(1, HISTORY_LENGTH + 10):
-        held = claim(held, facts(), f"j{number}", NOW + timedelta(seconds=number))
+        held = claim(held, facts(), f"j{number}", work(), NOW + timedelta(seconds=number))
     assert len(held.history) == HISTORY_LENGTH
     assert [entry.job for entry in held.history] == [f"j{number}" for number in range(10, HISTORY_LENGTH + 10)]
-    assert held.claims == HISTORY_LENGTH + 10
+    assert held.owners == HISTORY_LENGTH + 10
     assert not held.is_first
 
 
@@ -290,13 +299,14 @@ def full_record(**changes: Any) -> DocumentRecord:
         "last_error": PROBLEM,
         "warnings": ("w",),
         "chunks": 2,
-        "claims": 3,
+        "owners": 3,
         "submissions": 5,
         "submissions_before": 4,
         "submissions_allowed": 7,
         "first_reported": after(-99),
         "content_sha256": "ab" * 32,
         "trace_parent": "00-1-2",
+        "results": (TaskResult(task="entities", state=DocumentState.FAILED, code="Some"),),
     }
     return record(DocumentState.FAILED, **{**given, **changes})
 
@@ -342,8 +352,9 @@ def test_earlier_records_can_be_read(name: str, expected: dict[str, Any]) -> Non
     read = msgspec.json.decode((RECORDED / name).read_bytes(), type=DocumentRecord)
     assert read == record(
         document=facts("loans/a.txt"),
+        work=FIRST_RELEASE,
         warnings=("A guess.",),
-        claims=2,
+        owners=2,
         trace_parent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         submissions=0,
         submissions_before=0,
@@ -356,4 +367,4 @@ def test_earlier_records_can_be_read(name: str, expected: dict[str, Any]) -> Non
 def test_earlier_version_can_read_record(held: DocumentRecord) -> None:
     """While instances of both versions run, or after going back."""
     schema = json.loads((RECORDED / "document.schema.json").read_text("utf-8"))
-    jsonschema.Draft202012Validator(schema).validate(json.loads(msgspec.json.encode(held)))
+    jsonschema.Draft202012Validator(schema).validate(json.loads(encode(held)))

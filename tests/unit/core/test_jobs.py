@@ -7,9 +7,11 @@ import jsonschema
 import msgspec
 import pytest
 
-from functions.core.jobs import Chunk, Job, JobMessage, JobState, LoneFailures, decode_message
+from functions.core.jobs import Job, JobMessage, JobState, LoneFailures, decode_message
 from functions.core.lifecycle import ENDED, JOB_TRANSITIONS, JobEvent, is_outdated, move_job
+from functions.core.records import Chunk
 from functions.errors import Fault, IllegalTransition, Problem, RecordError
+from functions.storage.record_format import encode
 from tests.support.material import GA_URL, NOW, PROBLEM, after, chunk, failed_job, running_job, waiting_job
 
 RECORDED = Path(__file__).parent / "data" / "records-9c7d695"
@@ -175,8 +177,8 @@ def full_job() -> Job:
         content_encoding="gzip",
         language="de",
     )
-    claims = decoded("job-running.json").claims
-    return running_job(chunks=(part,), claims=claims, trace_parent="00-1-2-01", **COUNTED, **OF_ONE_SUBMISSION)
+    claims = decoded("job-running.json").known_records
+    return running_job(chunks=(part,), known_records=claims, trace_parent="00-1-2-01", **COUNTED, **OF_ONE_SUBMISSION)
 
 
 def test_stored_job_comes_back_equal() -> None:
@@ -229,7 +231,7 @@ def test_earlier_jobs_can_be_read(name: str, expected: dict[str, Any]) -> None:
         due=NOW,
         created=after(-300),
         chunks=(its_chunk,),
-        claims=job.claims,
+        known_records=job.known_records,
         submissions=2,
         waits=3,
         faults=1,
@@ -239,14 +241,14 @@ def test_earlier_jobs_can_be_read(name: str, expected: dict[str, Any]) -> None:
         trace_parent="00-1-2-01",
         **expected,
     )
-    assert (job.claims[0].etag, job.claims[0].record.submissions) == ('"0x9"', 0)
+    assert (job.known_records[0].etag, job.known_records[0].record.submissions) == ('"0x9"', 0)
 
 
 @pytest.mark.parametrize("job", [full_job(), waiting_job(25), failed_job(2), running_job(1)])
 def test_earlier_version_can_read_job(job: Job) -> None:
     """While instances of both versions run, or after going back."""
     schema = json.loads((RECORDED / "job.schema.json").read_text("utf-8"))
-    jsonschema.Draft202012Validator(schema).validate(json.loads(msgspec.json.encode(job)))
+    jsonschema.Draft202012Validator(schema).validate(json.loads(encode(job)))
 
 
 def test_no_document_text_is_in_record() -> None:

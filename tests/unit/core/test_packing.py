@@ -5,14 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.core.packing import MAX_REQUEST_BYTES, MAX_REQUEST_DOCUMENTS, Load, json_size, pack
+from functions.core.work import WorkSpec
 from functions.language.payloads import submission_body
 from functions.text.splitting import MAX_REQUEST_CHARACTERS
-from tests.support.material import any_text, settings
+from tests.support.material import any_text, work
 
 
 class Item(NamedTuple):
     number: int
     text: str
+    work: WorkSpec = work()
 
 
 def items(*lengths: int) -> list[Item]:
@@ -21,6 +23,12 @@ def items(*lengths: int) -> list[Item]:
 
 def numbers(packed: list[list[Item]]) -> list[list[int]]:
     return [[item.number for item in load] for load in packed]
+
+
+def test_only_equal_work_shares_a_request() -> None:
+    german = work(DOCUMENT_LANGUAGE="de")
+    mixed = [Item(0, "a"), Item(1, "b", german), Item(2, "c"), Item(3, "d", german)]
+    assert numbers(pack(mixed)) == [[0, 2], [1, 3]]
 
 
 def test_nothing_makes_no_request() -> None:
@@ -100,6 +108,6 @@ def test_real_request_is_within_estimate(texts: list[str]) -> None:
     load: Load[Item] = Load()
     for number, text in enumerate(texts):
         load.add(Item(number, text))
-    body = submission_body(settings(), "0" * 64, texts)
+    body = submission_body(work(), "0" * 64, texts)
     assert len(body) <= load.bytes
     assert [document["text"] for document in json.loads(body)["analysisInput"]["documents"]] == texts

@@ -15,15 +15,13 @@ from hypothesis import strategies as st
 
 from functions.core.documents import MAX_SUBMISSIONS
 from functions.core.health import UNKNOWN, Assessment, Level, Proof
-from functions.core.jobs import Chunk, Job, JobState, LoneFailures
-from functions.core.lifecycle import JobEvent
+from functions.core.jobs import Job, JobState, LoneFailures
+from functions.core.lifecycle import JobEvent, not_sent, part_id
 from functions.core.outcomes import (
     Accepted,
     DeferReason,
     Deferred,
     Finished,
-    FoundEntities,
-    FoundEntity,
     JobFailed,
     JobLost,
     Progress,
@@ -38,7 +36,6 @@ from functions.core.planning import (
     LOSS_WAITS,
     LOST_AFTER,
     MAX_FAULTS,
-    RESERVATIONS,
     REST_WAITS,
     RESULT_RETENTION,
     TOO_SLOW,
@@ -54,17 +51,14 @@ from functions.core.planning import (
     before_submission,
     exhausted,
     may_scout,
-    not_sent,
     nothing_left,
-    part_id,
     release,
     reserve,
     send_scout,
-    without,
 )
+from functions.core.records import Chunk
 from functions.errors import Fault, IllegalTransition, Problem
-from functions.language.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
-from functions.workflows.steps import LONGEST_POST
+from functions.tasks.custom_entities import FoundEntities, FoundEntity
 from tests.support.material import (
     GA_URL,
     NOW,
@@ -78,6 +72,7 @@ from tests.support.material import (
     reserved_job,
     running_job,
     waiting_job,
+    work,
 )
 
 FOUND = FoundEntities((FoundEntity("Anna", "Borrower", 0, 4, 0.9),))
@@ -92,6 +87,7 @@ A_SECOND = timedelta(seconds=1)
 VERDICT = 11.0
 """Seconds until a failed job asks why, without jitter."""
 
+IN_FRISIAN = work(DOCUMENT_LANGUAGE="fy")
 JUST_BEFORE_AT_AND_AFTER = [(-A_SECOND, False), (timedelta(0), False), (A_SECOND, True)]
 
 
@@ -127,7 +123,8 @@ def part(job: Job, its_chunks: tuple[Chunk, ...], **changes: Any) -> Job:
         "due": NOW,
         "created": job.created,
         "chunks": its_chunks,
-        "claims": job.claims,
+        "work": job.work,
+        "known_records": job.known_records,
         "submissions": job.submissions,
         "losses": job.losses,
         "faults": job.faults,
@@ -150,11 +147,6 @@ def test_reservations_grow_without_outcome(unanswered: int, minutes: int) -> Non
         unanswered=unanswered + 1,
         reserved_until=NOW + timedelta(minutes=minutes),
     )
-
-
-@pytest.mark.parametrize("reservation", RESERVATIONS)
-def test_reservation_outlasts_longest_request(reservation: timedelta) -> None:
-    assert timedelta(seconds=CONNECT_TIMEOUT_S + READ_TIMEOUT_S) <= LONGEST_POST < reservation
 
 
 @pytest.mark.parametrize("is_last", [True, False])
@@ -283,7 +275,13 @@ def test_undocumented_refusal_awaits_its_verdict() -> None:
 
 def test_second_refusal_is_documents_fault() -> None:
     job = reserved_job(1, refused_at=after(-60))
-    assert submitted(job, Refused(PROBLEM)) == reported(job, replace(PROBLEM, fault=Fault.DOCUMENT))
+    problem = replace(
+        PROBLEM,
+        message="The service refused the document again, while it accepted others. The last time: Something happened.",
+        help="The service can not process this document. Check its content, correct it and drop it again.",
+        fault=Fault.DOCUMENT,
+    )
+    assert submitted(job, Refused(PROBLEM)) == reported(job, problem)
 
 
 @pytest.mark.parametrize("count", [1, 2, 6, 25])
@@ -311,18 +309,19 @@ def test_splitting_isolates_refused_document(count: int, culprit: int) -> None:
 def wrong_language(waits: int, wait: float, **changes: Any) -> tuple[Job, Problem]:
     problem = replace(
         LANGUAGE,
-        message="The service does not know the language 'xx' of DOCUMENT_LANGUAGE: Invalid language.",
+        message="The service does not know the language 'fy' of DOCUMENT_LANGUAGE: Invalid language.",
         help="Correct DOCUMENT_LANGUAGE. Documents wait, and go on by themselves with the new value.",
         fault=Fault.CONFIGURATION,
     )
-    job = waiting_job(step=4, due=after(wait), waits=waits, refused_language="xx", last_error=problem, **changes)
+    given = {"step": 4, "due": after(wait), "waits": waits, "refused_language": "fy", "last_error": problem}
+    job = waiting_job(**given, work=IN_FRISIAN, **changes)
     return job, problem
 
 
 @pytest.mark.parametrize(("waits", "wait"), [(0, 15), (1, 30), (9, 300)])
 def test_invalid_language_setting_defers(waits: int, wait: float) -> None:
     job, problem = wrong_language(waits + 1, wait)
-    assert submitted(reserved_job(waits=waits), Refused(LANGUAGE), language="xx") == Step(
+    assert submitted(reserved_job(waits=waits, work=IN_FRISIAN), Refused(LANGUAGE)) == Step(
         event=JobEvent.FAILED, job=job, reason=problem
     )
 
@@ -335,7 +334,7 @@ def test_own_language_is_documents_fault() -> None:
 
 def test_language_refused_in_result_defers() -> None:
     job, problem = wrong_language(1, 15, chunks=chunks(2)[:1], submissions=1)
-    assert polled(running_job(2), finished(_0=LANGUAGE, _1=FOUND), language="xx") == Step(
+    assert polled(running_job(2, work=IN_FRISIAN), finished(_0=LANGUAGE, _1=FOUND)) == Step(
         event=JobEvent.FAILED,
         job=job,
         answers=((chunks(2)[1], FOUND),),
@@ -550,15 +549,17 @@ def test_decided_job_waits_for_open_breaker() -> None:
 
 
 @pytest.mark.parametrize("is_scout", [True, False])
-@pytest.mark.parametrize("language", ["xx", "en"])
+@pytest.mark.parametrize("language", ["fy", "en"])
 def test_refused_language_is_not_resubmitted(language: str, is_scout: bool) -> None:
-    job = waiting_job(refused_language="xx", waits=3, last_error=PROBLEM, is_scout=is_scout)
+    job = waiting_job(
+        work=work(DOCUMENT_LANGUAGE=language), refused_language="fy", waits=3, last_error=PROBLEM, is_scout=is_scout
+    )
     expected = Step(
         event=JobEvent.DEFERRED,
         job=msgspec.structs.replace(job, step=4, due=after(120), waits=4),
         reason=PROBLEM,
     )
-    assert asked(job, UNKNOWN, language=language) == (expected if language == "xx" else None)
+    assert asked(job, UNKNOWN) == (expected if language == "fy" else None)
 
 
 @pytest.mark.parametrize(("beyond", "gives_up"), JUST_BEFORE_AT_AND_AFTER)
@@ -1079,13 +1080,6 @@ def test_late_fault_ends_job(is_transient: bool) -> None:
 
 
 # --- chunks that a job has lost ---
-
-
-def test_other_owners_chunks_are_left_out() -> None:
-    job = waiting_job(3)
-    assert without(job, [chunks(3)[1]]) == waiting_job(chunks=(chunks(3)[0], chunks(3)[2]))
-    assert without(job, []) == job
-    assert without(job, chunks(3)).chunks == ()
 
 
 @pytest.mark.parametrize("job", [waiting_job(1), running_job(1)])

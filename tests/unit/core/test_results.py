@@ -11,31 +11,28 @@ from hypothesis import strategies as st
 
 from docs.generate.schemas import FOLDER, PUBLISHED, schema_text
 from functions.core.documents import DocumentRecord, DocumentState
-from functions.core.merging import ChunkResult, Entity, Warning
 from functions.core.results import (
     LONGEST_BLOB_NAME,
-    EntitiesResult,
     ErrorReport,
     counterpart_name,
+    document_result,
     entities_name,
-    entities_result,
     error_name,
     error_report,
-    model_facts,
     reading_warning,
     result_metadata,
     result_name,
     to_json,
 )
-from functions.errors import Fault, Problem
-from functions.text.decoding import ReadingWarning
-from tests.support.material import NOW, PREVIEW, after, facts, job_facts, settings
+from functions.errors import Fault, Problem, Warning
+from functions.tasks.custom_entities import ChunkResult, EntitiesResult, Entity
+from tests.support.material import NOW, PREVIEW, after, facts, job_facts, work
 
 RECORD = DocumentRecord(
     document=facts("loans/2019-06.txt", encoding="cp1252"),
     state=DocumentState.PENDING,
     owner="j1",
-    claimed=NOW,
+    claimed_at=NOW,
     updated=NOW,
     warnings=("The document is not UTF-8; it was read as cp1252, which is a guess.",),
 )
@@ -64,7 +61,7 @@ REFUSED = Problem(
 
 
 def entities() -> EntitiesResult:
-    return entities_result(RECORD, [PIECE], model_facts(settings()), "UnicodeCodePoint", after(4))
+    return document_result(RECORD, [PIECE], work(), after(4))
 
 
 # --- what is in the files ---
@@ -161,8 +158,8 @@ def test_report_has_service_error() -> None:
 
 
 def test_preview_names_its_model_id() -> None:
-    preview = settings(PREVIEW, LANGUAGE_PROJECT="", LANGUAGE_DEPLOYMENT="", LANGUAGE_MODEL_ID="m")
-    assert json.loads(to_json(model_facts(preview))) == {"apiVersion": "v3.1-preview.ct.1", "modelId": "m"}
+    preview = work(PREVIEW, LANGUAGE_PROJECT="", LANGUAGE_DEPLOYMENT="", LANGUAGE_MODEL_ID="m")
+    assert json.loads(to_json(preview.model_facts)) == {"apiVersion": "v3.1-preview.ct.1", "modelId": "m"}
 
 
 def test_result_is_indented_utf8() -> None:
@@ -279,11 +276,10 @@ REAL = [
     ("entities.schema.json", entities()),
     (
         "entities.schema.json",
-        entities_result(
+        document_result(
             msgspec.structs.replace(RECORD, warnings=()),
             [ChunkResult(index=0, entities=(), warnings=(), text_records=1, job=job_facts(completed_date_time=None))],
-            model_facts(settings(PREVIEW)),
-            "TextElements_v8",
+            work(PREVIEW, STRING_INDEX_TYPE="TextElements_v8"),
             NOW,
         ),
     ),
@@ -314,7 +310,7 @@ def test_result_without_required_field_is_invalid(name: str, result: EntitiesRes
 
 @pytest.mark.parametrize("code", ["EncodingGuessed", "EncodingDoubtful", "CharactersReplaced", "WrongContentEncoding"])
 def test_warning_of_record_keeps_its_code(code: str) -> None:
-    written = str(ReadingWarning(code, "The document: it is\ndamaged."))
+    written = str(Warning(code, "The document: it is\ndamaged."))
     assert reading_warning(written) == Warning(code=code, message="The document: it is\ndamaged.")
 
 
@@ -326,5 +322,5 @@ def test_last_releases_warning_is_guess() -> None:
 @pytest.mark.parametrize(("code", "is_for_review"), [("EncodingDoubtful", True), ("EncodingGuessed", False)])
 def test_doubtful_encoding_sets_review(code: str, is_for_review: bool) -> None:
     record = msgspec.structs.replace(RECORD, warnings=(f"{code}: It may be another.",))
-    result = entities_result(record, [PIECE], model_facts(settings()), "UnicodeCodePoint", NOW)
+    result = document_result(record, [PIECE], work(), NOW)
     assert result.review is is_for_review

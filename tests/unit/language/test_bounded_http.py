@@ -9,7 +9,6 @@ import time
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,8 @@ from functions.language import bounded_http
 from functions.language.auth import KeyAuth
 from functions.language.budget import RequestBudget
 from functions.language.client import MAX_REPLY_BYTES, LanguageClient, default_session
-from tests.support.material import NOW
-from tests.support.material import settings as app_settings
+from tests.support.language import WorkClient
+from tests.support.material import NOW, work
 from tests.support.raw_server import RawServer, Script, raw_server
 from tests.support.replies import ga_item, ga_page, wire_entity
 
@@ -88,12 +87,12 @@ def session() -> Iterator[requests.Session]:
         yield opened
 
 
-def client_of(url: str, session: requests.Session, longest_s: float = LIMIT_S, most: int = 2**20) -> LanguageClient:
-    at = replace(app_settings(), language_endpoint=url)
+def client_of(url: str, session: requests.Session, longest_s: float = LIMIT_S, most: int = 2**20) -> WorkClient:
     budget = RequestBudget(1_000_000, NOW)
-    return LanguageClient(
-        at, session, KeyAuth("key"), budget, lambda: NOW, longest_exchange_s=longest_s, max_reply_bytes=most
+    client = LanguageClient(
+        url, session, KeyAuth("key"), budget, lambda: NOW, longest_exchange_s=longest_s, max_reply_bytes=most
     )
+    return WorkClient(client, work())
 
 
 def timed(call: Callable[[], Any]) -> tuple[Any, float]:
@@ -102,7 +101,7 @@ def timed(call: Callable[[], Any]) -> tuple[Any, float]:
     return outcome, time.monotonic() - started
 
 
-def poll(client: LanguageClient) -> Any:
+def poll(client: WorkClient) -> Any:
     return client.progress(f"/language/analyze-text/jobs/{JOB_ID}")
 
 

@@ -18,8 +18,6 @@ from functions.core.outcomes import (
     DeferReason,
     Deferred,
     Finished,
-    FoundEntities,
-    FoundEntity,
     JobFailed,
     JobLost,
     Refused,
@@ -27,14 +25,16 @@ from functions.core.outcomes import (
     Submission,
     Unanswered,
 )
+from functions.core.time_limits import READ_TIMEOUT_S
 from functions.errors import Fault, Problem
 from functions.language.auth import KeyAuth, TokenAuth, default_auth
-from functions.language.client import MAX_PAGES, READ_TIMEOUT_S, LanguageClient, default_session
+from functions.language.client import MAX_PAGES, LanguageClient, default_session
+from functions.tasks.custom_entities import FoundEntities, FoundEntity
 from functions.text.offsets import Ruler
 from local.language_service.faults import FaultPlan
 from local.language_service.web import in_background
 from local.stack import SAMPLES
-from tests.support.language import ENDPOINT, JOB_S, KEY, Stage, loans
+from tests.support.language import ENDPOINT, JOB_S, KEY, Stage, WorkClient, loans
 
 TEXT = "😀 " + (SAMPLES / "labelled" / "01-offer-wilkins.txt").read_text("utf-8")
 CT1 = {"LANGUAGE_API_VERSION": "v3.1-preview.ct.1"}
@@ -42,11 +42,11 @@ CT1_MODEL = {**CT1, "LANGUAGE_PROJECT": "", "LANGUAGE_DEPLOYMENT": "", "LANGUAGE
 
 
 @pytest.fixture(params=["in process", "over http"])
-def reach(request: pytest.FixtureRequest) -> Iterator[Callable[[Stage], LanguageClient]]:
+def reach(request: pytest.FixtureRequest) -> Iterator[Callable[[Stage], WorkClient]]:
     """Gives the client of a stage, through one of the two transports."""
     opened: list[Any] = []
 
-    def client_of(stage: Stage) -> LanguageClient:
+    def client_of(stage: Stage) -> WorkClient:
         if request.param == "in process":
             return stage.client
         context = in_background(stage.service)
@@ -70,13 +70,13 @@ def found_in(text: str, unit: str = "UnicodeCodePoint") -> FoundEntities:
     return FoundEntities(tuple(FoundEntity(one.text, one.category, a, b - a, one.confidence) for one, a, b in places))
 
 
-def accepted(client: LanguageClient, *texts: str) -> str:
+def accepted(client: WorkClient, *texts: str) -> str:
     outcome = client.submit("name", texts or (TEXT,))
     assert isinstance(outcome, Accepted), outcome
     return outcome.operation_url
 
 
-def finished(stage: Stage, client: LanguageClient, *texts: str) -> Finished:
+def finished(stage: Stage, client: WorkClient, *texts: str) -> Finished:
     url = accepted(client, *texts)
     stage.clock.advance(JOB_S)
     outcome = client.progress(url)
@@ -100,7 +100,7 @@ def finished(stage: Stage, client: LanguageClient, *texts: str) -> Finished:
     ids=["2022-05-01", "2023-04-01", "2024-11-01", "ct.1 documents", "ct.1 client", "ct.1 model id"],
 )
 def test_every_generation_finishes_job(
-    reach: Callable[[Stage], LanguageClient], environ: dict[str, str], behaviour: dict[str, Any]
+    reach: Callable[[Stage], WorkClient], environ: dict[str, str], behaviour: dict[str, Any]
 ) -> None:
     stage = Stage(environ, **behaviour)
     client = reach(stage)
@@ -128,7 +128,7 @@ def test_offsets_are_in_requested_unit(unit: str) -> None:
 @pytest.mark.parametrize("environ", [{}, CT1], ids=["2023-04-01", "ct.1"])
 @pytest.mark.parametrize(("most", "pages"), [(None, 1), (20, 2), (10, 3)])
 def test_full_job_needs_few_pages(
-    reach: Callable[[Stage], LanguageClient], environ: dict[str, str], most: int | None, pages: int
+    reach: Callable[[Stage], WorkClient], environ: dict[str, str], most: int | None, pages: int
 ) -> None:
     """A page with all 25 is asked for; a service that gives fewer is asked for the rest."""
     stage = Stage(environ, most_on_a_page=most)
@@ -139,7 +139,7 @@ def test_full_job_needs_few_pages(
     assert stage.requests["status"] == pages
 
 
-def test_empty_document_has_own_error(reach: Callable[[Stage], LanguageClient]) -> None:
+def test_empty_document_has_own_error(reach: Callable[[Stage], WorkClient]) -> None:
     stage = Stage()
     chunks = finished(stage, reach(stage), TEXT, "", TEXT).chunks
     assert (chunks["0"], chunks["2"]) == (found_in(TEXT), found_in(TEXT))
@@ -154,7 +154,7 @@ def test_document_errors_may_stand_on_every_page() -> None:
     assert isinstance(chunks["24"], Problem)
 
 
-def test_one_session_serves_all_threads_of_worker(reach: Callable[[Stage], LanguageClient]) -> None:
+def test_one_session_serves_all_threads_of_worker(reach: Callable[[Stage], WorkClient]) -> None:
     stage = Stage()
     client = reach(stage)
     with ThreadPoolExecutor(8) as threads:
@@ -182,7 +182,7 @@ CUTS = ("cut-before", "cut-after")
 
 
 @pytest.mark.parametrize("fault", [*REQUEST_FAULTS, "unknown-project"])
-def test_refused_submission_is_deferred(fault: str, reach: Callable[[Stage], LanguageClient]) -> None:
+def test_refused_submission_is_deferred(fault: str, reach: Callable[[Stage], WorkClient]) -> None:
     stage = Stage()
     client = reach(stage)
     stage.script(fault)
@@ -193,7 +193,7 @@ def test_refused_submission_is_deferred(fault: str, reach: Callable[[Stage], Lan
 
 
 @pytest.mark.parametrize("fault", [*CUTS, "truncated"])
-def test_unanswered_submission_may_be_accepted(fault: str, reach: Callable[[Stage], LanguageClient]) -> None:
+def test_unanswered_submission_may_be_accepted(fault: str, reach: Callable[[Stage], WorkClient]) -> None:
     stage = Stage()
     client = reach(stage)
     stage.script(fault)
@@ -204,7 +204,7 @@ def test_unanswered_submission_may_be_accepted(fault: str, reach: Callable[[Stag
 
 
 @pytest.mark.parametrize("fault", [*REQUEST_FAULTS, *CUTS, "truncated", "garbage"])
-def test_unanswered_poll_keeps_job(fault: str, reach: Callable[[Stage], LanguageClient]) -> None:
+def test_unanswered_poll_keeps_job(fault: str, reach: Callable[[Stage], WorkClient]) -> None:
     stage = Stage()
     client = reach(stage)
     url = accepted(client)
@@ -532,10 +532,8 @@ def test_without_time_nothing_is_sent(left_s: float) -> None:
 def test_slow_token_sends_nothing() -> None:
     """Getting a token has time limits of its own; a request is not sent later for it."""
     stage = Stage()
-    client = LanguageClient(
-        stage.settings, stage.session, stage.auth, stage.budget, stage.clock, longest_exchange_s=1e-9
-    )
-    outcome = client.submit("name", [TEXT])
+    client = LanguageClient(ENDPOINT, stage.session, stage.auth, stage.budget, stage.clock, longest_exchange_s=1e-9)
+    outcome = client.submit(stage.client.work, "name", [TEXT])
     assert isinstance(outcome, Deferred)
     assert stage.requests == {}
 
@@ -543,7 +541,7 @@ def test_slow_token_sends_nothing() -> None:
 # --- who asks ---
 
 
-def test_wrong_key_is_misconfiguration(reach: Callable[[Stage], LanguageClient]) -> None:
+def test_wrong_key_is_misconfiguration(reach: Callable[[Stage], WorkClient]) -> None:
     stage = Stage(auth=KeyAuth("wrong"))
     outcome = reach(stage).submit("name", [TEXT])
     assert isinstance(outcome, Deferred)
@@ -581,8 +579,11 @@ def test_own_error_is_not_hidden() -> None:
     def provider() -> str:
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError):
-        Stage(auth=TokenAuth(provider)).client.submit("name", [TEXT])
+    stage = Stage(auth=TokenAuth(provider))
+    outcome = stage.client.submit("name", [TEXT])
+    assert isinstance(outcome, Unanswered) and outcome.problem.code == "ClientFailed"
+    polled = stage.client.progress(f"{ENDPOINT}/jobs/x")
+    assert isinstance(polled, Deferred) and polled.problem.code == "ClientFailed"
 
 
 def test_identity_is_used_without_key() -> None:
@@ -653,7 +654,7 @@ def _preview_rules() -> tuple[Any, ...]:
 # --- cancelling ---
 
 
-def test_job_is_cancelled_where_possible(reach: Callable[[Stage], LanguageClient]) -> None:
+def test_job_is_cancelled_where_possible(reach: Callable[[Stage], WorkClient]) -> None:
     stage = Stage(cancel_seconds=(0.5, 0.5))
     client = reach(stage)
     url = accepted(client)

@@ -28,7 +28,6 @@ from functions.language.error_codes import MAX_RECORDED_BYTES
 from functions.language.payloads import Page, Reply, page_outcome, submission_outcome
 from functions.language.tolerant_json import MAX_DEPTH, UNREADABLE, decode
 from tests.support.material import NOW
-from tests.support.material import settings as app_settings
 from tests.support.replies import EMPTY_ERROR, ct1_page, ct1_task, error_body, ga_item, ga_page, reply, wire_entity
 
 COUNT = 25
@@ -190,7 +189,7 @@ def test_mutated_document_affects_no_neighbours(case: tuple[str, str, bytes]) ->
         assert len(json.dumps(own.service)) <= 2 * MAX_RECORDED_BYTES
         assert own.fault in (Fault.DOCUMENT, Fault.SERVICE)
     if isinstance(own, FoundEntities):
-        json.dumps([own.warnings, own.unreadable], ensure_ascii=False).encode()
+        json.dumps([str(warning) for warning in own.warnings], ensure_ascii=False).encode()
         for entity in own.entities:
             assert abs(entity.offset) <= 2**53 and abs(entity.length) <= 2**53
             f"{entity.text}{entity.category}{entity.subcategory}".encode()
@@ -249,8 +248,9 @@ def test_known_oddity_affects_own_document(case: str, generation: str) -> None:
         assert own.entities == UNMUTATED[generation][victim].entities  # type: ignore[union-attr]
     else:
         assert isinstance(own, FoundEntities)
-        assert (len(own.entities), len(own.unreadable)) == (0, 1)
-        assert path[-1] == 0 or str(path[-1]) in own.unreadable[0]
+        left_out = [warning.message for warning in own.warnings if warning.code == "EntityUnreadable"]
+        assert (len(own.entities), len(left_out)) == (0, 1)
+        assert path[-1] == 0 or str(path[-1]) in left_out[0]
 
 
 # --- Whole replies of any kind ---
@@ -288,7 +288,7 @@ STATUSES = st.integers(100, 999) | st.sampled_from([200, 202, 302, 400, 401, 403
 @example(200, {"Content-Type": "application/json"}, b"[" * 1_000_000)
 def test_any_reply_is_outcome(status: int, headers: dict[str, str], body: bytes) -> None:
     given_reply = Reply(status, CaseInsensitiveDict(headers), body)
-    submission = submission_outcome(app_settings(), given_reply, NOW)
+    submission = submission_outcome("https://x", "2023-04-01", given_reply, NOW)
     assert isinstance(submission, Accepted | Refused | Deferred | Unanswered)
     page = page_outcome(given_reply, NOW)
     assert isinstance(page, Page)

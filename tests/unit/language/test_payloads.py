@@ -14,15 +14,13 @@ from functions.core.outcomes import (
     DeferReason,
     Deferred,
     Finished,
-    FoundEntities,
-    FoundEntity,
     JobFailed,
     JobLost,
     Refused,
     StillRunning,
     Unanswered,
 )
-from functions.errors import Fault, Problem
+from functions.errors import Fault, Problem, Warning
 from functions.language.error_codes import FAULTS, MAX_RECORDED_BYTES
 from functions.language.payloads import (
     cancel_path,
@@ -39,7 +37,8 @@ from functions.language.payloads import (
     submit_path,
     unreachable,
 )
-from tests.support.material import ENDPOINT, NOW, PREVIEW, settings
+from functions.tasks.custom_entities import FoundEntities, FoundEntity
+from tests.support.material import ENDPOINT, NOW, PREVIEW, work
 from tests.support.replies import (
     EMPTY_ERROR,
     GATEWAY_JSON,
@@ -54,9 +53,10 @@ from tests.support.replies import (
     wire_entity,
 )
 
-GA = settings()
-CT1 = settings(PREVIEW)
-CT1_MODEL = settings(PREVIEW, LANGUAGE_PROJECT="", LANGUAGE_DEPLOYMENT="", LANGUAGE_MODEL_ID="0a1b_Extraction_latest")
+GA = "2023-04-01"
+CT1 = "v3.1-preview.ct.1"
+CT1_DEPLOYMENT = work(PREVIEW)
+CT1_MODEL = work(PREVIEW, LANGUAGE_PROJECT="", LANGUAGE_DEPLOYMENT="", LANGUAGE_MODEL_ID="0a1b_Extraction_latest")
 
 # --- requests ---
 
@@ -74,7 +74,7 @@ def test_preview_is_asked_at_its_paths() -> None:
 
 
 def test_submission_to_date_version() -> None:
-    body = submission_body(settings(STRING_INDEX_TYPE="Utf16CodeUnit", DOCUMENT_LANGUAGE="de"), "j1", ["Zoë 😀", "b"])
+    body = submission_body(work(STRING_INDEX_TYPE="Utf16CodeUnit", DOCUMENT_LANGUAGE="de"), "j1", ["Zoë 😀", "b"])
     assert json.loads(body) == {
         "displayName": "j1",
         "analysisInput": {
@@ -101,7 +101,7 @@ def test_submission_to_date_version() -> None:
 @pytest.mark.parametrize(
     ("preview", "model"),
     [
-        (CT1, {"project-name": "loans", "deployment-name": "production"}),
+        (CT1_DEPLOYMENT, {"project-name": "loans", "deployment-name": "production"}),
         (CT1_MODEL, {"modelId": "0a1b_Extraction_latest"}),
     ],
 )
@@ -131,18 +131,17 @@ OWN_CT1 = f"{ENDPOINT}/text/analytics/v3.1-preview.ct.1/analyze/jobs/{JOB}"
     ids=["own", "relative", "foreign", "foreign without tls", "without scheme"],
 )
 def test_operation_uses_configured_endpoint(location: str) -> None:
-    """Whatever host the header names."""
-    assert submission_outcome(GA, reply(202, operation_location=location), NOW) == Accepted(OWN_GA)
+    assert submission_outcome(ENDPOINT, GA, reply(202, operation_location=location), NOW) == Accepted(OWN_GA)
 
 
 def test_document_languages_override_setting() -> None:
-    body = json.loads(submission_body(settings(DOCUMENT_LANGUAGE="de"), "j1", ["a", "b"], [None, "fr"]))
+    body = json.loads(submission_body(work(DOCUMENT_LANGUAGE="de"), "j1", ["a", "b"], [None, "fr"]))
     assert [document["language"] for document in body["analysisInput"]["documents"]] == ["de", "fr"]
 
 
 def test_previews_operation_has_its_own_path() -> None:
     """Job ids of 2020 were a GUID and a number of ticks."""
-    assert submission_outcome(CT1, reply(202, Operation_Location=OWN_CT1), NOW) == Accepted(OWN_CT1)
+    assert submission_outcome(ENDPOINT, CT1, reply(202, Operation_Location=OWN_CT1), NOW) == Accepted(OWN_CT1)
     assert job_id_of(f"{OWN_CT1}_637500000000000000") == f"{JOB}_637500000000000000"
 
 
@@ -163,7 +162,7 @@ def test_previews_operation_has_its_own_path() -> None:
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 def test_unusable_location_leaves_acceptance_open(status: int, location: str | None) -> None:
     headers = {} if location is None else {"operation_location": location}
-    outcome = submission_outcome(GA, reply(status, retry_after="7", **headers), NOW)
+    outcome = submission_outcome(ENDPOINT, GA, reply(status, retry_after="7", **headers), NOW)
     assert isinstance(outcome, Unanswered)
     assert (outcome.problem.code, outcome.problem.fault) == ("NoOperationLocation", Fault.SERVICE)
     assert outcome.retry_after_s == 7
@@ -189,7 +188,7 @@ def test_unsafe_id_is_refused(job_id: str) -> None:
     ],
 )
 def test_foreign_address_is_recognised(url: str, foreign: bool) -> None:
-    assert is_foreign(GA, url) is foreign
+    assert is_foreign(ENDPOINT, url) is foreign
 
 
 # --- refusals of a submission: every row of docs/language-api.md 4 ---
@@ -298,7 +297,7 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_refusal_names_fault_by_code(case: str) -> None:
     status, body, code, fault = REFUSED[case]
-    outcome = submission_outcome(GA, reply(status, body), NOW)
+    outcome = submission_outcome(ENDPOINT, GA, reply(status, body), NOW)
     assert isinstance(outcome, Refused)
     assert (outcome.problem.code, outcome.problem.fault) == (code, fault)
     assert f"HTTP {status}" in outcome.problem.message
@@ -365,7 +364,7 @@ DEFERRED = {
 @pytest.mark.parametrize("case", DEFERRED)
 def test_deferred_submission_outcome(case: str) -> None:
     status, body, headers, reason, wait = DEFERRED[case]
-    outcome = submission_outcome(GA, reply(status, body, GATEWAY_JSON, **headers), NOW)
+    outcome = submission_outcome(ENDPOINT, GA, reply(status, body, GATEWAY_JSON, **headers), NOW)
     assert isinstance(outcome, Deferred)
     assert (outcome.reason, outcome.retry_after_s) == (reason, wait)
     assert f"HTTP {status}" in outcome.problem.message
@@ -386,7 +385,7 @@ def test_deferred_poll_outcome(case: str) -> None:
 
 def test_message_names_setting() -> None:
     def advice(status: int) -> str:
-        outcome = submission_outcome(GA, reply(status, error_body(str(status), "No.")), NOW)
+        outcome = submission_outcome(ENDPOINT, GA, reply(status, error_body(str(status), "No.")), NOW)
         assert isinstance(outcome, Deferred) and outcome.problem.code == "Misconfigured"
         return outcome.problem.help
 
@@ -428,7 +427,7 @@ STATUSES = [300, 301, 302, 400, 401, 403, 404, 405, 407, 408, 410, 413, 429, 500
 @pytest.mark.parametrize("body", FOREIGN_BODIES)
 def test_foreign_post_reply_leaves_acceptance_open(status: int, body: str) -> None:
     content, kind = FOREIGN_BODIES[body]
-    outcome = submission_outcome(GA, reply(status, content, kind, retry_after="30"), NOW)
+    outcome = submission_outcome(ENDPOINT, GA, reply(status, content, kind, retry_after="30"), NOW)
     assert isinstance(outcome, Unanswered)
     assert outcome.retry_after_s == 30
     assert outcome.problem.fault is Fault.SERVICE
@@ -448,7 +447,7 @@ def test_foreign_poll_reply_says_nothing(status: int, body: str) -> None:
 
 def test_foreign_replies_blame_no_document() -> None:
     page = reply(403, b"<html>", 'text/html; charset="\xff\n"')
-    outcomes = (submission_outcome(GA, page, NOW), page_outcome(page, NOW).progress)
+    outcomes = (submission_outcome(ENDPOINT, GA, page, NOW), page_outcome(page, NOW).progress)
     for outcome in outcomes:
         assert isinstance(outcome, Unanswered | Deferred)
         assert "ocument" not in outcome.problem.message + outcome.problem.help
@@ -467,7 +466,7 @@ def test_json_is_known_by_its_content_type(kind: str) -> None:
 def test_every_known_code_decides_alone(code: str) -> None:
     """The same whether it stands outside or inside, and whatever the words beside it say."""
     for body in (error_body(code, "the project is unknown"), error_body("InvalidRequest", "x", code, "bad document")):
-        outcome = submission_outcome(GA, reply(400, body), NOW)
+        outcome = submission_outcome(ENDPOINT, GA, reply(400, body), NOW)
         problem = outcome.problem if isinstance(outcome, Refused | Deferred) else None
         assert problem is not None and problem.fault is FAULTS[code]
         assert isinstance(outcome, Deferred) is (FAULTS[code] is Fault.CONFIGURATION)
@@ -481,7 +480,7 @@ def test_recorded_errors_are_bounded() -> None:
         "details": [{"a": [[["deep"]]]}] * 1_000,
     }
     error["more"] = {str(number): "x" * 1_000 for number in range(1_000)}
-    outcome = submission_outcome(GA, reply(400, {"error": error}), NOW)
+    outcome = submission_outcome(ENDPOINT, GA, reply(400, {"error": error}), NOW)
     assert isinstance(outcome, Refused)
     assert len(json.dumps(outcome.problem.service)) <= MAX_RECORDED_BYTES
     assert outcome.problem.service is not None and outcome.problem.service["code"] == "X"
@@ -595,7 +594,10 @@ def test_entities_keep_service_order() -> None:
     assert progress(ga_page(items=[ga_item([document])])).chunks == {
         "0": FoundEntities(
             (FoundEntity("b", "artist", 9, 1, 0.58, "Sub"), FoundEntity("a", "artist", 2, 1, 0.58)),
-            ("A long word.", "bare", "Only", "The service gave a warning that can not be read."),
+            tuple(
+                Warning("ServiceWarning", said)
+                for said in ("A long word.", "bare", "Only", "The service gave a warning that can not be read.")
+            ),
         )
     }
 
@@ -787,7 +789,7 @@ def test_previews_inner_link_is_ignored() -> None:
 
 
 def test_joined_pages_have_no_duplicates() -> None:
-    one, two, other = GATES, FoundEntities(()), FoundEntities((), ("w",))
+    one, two, other = GATES, FoundEntities(()), FoundEntities((), (Warning("ServiceWarning", "w"),))
     first = Finished(JOB, "succeeded", {"0": one, "1": two}, CREATED, NOW)
     joined = join_pages(first, [Finished(JOB, "succeeded", {"1": other, "2": other}), Finished("x", "y", {"3": one})])
     assert joined == Finished(JOB, "succeeded", {"0": one, "1": two, "2": other, "3": one}, CREATED, NOW)
@@ -859,7 +861,7 @@ def test_unreadable_field_drops_entity(field: str, value: Any) -> None:
     entities = [wire_entity(), wire_entity("secret", 3) | {field: value}]
     found = progress(ga_page(items=[ga_item([{"id": "0", "entities": entities}])])).chunks["0"]
     sentence = f"Entity 2 of 2 is left out: its field '{field}' can not be read."
-    assert found == FoundEntities(GATES.entities, (), (sentence,))
+    assert found == FoundEntities(GATES.entities, (Warning("EntityUnreadable", sentence),))
 
 
 @pytest.mark.parametrize("field", ["text", "category", "offset", "length", "confidenceScore"])
@@ -868,20 +870,30 @@ def test_missing_field_drops_entity(field: str) -> None:
     del entity[field]
     found = progress(ga_page(items=[ga_item([{"id": "0", "entities": [entity, wire_entity()]}])])).chunks["0"]
     assert found.entities == GATES.entities
-    assert found.unreadable == (f"Entity 1 of 2 is left out: its field '{field}' can not be read.",)
+    assert [warning.message for warning in found.warnings] == [
+        f"Entity 1 of 2 is left out: its field '{field}' can not be read."
+    ]
 
 
 @pytest.mark.parametrize("entity", [None, 7, "text", [], [wire_entity()]])
 def test_non_object_entity_is_dropped(entity: Any) -> None:
     found = progress(ga_page(items=[ga_item([{"id": "0", "entities": [wire_entity(), entity]}])])).chunks["0"]
     assert found.entities == GATES.entities
-    assert len(found.unreadable) == 1
+    assert len(found.warnings) == 1
+
+
+@pytest.mark.parametrize(("asked", "obeyed"), [("30", 30), ("120", 120), ("121", 120), ("21600", 120)])
+def test_a_proxy_holds_back_nothing_for_long(asked: str, obeyed: float) -> None:
+    page = reply(503, HTML, "text/html", retry_after=asked)
+    submission, progress = submission_outcome(ENDPOINT, GA, page, NOW), page_outcome(page, NOW).progress
+    assert isinstance(submission, Unanswered) and submission.retry_after_s == obeyed
+    assert isinstance(progress, Deferred) and progress.retry_after_s == obeyed
 
 
 def test_many_unreadable_entities_are_counted() -> None:
     found = progress(ga_page(items=[ga_item([{"id": "0", "entities": [{}] * 1_000}])])).chunks["0"]
-    assert len(found.unreadable) == 101
-    assert "900 more" in found.unreadable[-1]
+    assert len(found.warnings) == 101
+    assert "900 more" in found.warnings[-1].message
 
 
 # --- No state of a job ---

@@ -6,12 +6,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from functions.core.jobs import Chunk
+from functions.core.records import Chunk
+from functions.errors import Warning
 from functions.text.chunks import ReadyChunk, cut, text_of
-from functions.text.decoding import DecodedText, ReadingWarning
+from functions.text.decoding import DecodedText
 from functions.text.offsets import CODE_POINT, TEXT_ELEMENT, UTF16, length
 from functions.text.splitting import is_blank, split
-from tests.support.material import any_text, facts
+from tests.support.material import any_text, facts, work, work_in
 
 LIMIT = 2_000
 MARKS = {
@@ -28,12 +29,12 @@ JAPANESE = "山田太郎は、みずほ銀行から百万円を借りました�
 def cut_in(text: str, encoding: str, mark: bytes = b"", limit: int = LIMIT) -> tuple[bytes, list[ReadyChunk]]:
     data = mark + text.encode(encoding)
     decoded = DecodedText(text, encoding, len(mark))
-    return data, cut(facts(), data, decoded, CODE_POINT, limit)
+    return data, cut(facts(), data, decoded, work_in(CODE_POINT), limit)
 
 
 def test_short_document_is_one_chunk() -> None:
-    decoded = DecodedText("Zoë 😀", "utf-8", warnings=(ReadingWarning("EncodingGuessed", "A guess."),))
-    assert cut(facts(), "Zoë 😀".encode(), decoded, UTF16) == [
+    decoded = DecodedText("Zoë 😀", "utf-8", warnings=(Warning("EncodingGuessed", "A guess."),))
+    assert cut(facts(), "Zoë 😀".encode(), decoded, work_in(UTF16)) == [
         ReadyChunk(
             Chunk(
                 document="a.txt",
@@ -52,13 +53,14 @@ def test_short_document_is_one_chunk() -> None:
             ),
             "Zoë 😀",
             facts(),
+            work_in(UTF16),
             ("EncodingGuessed: A guess.",),
         )
     ]
 
 
 def test_ready_chunk_names_its_version() -> None:
-    ready = ReadyChunk(cut_in("a", "utf-8")[1][0].chunk, "a", facts("x/y.txt", '"0x9"'))
+    ready = ReadyChunk(cut_in("a", "utf-8")[1][0].chunk, "a", facts("x/y.txt", '"0x9"'), work())
     assert ready.version == ("x/y.txt", '"0x9"')
 
 
@@ -86,7 +88,7 @@ def test_byte_range_follows_detected_encoding(text: str, encoding: str) -> None:
 def test_stateful_encoding_has_no_byte_range(encoding: str) -> None:
     """Its bytes depend on what came before, so every chunk is read with the whole document."""
     text = "山田太郎" * 2_000
-    chunks = cut(facts(), text.encode(encoding), DecodedText(text, encoding), CODE_POINT, LIMIT)
+    chunks = cut(facts(), text.encode(encoding), DecodedText(text, encoding), work_in(CODE_POINT), LIMIT)
     assert len(chunks) > 2
     assert {(ready.chunk.byte_start, ready.chunk.byte_end) for ready in chunks} == {(None, None)}
     assert all(ready.text == text[ready.chunk.start : ready.chunk.end] for ready in chunks)
@@ -104,7 +106,7 @@ def test_ambiguous_bytes_are_located() -> None:
     """Windows' Japanese has characters with two codes; both are two bytes long, so the places hold."""
     data = b"\x87\x90 \x81\xe0 and text. " * 500
     decoded = DecodedText(data.decode("cp932"), "cp932")
-    for ready in cut(facts(), data, decoded, CODE_POINT, LIMIT):
+    for ready in cut(facts(), data, decoded, work_in(CODE_POINT), LIMIT):
         assert data[ready.chunk.byte_start : ready.chunk.byte_end].decode("cp932") == ready.text
 
 
@@ -116,7 +118,7 @@ def test_chunk_knows_its_offsets(sample: str, encoding: str, unit: str) -> None:
     text = (sample * 6_000)[:6_000]
     data = MARKS[encoding] + text.encode(encoding)
     decoded = DecodedText(text, encoding, len(MARKS[encoding]))
-    chunks = cut(facts(), data, decoded, unit, LIMIT)
+    chunks = cut(facts(), data, decoded, work_in(unit), LIMIT)
     if any(is_blank(text[part.own_start : part.own_end]) for part in split(text, LIMIT)):
         return
     assert [ready.chunk.index for ready in chunks] == [*range(len(chunks))]
@@ -153,7 +155,7 @@ def test_damaged_chunks_are_read_again(document: tuple[bytes, str], has_mark: bo
     text = data.decode(encoding, "replace")
     decoded = DecodedText(text, encoding, len(mark), "replace")
     stored = mark + data
-    chunks = cut(facts(), stored, decoded, CODE_POINT, LIMIT)
+    chunks = cut(facts(), stored, decoded, work_in(CODE_POINT), LIMIT)
     assert len(chunks) > 2
     for ready in chunks:
         chunk = ready.chunk
@@ -168,7 +170,7 @@ def test_replaced_bytes_keep_ranges(encoding: str) -> None:
     bad = b"\xd8\x00" if encoding == "utf-16-be" else b"\xff" if encoding != "cp1252" else b"\x81"
     data = b"".join(bad + f"Anna owes ${number}. ".encode(encoding) for number in range(500))
     decoded = DecodedText(data.decode(encoding, "replace"), encoding, 0, "replace")
-    chunks = cut(facts(), data, decoded, CODE_POINT, LIMIT)
+    chunks = cut(facts(), data, decoded, work_in(CODE_POINT), LIMIT)
     assert len(chunks) > 2
     for ready in chunks:
         assert ready.chunk.byte_start is not None
@@ -185,7 +187,7 @@ def test_compressed_chunk_reads_all_content(encoding: str, characters: int) -> N
     data = (sample * (characters // len(sample) + 1))[:characters].encode(encoding, "replace")
     stored = gzip.compress(data)
     decoded = DecodedText(data.decode(encoding), encoding)
-    chunks = cut(facts(), data, decoded, CODE_POINT, LIMIT, content_encoding="gzip")
+    chunks = cut(facts(), data, decoded, work_in(CODE_POINT), LIMIT, content_encoding="gzip")
     assert {ready.chunk.content_encoding for ready in chunks} == {"gzip"}
     assert [text_of(ready.chunk, stored) for ready in chunks] == [ready.text for ready in chunks]
 

@@ -13,9 +13,8 @@ from functools import cached_property
 import pytest
 from azure.core.exceptions import HttpResponseError, ServiceRequestError, ServiceResponseTimeoutError
 
-from functions.errors import Changed, Missing, RecordError
+from functions.errors import Changed, Missing, NewerRecord, RecordError
 from functions.storage.record_store import refusal_key
-from functions.workflows.rescue import rescue_document
 from tests.support.world import Call, World, letter
 
 
@@ -39,6 +38,7 @@ ERRORS: dict[str, Callable[[], Exception]] = {
     "timeout": lambda: ServiceResponseTimeoutError("timed out"),
     "reset": lambda: ConnectionResetError("connection reset"),
     "unreadable": lambda: RecordError("not a record of this version"),
+    "newer": lambda: NewerRecord("a blob", 3, 2),
     "own": lambda: ZeroDivisionError("a bug"),
 }
 
@@ -124,7 +124,7 @@ def is_about(item: str, name: str, owner: str) -> bool:
 
 
 def owner_of(world: World, name: str) -> str:
-    record, _ = world.app.states.document(name)
+    record, _ = world.app.parts.records.document(name)
     return record.owner if record else "no owner"
 
 
@@ -167,7 +167,7 @@ def refuse_once(world: World, name: str) -> None:
             raise storage_error(403, "AuthorizationPermissionMismatch")
 
     world.gate = forbid
-    rescue_document(world.app, world.event_text(name))
+    world.app.rescue.rescue_document(world.event_text(name))
     world.gate = None
 
 
@@ -274,7 +274,7 @@ def rescue_all(world: World) -> None:
         message = world.poisoned_events.receive()
         if message:
             try:
-                rescue_document(world.app, message.text, message.expires)
+                world.app.rescue.rescue_document(message.text, message.expires)
             except Exception:
                 continue  # The host shows it again in ten minutes.
             world.poisoned_events.delete(message)

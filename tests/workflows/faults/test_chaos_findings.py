@@ -6,7 +6,7 @@ from datetime import timedelta
 import msgspec
 
 from functions.core.jobs import Job, JobMessage, JobState
-from functions.storage.record_store import StateStore
+from functions.storage.record_store import RecordStore
 from tests.support.world import Call, World, letter
 
 
@@ -77,9 +77,9 @@ def running(name: str, fate: str | None = None) -> tuple[World, tuple[Job, str]]
     return world, states(world).job(job.id)
 
 
-def states(world: World) -> StateStore:
+def states(world: World) -> RecordStore:
     """The records as another worker sees them, past the gate."""
-    return StateStore(world.state)
+    return RecordStore(world.state)
 
 
 def jobs(world: World) -> list[Job]:

@@ -172,6 +172,7 @@ def test_replaced_document_survives_any_crash() -> None:
 
 def test_deleted_document_survives_any_crash() -> None:
     def prepare(world: World) -> None:
+        world.keep_no_texts()
         world.drop("a.txt", letter(1))
         world.step()
         world.remove("a.txt")

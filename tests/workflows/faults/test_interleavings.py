@@ -20,13 +20,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from functions.core.health import CONTROL_TEXT
 from functions.core.jobs import JobMessage, decode_message
+from functions.core.time_limits import EXTRA_MESSAGE, SWEEP_GRACE
 from functions.errors import Missing
 from functions.storage.memory_queue import MemoryQueue, QueuedMessage
 from functions.text.splitting import MAX_REQUEST_CHARACTERS
-from functions.workflows import submission as submit
-from functions.workflows.polling import advance
-from functions.workflows.reconcile import reconcile
-from functions.workflows.sweep import EXTRA_MESSAGE, GRACE, sweep
 from local.language_service.counters import text_digest
 from tests.support.lockstep import Flow, Outcome, take_turns
 from tests.support.scenarios import long_text
@@ -36,20 +33,20 @@ from tests.support.world import HIDDEN_S, Call, Crash, Worker, World, letter
 
 
 def submitting(name: str) -> Flow:
-    return lambda worker: worker.submitter.submit(name)
+    return lambda worker: worker.app.submitter.submit(name)
 
 
 def advancing(world: World, number: int = 0) -> Flow:
     text = world.jobs.messages[number].text
-    return lambda worker: advance(worker.app, text)
+    return lambda worker: worker.app.poller.advance(text)
 
 
 def sweeping(worker: Worker) -> None:
-    sweep(worker.app)
+    worker.app.sweep.run()
 
 
 def reconciling(worker: Worker) -> None:
-    reconcile(worker.app)
+    worker.app.reconcile.run()
 
 
 class Turns:
@@ -97,7 +94,7 @@ def all_meetings(make: Callable[[World], tuple[Flow, Flow]], deep: bool) -> Iter
 
 def running_document(world: World, version: int = 1) -> None:
     world.drop("a.txt", letter(1, version), announce=False)
-    world.worker.submitter.submit("a.txt")
+    world.worker.app.submitter.submit("a.txt")
     world.clock.advance(5)
 
 
@@ -106,7 +103,7 @@ def dropping(world: World, name: str, content: str | bytes) -> Flow:
 
     def drop(worker: Worker) -> None:
         world.drop(name, content, announce=False)
-        worker.submitter.submit(name)
+        worker.app.submitter.submit(name)
 
     return drop
 
@@ -210,7 +207,7 @@ LONG = long_text(LONG_CHARACTERS)
 
 def two_parts_finished_at_once(world: World) -> tuple[Flow, Flow]:
     world.drop("long.txt", LONG, announce=False)
-    world.worker.submitter.submit("long.txt")
+    world.worker.app.submitter.submit("long.txt")
     while world.step():
         pass
     world.clock.advance(5)
@@ -334,8 +331,7 @@ class Interleavings(RuleBasedStateMachine):
     def start(self, first: list[str], helper: str) -> None:
         ids = itertools.count(1)
         # Ids that repeat with the example; none is the beginning of another.
-        self._new_id, submit.new_id = submit.new_id, lambda: f"{next(ids):08d}"
-        self.world = World()
+        self.world = World(new_id=lambda: f"{next(ids):08d}")
         self.world.gate = self.watch
         self.world.faults.refused_texts = (REFUSED,)
         self.helper = helper
@@ -352,10 +348,7 @@ class Interleavings(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "world"):
-            try:
-                self.end()
-            finally:
-                submit.new_id = self._new_id
+            self.end()
 
     # --- People ---
 
@@ -430,7 +423,7 @@ class Interleavings(RuleBasedStateMachine):
         if message is None:
             return
         try:
-            job, _ = self.world.app.states.job(decode_message(message.text).job)
+            job, _ = self.world.app.parts.records.job(decode_message(message.text).job)
         except Missing:
             self.world.jobs.delete(message)
             return
@@ -460,13 +453,13 @@ class Interleavings(RuleBasedStateMachine):
 
         def replace(worker: Worker) -> None:
             self.put(name, kind)
-            worker.submitter.submit(name)
+            worker.app.submitter.submit(name)
 
         return replace
 
     @staticmethod
     def flow_of(message: QueuedMessage) -> Flow:
-        return lambda worker: advance(worker.app, message.text)
+        return lambda worker: worker.app.poller.advance(message.text)
 
     @precondition(lambda self: self.world.jobs.messages)
     @rule(data=st.data(), delay=st.sampled_from([0, 3, 100]))
@@ -496,9 +489,9 @@ class Interleavings(RuleBasedStateMachine):
         now = self.world.clock()
         driven = {decode_message(message.text) for message in self.world.jobs.messages}
         for job_id, due in self.jobs():
-            job, _ = self.world.app.states.job(job_id)
+            job, _ = self.world.app.parts.records.job(job_id)
             is_driven = any(message.job == job_id and message.step >= job.step for message in driven)
-            assert is_driven or now - due <= GRACE, f"job {job_id} is overdue and has no message after a sweep"
+            assert is_driven or now - due <= SWEEP_GRACE, f"job {job_id} is overdue and has no message after a sweep"
 
     def compare(self) -> None:
         tally = self.world.reconcile()
@@ -533,12 +526,12 @@ class Interleavings(RuleBasedStateMachine):
     def check_withdrawal(self, result: str) -> None:
         """No result is taken away that its document's record promises."""
         name, _, kind = result.rpartition(".json")[0].rpartition(".")
-        record, _ = self.world.app.states.document(name)
+        record, _ = self.world.app.parts.records.document(name)
         if record and record.state == {"entities": "done", "error": "failed"}[kind]:
             assert self.version_of(result) != etag_number(record.document.etag), f"{result} was taken away"
 
     def jobs(self) -> list[tuple[str, datetime]]:
-        return [(job.id, job.due) for job in self.world.app.states.list_jobs()]
+        return [(job.id, job.due) for job in self.world.app.parts.records.list_jobs()]
 
     @invariant()
     def every_job_is_due_within_a_day(self) -> None:
@@ -630,15 +623,12 @@ def test_overwritten_newer_result_is_noticed() -> None:
     """The checks of the machine are checks: a result that goes backwards fails."""
     machine = Interleavings()
     machine.start([], "event")
-    try:
-        old = machine.world.drop("a", letter(1), announce=False)
-        new = machine.world.drop("a", letter(2), announce=False)
-        output = machine.world.app.documents
-        etag = output.write_result("a.entities.json", b"{}", {"source_etag": new}, None)
-        with pytest.raises(AssertionError, match="overwritten"):
-            output.write_result("a.entities.json", b"{}", {"source_etag": old}, etag)
-    finally:
-        submit.new_id = machine._new_id
+    old = machine.world.drop("a", letter(1), announce=False)
+    new = machine.world.drop("a", letter(2), announce=False)
+    output = machine.world.app.parts.documents
+    etag = output.write_result("a.entities.json", b"{}", {"source_etag": new}, None)
+    with pytest.raises(AssertionError, match="overwritten"):
+        output.write_result("a.entities.json", b"{}", {"source_etag": old}, etag)
 
 
 def test_message_has_job_and_step() -> None:

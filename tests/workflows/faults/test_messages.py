@@ -9,7 +9,6 @@ import pytest
 from azure.core.exceptions import HttpResponseError, ServiceRequestError
 
 from functions.core.jobs import decode_message
-from functions.workflows.polling import advance
 from tests.support.lockstep import take_turns
 from tests.support.world import Call, Crash, World, letter
 
@@ -125,7 +124,9 @@ def test_duplicate_workers_leave_one_message(copies: int) -> None:
     message = world.jobs.receive(600)
     assert message is not None
     turn = iter(range(10_000))
-    take_turns(world, [lambda worker: advance(worker.app, message.text)] * copies, lambda count: next(turn) % count)
+    take_turns(
+        world, [lambda worker: worker.app.poller.advance(message.text)] * copies, lambda count: next(turn) % count
+    )
     world.jobs.delete(message)
     assert len(world.jobs.messages) <= AT_REST
     world.run()

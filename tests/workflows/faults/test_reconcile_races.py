@@ -11,8 +11,6 @@ import pytest
 
 from functions.core.results import entities_name, error_name
 from functions.errors import Fault, Problem
-from functions.workflows.reconcile import reconcile
-from functions.workflows.submission import facts_of, report
 from tests.support.world import Call, Crash, World, letter
 
 PDF = b"%PDF-1.7"
@@ -166,7 +164,7 @@ def test_two_comparisons_at_once_submit_once() -> None:
             world.output.delete(info.name)
         world.drop("new.txt", letter(10), announce=False)
         other = world.start_worker(gate=lambda call: None)
-        is_inside = in_between(world, number, lambda: reconcile(other.app))
+        is_inside = in_between(world, number, lambda: other.app.reconcile.run())
         world.run()
         world.check_right("0.txt", "1.txt", "2.txt", "new.txt")
         world.check_quiet()
@@ -198,7 +196,8 @@ def test_restored_result_is_not_repeated(world: World) -> None:
 def report_as(world: World, fault: Fault, name: str = "a.txt") -> None:
     """Let a document end in a report for a cause, as the service's answer would."""
     problem = Problem("Some", "Something happened.", "Do something.", fault=fault)
-    report(world.app, facts_of(world.app, world.intake.get_properties(name)), problem)
+    repairs = world.app.reconcile.repairs
+    repairs.reports.write(repairs.intake.rejected(world.intake.get_properties(name), problem))
 
 
 def night(world: World) -> int:
@@ -213,7 +212,7 @@ def test_report_for_other_cause_is_retried(world: World, fault: Fault) -> None:
     report_as(world, fault)
     world.check_failed("a.txt", "Some")
     assert night(world) == 1
-    record, _ = world.app.states.document("a.txt")
+    record, _ = world.app.parts.records.document("a.txt")
     assert record and record.first_reported
     assert record.submissions_allowed == record.submissions_before + 1
     world.run()
@@ -229,7 +228,7 @@ def test_deleted_result_means_replay(world: World, content: str | bytes) -> None
         (result,) = world.output.list()
         world.output.delete(result.name)
         assert world.reconcile().submitted == 1
-        record, _ = world.app.states.document("a.txt")
+        record, _ = world.app.parts.records.document("a.txt")
         assert record and (record.submissions_before, record.submissions_allowed) == (0, 6)
     world.run()
     assert len(list(world.output.list())) == 1
@@ -283,7 +282,7 @@ def test_two_comparisons_retry_report_once() -> None:
         report_as(world, Fault.SERVICE)
         world.clock.advance(24 * 3600)
         other = world.start_worker(gate=lambda call: None)
-        is_inside = in_between(world, number, lambda: reconcile(other.app))
+        is_inside = in_between(world, number, lambda: other.app.reconcile.run())
         world.run()
         world.check_right("a.txt")
         world.check_quiet()

@@ -4,14 +4,12 @@ import json
 import logging
 from collections.abc import Callable
 from datetime import timedelta
-from functools import partial
 from itertools import count
 
 import pytest
 from azure.core.exceptions import HttpResponseError
 
 from functions.core.results import refused_name
-from functions.workflows.sweep import sweep
 from tests.support.scenarios import lines, results_of
 from tests.support.world import Call, Crash, Gate, World, letter
 
@@ -258,7 +256,7 @@ def test_two_sweeps_handle_refusal_once(is_refused: bool) -> None:
     for number in count(1):
         world = refused_for_an_hour()
         other = world.start_worker(gate=refused)
-        gate = AtCall(number, partial(sweep, other.app), refused)
+        gate = AtCall(number, other.app.sweep.run, refused)
         world.gate = gate
         world.sweep()
         world.gate = None
@@ -321,7 +319,7 @@ def test_archived_document_waits_for_rehydration(
 def test_archived_document_is_finally_reported(world: World, more_days: int) -> None:
     archive(world)
     world.run()
-    for _ in range(int(world.app.settings.give_up_hours / 24) + 1):
+    for _ in range(int(world.app.parts.settings.give_up_hours / 24) + 1):
         assert world.error("cold.txt") is None
         world.reconcile()
         world.run()
@@ -361,7 +359,7 @@ def test_unsafe_name_is_reported_once(world: World, name: str, found_by: str, ca
     etag = world.intake.upload(name, letter(1).encode())
     world.drop("good.txt", letter(2))
     if found_by == "event":
-        world.worker.submitter.submit(name)
+        world.worker.app.submitter.submit(name)
     elif found_by == "rescue":
         world.poisoned_events.put(world.event_text(name))
     world.run()
@@ -392,7 +390,7 @@ def test_dots_in_name_are_accepted(world: World, name: str) -> None:
 
 
 def test_deleted_unsafe_name_leaves_nothing(world: World) -> None:
-    world.worker.submitter.submit("../gone.txt")
+    world.worker.app.submitter.submit("../gone.txt")
     assert results_of(world) == []
 
 

@@ -14,9 +14,9 @@ from azure.core.exceptions import HttpResponseError, ServiceRequestError
 from functions.core.listings import side_by_side, sort_key
 from functions.core.planning import MAX_FAULTS
 from functions.core.results import entities_name, error_name
+from functions.core.time_limits import EXTRA_MESSAGE, SWEEP_GRACE
 from functions.storage.containers import BlobInfo
 from functions.storage.memory_containers import MemoryContainer
-from functions.workflows.sweep import EXTRA_MESSAGE, GRACE, sweep
 from local.language_service.in_process import MovableClock
 from tests.support.scenarios import accepted, lines
 from tests.support.world import Call, Crash, World, letter
@@ -51,8 +51,8 @@ def test_sweep_grace_is_inclusive(world: World) -> None:
     world.drop("a.txt", letter(1))
     world.step()
     lose_all_messages(world)
-    (job,) = world.app.states.list_jobs()
-    world.clock.advance((job.due + GRACE - world.clock()).total_seconds())
+    (job,) = world.app.parts.records.list_jobs()
+    world.clock.advance((job.due + SWEEP_GRACE - world.clock()).total_seconds())
     assert world.sweep() == 0
     world.clock.advance(0.001)
     assert world.sweep() == 1
@@ -98,7 +98,7 @@ def test_two_sweeps_restore_each_job_once(world: World) -> None:
             nonlocal passed
             passed += 1
             if passed == number:
-                sweep(other.app)
+                other.app.sweep.run()
 
         world.gate = gate
         world.sweep()
@@ -133,7 +133,7 @@ def test_sweep_restores_message_twice(world: World) -> None:
     world.clock.advance(600)
     assert world.sweep() == 1
     lose_all_messages(world)
-    world.clock.advance((EXTRA_MESSAGE + GRACE).total_seconds())
+    world.clock.advance((EXTRA_MESSAGE + SWEEP_GRACE).total_seconds())
     assert world.sweep() == 0
     world.clock.advance(0.001)
     assert world.sweep() == 1

@@ -43,7 +43,7 @@ def test_same_content_keeps_result(world: World, text: str, caplog: pytest.LogCa
     assert world.service.counters.documents_accepted == billed
     assert len(lines(caplog, "document_carried_over")) == 1
     world.check_quiet()
-    record, _ = world.app.states.document("a.txt")
+    record, _ = world.app.parts.records.document("a.txt")
     assert record and record.document.etag == etag
     assert [entry.event for entry in record.history] == ["claimed", "extracted", "claimed", "extracted"]
     tally = world.reconcile()
@@ -176,7 +176,7 @@ def test_concurrent_change_leaves_one_result(other: str) -> None:
                 world.drop("a.txt", letter(1, version=2))
             elif other == "a report":
                 world.drop("a.txt", b"%PDF-1.7")
-            worker.submitter.submit("a.txt")
+            worker.app.submitter.submit("a.txt")
 
         def gate(call: Call, number: int = number, act: Any = act) -> None:
             nonlocal passed
@@ -209,8 +209,8 @@ def test_document_may_name_language(world: World, key: str) -> None:
     world.intake.upload("a.txt", letter(1).encode(), metadata={key: "pt-BR"})
     world.announce("a.txt")
     world.step()
-    (listed,) = world.app.states.list_jobs()
-    job, _ = world.app.states.job(listed.id)
+    (listed,) = world.app.parts.records.list_jobs()
+    job, _ = world.app.parts.records.job(listed.id)
     assert [chunk.language for chunk in job.chunks] == ["pt-BR"]
     world.run()
     result = world.entities("a.txt")
@@ -222,8 +222,8 @@ def test_setting_gives_default_language(world: World, metadata: dict[str, str]) 
     world.intake.upload("a.txt", letter(1).encode(), metadata=metadata)
     world.announce("a.txt")
     world.step()
-    (listed,) = world.app.states.list_jobs()
-    job, _ = world.app.states.job(listed.id)
+    (listed,) = world.app.parts.records.list_jobs()
+    job, _ = world.app.parts.records.job(listed.id)
     assert [chunk.language for chunk in job.chunks] == [None]
     world.run()
     result = world.entities("a.txt")

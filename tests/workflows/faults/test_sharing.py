@@ -11,7 +11,6 @@ from azure.core.exceptions import ServiceResponseError
 from functions.core.packing import MAX_REQUEST_DOCUMENTS
 from functions.errors import Changed
 from functions.workflows.batching import Submitter
-from functions.workflows.polling import advance
 from tests.support.world import Call, World, letter
 
 LONG_LINGER = {"BATCH_LINGER_MS": "10000"}
@@ -52,7 +51,7 @@ def test_few_runs_fill_request(runs: int) -> None:
     world = World(settings=LONG_LINGER)
     names = drop(world, 2 * MAX_REQUEST_DOCUMENTS)
     with ThreadPoolExecutor(runs) as threads:
-        list(threads.map(world.worker.submitter.submit, names))
+        list(threads.map(world.worker.app.submitter.submit, names))
     assert submitted(world) == [MAX_REQUEST_DOCUMENTS, MAX_REQUEST_DOCUMENTS]
     world.run()
     world.check_right(*names)
@@ -72,7 +71,8 @@ def test_followers_do_not_wait() -> None:
             return found
 
     is_open = threading.Event()
-    submitter = Watched(world.app)
+    own = world.app.submitter
+    submitter = Watched(own._intake, own._submission, own._reports, own._refusals, own._linger_s)
     leader = threading.Thread(target=submitter.submit, args=(first,), daemon=True)
     leader.start()
     is_open.wait()
@@ -127,7 +127,7 @@ def test_late_claim_gets_own_job(late: int) -> None:
         world.clock.advance(61)
         message = world.jobs.receive()
         assert message is not None
-        advance(other.app, message.text)
+        other.app.poller.advance(message.text)
         world.jobs.delete(message)
 
     world.gate = come_back_first

@@ -16,10 +16,8 @@ from azure.storage.blob import BlobServiceClient
 
 from functions.core.jobs import JobMessage
 from functions.errors import Changed
-from functions.storage.containers import AzureContainer
+from functions.storage.azure_containers import AzureContainer
 from functions.text.splitting import MAX_REQUEST_CHARACTERS
-from functions.workflows.polling import advance
-from functions.workflows.rescue import rescue_document
 from local.storage import Azurite
 from tests.support.scenarios import (
     LONG,
@@ -120,7 +118,7 @@ def test_unclaimed_parts_are_put_back(world: World) -> None:
         for _ in range(2):
             message = world.jobs.receive()
             assert message is not None
-            advance(other.app, message.text)
+            other.app.poller.advance(message.text)
             world.jobs.delete(message)
 
     world.drop("long.txt", LONG)
@@ -314,16 +312,23 @@ def test_document_replaced_anytime_has_new_result(
     assert world.submissions_of(letter(1)) <= 1
 
 
+@pytest.mark.parametrize("has_text", [True, False])
 @pytest.mark.parametrize(("place", "action", "moment", "name"), MOMENTS)
-def test_document_deleted_anytime_leaves_nothing(world: World, place: str, action: str, moment: str, name: str) -> None:
+def test_document_deleted_anytime_leaves_nothing(
+    world: World, place: str, action: str, moment: str, name: str, has_text: bool
+) -> None:
+    """A worker that still has the text writes the result, as if the document had been deleted a moment later."""
+
     world.drop("a.txt", letter(1))
+    if not has_text:
+        world.keep_no_texts()
     once(world, place, action, moment, lambda: world.remove("a.txt"), name)
     world.run()
     world.reconcile()
     world.run()
     world.check_quiet()
     assert world.records() == [], "no record of a document that is gone"
-    if place != "output":
+    if place != "output" and not has_text:
         assert list(world.output.list()) == [], "no result of a document that was deleted before it was written"
 
 
@@ -391,7 +396,7 @@ def submit_in_between(number: int) -> bool:
     """Let another host take the same document in the middle of ours; return False where ours has fewer calls."""
     world = World()
     other = world.start_worker(gate=lambda call: None)
-    gate = InBetween(number, lambda: other.submitter.submit("a.txt"))
+    gate = InBetween(number, lambda: other.app.submitter.submit("a.txt"))
     world.gate = gate
     world.drop("a.txt", letter(1))
     world.step()
@@ -417,7 +422,7 @@ def step_in_between(number: int, fates: tuple[str, ...]) -> bool:
     world.step()
     (message,) = world.jobs.messages
     other = world.start_worker(gate=lambda call: None)
-    gate = InBetween(number, lambda: advance(other.app, message.text))
+    gate = InBetween(number, lambda: other.app.poller.advance(message.text))
     world.clock.advance(5)
     world.gate = gate
     world.step()
@@ -512,7 +517,7 @@ def test_crash_duplicates_no_foreign_messages(world: World) -> None:
     for _ in range(12):
         message = world.poisoned_events.receive(600)
         if message:
-            rescue_document(world.app, message.text, message.expires)
+            world.app.rescue.rescue_document(message.text, message.expires)
         world.clock.advance(700)
     assert len(world.poisoned_events.messages) <= 3
     world.run_for(timedelta(hours=3))

@@ -6,13 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from functions.core.jobs import Chunk
-from functions.core.merging import ChunkResult, Entity, JobFacts, Warning, job_facts, locate, merge, text_records
-from functions.core.outcomes import Finished, FoundEntities, FoundEntity
+from functions.core.outcomes import Finished
+from functions.core.records import Chunk, JobFacts
+from functions.core.results import job_facts
+from functions.errors import Warning
+from functions.tasks.custom_entities import ChunkResult, Entity, FoundEntities, FoundEntity, locate, merge
 from functions.text.chunks import cut
 from functions.text.decoding import DecodedText
-from functions.text.offsets import CODE_POINT, TEXT_ELEMENT, UTF16, Ruler, length
-from tests.support.material import NOW, any_text, chunk, facts, running_job
+from functions.text.offsets import CODE_POINT, TEXT_ELEMENT, UTF16, Ruler, length, text_records
+from tests.support.material import NOW, any_text, chunk, facts, running_job, work_in
 from tests.support.material import job_facts as service_job
 
 TEXT = "😀 Zoe\u0308 Brandt owes Kearney Bank $5,000."
@@ -22,7 +24,9 @@ def found(text: str, category: str, offset: int, units: int, score: float = 0.9)
     return FoundEntity(text, category, offset, units, score)
 
 
-def locate_in(text: str, *entities: FoundEntity, unit: str = CODE_POINT, warnings: tuple[str, ...] = ()) -> ChunkResult:
+def locate_in(
+    text: str, *entities: FoundEntity, unit: str = CODE_POINT, warnings: tuple[Warning, ...] = ()
+) -> ChunkResult:
     whole = chunk(end=len(text), own_end=len(text))
     return locate(whole, text, FoundEntities(entities, warnings), unit, service_job())
 
@@ -124,18 +128,11 @@ def test_no_entity_text_stands_in_warning() -> None:
     assert "Wilkins" not in repr(result.warnings)
 
 
-def test_service_warnings_are_passed_on() -> None:
-    assert locate_in("text", warnings=("The text was hard to read.",)).warnings == (
-        Warning(code="ServiceWarning", message="The text was hard to read."),
-    )
-
-
-def test_unreadable_entity_is_warning() -> None:
-    sentence = "Entity 2 of 2 is left out: its field 'offset' can not be read."
-    answer = FoundEntities((found("Anna", "Borrower", 0, 4),), (), (sentence,))
-    result = locate(chunk(end=4, own_end=4), "Anna", answer, CODE_POINT, service_job())
+def test_the_services_own_warnings_are_passed_on() -> None:
+    warning = Warning(code="ServiceWarning", message="The text was hard to read.")
+    result = locate_in("Anna", found("Anna", "Borrower", 0, 4), warnings=(warning,))
     assert [entity.text for entity in result.entities] == ["Anna"]
-    assert result.warnings == (Warning(code="EntityUnreadable", message=sentence),)
+    assert result.warnings == (warning,)
 
 
 def test_subcategory_is_kept() -> None:
@@ -236,7 +233,7 @@ def test_chunk_offsets_match_whole_text(text: str, unit: str, limit: int, size: 
     whole = locate(chunk(end=len(text), own_end=len(text)), text, answer(0, len(text)), unit, service_job())
     parts = [
         locate(ready.chunk, ready.text, answer(ready.chunk.start, ready.chunk.end), unit, service_job())
-        for ready in cut(facts(), text.encode(), DecodedText(text, "utf-8"), unit, limit)
+        for ready in cut(facts(), text.encode(), DecodedText(text, "utf-8"), work_in(unit), limit)
     ]
     assert len(parts) > 1
     assert merge(parts)[0] == merge([whole])[0]

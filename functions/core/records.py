@@ -1,0 +1,72 @@
+"""The parts that several stored records share: which version of a document, and which slice of its text."""
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time with its zone; one without is refused where a record is read."""
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """The base of everything that is stored as JSON: frozen, names in camel case, defaults left out."""
+
+
+class DocumentFacts(Record, frozen=True, kw_only=True, omit_defaults=False):
+    """The `document` part of a result: which version of which document it belongs to, and how it was read.
+
+    `encoding` and `characters` (code points) are null where the document could not be read.
+    """
+
+    name: str
+    etag: str
+    last_modified: Moment
+    size_bytes: int
+    encoding: str | None = None
+    characters: int | None = None
+    language: str
+
+
+class Chunk(Record, frozen=True, kw_only=True):
+    """A slice of a document at one version, small enough for one request; most documents are one chunk.
+
+    Positions are in the decoded text: `start`, `end` and the owned part in code points, `unit_start` in the unit of
+    the offsets asked for, `utf16_start` in UTF-16 units. `byte_start` and `byte_end` let a long document be read in
+    part; without them all of it is read.
+    """
+
+    document: str
+    etag: str
+    start: int
+    end: int
+    index: int = 0
+    count: int = 1
+    own_start: int
+    own_end: int
+    unit_start: int = 0
+    utf16_start: int = 0
+    byte_start: int | None = None
+    byte_end: int | None = None
+    encoding: str
+    encoding_errors: str = "strict"
+    """Python's error policy that the bytes were decoded with: `strict`, or `replace` where some were damaged."""
+    content_encoding: str | None = None
+    """How the stored bytes are compressed (`gzip`, `deflate`, `br`); None where they are not. Positions in bytes count
+    in the uncompressed content."""
+    language: str | None = None
+    """The document's own language, from its blob metadata; None where that of the work spec holds."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether this chunk is all of its document."""
+        return self.count == 1
+
+
+class JobFacts(Record, frozen=True, kw_only=True, omit_defaults=False):
+    """One of the service's jobs that a result came from."""
+
+    job_id: str
+    submitted_date_time: Moment | None
+    completed_date_time: Moment | None
+    polls: int

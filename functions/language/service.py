@@ -1,0 +1,36 @@
+"""The Language service as workflows need it; `client` keeps this contract over HTTP."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from ..core.outcomes import Deferred, Progress, Submission
+from ..core.work import WorkSpec
+
+
+class LanguageService(Protocol):
+    """One Language resource. Every method makes its requests once and returns an outcome; none raises or waits."""
+
+    def take_permit(self) -> Deferred | None:
+        """Take one submission out of the request budget, for a `submit` that follows; return why to wait otherwise."""
+
+    def submit(
+        self,
+        work: WorkSpec,
+        name: str,
+        texts: Sequence[str],
+        *,
+        languages: Sequence[str | None] | None = None,
+        has_permit: bool = False,
+        deadline_s: float | None = None,
+    ) -> Submission:
+        """Submit one job of up to 25 texts and return what came of it. `name` is its display name.
+
+        `languages` has a language for each text, None where that of `work` holds. `deadline_s` is how many seconds from
+        now the exchange may take at most.
+        """
+
+    def progress(self, work: WorkSpec, operation_url: str) -> Progress:
+        """Return the state of a job, with all its results once it is done."""
+
+    def cancel(self, work: WorkSpec, operation_url: str) -> None:
+        """Ask the service to stop a job, where the API can."""

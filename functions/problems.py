@@ -1,0 +1,488 @@
+"""The catalogue of what a user or an operator can be told: every problem of a document or a job, and every warning.
+
+A kind of problem has a code, which is stable and for machines, a message, help, whose fault it is, and whether it may
+pass by itself. Message and help are templates: `TIMED_OUT.problem(status="running", minutes=61.5, limit=60)` fills them
+in. Where a problem is to be recognised, its kind is asked (`STEP_FAILED.matches(problem)`); no code is compared as text
+outside this file.
+
+The code itself is a template where it is that of the Language service or of the storage, which is passed on as it is:
+`{service_code}`, `{storage_code}`. `language.error_codes.FAULTS` has the codes of the service that are known.
+
+docs/problems.md is made from this file by `python -m docs.generate.problems` (a test compares).
+"""
+
+from dataclasses import KW_ONLY, dataclass, replace
+from typing import Any
+
+from .errors import Fault, Problem, Warning
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemKind:
+    """One kind of problem; code, message and help are templates in the syntax of `str.format`."""
+
+    code: str
+    message: str
+    help: str
+    _: KW_ONLY
+    fault: Fault
+    is_transient: bool
+    """Whether it may pass without anybody's doing."""
+    is_variant: bool = False
+    """Whether it is another wording of the kind before it that has the same code."""
+
+    def problem(self, *, service: dict[str, Any] | None = None, **fields: object) -> Problem:
+        """Return a problem of this kind; `fields` fill the templates, `service` is the service's own error object.
+
+        Raises `KeyError` where a field of a template is missing.
+        """
+        return Problem(
+            self.code.format(**fields), self.message.format(**fields), self.help.format(**fields), service, self.fault
+        )
+
+    def matches(self, problem: Problem | None) -> bool:
+        """Whether a problem has the code of this kind; variants have it in common. False for None."""
+        return problem is not None and problem.code == self.code
+
+    def variant(self, **changes: Any) -> "ProblemKind":
+        """Return a kind with the same code and other words, for another situation."""
+        return replace(self, is_variant=True, **changes)
+
+
+@dataclass(frozen=True, slots=True)
+class WarningKind:
+    """One kind of warning in a result; the message is a template, the help is for the documentation."""
+
+    code: str
+    message: str
+    help: str
+    is_for_review: bool = False
+    """Whether it sets the result's `review`: a person should check how the document was read."""
+    is_variant: bool = False
+    """As in `ProblemKind`."""
+
+    def warning(self, **fields: object) -> Warning:
+        """Return a warning of this kind; `fields` fill the template. Raises `KeyError` where one is missing."""
+        return Warning(self.code, self.message.format(**fields))
+
+    def variant(self, **changes: Any) -> "WarningKind":
+        """Return a kind with the same code and other words, for another situation."""
+        return replace(self, is_variant=True, **changes)
+
+
+# --- The document can not be read ---
+
+_SAVE_AS_UTF8 = "Save it as plain text in UTF-8 and drop it again."
+
+EMPTY_DOCUMENT = ProblemKind(
+    "EmptyDocument",
+    "The document has 0 bytes.",
+    "Drop it again once it has been written in full.",
+    fault=Fault.DOCUMENT,
+    is_transient=False,
+)
+TOO_LARGE = ProblemKind(
+    "TooLarge",
+    "The document has {size:,} bytes; the limit is {limit:,}.",
+    "Split it before dropping it, or raise the setting MAX_DOCUMENT_BYTES.",
+    fault=Fault.DOCUMENT,
+    is_transient=False,
+)
+TOO_LARGE_UNPACKED = TOO_LARGE.variant(
+    message="The document has {size:,} bytes as stored and more than {limit:,} unpacked; the limit is {limit:,}."
+)
+DAMAGED_CONTENT = ProblemKind(
+    "DamagedContent",
+    "The document is compressed ({compression}), but {damage}.",
+    "It was cut off or damaged on its way here. Drop it again, whole, or without compression.",
+    fault=Fault.DOCUMENT,
+    is_transient=False,
+)
+NO_TEXT = ProblemKind(
+    "NoText",
+    "The document has {size:,} bytes but only white space in them.",
+    "Nothing was sent to the service. Check that the right file was dropped.",
+    fault=Fault.DOCUMENT,
+    is_transient=False,
+)
+NOT_TEXT = ProblemKind(
+    "NotText",
+    "The document is {file_type}, not plain text.",
+    f"Extract its text first. {_SAVE_AS_UTF8}",
+    fault=Fault.DOCUMENT,
+    is_transient=False,
+)
+BINARY_DATA = NOT_TEXT.variant(
+    message="The document is binary data: {controls:,} of its {size:,} bytes are control characters.",
+    help=f"If it is text in UTF-16, save it with a byte-order mark. {_SAVE_AS_UTF8}",
+)
+INVALID_ENCODING = ProblemKind(
+    "InvalidEncoding",
+    "The document's byte-order mark says {encoding}, but the bytes at position {position:,} and many others are not "
+    "{encoding}.",
+    f"The file is damaged or its mark is wrong. {_SAVE_AS_UTF8}",
+    fault=Fault.DOCUMENT,
+    is_transient=False,
+)
+UNKNOWN_ENCODING = ProblemKind(
+    "UnknownEncoding",
+    "The document's {size:,} bytes are not UTF-8, and no other encoding fits them.",
+    _SAVE_AS_UTF8,
+    fault=Fault.DOCUMENT,
+    is_transient=False,
+)
+EBCDIC = UNKNOWN_ENCODING.variant(
+    message="The document's {size:,} bytes look like EBCDIC, the encoding of mainframes, which is not read.",
+    help=f"Let the transfer convert it to text. {_SAVE_AS_UTF8}",
+)
+INVALID_LANGUAGE = ProblemKind(
+    "InvalidLanguage",
+    "The blob metadata field 'language' is {language!r}; expected is {expected}.",
+    "Correct the field, or delete it so that the setting DOCUMENT_LANGUAGE holds. Either makes a new version.",
+    fault=Fault.DOCUMENT,
+    is_transient=False,
+)
+UNSAFE_NAME = ProblemKind(
+    "UnsafeName",
+    "The document's name {name!r} is empty or has a segment '.' or '..', by which a request leaves the container.",
+    "Drop it under another name, and delete this one with a tool that sends names as they are.",
+    fault=Fault.DOCUMENT,
+    is_transient=False,
+)
+
+# --- The service refuses a document, or the app ---
+
+_CHECK_CONTENT = "The service can not process this document. Check its content, correct it and drop it again."
+
+REFUSED = ProblemKind(
+    "Refused",
+    "The service refused the request (HTTP {status}): {reason}",
+    "The code does not say that the document is to blame. It is tried again by itself; if no other document is "
+    "refused, compare it with those that were accepted.",
+    fault=Fault.SERVICE,
+    is_transient=True,
+)
+REFUSED_WITH_CODE = replace(REFUSED, code="{service_code}")
+REFUSED_FOR_DOCUMENT = replace(
+    REFUSED_WITH_CODE,
+    help="Correct the document, or its language if that is what the service refuses, and drop it again.",
+    fault=Fault.DOCUMENT,
+    is_transient=False,
+)
+REFUSED_AGAIN = replace(
+    REFUSED_FOR_DOCUMENT,
+    message="The service refused the document again, while it accepted others. The last time: {reason}",
+    help=_CHECK_CONTENT,
+)
+DOCUMENT_REFUSED = ProblemKind(
+    "{service_code}",
+    "The service can not process the document: {reason}",
+    "Correct the document and drop it again.",
+    fault=Fault.DOCUMENT,
+    is_transient=False,
+)
+UNSUPPORTED_LANGUAGE = replace(
+    DOCUMENT_REFUSED,
+    code="UnsupportedLanguageCode",
+    help="Correct the language: the document's own in its metadata `language`, else the setting DOCUMENT_LANGUAGE.",
+)
+# The service does not say where the language came from; the caller knows, and then it is not the document's fault.
+UNSUPPORTED_CONFIGURED_LANGUAGE = UNSUPPORTED_LANGUAGE.variant(
+    message="The service does not know the language {language!r} of DOCUMENT_LANGUAGE: {reason}",
+    help="Correct DOCUMENT_LANGUAGE. Documents wait, and go on by themselves with the new value.",
+    fault=Fault.CONFIGURATION,
+)
+DOCUMENT_FAILED = ProblemKind(
+    "{service_code}",
+    "The service reported an error for the document: {reason}",
+    "Nothing says that the document is to blame. It is submitted again by itself.",
+    fault=Fault.SERVICE,
+    is_transient=True,
+)
+FAILED_ALONE = ProblemKind(
+    "{last_code}",
+    "The document failed alone {times} times while other documents succeeded. The last time: {reason}",
+    _CHECK_CONTENT,
+    fault=Fault.DOCUMENT,
+    is_transient=False,
+)
+
+_GOES_ON = "Documents wait and go on by themselves once that is corrected."
+
+MISCONFIGURED = ProblemKind(
+    "Misconfigured",
+    "The service refuses the app (HTTP {status}): {reason}",
+    "Probably LANGUAGE_PROJECT, LANGUAGE_DEPLOYMENT, LANGUAGE_ENDPOINT or LANGUAGE_API_VERSION is wrong. " + _GOES_ON,
+    fault=Fault.CONFIGURATION,
+    is_transient=False,
+)
+WRONG_KEY = MISCONFIGURED.variant(
+    help="Probably LANGUAGE_KEY or LANGUAGE_ENDPOINT is wrong, or the app's identity has no role on the resource. "
+    + _GOES_ON
+)
+MISSING_ROLE = MISCONFIGURED.variant(
+    help="Probably the app's identity lacks a role such as Cognitive Services Language Reader, a firewall of the "
+    "resource refuses the app, or the quota of the resource is used up. " + _GOES_ON
+)
+NO_TOKEN = MISCONFIGURED.variant(
+    message="No Microsoft Entra ID token could be had for the Language service: {error}.",
+    help="Give the app an identity with a role on the resource (locally: az login), or set LANGUAGE_KEY. " + _GOES_ON,
+)
+QUOTA_EXHAUSTED = ProblemKind(
+    "QuotaExhausted",
+    "The quota of the Language resource is used up (HTTP 403): {reason}",
+    "Move the resource to a paid tier, or wait until the quota is renewed; documents wait meanwhile.",
+    fault=Fault.CONFIGURATION,
+    is_transient=True,
+)
+
+# --- The service, or the way to it ---
+
+_TRIED_AGAIN = "It is tried again by itself."
+
+THROTTLED = ProblemKind(
+    "Throttled",
+    "The service's rate limit is reached (HTTP 429): {reason}",
+    "Nothing to do: the job waits. If it happens all the time, lower REQUESTS_PER_MINUTE.",
+    fault=Fault.SERVICE,
+    is_transient=True,
+)
+OVER_BUDGET = ProblemKind(
+    "OverBudget",
+    "The worker's budget of {requests_per_minute} requests a minute is used up for the moment, or the service has "
+    "asked it to pause.",
+    "Nothing to do: the job waits. REQUESTS_PER_MINUTE may be raised if the resource allows more.",
+    fault=Fault.CONFIGURATION,
+    is_transient=True,
+)
+UNAVAILABLE = ProblemKind(
+    "Unavailable",
+    "The service is not available (HTTP {status}): {reason}",
+    "Nothing to do: the job waits. If it lasts, check the health of the Language resource.",
+    fault=Fault.SERVICE,
+    is_transient=True,
+)
+UNREACHABLE = ProblemKind(
+    "Unreachable",
+    "The service could not be reached: {error}.",
+    "Nothing to do: the job waits. If it lasts, check LANGUAGE_ENDPOINT, name resolution and the firewall.",
+    fault=Fault.SERVICE,
+    is_transient=True,
+)
+NO_ANSWER = ProblemKind(
+    "NoAnswer",
+    "The service was asked, and no complete answer came: {error}.",
+    f"{_TRIED_AGAIN} If it lasts, check LANGUAGE_ENDPOINT, the network and the health of the Language resource.",
+    fault=Fault.SERVICE,
+    is_transient=True,
+)
+UNRECOGNIZED_REPLY = ProblemKind(
+    "UnrecognizedReply",
+    "The reply (HTTP {status}, {content_type}) does not have the form of the Language service: {detail}.",
+    "It often comes from a proxy, a firewall or a sign-in page between the app and the service. "
+    f"{_TRIED_AGAIN} If it lasts, check LANGUAGE_ENDPOINT and the network.",
+    fault=Fault.SERVICE,
+    is_transient=True,
+)
+REPLY_TOO_LARGE = ProblemKind(
+    "ReplyTooLarge",
+    "The reply has more than {limit:,} bytes and was not read to its end.",
+    f"{_TRIED_AGAIN} If it lasts, check whether a proxy stands between the app and the service.",
+    fault=Fault.SERVICE,
+    is_transient=True,
+)
+NO_OPERATION_LOCATION = ProblemKind(
+    "NoOperationLocation",
+    "The reply to a submission (HTTP {status}) does not say where to ask for the results.",
+    "The job may have been accepted; it is submitted again by itself. Check whether a proxy removes or changes the "
+    "operation-location header, or answers in the place of the service.",
+    fault=Fault.SERVICE,
+    is_transient=True,
+)
+UNREADABLE_ANSWER = ProblemKind(
+    "UnreadableAnswer",
+    "The service's answer for the document can not be read: {detail}.",
+    "The document is not to blame. It is submitted again by itself.",
+    fault=Fault.SERVICE,
+    is_transient=True,
+)
+SERVICE_FAILING = ProblemKind(
+    "ServiceFailing",
+    "The Language service fails for other documents, too; this one waits until it has recovered.",
+    "Nothing to do: a short control text is tried from time to time. If it lasts, check the Language resource.",
+    fault=Fault.SERVICE,
+    is_transient=True,
+)
+JOB_FAILED = ProblemKind(
+    "JobFailed",
+    "The service ended the job as {status!r}: {reason}",
+    "It is submitted again by itself. See the service's own error below.",
+    fault=Fault.SERVICE,
+    is_transient=True,
+)
+JOB_VANISHED = ProblemKind(
+    "JobVanished",
+    "The service no longer knows the job (HTTP {status}): {reason}",
+    "Results are kept for 24 hours. The document is submitted again by itself.",
+    fault=Fault.SERVICE,
+    is_transient=True,
+)
+TIMED_OUT = ProblemKind(
+    "TimedOut",
+    "The service kept the job in status {status!r} for {minutes:.1f} minutes; the limit is {limit:g} "
+    "(JOB_TIMEOUT_MINUTES).",
+    "It was cancelled and submitted again each time. Check the health of the Language resource.",
+    fault=Fault.SERVICE,
+    is_transient=True,
+)
+NEVER_STARTED = ProblemKind(
+    "NeverStarted",
+    "The service kept the job in its queue for {hours:.1f} hours, until it expired.",
+    "It is submitted again. Check the health of the Language resource.",
+    fault=Fault.SERVICE,
+    is_transient=True,
+)
+LEFT_OUT = ProblemKind(
+    "LeftOut",
+    "The service finished the job without a result for this document.",
+    "It is submitted again. If it is reported, the service left it out each time: ask Azure support.",
+    fault=Fault.SERVICE,
+    is_transient=True,
+)
+CONTROL_LEFT_OUT = LEFT_OUT.variant(
+    message="The service finished the control document without a result.",
+    help="Check the health of the Language resource.",
+)
+
+# --- The storage ---
+
+STORAGE_REFUSES = ProblemKind(
+    "{storage_code}",
+    "The storage does not give the document out: {storage_code}, since {since:%Y-%m-%d %H:%M} UTC.",
+    "Correct the blob's access, encryption or tier. It is tried again every night, and needs no new version.",
+    fault=Fault.STORAGE,
+    is_transient=False,
+)
+STORAGE_SLOW = ProblemKind(
+    "StorageSlow",
+    "The storage was so slow that the reservation of the job was nearly over before its request could be sent.",
+    "Nothing to do: it is tried again. If it lasts, check the storage account.",
+    fault=Fault.STORAGE,
+    is_transient=True,
+)
+NO_TIME_LEFT = ProblemKind(
+    "NoTimeLeft",
+    "No time was left for a submission; nothing was sent.",
+    "Nothing to do: the job waits and goes on by itself. If it lasts, check whether the storage is slow.",
+    fault=Fault.STORAGE,
+    is_transient=True,
+)
+UNANSWERED = ProblemKind(
+    "Unanswered",
+    "The document was submitted, but no outcome of it could be saved: workers stopped, or the storage failed.",
+    "Check the app and the storage account. The document is submitted again at night.",
+    fault=Fault.STORAGE,
+    is_transient=True,
+)
+STORAGE_FAILED = ProblemKind(
+    "StorageFault",
+    "A step of the job ended in an error: {error}.",
+    "It is repeated. If it lasts, look for the action job_step_failed in the logs.",
+    fault=Fault.STORAGE,
+    is_transient=True,
+)
+CAUSE_NOT_KEPT = STORAGE_FAILED.variant(
+    message="The steps of the job failed, and the cause could not be kept.",
+    help="Look for the action job_step_failed in the logs.",
+)
+
+# --- The app itself: a newer version of it may work, so it counts like a fault of the service ---
+
+STEP_FAILED = replace(STORAGE_FAILED, code="Fault", fault=Fault.SERVICE, is_transient=False)
+CLIENT_FAILED = ProblemKind(
+    "ClientFailed",
+    "The app could not understand the Language service's answer: {error}.",
+    "It is asked again later. If it lasts, look for the action client_failed in the logs.",
+    fault=Fault.SERVICE,
+    is_transient=True,
+)
+UNPROCESSABLE = ProblemKind(
+    "Unprocessable",
+    "The document could not be submitted after repeated attempts: {error}.",
+    "It is tried again for some nights. If that does not help, look for the action document_unprocessable in the logs.",
+    fault=Fault.SERVICE,
+    is_transient=False,
+)
+
+# --- Warnings in a result ---
+
+_NAME_ENCODING = "Save such documents in UTF-8, or store them with the right `charset` in their content type."
+_NOTHING_TO_DO = "Nothing to do."
+
+ENCODING_GUESSED = WarningKind(
+    "EncodingGuessed",
+    "The document is not UTF-8; it was read as {encoding}, which is a guess.",
+    _NAME_ENCODING,
+)
+ENCODING_DOUBTFUL = WarningKind(
+    "EncodingDoubtful",
+    "The document is not UTF-8; it was read as {encoding}, but other encodings fit nearly as well: {others}. Check "
+    "names and amounts with characters beyond ASCII.",
+    _NAME_ENCODING,
+    is_for_review=True,
+)
+UNMARKED_UTF16 = WarningKind(
+    "UnmarkedUtf16",
+    "The document has no byte-order mark; it was read as {encoding}, because its bytes are text in that order.",
+    _NOTHING_TO_DO,
+)
+UNMARKED_UTF32 = replace(UNMARKED_UTF16, code="UnmarkedUtf32")
+CHARACTERS_REPLACED = WarningKind(
+    "CharactersReplaced",
+    "The document is damaged: {count:,} of its characters could not be read as {encoding} and were replaced by U+FFFD. "
+    "Their places, in characters from 0: {places}.",
+    "Look at these places. If they matter, drop an undamaged copy.",
+)
+WRONG_CONTENT_ENCODING = WarningKind(
+    "WrongContentEncoding",
+    "The document was stored with Content-Encoding {declared!r}, but it is {found}, and was read so.",
+    "Nothing to do for this document; correct what stores it.",
+)
+ENTITY_UNREADABLE = WarningKind(
+    "EntityUnreadable",
+    "Entity {number} of {count} is left out: {part} can not be read.",
+    "The other entities are complete. To ask the service again, drop the document again with any change.",
+)
+ENTITIES_UNREADABLE = ENTITY_UNREADABLE.variant(
+    message="{count} more entities are left out for the same kind of reason."
+)
+OFFSET_MISMATCH = WarningKind(
+    "OffsetMismatch",
+    "The entity of category {category!r} at offset {offset} ({unit}, length {length}) is not the text found there. It "
+    "is given as the service sent it.",
+    "Use the entity's text, not its place; its `utf16Offset` and `utf16Length` are null.",
+)
+SERVICE_WARNING = WarningKind(
+    "ServiceWarning",
+    "{reason}",
+    "The service's own words: see its documentation.",
+)
+
+UNREADABLE_WARNING = SERVICE_WARNING.variant(
+    message="The service gave a warning that can not be read.", help=_NOTHING_TO_DO
+)
+
+# --- The whole catalogue ---
+
+PROBLEMS: tuple[ProblemKind, ...] = tuple(kind for kind in globals().values() if isinstance(kind, ProblemKind))
+"""Every kind of problem, in the order of this file."""
+
+WARNINGS: tuple[WarningKind, ...] = tuple(kind for kind in globals().values() if isinstance(kind, WarningKind))
+"""Every kind of warning, in the order of this file."""
+
+_CODES_FOR_REVIEW = frozenset(kind.code for kind in WARNINGS if kind.is_for_review)
+
+
+def needs_review(warning: Warning) -> bool:
+    """Whether a person should check the result that has this warning."""
+    return warning.code in _CODES_FOR_REVIEW

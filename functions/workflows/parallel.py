@@ -1,0 +1,21 @@
+"""Does the same with several items at a time, on threads that all runs of a worker share."""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+from contextvars import copy_context
+from typing import TypeVar
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+def run_all(threads: Executor, act: Callable[[A], B], items: Iterable[A]) -> list[B]:
+    """Do the same with every item, several at a time, and return what came of each; the first error is raised last."""
+    items = list(items)
+    if len(items) == 1:
+        return [act(items[0])]
+    # Each thread works in a copy of the caller's context, so that its spans belong to the same trace.
+    futures = [threads.submit(copy_context().run, act, item) for item in items]
+    for future in futures:
+        future.exception()
+    return [future.result() for future in futures]
