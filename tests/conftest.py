@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from local.storage import Azurite
 
@@ -26,27 +30,32 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return (os.cpu_count() or 1) + (1 if "not processes" in config.option.markexpr else 2)
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark, group and sort the tests for `--dist loadgroup`, which gives one after the other to a free worker.
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Give a free worker the next test; of a file with fixtures of its module, all tests at once."""
+    return _Scheduling(config, log)
 
-    Tests with a fixture of their module stay on one worker, or each worker would set the fixture up. Tests with a time
-    limit of their own, long tests and tests that start processes go first, or the last of them would run alone at the
-    end.
+
+class _Scheduling(LoadScopeScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return file if _has_module_fixture(self.config.rootpath / file) else nodeid
+
+
+@cache
+def _has_module_fixture(file: Path) -> bool:
+    return 'scope="module"' in file.read_text("utf-8")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark and sort the tests.
+
+    Tests with a time limit of their own, long tests and tests that start processes go first, or the last of them would
+    run alone at the end.
     """
     for item in items:
         if "storage" in getattr(item, "fixturenames", ()):
             item.add_marker("processes")
-        if _has_module_fixture(item) and not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
     items.sort(key=_order)
-
-
-def _has_module_fixture(item: pytest.Item) -> bool:
-    if not isinstance(item, pytest.Function):
-        return False
-    # The last definition of a name is the one that the test gets.
-    return any(found[-1].scope == "module" for found in item._fixtureinfo.name2fixturedefs.values())
 
 
 def _order(item: pytest.Item) -> int:
