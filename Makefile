@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest -n auto
 # Where somebody has turned it off: without compiled files each of the many processes compiles everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup run start test test-quick bench chaos check audit clean
+.PHONY: setup run start test test-quick bench chaos two-releases check audit clean
 
 # It does nothing twice.
 setup:
@@ -33,6 +33,9 @@ bench: setup
 SEED ?= 1
 chaos: setup
 	$(BIN)/python -m tests.chaos --seed $(SEED)
+
+two-releases: setup
+	$(BIN)/python -m tests.end_to_end.two_releases
 
 check:
 	@$(PYTHON) -m local.setup --checks

@@ -121,7 +121,7 @@ class EntityDrop:
         submission = Submission(records, queue, claims, publisher, prober, steps, threads, clock, policy, parts.new_id)
         self.submitter = Submitter(intake, submission, reports, refusals, settings.batch_linger_ms / 1000)
 
-        finder = JobFinder(records, choose_work)
+        finder = JobFinder(records, queue, choose_work)
         self.poller = Poller(
             finder,
             records,

@@ -8,6 +8,7 @@
     │   └── Changed          somebody else wrote first (a lost compare-and-set, or a replaced document)
     ├── UnsafeName           a blob name that may lead out of its container: no request is made with it
     ├── RecordError          a record or message that is not ours, damaged or outdated: quarantine it, go on
+    ├── NewerRecord          a record of a newer release: leave it as it is, come back later
     └── IllegalTransition    fix our code: the transition table has no such row
 
 What the Language service answers is not in this tree: throttling, outages and refusals are ordinary outcomes, and
@@ -111,6 +112,22 @@ class UnsafeName(EntityDropError):
 
 class RecordError(EntityDropError):
     """A stored record or a queue message that this version of the app can not read."""
+
+
+class NewerRecord(EntityDropError):
+    """A record that a newer release has written; writing it anew would drop what only that release knows.
+
+    `owner` is the job or family of jobs that a document's record names, None for other records.
+    """
+
+    def __init__(self, name: str, version: int, known: int, owner: str | None = None) -> None:
+        self.name = name
+        self.version = version
+        self.owner = owner
+        super().__init__(
+            f"{name!r} has version {version}, the newest that this release knows is {known}. It is left to instances "
+            "of the newer release; deploy that again if none is running."
+        )
 
 
 class IllegalTransition(EntityDropError):

@@ -25,10 +25,10 @@ documents_in = _meter.create_counter("documents.in", "{document}", "Document ver
 documents_done = _meter.create_counter("documents.done", "{document}", "Documents that have their entities")
 documents_failed = _meter.create_counter("documents.failed", "{document}", "Documents that ended in an error report")
 documents_waiting = _meter.create_gauge(
-    "documents.waiting", "{document}", "Documents in living jobs, at the last sweep"
+    "documents.waiting", "{document}", "Documents in active jobs, at the last sweep"
 )
 oldest_unfinished = _meter.create_gauge(
-    "documents.oldest_unfinished_seconds", "s", "Age of the oldest living job, at the last sweep"
+    "documents.oldest_unfinished_seconds", "s", "Age of the oldest active job, at the last sweep"
 )
 service_requests = _meter.create_counter("service.requests", "{request}", "Requests sent to the Language service")
 service_throttled = _meter.create_counter("service.throttled", "{request}", "Requests that the service throttled")

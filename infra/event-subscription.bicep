@@ -1,6 +1,6 @@
 // Finished writes to the intake container, delivered to the blob trigger's webhook. Deployed by hooks/postdeploy once
 // the code runs: the webhook has to answer Event Grid's question, and its key is made when the trigger starts.
-// Deploying it again changes nothing, or mends what was changed by hand.
+// Deploying it again changes nothing, or restores what was changed by hand.
 param functionAppName string
 param systemTopicName string
 param storageAccountName string

@@ -75,7 +75,7 @@ var trainingContainer = 'training-documents'
 // (SharedBlobQueueListenerFactory.cs of Azure/azure-sdk-for-net, read 2026-11).
 var queues = [settings.JOB_QUEUE, '${settings.JOB_QUEUE}-poison', 'webjobs-blobtrigger-poison']
 // Intermediate results wait for their siblings for GIVE_UP_HOURS at most; a week on top is for the operator.
-var keepPiecesDays = max(30, int(split(settings.GIVE_UP_HOURS, '.')[0]) / 24 + 7)
+var keepChunksDays = max(30, int(split(settings.GIVE_UP_HOURS, '.')[0]) / 24 + 7)
 
 var createLanguage = empty(existingLanguageResourceIds)
 var existingLanguageIds = createLanguage ? [] : split(replace(existingLanguageResourceIds, ' ', ''), ',')
@@ -119,7 +119,7 @@ module storage 'modules/storage.bicep' = {
     // Only what nobody reads any more. Document records stay: they say what was done with a document, and a missing
     // record would let `reconcile` submit (and pay for) it again. Job records are deleted by the app itself.
     deletions: [
-      { name: 'delete-left-over-pieces', prefix: '${settings.STATE_CONTAINER}/pieces/', days: keepPiecesDays }
+      { name: 'delete-left-over-chunks', prefix: '${settings.STATE_CONTAINER}/pieces/', days: keepChunksDays }
       { name: 'delete-old-dead-letters', prefix: '${deadLetterContainer}/', days: 90 }
     ]
     private: private

@@ -76,7 +76,7 @@ class Azurite:
 
     @property
     def running(self) -> bool:
-        """Whether the emulator's process lives."""
+        """Whether the emulator's process is running."""
         return self._process is not None and self._process.running
 
     @property
@@ -127,7 +127,7 @@ class Azurite:
             self._workspace = None
 
     def restart(self) -> None:
-        """Stop and start on the same ports with the same content: an outage of a service that forgets nothing.
+        """Stop and start on the same ports with the same content: an outage of a service that loses nothing.
 
         Raises ``ValueError`` for an emulator without ``folder``, which would come back empty.
         """

@@ -21,17 +21,18 @@ def storage() -> Iterator[Azurite]:
         yield emulator
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Answer `-n auto`: one more than there are processors, because tests that start processes mostly wait."""
-    return (os.cpu_count() or 1) + 1
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Answer `-n auto`: more than there are processors, because some tests wait; most of all those with processes."""
+    return (os.cpu_count() or 1) + (1 if "not processes" in config.option.markexpr else 2)
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark, group and sort the tests for `--dist loadgroup`, which gives one after the other to a free worker.
 
-    Tests with a fixture of their module stay on one worker, or each worker would set the fixture up. Long tests and
-    tests that start processes go first, or the last of them would run alone at the end.
+    Tests with a fixture of their module stay on one worker, or each worker would set the fixture up. Tests with a time
+    limit of their own, long tests and tests that start processes go first, or the last of them would run alone at the
+    end.
     """
     for item in items:
         if "storage" in getattr(item, "fixturenames", ()):
@@ -50,4 +51,4 @@ def _has_module_fixture(item: pytest.Item) -> bool:
 
 def _order(item: pytest.Item) -> int:
     marks = {mark.name for mark in item.iter_markers()}
-    return 0 if "long" in marks else 1 if "processes" in marks else 2
+    return next((place for place, mark in enumerate(("timeout", "long", "processes")) if mark in marks), 3)

@@ -42,7 +42,8 @@ QUIET_BEFORE_OPEN = timedelta(seconds=15)
 """How long nothing may have succeeded when the breaker opens: as long as the slower half of the jobs takes."""
 
 CONTRADICTING_JOBS = 3
-"""Jobs that have failed since the last success of a document, from which on a passing control document is doubted."""
+"""Jobs that have failed since the last success of a document, from which on the success of a control document is
+doubted."""
 
 PROBE_WAITS_S = (10, 20, 60, 120, 240, 450, 600)
 """Seconds before each control document while the breaker is open; the last one repeats."""
@@ -109,7 +110,6 @@ class Standing(Record, frozen=True, kw_only=True):
 class Health(Record, frozen=True, kw_only=True):
     """The ledger of one Language resource."""
 
-    version: int = 1
     resource: Standing = Standing()
     models: dict[str, Standing] = {}
 

@@ -12,7 +12,7 @@ from .work import FIRST_RELEASE, WorkSpec
 
 
 class JobState(StrEnum):
-    """Where a living job stands; a job that has ended has no record any more."""
+    """Where an active job stands; a job that has ended has no record any more."""
 
     WAITING = "waiting"
     """To be submitted, or submitted again, when its message comes."""

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 import msgspec
 
+from .. import problems
 from ..errors import Fault, IllegalTransition, Problem
 from .documents import (
     HISTORY_LENGTH,
@@ -151,7 +152,7 @@ def reserve(job: Job, until: datetime, *, is_last: bool) -> Job:
         reserved_until=until,
         is_last=is_last,
     )
-    assert reserved is not None  # noqa: S101 - the table keeps a reserved job alive; this tells the type checker
+    assert reserved is not None  # noqa: S101 - the table ends no reserved job; this tells the type checker
     return reserved
 
 
@@ -411,7 +412,7 @@ def follow_correction(job: Job, choose_work: Callable[[str], WorkSpec]) -> Job:
     corrected there, and the documents that wait for it go on with the correction. The unit of the offsets stays: the
     places of chunks were measured in it when the document was read.
     """
-    is_wrong = job.refused_language is not None or (job.last_error and job.last_error.fault is Fault.CONFIGURATION)
+    is_wrong = job.refused_language is not None or problems.MISCONFIGURED.matches(job.last_error)
     if not is_wrong or not job.chunks:
         return job
     chosen = choose_work(job.chunks[0].document)

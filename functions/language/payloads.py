@@ -155,14 +155,24 @@ def submission_outcome(endpoint: str, api_version: str, reply: Reply, now: datet
         return Accepted(endpoint + operation_path(api_version, job_id)) if job_id else _no_job(reply, now)
     error = own_error(reply)
     if error is None:
-        return Unanswered(unrecognized(reply), retry_after(reply.headers, now))
+        return Unanswered(unrecognized(reply), _foreign_wait_s(reply, now))
     if reply.status in (400, 413):
         return _refusal(reply, error, now)
     return deferred(reply, error, now)
 
 
 def _no_job(reply: Reply, now: datetime) -> Unanswered:
-    return Unanswered(problems.NO_OPERATION_LOCATION.problem(status=reply.status), retry_after(reply.headers, now))
+    return Unanswered(problems.NO_OPERATION_LOCATION.problem(status=reply.status), _foreign_wait_s(reply, now))
+
+
+LONGEST_FOREIGN_WAIT_S = 120.0
+"""Of a `Retry-After` in a reply that has not the service's own form, as a proxy's: it is no promise of the service, and
+holds back no document for hours after whatever it was has passed."""
+
+
+def _foreign_wait_s(reply: Reply, now: datetime) -> float | None:
+    wait_s = retry_after(reply.headers, now)
+    return None if wait_s is None else min(wait_s, LONGEST_FOREIGN_WAIT_S)
 
 
 def _refusal(reply: Reply, error: Error, now: datetime) -> Submission:
@@ -225,7 +235,7 @@ def _lost_or_deferred(reply: Reply, now: datetime) -> JobLost | Deferred:
 
 
 def _says_nothing(reply: Reply, now: datetime, problem: Problem) -> Deferred:
-    return Deferred(DeferReason.UNAVAILABLE, problem, retry_after(reply.headers, now))
+    return Deferred(DeferReason.UNAVAILABLE, problem, _foreign_wait_s(reply, now))
 
 
 def _next_query(state: dict[str, Any]) -> str | None:

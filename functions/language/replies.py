@@ -8,7 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
@@ -20,7 +20,7 @@ from ..core.outcomes import (
     StillRunning,
 )
 from ..errors import Fault, Problem, Warning
-from ..tasks.custom_entities import FoundEntities, FoundEntity
+from ..tasks.custom_entities import FoundEntities, parse_entry
 from . import tolerant_json
 from .error_codes import Error, code_of, fault_of, for_record, message_of, misconfigured, shortened
 
@@ -31,8 +31,6 @@ Answer = FoundEntities | Problem
 
 MAX_ID = 64
 MAX_STATUS = 64
-MAX_UNREADABLE = 100
-"""Entities of one document that get a warning each for being left out; the rest are counted."""
 
 
 def state_of(body: bytes) -> State | None:
@@ -99,7 +97,8 @@ def _finished(state: State, status: str) -> Finished:
         results = task.get("results")
         if isinstance(results, dict):
             for chunk, entry in _entries(results.get("documents")):
-                answers[chunk].append(_found(entry))
+                warnings = tuple(map(_warning, _list(entry.get("warnings"))))
+                answers[chunk].append(parse_entry(entry, warnings))
             for chunk, entry in _entries(results.get("errors")):
                 answers[chunk].append(_document_problem(entry))
     job_id = state.get("jobId")
@@ -146,77 +145,6 @@ def _one_of(answers: Sequence[Answer]) -> Answer:
     if any(answer != found[0] for answer in found):
         return _unreadable_entry("it is answered twice, in different ways")
     return found[0]
-
-
-# --- A document with its entities ---
-
-# What every reader of JSON can hold exactly (RFC 8259, section 6).
-_Position = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
-
-
-class _WireEntity(msgspec.Struct, rename="camel"):
-    text: str
-    category: str
-    offset: _Position
-    length: _Position
-    confidence_score: float
-    subcategory: str | None = None
-
-
-_FIELDS = msgspec.structs.fields(_WireEntity)
-
-
-def _found(entry: dict[str, Any]) -> Answer:
-    entities = entry.get("entities")
-    if not isinstance(entities, list):
-        return _unreadable_entry("it has no list of entities")
-    unreadable: list[Warning] = []
-    try:
-        readable = msgspec.convert(entities, list[_WireEntity])
-    except msgspec.ValidationError:
-        readable, unreadable = _readable(entities)
-    return FoundEntities(
-        tuple(
-            FoundEntity(
-                entity.text,
-                entity.category,
-                entity.offset,
-                entity.length,
-                entity.confidence_score,
-                entity.subcategory,
-            )
-            for entity in readable
-        ),
-        (*map(_warning, _list(entry.get("warnings"))), *unreadable),
-    )
-
-
-def _readable(entities: list[Any]) -> tuple[list[_WireEntity], list[Warning]]:
-    """Return the entities that can be read, and a warning for each other one."""
-    readable: list[_WireEntity] = []
-    unreadable: list[Warning] = []
-    for number, entity in enumerate(entities, 1):
-        try:
-            readable.append(msgspec.convert(entity, _WireEntity))
-        except msgspec.ValidationError:
-            unreadable.append(
-                problems.ENTITY_UNREADABLE.warning(number=number, count=len(entities), part=_fault_in(entity))
-            )
-    if len(unreadable) > MAX_UNREADABLE:
-        more = len(unreadable) - MAX_UNREADABLE
-        unreadable[MAX_UNREADABLE:] = [problems.ENTITIES_UNREADABLE.warning(count=more)]
-    return readable, unreadable
-
-
-def _fault_in(entity: Any) -> str:
-    if not isinstance(entity, dict):
-        return "it is no object and"
-    for field in _FIELDS:
-        try:
-            msgspec.convert(entity.get(field.encode_name), field.type)
-        except msgspec.ValidationError:
-            return f"its field {field.encode_name!r}"
-    return "it"
 
 
 def _warning(warning: Any) -> Warning:

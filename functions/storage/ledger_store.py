@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlsplit
 
-import msgspec
-
 from ..core.health import Health, Level, Standing
-from ..errors import Changed, Fault, Missing, RecordError
+from ..errors import Changed, Fault, Missing
 from .containers import Container
+from .record_format import decode, encode
 
 logger = logging.getLogger(__name__)
 
@@ -36,21 +35,18 @@ class HealthStore:
     def load(self) -> tuple[Health, str | None]:
         """Return the ledger and its ETag; an empty one and None where there is none yet.
 
-        Raises `RecordError` where the blob can not be read as a ledger of this version, and what the storage raises.
+        Raises `RecordError` where the blob can not be read as a ledger, `NewerRecord` where a newer release has written
+        it, and what the storage raises.
         """
         try:
             blob = self._container.read(self._name)
         except Missing:
             return Health(), None
-        try:
-            return msgspec.json.decode(blob.data, type=Health), blob.info.etag
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise RecordError(f"{self._name!r} is not a ledger of this version: {error}") from error
+        return decode(blob, Health), blob.info.etag
 
     def save(self, health: Health, etag: str | None) -> str:
         """Save the ledger over the version `etag`, or create it where that is None. Raises `Changed`."""
-        data = msgspec.json.encode(health)
-        return self._container.write(self._name, data, if_match=etag, if_absent=etag is None)
+        return self._container.write(self._name, encode(health), if_match=etag, if_absent=etag is None)
 
 
 @dataclass(slots=True)

@@ -29,11 +29,11 @@ class TextQueue(Protocol):
 
 
 class PoisonQueue:
-    """Puts messages of other apps back on the poison queue; safe to share between threads.
+    """Puts messages that are for others back on the poison queue; safe to share between threads.
 
     Messages do not multiply. A host that dies before it deletes a message which was put back delivers it once more; it
-    is known by its text, within the hour, and not put back a second time. Where another worker gets it there are two
-    for an hour, of which one worker then drops one. And none lives longer than the first would have.
+    is known by its text, while it is hidden, and not put back a second time. Where another worker gets it there are two
+    for a while, of which one worker then drops one. And none lives longer than the first would have.
     """
 
     def __init__(self, queue: TextQueue) -> None:
@@ -43,8 +43,11 @@ class PoisonQueue:
         self._since_logged = 0
         self._lock = threading.Lock()
 
-    def put_back(self, text: str, now: datetime, expires: datetime | None) -> None:
-        """Put a message back that is for somebody else; `expires` is when it vanishes, None where that is not known."""
+    def put_back(self, text: str, now: datetime, expires: datetime | None, hidden: timedelta = HIDDEN) -> None:
+        """Put a message back that is for somebody else, to come again after `hidden`.
+
+        `expires` is when it vanishes, None where that is not known.
+        """
         with self._lock:
             self._hidden = {known: until for known, until in self._hidden.items() if until > now}
             if text in self._hidden:
@@ -52,7 +55,7 @@ class PoisonQueue:
         life = LONGEST_LIFE if expires is None else min(LONGEST_LIFE, _aware(expires) - now)
         if life <= timedelta(seconds=1):
             return
-        hidden = min(HIDDEN, life / 2)
+        hidden = min(hidden, life / 2)
         self._queue.put(text, hidden.total_seconds(), life.total_seconds())
         with self._lock:
             self._hidden[text] = now + hidden

@@ -1,31 +1,29 @@
 """The app's own records: documents, jobs, and the results of chunks that wait for their siblings.
 
-Every save is a compare-and-set on the ETag that came with the record; a lost race raises `Changed`.
+Every save is a compare-and-set on the ETag that came with the record; a lost race raises `Changed`. Whatever reads a
+record raises `NewerRecord` where a newer release has written it.
 """
 
 import hashlib
 import logging
 from collections.abc import Iterator
 from datetime import datetime
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
-import msgspec
-
-from ..core.documents import DocumentRecord, Refusal
+from ..core.documents import Claim, DocumentRecord, Refusal
 from ..core.jobs import Job
 from ..core.records import Record
 from ..core.results import fitting_name, is_shortened
-from ..errors import Missing, RecordError, UnsafeName
+from ..errors import Missing, NewerRecord, RecordError, UnsafeName
 from ..tasks.custom_entities import ChunkResult
-from .containers import Blob, BlobInfo, Container
+from .containers import BlobInfo, Container
+from .record_format import decode, encode, version_metadata
 
 logger = logging.getLogger(__name__)
 
 DOCUMENTS, JOBS, CHUNKS, QUARANTINE = "documents/", "jobs/", "pieces/", "set-aside/"
 """The last two have kept the names that the first release gave them."""
 REFUSED = "refused/"
-
-R = TypeVar("R", bound=Record)
 
 
 class ListedJob(NamedTuple):
@@ -63,10 +61,23 @@ class RecordStore:
         except Missing:
             return None, None
         try:
-            return _decode(blob, DocumentRecord), blob.info.etag
+            return decode(blob, DocumentRecord), blob.info.etag
         except RecordError as error:
             logger.warning("A document record can not be read: %s", error, extra={"action": "record_quarantined"})
             return None, blob.info.etag
+
+    def claimed_document(self, claim: Claim) -> tuple[DocumentRecord | None, str | None]:
+        """Return the record of a document as `document` does, for the owner of a claim.
+
+        A record by which a newer release has given the document to another owner is (None, None): whatever else it
+        says, it is not for this owner.
+        """
+        try:
+            return self.document(claim.document)
+        except NewerRecord as error:
+            if error.owner == claim.owner:
+                raise
+            return None, None
 
     def save_document(self, record: DocumentRecord, etag: str | None) -> str:
         """Save a record over the version `etag`, or create it where that is None. Raises `Changed`."""
@@ -103,7 +114,7 @@ class RecordStore:
             blob = self._container.read(_job_name(job_id))
         except UnsafeName as error:
             raise Missing(job_id) from error  # No job of ours has such an id.
-        job = _decode(blob, Job)
+        job = decode(blob, Job)
         if job.due.tzinfo is None or job.created.tzinfo is None:
             raise RecordError(f"{blob.info.name!r} has a time without a zone")
         return job, blob.info.etag
@@ -155,7 +166,7 @@ class RecordStore:
         except Missing:
             return None, None
         try:
-            return _decode(blob, Refusal), blob.info.etag
+            return decode(blob, Refusal), blob.info.etag
         except RecordError as error:
             logger.warning("A record can not be read: %s", error, extra={"action": "record_quarantined"})
             return None, blob.info.etag
@@ -178,7 +189,7 @@ class RecordStore:
 
     def save_chunk(self, owner: str, document: str, result: ChunkResult) -> None:
         """Keep the result of a chunk; doing it again changes nothing that matters."""
-        self._container.write(f"{_chunks(owner, document)}{result.index}.json", msgspec.json.encode(result))
+        self._container.write(f"{_chunks(owner, document)}{result.index}.json", encode(result))
 
     def count_chunks(self, owner: str, document: str) -> int:
         """Return how many chunks of a document have come."""
@@ -188,7 +199,7 @@ class RecordStore:
         """Yield the results of the chunks of a document that are still there."""
         for info in self._container.list(_chunks(owner, document)):
             try:
-                yield _decode(self._container.read(info.name), ChunkResult)
+                yield decode(self._container.read(info.name), ChunkResult)
             except Missing:
                 continue
 
@@ -201,15 +212,8 @@ class RecordStore:
                 continue
 
     def _save(self, name: str, record: Record, etag: str | None, metadata: dict[str, str]) -> str:
-        data = msgspec.json.encode(record)
-        return self._container.write(name, data, if_match=etag, if_absent=etag is None, metadata=metadata)
-
-
-def _decode(blob: Blob, kind: type[R]) -> R:
-    try:
-        return msgspec.json.decode(blob.data, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RecordError(f"{blob.info.name!r} is not a {kind.__name__} of this version: {error}") from error
+        metadata = metadata | version_metadata()
+        return self._container.write(name, encode(record), if_match=etag, if_absent=etag is None, metadata=metadata)
 
 
 def _moment(text: str) -> datetime:

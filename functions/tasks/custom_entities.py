@@ -4,16 +4,16 @@ A task module has, in this order: the parameters and how the API's two generatio
 chunk, the places of what was found in the document, and the result file with its suffix.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 
 from .. import problems
 from ..core.records import Chunk, DocumentFacts, JobFacts, Moment, Record
-from ..errors import Warning
+from ..errors import Problem, Warning
 from ..text.offsets import UTF16, Ruler, text_records
 
 # --- Parameters ---
@@ -85,6 +85,83 @@ class FoundEntities:
     entities: tuple[FoundEntity, ...]
     warnings: tuple[Warning, ...] = ()
     """What the service warned of, and what of its answer is left out because it can not be read."""
+
+
+MAX_UNREADABLE = 100
+"""Entities of one document that get a warning each for being left out; the rest are counted."""
+
+# What every reader of JSON can hold exactly (RFC 8259, section 6).
+_Position = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
+
+
+class _WireEntity(msgspec.Struct, rename="camel"):
+    text: str
+    category: str
+    offset: _Position
+    length: _Position
+    confidence_score: float
+    subcategory: str | None = None
+
+
+_FIELDS = msgspec.structs.fields(_WireEntity)
+
+
+def parse_entry(entry: Mapping[str, Any], warnings: tuple[Warning, ...]) -> FoundEntities | Problem:
+    """Return what a document's entry of a reply says; `warnings` are those of the service in it.
+
+    An entity that can not be read is left out, with a warning that names the field; an entry that can not be read is a
+    problem of its document.
+    """
+    entities = entry.get("entities")
+    if not isinstance(entities, list):
+        return problems.UNREADABLE_ANSWER.problem(detail="it has no list of entities")
+    unreadable: list[Warning] = []
+    try:
+        readable = msgspec.convert(entities, list[_WireEntity])
+    except msgspec.ValidationError:
+        readable, unreadable = _readable(entities)
+    return FoundEntities(
+        tuple(
+            FoundEntity(
+                entity.text,
+                entity.category,
+                entity.offset,
+                entity.length,
+                entity.confidence_score,
+                entity.subcategory,
+            )
+            for entity in readable
+        ),
+        (*warnings, *unreadable),
+    )
+
+
+def _readable(entities: list[Any]) -> tuple[list[_WireEntity], list[Warning]]:
+    """Return the entities that can be read, and a warning for each other one."""
+    readable: list[_WireEntity] = []
+    unreadable: list[Warning] = []
+    for number, entity in enumerate(entities, 1):
+        try:
+            readable.append(msgspec.convert(entity, _WireEntity))
+        except msgspec.ValidationError:
+            unreadable.append(
+                problems.ENTITY_UNREADABLE.warning(number=number, count=len(entities), part=_fault_in(entity))
+            )
+    if len(unreadable) > MAX_UNREADABLE:
+        more = len(unreadable) - MAX_UNREADABLE
+        unreadable[MAX_UNREADABLE:] = [problems.ENTITIES_UNREADABLE.warning(count=more)]
+    return readable, unreadable
+
+
+def _fault_in(entity: Any) -> str:
+    if not isinstance(entity, dict):
+        return "it is no object and"
+    for field in _FIELDS:
+        try:
+            msgspec.convert(entity.get(field.encode_name), field.type)
+        except msgspec.ValidationError:
+            return f"its field {field.encode_name!r}"
+    return "it"
 
 
 # --- Entities at their places in the document, each checked against the text ---

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import msgspec
+
 from ..core.records import Chunk, DocumentFacts
 from ..core.work import WorkSpec
 from .compression import unpack
@@ -111,6 +113,12 @@ def text_of(chunk: Chunk, stored: bytes) -> str:
     if chunk.encoding.startswith("utf-"):
         text = text.removeprefix("\ufeff")
     return text[chunk.start : chunk.end]
+
+
+def completed(chunk: Chunk, content_encoding: str | None) -> Chunk:
+    """Return a chunk that has lost how its document is compressed, and whether some of its bytes are damaged."""
+    # The policy makes no difference where nothing is damaged.
+    return msgspec.structs.replace(chunk, content_encoding=content_encoding, encoding_errors="replace")
 
 
 def _measure(text: str, places: set[int], unit: str) -> dict[int, int]:

@@ -226,6 +226,8 @@ _HIGH = bytes(range(128, 256))
 
 _JAPANESE_ESCAPE = re.compile(rb"\x1b(\$[@AB]|\$\([DCPQO]|\([IJ])")
 _HZ_PART = re.compile(rb"~\{(?:[\x21-\x77][\x21-\x7e])+(~\}|~|\n|$)")
+_HZ_DAMAGED_PART = re.compile(rb"~\{(?:[\x21-\x77][\x21-\x7e]){5}")
+"""Enough pairs of bytes to tell Chinese from source code where a damaged byte follows instead of the end."""
 
 
 def _by_escapes(data: bytes) -> DecodedText | None:
@@ -236,11 +238,12 @@ def _by_escapes(data: bytes) -> DecodedText | None:
         elif _JAPANESE_ESCAPE.search(data):
             candidates = ("iso2022_jp_2", "iso2022_jp_ext")
     # One byte is looked for twenty times faster than two.
-    elif b"~" in data and b"~{" in data and _HZ_PART.search(data) and _is_chinese(data.decode("hz", "replace")):
+    elif b"~" in data and b"~{" in data and _is_hz(data):
         candidates = ("hz",)
     if not candidates or len(data) - len(data.translate(None, _HIGH)) > max(1, 0.005 * len(data)):
         return None
-    most = max(3, int(0.02 * len(data)))
+    # A damaged byte shifts the pairs behind it, so it makes several faults up to the next escape or line end.
+    most = max(8, int(0.02 * len(data)))
     read = [(encoding, decode_damaged(data, encoding, most)) for encoding in candidates]
     fitting = [(len(found[1]), encoding, *found) for encoding, found in read if found]
     if not fitting:
@@ -249,11 +252,17 @@ def _by_escapes(data: bytes) -> DecodedText | None:
     return _with_damages(DecodedText(text, encoding), data, damages)
 
 
-def _is_chinese(text: str) -> bool:
+def _is_hz(data: bytes) -> bool:
+    if _HZ_PART.search(data):
+        return _is_chinese(data.decode("hz", "replace"), least=1)
+    return bool(_HZ_DAMAGED_PART.search(data)) and _is_chinese(data.decode("hz", "replace"), least=2)
+
+
+def _is_chinese(text: str, least: int) -> bool:
     """Whether the commonest ideographs are among those of a text: what looks like HZ may be source code."""
     ideographs = [character for character in text[:_HZ_JUDGED] if character > "\u2e7f" and character != "\ufffd"]
     common = sum(character in COMMON_IDEOGRAPHS for character in ideographs)
-    return common >= max(1, 0.08 * len(ideographs))
+    return common >= max(least, 0.08 * len(ideographs))
 
 
 _HZ_JUDGED = 20_000

@@ -2,6 +2,7 @@
 
 "Items" are documents, records of jobs and of documents, results, and queue messages. Whatever one of them raises ends
 the work on that item only; the run goes on with the next, and says in the end how many failed, at what and why.
+What a newer release has written is no failure: it is left to the instances of that release.
 """
 
 import logging
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
+from ..errors import NewerRecord
 from ..storage.containers import storage_code
 
 logger = logging.getLogger(__name__)
@@ -33,6 +35,8 @@ class Failures:
     run: str
     counts: Counter[Kind] = field(default_factory=Counter)
     first: dict[Kind, str] = field(default_factory=dict)
+    newer: int = 0
+    """How many items were left alone because a newer release has written their records."""
 
     @contextmanager
     def guard(self, action: str, item: str) -> Iterator[None]:
@@ -44,6 +48,9 @@ class Failures:
 
     def note(self, action: str, item: str, error: BaseException) -> None:
         """Count a failure."""
+        if isinstance(error, NewerRecord):
+            self.newer += 1
+            return
         kind = Kind(action, type(error).__name__, storage_code(error) or "")
         self.counts[kind] += 1
         self.first.setdefault(kind, item)
@@ -61,7 +68,15 @@ class Failures:
         return sum(self.counts.values())
 
     def log(self) -> None:
-        """Log a line for each kind of failure."""
+        """Log a line for each kind of failure, and one for what was left to a newer release."""
+        if self.newer:
+            logger.warning(
+                "%s: %s item(s) are left alone, for a newer release has written their records. Deploy that again if "
+                "no instance of it is running.",
+                self.run.capitalize(),
+                self.newer,
+                extra={"action": "newer_record", "run": self.run, "count": self.newer},
+            )
         for kind, count in self.counts.items():
             logger.error(
                 "%s: %s failed %s time(s) with %s, first for %r; the next run tries again.",

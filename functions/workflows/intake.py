@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from .. import problems
 from ..core.records import DocumentFacts
 from ..core.work import WorkSpec
 from ..document_languages import language_code
-from ..errors import Changed, DocumentError, Fault, Missing, Problem, UnsafeName
+from ..errors import Changed, DocumentError, Missing, Problem, UnsafeName
 from ..storage.containers import Blob, BlobInfo, check_name
 from ..storage.document_store import DocumentStore
 from ..text.chunks import ReadyChunk, cut
@@ -120,7 +121,7 @@ class Intake:
     def _unsafe(self, name: str) -> IntakeOutcome:
         """Return the rejection of a name that no request may be made with. A listing takes it."""
         try:
-            return self.rejected(self._documents.find(name), unsafe_name(name))
+            return self.rejected(self._documents.find(name), problems.UNSAFE_NAME.problem(name=name))
         except Missing:
             return _gone(name)
 
@@ -147,16 +148,6 @@ class Intake:
         return Ready(chunks[0]) if len(chunks) == 1 else LongDocument(chunks)
 
 
-def unsafe_name(name: str) -> Problem:
-    """Return why a document is reported whose name no request may be made with."""
-    return Problem(
-        "UnsafeName",
-        f"The document's name {name!r} is empty or has a segment '.' or '..', by which a request leaves the container.",
-        "Drop it under another name, and delete this one with a tool that sends names as they are.",
-        fault=Fault.DOCUMENT,
-    )
-
-
 def _gone(name: str) -> Gone:
     logger.info("Document %r is gone.", name, extra={"action": "document_gone", "document": name})
     return Gone()
@@ -170,10 +161,4 @@ def _own_language(metadata: Mapping[str, str]) -> str | None:
     try:
         return language_code(language)
     except ValueError as error:
-        problem = Problem(
-            "InvalidLanguage",
-            f"The blob metadata field 'language' is {language[:40]!r}; expected is {error}.",
-            "Correct the field, or delete it so that the setting DOCUMENT_LANGUAGE holds. Either makes a new version.",
-            fault=Fault.DOCUMENT,
-        )
-        raise DocumentError(problem) from error
+        raise DocumentError(problems.INVALID_LANGUAGE.problem(language=language[:40], expected=error)) from error

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
-from .. import telemetry
+from .. import problems, telemetry
 from ..core.documents import DocumentRecord
 from ..core.health import Probing
 from ..core.jobs import Job, JobMessage, JobState, decode_message
@@ -37,7 +37,7 @@ from ..core.planning import (
 from ..core.records import Chunk
 from ..core.results import job_facts
 from ..core.work import WorkSpec
-from ..errors import Changed, EntityDropError, Fault, Missing, Problem, RecordError
+from ..errors import Changed, EntityDropError, Missing, NewerRecord, RecordError
 from ..language.poll_timer import PollTimer
 from ..language.service import LanguageService
 from ..storage.containers import is_refusal, is_transient, storage_code
@@ -52,11 +52,8 @@ from .texts import TextReader
 
 logger = logging.getLogger(__name__)
 
-FAULT = "Fault"
-"""Code of a problem of our own: so many steps that end in it, and the job is given up."""
-
-STORAGE_FAULT = "StorageFault"
-"""Code of a problem of the storage: a job waits for the end of it."""
+NEWER_RECORD_WAIT_S = 60.0
+"""How long a message is hidden that is left to the instances of a newer release."""
 
 
 @dataclass(slots=True)
@@ -78,12 +75,13 @@ class FoundJob(NamedTuple):
 class JobFinder:
     """Finds the jobs of queue messages."""
 
-    def __init__(self, records: RecordStore, choose_work: Callable[[str], WorkSpec]) -> None:
+    def __init__(self, records: RecordStore, queue: JobQueue, choose_work: Callable[[str], WorkSpec]) -> None:
         self._records = records
+        self._queue = queue
         self._choose_work = choose_work
 
     def find(self, text: str | bytes) -> FoundJob | None:
-        """Return the job of the message in `text`; None where there is no such job any more.
+        """Return the job of the message in `text`; None where it has ended or is a newer release's.
 
         A message that can not be read is discarded and a record quarantined, each with a log line: they would never
         become readable, and must not keep the queue busy. Their documents have no active owner then, which `reconcile`
@@ -105,7 +103,20 @@ class JobFinder:
             )
             self._records.quarantine_job(message.job)
             return None
+        except NewerRecord as error:
+            self.put_back(message, error)
+            return None
         return FoundJob(message, with_work(job, self._choose_work), etag)
+
+    def put_back(self, message: JobMessage, error: NewerRecord) -> None:
+        """Leave a message to the instances of a newer release: it comes again, and no failure is counted."""
+        self._queue.send(message, NEWER_RECORD_WAIT_S)
+        logger.warning(
+            "The message of job %s is put back: %s",
+            message.job,
+            error,
+            extra={"action": "newer_record", "job": message.job},
+        )
 
 
 class _Ready(NamedTuple):
@@ -166,6 +177,9 @@ class Poller:
         try:
             with telemetry.span("advance", parent=job.trace_parent, job=job.id, step=job.step):
                 take(stored)
+        except NewerRecord as error:
+            self._finder.put_back(message, error)
+            return
         except Exception as error:
             self._remember(stored.job, stored.etag, error)
             raise
@@ -173,7 +187,7 @@ class Poller:
             self._send_again_if_current(message)
 
     def _send_again_if_current(self, message: JobMessage) -> None:
-        """Keep a message alive that came before its step was saved.
+        """Send a message again that came before its step was saved.
 
         Whoever sent it may have saved the step meanwhile: then this step has lost the race and discarded its own
         message, and the one that is consumed here is the only one of the job. One too many is dropped as out of date.
@@ -181,6 +195,9 @@ class Poller:
         try:
             job, _ = self._records.job(message.job)
         except (Missing, RecordError):
+            return
+        except NewerRecord as error:
+            self._finder.put_back(message, error)
             return
         if job.step == message.step:
             self._steps.send_message(job, self._clock())
@@ -234,7 +251,7 @@ class Poller:
     def _read_if_ours(self, job: Job, chunk: Chunk) -> _Ready | None:
         """Return a chunk with its text; None where its document has another owner, another version, or is gone."""
         claim = job.claim_of(chunk)
-        record, etag = self._records.document(chunk.document)
+        record, etag = self._records.claimed_document(claim)
         if record and etag and may_write(record, claim):
             try:
                 return _Ready(chunk, self._texts.read(chunk), record, etag)
@@ -272,7 +289,7 @@ class Poller:
                 break
             except Changed:
                 # Another part of the same document has counted, or another owner has the document now.
-                found, found_etag = self._records.document(claim.document)
+                found, found_etag = self._records.claimed_document(claim)
                 if not found or not found_etag or not may_write(found, claim):
                     return None
                 record, etag = found, found_etag
@@ -302,12 +319,8 @@ class Poller:
 
     def _remember(self, job: Job, etag: str, error: Exception) -> None:
         """Keep the cause of a failed step in the record, if the storage allows, for an error report that may follow."""
-        problem = Problem(
-            STORAGE_FAULT if is_transient(error) else FAULT,
-            f"A step of the job ended in an error: {storage_code(error) or type(error).__name__}.",
-            "It is repeated. If it lasts, look for the action job_step_failed in the logs.",
-            fault=Fault.STORAGE if is_transient(error) else Fault.SERVICE,
-        )
+        kind = problems.STORAGE_FAILED if is_transient(error) else problems.STEP_FAILED
+        problem = kind.problem(error=storage_code(error) or type(error).__name__)
         try:
             self._records.save_job(with_error(job, problem), etag)
         except Exception as another:

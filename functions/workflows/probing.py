@@ -6,8 +6,10 @@ can not be written, a success or a failure is not counted, and the next one is.
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from .. import problems
 from ..core import health as ledger
 from ..core.health import Assessment, Health, Level, Probing, Since, assess
 from ..core.jobs import Job
@@ -167,7 +169,7 @@ def _since(job: Job) -> Since | None:
 
 
 def _without_reply(problem: Problem) -> Problem:
-    return Problem(problem.code, problem.message, problem.help, None, problem.fault)
+    return replace(problem, service=None)
 
 
 # --- What a control document has come to ---
@@ -199,7 +201,7 @@ def _failed(level: Level, model: str, problem: Problem, now: datetime, *, at: Le
 def _after_control_poll(level: Level, model: str, outcome: Progress, now: datetime) -> Change:
     match outcome:
         case Finished():
-            found = outcome.chunks.get("0", _CONTROL_LEFT_OUT)
+            found = outcome.chunks.get("0") or problems.CONTROL_LEFT_OUT.problem()
             # Any answer to the document itself, entities or a documented error, is an answer of a working service.
             if isinstance(found, FoundEntities) or found.fault is Fault.DOCUMENT:
                 return lambda known: ledger.succeeded(
@@ -216,13 +218,6 @@ def _after_control_poll(level: Level, model: str, outcome: Progress, now: dateti
 
 _LONGEST_LOST = timedelta(minutes=2)
 """How long a control document may be unknown to the service before the next one is sent."""
-
-_CONTROL_LEFT_OUT = Problem(
-    "LeftOut",
-    "The service finished the control document without a result.",
-    "Check the health of the Language resource.",
-    fault=Fault.SERVICE,
-)
 
 
 def _undecided(level: Level, model: str, now: datetime, longest: timedelta) -> Change:

@@ -63,7 +63,7 @@ class Publisher:
 
         That is results of chunks, and a result of the version that a newer one has replaced.
         """
-        record, _ = self._records.document(claim.document)
+        record, _ = self._records.claimed_document(claim)
         plan = plan_withdrawal(claim, record, None)
         if isinstance(plan, LookFirst):
             plan = plan_withdrawal(claim, record, self._present(claim.document))
@@ -74,7 +74,7 @@ class Publisher:
 
     def delete_record_of_deleted(self, claim: Claim) -> None:
         """Delete the record of a document that was deleted while it was worked on; it gets no result."""
-        record, etag = self._records.document(claim.document)
+        record, etag = self._records.claimed_document(claim)
         if etag and may_write(record, claim):
             try:
                 self._records.delete_document(claim.document, etag)
@@ -90,7 +90,7 @@ class Publisher:
         for _ in range(MAX_RACES):
             # What the owner knew last saves a read. Where it is out of date, no record can be saved over it, and the
             # next round reads what there is.
-            record, etag = (known.record, known.etag) if known else self._records.document(claim.document)
+            record, etag = (known.record, known.etag) if known else self._records.claimed_document(claim)
             known = None
             plan = plan_publication(claim, record, present, outcome, self._clock())
             if isinstance(plan, Stale):

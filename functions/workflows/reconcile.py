@@ -22,6 +22,7 @@ from ..core.time_limits import LONGEST_RECONCILE
 from ..errors import Changed, Fault, Missing
 from ..storage.containers import ARCHIVED_CODES, BlobInfo, is_safe
 from ..storage.document_store import DocumentStore
+from ..storage.record_format import is_newer
 from ..storage.record_store import ListedRefusal, RecordStore, refusal_key
 from ..text.chunks import Retake
 from .failures import Failures
@@ -48,7 +49,10 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Tally:
-    """What a run found. `dropped` is always `done + failed + pending`."""
+    """What a run found. `dropped` is always `done + failed + pending`.
+
+    Documents whose records a newer release has written are left to that release and not counted.
+    """
 
     done: int = 0
     failed: int = 0
@@ -139,6 +143,11 @@ class _Row(NamedTuple):
             return None
 
     @property
+    def is_newer(self) -> bool:
+        """Whether a newer release has written the record."""
+        return self.record is not None and is_newer(self.record)
+
+    @property
     def metadata(self) -> Mapping[str, str]:
         """The metadata of the record."""
         return self.record.metadata if self.record else {}
@@ -187,7 +196,9 @@ class _Run:
     def without_result(self, results: "_Results") -> Iterator[Found]:
         """Yield the documents whose record promises a result that is not there; remove results that should not be."""
         naming = entities_name if results.state is DocumentState.DONE else error_name
-        concluded = (row for row in self._rows() if row.state in (DocumentState.DONE, DocumentState.FAILED))
+        concluded = (
+            row for row in self._rows() if row.state in (DocumentState.DONE, DocumentState.FAILED) and not row.is_newer
+        )
         expected = (_Expected(naming(row.name), row) for row in in_result_order(concluded, naming))
         listed = self._listing(self.documents.list_results)
         present = (info for info in listed if info.name.endswith(results.suffix))
@@ -211,13 +222,13 @@ class _Run:
         return is_for_the_night and refusal.key not in self._tried and not self.is_time_up()
 
     def _rows(self) -> Iterator[_Row]:
-        """Yield the documents, each with its record; forget the records of those that are gone."""
+        """Yield the documents, each with its record; delete the records of those that are gone."""
         documents = self._listing(self.documents.list)
         for document, record in side_by_side(documents, self._listing(self.records.list_documents)):
             if self.is_time_up():
                 return  # Thousands of documents may need a look each before one of them needs to be submitted.
             if document is None:
-                if record:
+                if record and not is_newer(record):
                     with self.failures.guard("delete the record of a deleted document", record.name):
                         self._delete_record(record)
             elif not document.is_folder:
@@ -248,7 +259,9 @@ class _Run:
 
     def _unowned(self, row: _Row) -> Found | None:
         tally, state, oldest = self.tally, row.state, self.oldest
-        if row.record is None and oldest and row.document.last_modified < oldest:
+        if row.is_newer:
+            self.failures.newer += 1
+        elif row.record is None and oldest and row.document.last_modified < oldest:
             tally.ignored += 1
         elif state is DocumentState.DONE:
             tally.done += 1

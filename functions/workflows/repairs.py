@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from .. import problems
 from ..core.documents import DocumentState, Refusal
 from ..core.lifecycle import refusal_reported
-from ..errors import Changed, Fault, Missing, Problem, StorageOutcome, UnsafeName
+from ..errors import Changed, Fault, Missing, NewerRecord, StorageOutcome, UnsafeName
 from ..storage.containers import ARCHIVED_CODES, is_refusal, storage_code
 from ..storage.document_store import DocumentStore
 from ..storage.record_store import ListedRefusal, RecordStore, refusal_key
@@ -87,14 +88,7 @@ class Repairs:
             exc_info=error,
             extra={"action": "document_unprocessable", "document": one.name},
         )
-        problem = Problem(
-            "Unprocessable",
-            f"The document could not be submitted after repeated attempts: {type(error).__name__}.",
-            "It is tried again for some nights. If that does not help, look for the action document_unprocessable in "
-            "the logs.",
-            # The app's own: a newer version of it may work.
-            fault=Fault.SERVICE,
-        )
+        problem = problems.UNPROCESSABLE.problem(error=type(error).__name__)
         try:
             info = self.documents.get_properties(one.name)
         except Missing:
@@ -109,13 +103,7 @@ class Repairs:
 
     def report_refused(self, one: Found, refusal: Refusal, etag: str) -> None:
         """Write the error report of a document that the storage refuses, and remember that it is written."""
-        problem = Problem(
-            refusal.code,
-            f"The storage does not give the document out: {refusal.code}, "
-            f"since {refusal.first_seen:%Y-%m-%d %H:%M} UTC.",
-            "Correct the blob's access, encryption or tier. It is tried again every night, and needs no new version.",
-            fault=Fault.STORAGE,
-        )
+        problem = problems.STORAGE_REFUSES.problem(storage_code=refusal.code, since=refusal.first_seen)
         try:
             info = self.documents.get_properties(one.name)
         except Missing:
@@ -248,7 +236,7 @@ class Attempts:
         code = storage_code(error)
         if code:
             self.refuse(one, code, is_refusal=is_refusal(error))
-        elif isinstance(error, StorageOutcome):
+        elif isinstance(error, StorageOutcome | NewerRecord):
             self.failures.note("submit a document", one.name, error)
         else:
             self.repairs.report_unprocessable(one, error)

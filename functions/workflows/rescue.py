@@ -2,17 +2,18 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
+from .. import problems
 from ..core.lifecycle import is_outdated
 from ..core.planning import Policy, after_fault
-from ..errors import Fault, Problem, StorageOutcome
+from ..errors import NewerRecord, StorageOutcome
 from ..storage.containers import storage_code
 from ..storage.poison_queue import BLOB_POISON_QUEUE, PoisonQueue
-from .polling import FAULT, STORAGE_FAULT, JobFinder
+from .polling import NEWER_RECORD_WAIT_S, JobFinder
 from .repairs import Found, Repairs
 from .steps import Steps
 
@@ -53,11 +54,24 @@ class Rescue:
 
         The queue is shared by all apps with the same storage account. A message that is not about the intake, or not
         even the host's, is left for whom it may concern: put back unchanged, hidden for an hour, until it `expires`.
+        So is, for a minute, one about a document whose record a newer release has written.
         """
         name = self._document_of(text)
         if name is None:
             self._leave_for_others(text, expires)
-        elif self._submit_or_defer(name):
+            return
+        try:
+            is_submitted = self._submit_or_defer(name)
+        except NewerRecord as error:
+            self._poison_queue.put_back(_decoded(text), self._clock(), expires, timedelta(seconds=NEWER_RECORD_WAIT_S))
+            logger.warning(
+                "The event of document %r is put back: %s",
+                name,
+                error,
+                extra={"action": "newer_record", "document": name},
+            )
+            return
+        if is_submitted:
             logger.warning(
                 "Document %r is back at work after its event was poisoned.",
                 name,
@@ -75,26 +89,24 @@ class Rescue:
             return
         job = found.job
         # A cause that could not even be kept is the storage's; one that was kept earlier is not this one.
-        has_own_fault = job.last_error is not None and job.last_error.code == FAULT
-        problem = job.last_error or Problem(
-            STORAGE_FAULT,
-            "The steps of the job failed, and the cause could not be kept.",
-            "Look for the action job_step_failed in the logs.",
-            fault=Fault.STORAGE,
-        )
+        has_own_fault = problems.STEP_FAILED.matches(job.last_error)
+        problem = job.last_error or problems.CAUSE_NOT_KEPT.problem()
         step = after_fault(job, problem, self._clock(), self._policy(), is_transient=not has_own_fault)
-        self._steps.perform(job, found.etag, step)
+        try:
+            self._steps.perform(job, found.etag, step)
+        except NewerRecord as error:
+            self._finder.put_back(found.message, error)
 
     def _submit_or_defer(self, name: str) -> bool:
         """Submit a document by itself and return whether that worked.
 
         What the storage refuses is remembered, and tried again by `sweep`: the host runs a poison message five times
-        only. What the app fails at is reported. Raises where neither can be done, and where the document changes all
-        the time.
+        only. What the app fails at is reported. Raises where neither can be done, where the document changes all the
+        time, and where a newer release has written its record.
         """
         try:
             self._repairs.submit_alone(Found(name))
-        except StorageOutcome:
+        except (StorageOutcome, NewerRecord):
             raise
         except Exception as error:
             code = storage_code(error)
@@ -119,8 +131,7 @@ class Rescue:
 
     def _leave_for_others(self, text: str | bytes, expires: datetime | None) -> None:
         now = self._clock()
-        message = text if isinstance(text, str) else text.decode("utf-8", "replace")
-        self._poison_queue.put_back(message, now, expires)
+        self._poison_queue.put_back(_decoded(text), now, expires)
         seen = self._poison_queue.count(now)
         if seen:
             logger.warning(
@@ -130,3 +141,7 @@ class Rescue:
                 seen,
                 extra={"action": "foreign_message_left", "count": seen},
             )
+
+
+def _decoded(text: str | bytes) -> str:
+    return text if isinstance(text, str) else text.decode("utf-8", "replace")

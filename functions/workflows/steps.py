@@ -10,6 +10,7 @@ from concurrent.futures import Executor
 from datetime import datetime
 from functools import partial
 
+from .. import problems
 from ..core.documents import MAX_SUBMISSIONS
 from ..core.jobs import Job, JobMessage
 from ..core.lifecycle import JobEvent, may_write, without_message
@@ -135,7 +136,7 @@ class Steps:
         claim, records = job.claim_of(chunk), self._records
         records.save_chunk(claim.owner, claim.document, result)
         # Asked after the chunk is kept: whoever ended the work on the document before has cleaned up already.
-        record, _ = records.document(claim.document)
+        record, _ = records.claimed_document(claim)
         if not may_write(record, claim):
             self._publisher.release_claim(claim, chunk)
             return
@@ -200,8 +201,8 @@ class Steps:
         except Missing:
             return False
         except Changed:
-            # The other worker's message may be the very one that woke us, seen before its record was saved: an end
-            # sends no other, and the job would wait for the sweep.
+            # The other worker's message may be the very one that started this run, received before its record was
+            # saved: an end sends no other, and the job would wait for the sweep.
             self._queue.send(JobMessage(job.id, job.step + 1), 0)
             return False
         return True
@@ -224,7 +225,7 @@ _ACTIONS = {
 
 
 # Who acts: nobody while our own budget refills, somebody where the deployment has to be corrected.
-_LEVELS = {"OverBudget": logging.INFO, "Misconfigured": logging.ERROR}
+_LEVELS = {problems.OVER_BUDGET.code: logging.INFO, problems.MISCONFIGURED.code: logging.ERROR}
 
 
 def _log(job: Job, step: Step) -> None:

@@ -46,8 +46,8 @@ class Sweep:
 
         Finding them takes a listing only. The record's due time is moved by compare-and-set first, so that several
         instances do not put the same job back, and moved on once its message is sent, so that the next sweeps do not
-        either while that lives. A worker that dies in between leaves a job that the sweep after next finds. What fails
-        at one job stops no other, and is logged.
+        either until that expires. A worker that dies in between leaves a job that the sweep after next finds. What
+        fails at one job stops no other, and is logged.
         """
         failures, now = Failures("sweep"), self._clock()
         listed = self._list(failures, now)

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from ..core.records import Chunk
 from ..storage.document_store import DocumentStore
-from ..text.chunks import text_of
+from ..text.chunks import completed, text_of
+from ..text.compression import unpack
 
 CACHE_BYTES = 64 * 1024 * 1024
 """Memory for texts between their submission and their result: some thousand documents of usual size. A text that
@@ -80,6 +81,21 @@ class TextReader:
 
     def read(self, chunk: Chunk) -> str:
         """Return the text of a chunk, read anew from its document. Raises `Missing` and `Changed`."""
+        try:
+            return self._read(chunk)
+        except UnicodeDecodeError:
+            # An instance of the first release has written the job anew, and dropped what it does not know.
+            return self._read(self._completed(chunk))
+
+    def _completed(self, chunk: Chunk) -> Chunk:
+        """Return a chunk with what it does not say any more about how its document is read."""
+        info = self._documents.get_properties(chunk.document)
+        data = self._documents.read_part(chunk.document, chunk.etag, None, None)
+        with self._large_documents:
+            compression = unpack(data, info.content_encoding, None).content_encoding
+        return completed(chunk, compression)
+
+    def _read(self, chunk: Chunk) -> str:
         if not chunk.content_encoding:
             data = self._documents.read_part(chunk.document, chunk.etag, chunk.byte_start, chunk.byte_end)
             return text_of(chunk, data)

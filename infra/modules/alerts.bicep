@@ -1,4 +1,4 @@
-// What should wake somebody. Each query returns a row for each reason to alert, and none when all is well.
+// What somebody should be alerted to. Each query returns a row for each reason to alert, and none when all is well.
 param name string
 param location string
 param tags object

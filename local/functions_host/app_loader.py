@@ -46,7 +46,7 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class AppFunction:
-    """One function of the app: what wakes it, and how its code is called."""
+    """One function of the app: what starts it, and how its code is called."""
 
     name: str
     trigger: Mapping[str, Any]

@@ -199,22 +199,25 @@ class ContainerScanner:
         return names
 
     def _scan(self, watched: list[_Watched], pool: ThreadPoolExecutor, stop: threading.Event) -> float:
-        """List one container, announce what is new, and return the seconds that the listing took."""
+        """List one container, announce what is new, and return the seconds that its pages took.
+
+        Those of a page that fails are waits between its repetitions, in which storage does nothing.
+        """
         target = watched[0].target
         running: list[Future[None]] = []
-        started = time.monotonic()
+        started, listing_s = time.monotonic(), 0.0
         try:
             for page in target.account.container(target.path.container).pages():
                 for item in page:
                     new = [each for each in watched if each.done.get(item.name) != item.etag]
                     running += [pool.submit(self._announce, each, item, stop) for each in new]
+                listing_s = time.monotonic() - started
                 if stop.is_set():
                     break
             self._log.listed(target.path.container)
         except StorageError as exc:
             if not exc.is_missing:
                 self._log.failed(target.path.container, exc)
-        listing_s = time.monotonic() - started
         for future in running:
             future.result()
         return listing_s

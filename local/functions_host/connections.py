@@ -126,7 +126,7 @@ def _from_identity(name: str, settings: Mapping[str, str]) -> Connection:
 
 def _from_connection_string(name: str, text: str) -> Connection:
     parts = {}
-    for part in filter(None, (piece.strip() for piece in text.split(";"))):
+    for part in filter(None, (part.strip() for part in text.split(";"))):
         key, separator, value = part.partition("=")
         if not separator:
             raise ValueError(

@@ -52,7 +52,8 @@ class BlobOptions:
     def queue_options(self) -> QueueOptions:
         """Return the options of the internal queue that all blob functions of the app share.
 
-        Whatever `extensions.queues` says, idle polls come `BLOB_QUEUE_POLL_S` apart; an event of this process wakes it.
+        Whatever `extensions.queues` says, idle polls come `BLOB_QUEUE_POLL_S` apart; an event of this process ends
+        the wait.
         """
         batch_size = min(MAX_BATCH_SIZE, self.max_degree_of_parallelism // 2 + 1)
         return QueueOptions(

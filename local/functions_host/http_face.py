@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 WEBHOOK_PATH = "/runtime/webhooks/blobs"
 
 
-class Doors(Protocol):
+class Triggers(Protocol):
     """What the HTTP face asks of the host."""
 
     def receive_events(self, function_name: str, event_type: str, body: bytes) -> tuple[int, Any]:
@@ -42,7 +42,7 @@ class Doors(Protocol):
         """Return the counters."""
 
 
-def create_app(triggers: Doors, extension_key: str, master_key: str | None) -> Starlette:
+def create_app(triggers: Triggers, extension_key: str, master_key: str | None) -> Starlette:
     """Return the web application; without a master key the admin routes are open, as the host listens on loopback."""
 
     async def webhook(request: Request) -> Response:

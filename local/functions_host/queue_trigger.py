@@ -176,7 +176,7 @@ class QueueListener:
         self._in_flight: dict[int, _InFlight] = {}
         self._changed = threading.Condition()
         self._stopping = threading.Event()
-        self._woken = False
+        self._is_notified = False
         self._threads = [
             threading.Thread(target=self._poll_until_stopped, name=f"poll-{queue.name}", daemon=True),
             threading.Thread(target=self._renew_until_idle, name=f"renew-{queue.name}", daemon=True),
@@ -190,7 +190,7 @@ class QueueListener:
     def notify(self) -> None:
         """End the pause between polls: this process has just put a message on the queue."""
         with self._changed:
-            self._woken = True
+            self._is_notified = True
             self._changed.notify_all()
 
     def stop(self) -> None:
@@ -218,15 +218,15 @@ class QueueListener:
             if 0 < found < self._options.batch_size:
                 self._stopping.wait(GATHER_S)
             with self._changed:
-                if not found and not self._woken and not self._stopping.is_set():
+                if not found and not self._is_notified and not self._stopping.is_set():
                     self._changed.wait(backoff.delay_s)
                 self._changed.wait_for(
                     lambda: self._stopping.is_set() or self.in_flight <= self._options.new_batch_threshold
                 )
 
     def _poll(self) -> int:
-        # Reset before asking: a wake-up that comes while the answer is under way must not be lost.
-        self._woken = False
+        # Reset before asking: a notification that comes while the answer is under way must not be lost.
+        self._is_notified = False
         try:
             messages = self.queue.receive(self._options.batch_size, self._lease_s)
         except StorageError as exc:

@@ -103,7 +103,7 @@ class Job:
 
     @property
     def expires_at(self) -> datetime:
-        """When the service forgets the job."""
+        """When the service drops the job."""
         return self.accepted_at + KEEP_JOBS
 
 

@@ -24,10 +24,12 @@ import click
 from functions.core.backoff import deferral_s, next_poll_s
 from functions.core.outcomes import DeferReason, Deferred
 from functions.core.packing import MAX_REQUEST_DOCUMENTS, Load
+from functions.core.work import WorkSpec
 from functions.errors import Problem
 from functions.language.budget import RequestBudget, RequestKind
 from functions.language.poll_timer import PollTimer
 from functions.settings import SETTINGS
+from functions.tasks.custom_entities import CustomEntityRecognition
 from functions.text.offsets import text_records
 from functions.workflows.batching import LONGEST_WAIT_IN_LINGERS
 from local.language_service.limits import RateLimiter, rules_for
@@ -123,11 +125,15 @@ class Storage:
 
 NOTHING = Storage()
 
+WORK = WorkSpec(
+    api_version="2023-04-01", tasks=(CustomEntityRecognition(),), language="en", string_index_type="UnicodeCodePoint"
+)
+
 # Counted in the storage emulator's log (`python -m tests.benchmarks.bench --only transactions`); the trigger's own
 # part is that of the Event Grid source: message, look at the blob, deletion, and a share of the fetches.
 TRIGGER = Storage(reads=1, queue=2 + 1 / 16)
 SUBMIT_DOCUMENT = Storage(reads=1, writes=1)
-LISTING = Storage(writes=0.75)
+LISTING = Storage(writes=0.35)
 OPEN_JOB = Storage(writes=1, queue=1)
 SAVE_JOB = Storage(writes=1, queue=1)
 STEP = Storage(reads=1, queue=2)
@@ -144,7 +150,7 @@ def to_take_on(documents: int) -> Storage:
 
 @cache
 def to_submit_again(documents: int) -> Storage:
-    """Return the storage requests of submitting a waiting job, from the budget's leave to its request."""
+    """Return the storage requests of submitting a waiting job, from the request permit to its request."""
     return RETRY_DOCUMENT.times(documents).plus(SAVE_JOB)
 
 
@@ -165,7 +171,7 @@ class Outcome:
     documents: int = 0
     records: int = 0
     steps: int = 0
-    held_off: Counter[str] = field(default_factory=Counter)
+    deferred: Counter[str] = field(default_factory=Counter)
     stored: Counter[Storage] = field(default_factory=Counter)
     """How often each sort of work with the storage was done."""
     function_seconds: float = 0.0
@@ -215,9 +221,10 @@ class Outcome:
 
 
 class Text(NamedTuple):
-    """A document to pack."""
+    """A document to pack; all are to be asked the same."""
 
     text: str
+    work: WorkSpec = WORK
 
 
 @dataclass(slots=True)
@@ -487,19 +494,19 @@ class Simulation:
 
     def _leave(self, instance: Instance, kind: RequestKind, job: Job, now: float) -> float | None:
         own_wait = instance.budget.take(kind, moment(now))
-        return self._held_off(job, DeferReason.BUDGET, own_wait) if own_wait > 0 else None
+        return self._deferred(job, DeferReason.BUDGET, own_wait) if own_wait > 0 else None
 
     def _answer(self, instance: Instance, name: str, job: Job, now: float) -> float | None:
         asked = instance.language.admit(now)
         if asked is not None:
             self.outcome.requests["refused"] += 1
             instance.budget.pause(min(asked, 60.0), moment(now))
-            return self._held_off(job, DeferReason.THROTTLED, asked)
+            return self._deferred(job, DeferReason.THROTTLED, asked)
         self.outcome.requests[name] += 1
         return None
 
-    def _held_off(self, job: Job, reason: DeferReason, asked: float) -> float:
-        self.outcome.held_off[reason.value] += 1
+    def _deferred(self, job: Job, reason: DeferReason, asked: float) -> float:
+        self.outcome.deferred[reason.value] += 1
         wait = deferral_s(Deferred(reason, _NO_PROBLEM, asked), job.waits, self._rng)
         job.waits += 1
         return wait

@@ -82,18 +82,18 @@ def results() -> Results:
 # --- Documents ---
 
 
-def test_the_same_letters_are_made_every_time_and_no_two_are_alike() -> None:
+def test_letters_are_reproducible_and_distinct() -> None:
     first, second = documents(300), documents(300)
     assert first == second
     assert len({document.text for document in first}) == len({document.name for document in first}) == 300
     assert all(CHARACTERS - 200 < len(document.text) <= CHARACTERS for document in first)
 
 
-def test_the_folders_hold_all_documents() -> None:
+def test_folders_hold_all_documents() -> None:
     assert folders(documents(250)) == {"000/": 100, "001/": 100, "002/": 50}
 
 
-def test_the_long_document_fills_its_size_and_needs_several_requests() -> None:
+def test_long_document_needs_several_requests() -> None:
     document = long_document(1_000_000)
     assert 997_000 < len(document.data) <= 1_000_000
     assert len(document.text) > 7 * MAX_REQUEST_CHARACTERS
@@ -103,14 +103,14 @@ def test_the_long_document_fills_its_size_and_needs_several_requests() -> None:
 # --- Results ---
 
 
-def test_medians_are_taken_over_the_rounds_of_one_app(results: Results) -> None:
+def test_medians_cover_one_apps_rounds(results: Results) -> None:
     ours = results.of(OURS.name)
     assert ours is not None
     assert (ours["median_s"], ours["documents_per_minute"]) == (10.0, 3_000.0)
     assert results.of("nobody") is None
 
 
-def test_bars_hold_ours_against_blocking(results: Results) -> None:
+def test_bars_compare_ours_with_blocking(results: Results) -> None:
     held = {bar.what: (round(bar.measured, 3), bar.is_met) for bar in bars(results)}
     assert held == {
         "requests per document": (0.1, True),
@@ -124,17 +124,17 @@ def test_bars_hold_ours_against_blocking(results: Results) -> None:
 
 
 @pytest.mark.parametrize(("measured", "at_least", "met"), [(1.9, True, False), (2, True, True), (2.1, False, False)])
-def test_a_bar_is_met_at_its_limit(measured: float, at_least: bool, met: bool) -> None:
+def test_threshold_is_inclusive(measured: float, at_least: bool, met: bool) -> None:
     assert Bar(what="", measured=measured, limit=2, unit="", at_least=at_least).is_met is met
 
 
-def test_parts_that_were_not_measured_have_no_bars_and_no_tables() -> None:
+def test_unmeasured_parts_are_left_out() -> None:
     nothing = Results(machine=MACHINE, threads=THREADS)
     assert bars(nothing) == []
     assert sheets(nothing) == []
 
 
-def test_results_survive_the_way_through_json(results: Results) -> None:
+def test_results_survive_json_round_trip(results: Results) -> None:
     assert from_json(results.to_json()) == results
     assert {bar["what"] for bar in json.loads(results.to_json())["bars"]} == {bar.what for bar in bars(results)}
 
@@ -142,12 +142,12 @@ def test_results_survive_the_way_through_json(results: Results) -> None:
 # --- Reports ---
 
 
-def test_every_row_has_a_cell_for_each_column(results: Results) -> None:
+def test_every_row_has_cell_for_each_column(results: Results) -> None:
     for sheet in sheets(results):
         assert all(len(row) == len(sheet.head) for row in sheet.rows), sheet.title
 
 
-def test_the_page_says_what_it_was_measured_with(results: Results) -> None:
+def test_page_names_measurement_setup(results: Results) -> None:
     page = markdown(results)
     for fact in (
         "1.5 to 3 s",
@@ -162,18 +162,18 @@ def test_the_page_says_what_it_was_measured_with(results: Results) -> None:
     assert "documents without a result | 0" in page
 
 
-def test_the_profile_says_how_many_documents_the_cores_allow(results: Results) -> None:
+def test_profile_gives_documents_per_core(results: Results) -> None:
     """0.9 of a core for 20 s and 1,000 documents are 18 ms each; two cores do 120,000 ms of work in a minute."""
     assert results.processor_ms(OURS.name) == {"storage emulator": pytest.approx(18.0)}
     assert "documents a minute that 2 cores allow | 6,667" in markdown(results)
 
 
-def test_the_picture_is_drawn(results: Results, tmp_path: Path) -> None:
+def test_picture_is_drawn(results: Results, tmp_path: Path) -> None:
     picture(results, tmp_path / "images" / "bench.png")
     assert (tmp_path / "images" / "bench.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_an_import_trace_is_summed_by_package_up_to_the_app() -> None:
+def test_import_trace_is_summed_by_package() -> None:
     trace = """import time: self [us] | cumulative | imported package
 import time:       300 |        300 |     azure.storage.blob._models
 import time:       200 |        500 |   azure.storage.blob
@@ -204,7 +204,8 @@ import time:      9000 |       9000 | afterwards
         ("PUT /devstoreaccount1/azure-webjobs-hosts/blobreceipts/a?comp=lease", "trigger: blobs"),
     ],
 )
-def test_storage_requests_are_told_apart_by_who_makes_them(request_line: str, kind: str | None) -> None:
+def test_storage_requests_are_attributed_to_callers(request_line: str, kind: str | None) -> None:
+    """They are told apart by who makes them: triggers, host or app."""
     assert kind_of(f'127.0.0.1 - - [23/Nov/2026:15:00:00 +0000] "{request_line} HTTP/1.1" 201 -') == kind
 
 
@@ -220,7 +221,8 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
 @pytest.mark.processes
 @pytest.mark.long
 @pytest.mark.parametrize("contestant", [OURS, BLOCKING], ids=lambda contestant: contestant.name)
-def test_a_small_burst_is_measured_and_every_document_has_the_right_result(rig: Rig, contestant: Contestant) -> None:
+def test_small_burst_is_measured(rig: Rig, contestant: Contestant) -> None:
+    """Every document of it has the right result."""
     dropped = documents(6)
     rig.acquaint(dropped)
     burst = run_burst(rig, contestant, dropped)

@@ -15,11 +15,11 @@ DOLLARS = re.compile(r"\$\d+[.,]\d")
 
 
 @pytest.mark.parametrize(("page", "name"), PAGES)
-def test_page_shows_the_prices_of_the_file(page: str, name: str) -> None:
+def test_page_shows_prices_of_file(page: str, name: str) -> None:
     assert shown((ROOT / page).read_text("utf-8"), name) == TABLES[page][name]()
 
 
-def test_every_price_names_a_source_and_a_region() -> None:
+def test_every_price_has_source_and_region() -> None:
     content = json.loads(FILE.read_text("utf-8"))
     for price in prices().values():
         assert price.usd is None or content["sources"][price.source], price.key
@@ -28,12 +28,12 @@ def test_every_price_names_a_source_and_a_region() -> None:
     assert set(content["sources"]) == {price.source for price in prices().values()}
 
 
-def test_no_other_page_has_a_price_of_its_own() -> None:
+def test_no_other_page_states_prices() -> None:
     for page in ("docs/deploy.md", "README.md"):
         assert DOLLARS.findall((ROOT / page).read_text("utf-8")) == [], page
 
 
-def test_sums_in_the_text_of_scale_follow_from_the_prices() -> None:
+def test_scale_sums_follow_from_prices() -> None:
     page = (ROOT / "docs" / "scale.md").read_text("utf-8")
     assert f"Two million text records cost ${prices()['text_records'].cost(2_000_000):,.0f};" in page
     assert (
@@ -41,7 +41,7 @@ def test_sums_in_the_text_of_scale_follow_from_the_prices() -> None:
     )
 
 
-def test_counted_resources_are_those_of_the_infrastructure() -> None:
+def test_counted_resources_match_infrastructure() -> None:
     deployment = provision(PRIVATE_NETWORKING="true", ALERT_EMAIL="somebody@example.com")
     kinds = {
         "Microsoft.Network/privateEndpoints": ENDPOINTS,
@@ -61,7 +61,7 @@ def test_free_units_are_taken_off_first(quantity: int, with_free: bool, dollars:
     assert price.cost(quantity, with_free=with_free) == pytest.approx(dollars)
 
 
-def test_meter_without_a_price_cannot_be_calculated() -> None:
+def test_meter_without_price_cannot_be_calculated() -> None:
     with pytest.raises(ValueError, match="No price is known"):
         prices()["hosted_models"].cost(1)
 

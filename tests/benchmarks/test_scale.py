@@ -20,13 +20,13 @@ def outcome(request: pytest.FixtureRequest) -> scale.Outcome:
     return simulate(World(documents=DOCUMENTS, resources=resources, instances=instances))
 
 
-def test_every_document_is_submitted_once_and_gets_its_result(outcome: scale.Outcome) -> None:
+def test_every_document_is_submitted_once(outcome: scale.Outcome) -> None:
     assert outcome.documents == DOCUMENTS
     assert outcome.requests["submissions"] == outcome.jobs == len(outcome.delays)
     assert outcome.records == 2 * DOCUMENTS, "2,000 characters are two text records, billed once"
 
 
-def test_no_result_is_there_before_its_job_is_done(outcome: scale.Outcome) -> None:
+def test_no_result_precedes_its_job(outcome: scale.Outcome) -> None:
     assert min(outcome.delays) > 0
 
 
@@ -39,7 +39,7 @@ def test_no_limit_is_exceeded(outcome: scale.Outcome) -> None:
     assert accepted <= outcome.world.apps * outcome.world.requests_per_minute * minutes
 
 
-def test_each_resource_accepts_no_more_than_its_limit_in_any_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_resource_exceeds_its_minute_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     accepted: dict[int, list[float]] = {}
     admit = scale.Language.admit
 
@@ -59,7 +59,7 @@ def test_each_resource_accepts_no_more_than_its_limit_in_any_minute(monkeypatch:
         assert all(later - earlier >= 60 for earlier, later in zip(times, times[limit:], strict=False))
 
 
-def test_the_time_is_never_below_what_the_requests_take() -> None:
+def test_requests_bound_time_from_below() -> None:
     world = World(documents=DOCUMENTS, resources=1, instances=10)
     outcome = simulate(world)
     accepted = sum(outcome.requests.values()) - outcome.requests["refused"]
@@ -67,7 +67,8 @@ def test_the_time_is_never_below_what_the_requests_take() -> None:
     assert outcome.seconds >= (accepted / world.requests_per_minute - 1) * 60
 
 
-def test_more_resources_and_more_instances_finish_sooner_until_the_requests_are_the_limit() -> None:
+def test_requests_limit_what_more_instances_gain() -> None:
+    """More resources and more instances finish sooner until the requests are the limit."""
     alone, four, forty = (
         simulate(World(documents=DOCUMENTS, resources=resources, instances=instances))
         for resources, instances in ((1, 1), (1, 4), (4, 40))
@@ -76,14 +77,14 @@ def test_more_resources_and_more_instances_finish_sooner_until_the_requests_are_
     assert alone.limit == "processors"
 
 
-def test_batches_of_a_backlog_are_as_full_as_the_limits_allow() -> None:
+def test_backlog_batches_are_full() -> None:
     short, long = batch_sizes(World()), batch_sizes(World(characters=20_000))
     assert set(short) == {MAX_REQUEST_DOCUMENTS}
     assert max(long) <= MAX_REQUEST_CHARACTERS // 19_000
     assert sum(short) == sum(long) == scale.SAMPLE_DOCUMENTS
 
 
-def test_the_same_seed_gives_the_same_run() -> None:
+def test_same_seed_gives_same_run() -> None:
     world = World(documents=5_000, resources=1, instances=4)
     first, second = simulate(world), simulate(world)
     assert (first.seconds, first.requests, first.storage.total) == (
@@ -93,12 +94,12 @@ def test_the_same_seed_gives_the_same_run() -> None:
     )
 
 
-def test_an_app_needs_an_instance() -> None:
+def test_app_needs_instance() -> None:
     pairs = Counter((world.resources, world.instances) for world in worlds(10, 2_000, (1, 4), (1, 4)))
     assert set(pairs) == {(1, 1), (1, 4), (4, 4)}
 
 
-def test_costs_follow_the_list_prices() -> None:
+def test_costs_follow_list_prices() -> None:
     outcome = blocking(World(documents=1_000_000))
     assert outcome.costs()["service"] == pytest.approx(10_000), "two million text records at 5 dollars a thousand"
     assert outcome.costs()["events"] == pytest.approx(0.60)
@@ -106,17 +107,17 @@ def test_costs_follow_the_list_prices() -> None:
     assert outcome.costs()["functions"] == pytest.approx(50 * 3600 * 2 * 0.000026 + 0.40)
 
 
-def test_each_row_has_a_cell_for_each_column(outcome: scale.Outcome) -> None:
+def test_each_row_has_cell_for_each_column(outcome: scale.Outcome) -> None:
     assert len(row(outcome)) == len(row(blocking(outcome.world))) == len(HEAD)
 
 
-def test_the_page_shows_the_table_of_the_script() -> None:
+def test_page_shows_scripts_table() -> None:
     page = PAGE.read_text("utf-8")
     shown = page.partition(BEGIN)[2].partition(END)[0]
     assert "| " + " | ".join(HEAD) + " |" in shown
 
 
-def test_only_what_stands_between_the_marks_is_replaced() -> None:
+def test_only_text_between_markers_changes() -> None:
     assert into_page(f"before\n{BEGIN}\nold\n{END}\nafter\n", "new\n") == f"before\n{BEGIN}\n\nnew\n\n{END}\nafter\n"
     with pytest.raises(ValueError, match="put them back"):
         into_page("a page without marks", "new")

@@ -38,7 +38,7 @@ SEED = 11
 @pytest.mark.long
 @pytest.mark.processes
 @pytest.mark.timeout(900)
-def test_every_document_ends_in_one_right_result_whatever_dies_on_the_way(tmp_path: Path) -> None:
+def test_every_document_ends_in_one_right_result(tmp_path: Path) -> None:
     """Two hosts are killed over and over, the service fails, events are doubled and lost; `make chaos` does more."""
     lines: list[str] = []
     report = run(make_plan(SEED, 70), tmp_path, hosts=2, pace=HURRY, tell=lines.append)
@@ -52,7 +52,7 @@ def test_every_document_ends_in_one_right_result_whatever_dies_on_the_way(tmp_pa
 # --- The plan ---
 
 
-def test_the_same_seed_gives_the_same_documents_events_and_kills() -> None:
+def test_same_seed_gives_same_plan() -> None:
     first, second = make_plan(SEED, 60), make_plan(SEED, 60)
     assert first == second
     assert [next(first.outages(host)) for host in range(3)] == [next(second.outages(host)) for host in range(3)]
@@ -69,7 +69,7 @@ def test_hosts_die_at_different_times() -> None:
     assert next(plan.outages(0)) != next(plan.outages(1))
 
 
-def test_a_plan_has_the_promised_shares_of_trouble() -> None:
+def test_plan_has_promised_fault_shares() -> None:
     plan = make_plan(SEED, 1000)
     assert len({document.name for document in plan.documents}) == 1000
     assert plan.replaced == REPLACED * 1000
@@ -102,7 +102,7 @@ def test_incidents_follow_each_other(documents: int, seed: int) -> None:
         assert rates[incident.kind] == 1
 
 
-def test_a_chaos_run_shortens_waits_that_the_app_has() -> None:
+def test_shortened_waits_exist_in_app() -> None:
     """Only the first reservation is none: it has to be longer than a request can take."""
     for wait in WAITS:
         real = getattr(wait.module, wait.name)
@@ -113,7 +113,8 @@ def test_a_chaos_run_shortens_waits_that_the_app_has() -> None:
     assert reservations[0] == RESERVATIONS[0] > timedelta(seconds=LONGEST_EXCHANGE_S)
 
 
-def test_no_two_chunks_of_a_plan_have_the_same_text_so_that_the_bill_can_tell_them_apart() -> None:
+def test_all_chunk_texts_differ() -> None:
+    """So that the bill can tell them apart."""
     plan = make_plan(SEED, 300)
     # But for a new ETag with the same content.
     texts = {version.text for document in plan.documents for version in document.versions if version.text is not None}
@@ -232,7 +233,7 @@ def breaches(verdict: Verdict) -> Sequence[tuple[str, str]]:
     return [(breach.document, breach.kind) for breach in verdict.breaches]
 
 
-def test_a_run_that_kept_every_promise_is_clean() -> None:
+def test_run_without_breach_is_clean() -> None:
     verdict = judged(CLEAN)
     assert verdict.is_clean
     assert verdict.right + verdict.reports.total() == 60 + len(PLAN.unsafe)
@@ -240,16 +241,17 @@ def test_a_run_that_kept_every_promise_is_clean() -> None:
     assert verdict.bill.per_dropped == 1
 
 
-def test_a_document_without_a_result_is_lost() -> None:
+def test_document_without_result_is_lost() -> None:
     assert breaches(judged(with_results(of=LETTER))) == [(LETTER.name, "lost")]
 
 
-def test_the_result_of_an_older_version_is_stale() -> None:
+def test_older_versions_result_is_stale() -> None:
     old = with_results(stored(REPLACED_DOCUMENT, 0), of=REPLACED_DOCUMENT)
     assert breaches(judged(old)) == [(REPLACED_DOCUMENT.name, "stale")]
 
 
-def test_an_older_result_that_replaced_a_newer_one_for_a_while_is_stale() -> None:
+def test_temporary_older_result_is_stale() -> None:
+    """It replaced a newer one for a while."""
     verdict = judged(replace(CLEAN, went_back=frozenset({LETTER.name})))
     assert breaches(verdict) == [(LETTER.name, "stale")]
 
@@ -270,28 +272,29 @@ def test_an_older_result_that_replaced_a_newer_one_for_a_while_is_stale() -> Non
     ],
     ids=["missing", "doubled", "unsorted", "offset", "utf16", "category", "score", "warning", "size", "etag"],
 )
-def test_a_result_that_is_not_the_models_is_wrong(edit: Callable[[dict[str, Any]], None]) -> None:
+def test_result_unlike_models_is_wrong(edit: Callable[[dict[str, Any]], None]) -> None:
     wrong = with_results(edited(stored(LETTER), edit), of=LETTER)
     assert breaches(judged(wrong)) == [(LETTER.name, "wrong")]
 
 
-def test_entities_beside_an_error_report_are_wrong() -> None:
+def test_entities_beside_error_report_are_wrong() -> None:
     right = stored(LETTER)
     both = with_results(right, replace(right, name=error_name(LETTER.name)), of=LETTER)
     assert breaches(judged(both)) == [(LETTER.name, "wrong")]
 
 
-def test_a_result_of_no_document_is_wrong() -> None:
+def test_result_of_no_document_is_wrong() -> None:
     extra = replace(CLEAN, results=[*CLEAN.results, replace(stored(LETTER), name="nobody.entities.json")])
     assert breaches(judged(extra)) == [("nobody.entities.json", "wrong")]
 
 
-def test_an_error_report_for_another_reason_is_wrong() -> None:
+def test_report_with_other_reason_is_wrong() -> None:
     other = edited(stored(UNREADABLE), lambda body: body["error"].update(code="TooLarge"))
     assert breaches(judged(with_results(other, of=UNREADABLE))) == [(UNREADABLE.name, "wrong")]
 
 
-def test_an_error_report_is_justified_only_by_as_many_failed_jobs_as_the_app_promises_to_try() -> None:
+def test_report_needs_all_promised_attempts() -> None:
+    """A report is justified only by as many failed jobs as the app promises to try."""
     report = edited(stored(LETTER), lambda body: body.update(error={"code": "JobFailed"}))
     reported = with_results(replace(report, name=error_name(LETTER.name)), of=LETTER)
     assert breaches(judged(reported)) == [(LETTER.name, "wrong")]
@@ -300,32 +303,34 @@ def test_an_error_report_is_justified_only_by_as_many_failed_jobs_as_the_app_pro
     assert judged(replace(reported, ledger=[*others, *failed])).is_clean
 
 
-def test_what_is_left_over_breaks_a_promise() -> None:
+def test_leftovers_break_promise() -> None:
     verdict = judged(replace(CLEAN, left_over={"job records": 1, "results of chunks": 0}))
     assert not verdict.is_clean
     assert verdict.left_over == {"job records": 1}
 
 
-def test_sending_everything_twice_breaks_a_promise() -> None:
+def test_submitting_everything_twice_breaks_promise() -> None:
     twice = [submission(version) for version in HEALTHY]
     verdict = judged(replace(CLEAN, ledger=[*LEDGER, *twice]))
     assert verdict.bill.per_dropped > 1.9
     assert not verdict.is_clean
 
 
-def test_a_tenth_may_be_sent_again_beside_what_was_forced() -> None:
+def test_tenth_may_be_resubmitted() -> None:
+    """Beside what was forced."""
     bill = Bill(dropped=1000, accepted=1130, failed=20, reply_cut=10)
     assert bill.bar == 1130
     assert bill.per_dropped == 1.1
     assert bill.per_dropped_strictly == 1.11
 
 
-def test_a_small_run_may_have_two_requests_cut_in_half() -> None:
+def test_small_run_may_lose_two_requests() -> None:
     assert Bill(dropped=70).bar == 70 + 50
 
 
 @pytest.mark.parametrize("injected", [{"fate": "stuck"}, {"fate": "vanished"}, {"reply": "cut-after"}])
-def test_what_an_injected_failure_forced_to_be_sent_again_is_not_held_against_the_app(injected: dict[str, str]) -> None:
+def test_forced_resubmissions_are_not_counted(injected: dict[str, str]) -> None:
+    """What an injected failure forced to be sent again is not counted against the app."""
     failed = [{**submission(version), **injected} for version in HEALTHY]
     verdict = judged(replace(CLEAN, ledger=[*failed, *LEDGER]))
     assert verdict.is_clean
@@ -333,27 +338,27 @@ def test_what_an_injected_failure_forced_to_be_sent_again_is_not_held_against_th
     assert verdict.bill.forced == verdict.bill.dropped - len(POISONOUS) + forced_by_poison
 
 
-def test_a_reply_that_is_odd_but_usable_forces_nothing() -> None:
+def test_usable_odd_reply_forces_nothing() -> None:
     usable = [submission(version, reply="foreign-location") for version in HEALTHY]
     assert not judged(replace(CLEAN, ledger=[*usable, *LEDGER])).is_clean
 
 
 @pytest.mark.parametrize(("times", "is_clean"), [(MAX_SUBMISSIONS - 1, True), (MAX_SUBMISSIONS, False)])
-def test_no_version_is_billed_more_than_six_times(times: int, is_clean: bool) -> None:
+def test_no_version_is_billed_seven_times(times: int, is_clean: bool) -> None:
     version = LETTER.versions[0]
     again = [submission(version) for _ in range(times)]
     verdict = judged(replace(CLEAN, ledger=[*LEDGER, *again]))
     assert verdict.count("billed") == (not is_clean)
 
 
-def test_a_report_of_poison_blames_the_document() -> None:
+def test_poison_report_blames_document() -> None:
     other = edited(stored(POISONED_DOCUMENT), lambda body: body["error"].update(fault="service"))
     assert breaches(judged(with_results(other, of=POISONED_DOCUMENT))) == [(POISONED_DOCUMENT.name, "wrong")]
     early = replace(CLEAN, ledger=[*LEDGER[: -len(POISON_LEDGER)], *POISON_LEDGER[:1]])
     assert breaches(judged(early)) == [(POISONED_DOCUMENT.name, "wrong")]
 
 
-def test_what_was_made_unreadable_may_be_missing_with_a_warning() -> None:
+def test_unreadable_entity_needs_warning() -> None:
     def lacks(body: dict[str, Any]) -> None:
         body["entities"].pop()
         body["warnings"].append({"code": "EntityUnreadable"})
@@ -370,17 +375,17 @@ def test_what_was_made_unreadable_may_be_missing_with_a_warning() -> None:
     assert breaches(judged(replace(silent, ledger=[*others, odd]))) == [(LETTER.name, "wrong")]
 
 
-def test_an_unsafe_name_without_its_report_is_lost() -> None:
+def test_unsafe_name_without_report_is_lost() -> None:
     name = PLAN.unsafe[0].name
     without = [one for one in CLEAN.results if one.name != refused_name(name)]
     assert breaches(judged(replace(CLEAN, results=without))) == [(name, "lost")]
 
 
-def test_an_accepted_text_that_nobody_dropped_breaks_a_promise() -> None:
+def test_unknown_accepted_text_breaks_promise() -> None:
     unknown = {"fate": "ok", "reply": "ok", "documents": [{"sha256": "0" * 64}]}
     assert not judged(replace(CLEAN, ledger=[*LEDGER, unknown])).is_clean
 
 
-def test_a_breach_says_what_happened() -> None:
+def test_breach_says_what_happened() -> None:
     (breach,) = judged(with_results(of=LETTER)).breaches
     assert breach == Breach(LETTER.name, "lost", "it has no result")

@@ -116,6 +116,7 @@ def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
 FUZZ = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 
 
+@pytest.mark.long
 @FUZZ
 @given(altered(CONNECTION_STRINGS))
 def test_clients_take_every_accepted_connection_string(text: str) -> None:
@@ -132,10 +133,11 @@ def test_clients_take_every_accepted_connection_string(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", CONNECTION_STRINGS)
-def test_the_unaltered_connection_strings_are_accepted(text: str) -> None:
+def test_plain_connection_strings_are_accepted(text: str) -> None:
     assert Settings.from_env({**REQUIRED, "DocumentStorage": text}).storage.connection_string == text
 
 
+@pytest.mark.long
 @settings(FUZZ, max_examples=60)
 @given(altered(ADDRESSES), altered(ADDRESSES))
 def test_clients_take_every_accepted_storage_address(blob_uri: str, queue_uri: str) -> None:
@@ -146,6 +148,7 @@ def test_clients_take_every_accepted_storage_address(blob_uri: str, queue_uri: s
         assert urlsplit(client.url).hostname == urlsplit(uri).hostname
 
 
+@pytest.mark.long
 @FUZZ
 @given(altered(ADDRESSES))
 def test_requests_takes_every_accepted_endpoint(text: str) -> None:
@@ -163,14 +166,14 @@ def test_requests_takes_every_accepted_endpoint(text: str) -> None:
 
 @FUZZ
 @given(st.text(st.characters(max_codepoint=0x2FF), max_size=20) | altered(["0123456789abcdef"]))
-def test_a_header_carries_every_accepted_key(text: str) -> None:
+def test_header_carries_every_accepted_key(text: str) -> None:
     key = accepted(LANGUAGE_KEY=text).language_key
     assume(key is not None)
     prepared = requests.Request("POST", "https://x.example", auth=KeyAuth(str(key))).prepare()
     assert prepared.headers["Ocp-Apim-Subscription-Key"].encode("latin-1").decode() == key
 
 
-def test_a_gateways_path_is_kept() -> None:
+def test_gateway_path_is_kept() -> None:
     """Submission, polls and the stored operation URL all go through the gateway, with no slash doubled."""
     asked: list[str] = []
 
@@ -210,7 +213,7 @@ def test_a_gateways_path_is_kept() -> None:
     ]
 
 
-def test_the_whole_app_connects_with_each_form() -> None:
+def test_app_connects_with_each_form() -> None:
     identity = {
         BLOB_URI: ADDRESSES[0],
         QUEUE_URI: ADDRESSES[1],
@@ -264,24 +267,24 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ),
     ],
 )
-def test_scope_and_authority_follow_the_cloud(endpoint: str, scope: str, authority: str) -> None:
+def test_scope_and_authority_follow_cloud(endpoint: str, scope: str, authority: str) -> None:
     assert entra_scope(endpoint) == scope
     assert _authorities(credential(None, endpoint)) == {f"https://{authority}"}
 
 
 @pytest.mark.parametrize("suffix", ["core.usgovcloudapi.net", "z1.blob.storage.azure.us"])
-def test_storage_asks_its_own_clouds_authority(suffix: str) -> None:
+def test_storage_uses_own_clouds_authority(suffix: str) -> None:
     """The scope is the same in all clouds: "Authorize with Microsoft Entra ID", storage (read 2026-11)."""
     assert _authorities(credential(None, f"https://account.blob.{suffix}")) == {"https://login.microsoftonline.us"}
 
 
-def test_a_gateway_takes_the_configured_authoritys_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gateway_follows_configured_authority(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.us/")
     assert entra_scope("https://gw.contoso.com/lang") == "https://cognitiveservices.azure.us/.default"
     assert _authorities(credential(None, "https://gw.contoso.com/lang")) == {"https://login.microsoftonline.us"}
 
 
-def test_a_configured_authority_wins_over_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_configured_authority_overrides_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_AUTHORITY_HOST", "login.partner.microsoftonline.cn")
     assert _authorities(credential(None, "https://x.cognitiveservices.azure.com")) == {
         "https://login.partner.microsoftonline.cn"
@@ -322,7 +325,7 @@ def token_endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, l
         ({}, None),
     ],
 )
-def test_language_requests_use_the_configured_identity(
+def test_language_requests_use_configured_identity(
     monkeypatch: pytest.MonkeyPatch,
     token_endpoint: list[dict[str, list[str]]],
     environ: dict[str, str],
@@ -343,7 +346,7 @@ def test_language_requests_use_the_configured_identity(
 @pytest.mark.parametrize(
     ("client_id", "environ", "asked"), [(ID, {}, [ID]), (None, {"AZURE_CLIENT_ID": ID}, [ID]), (None, {}, None)]
 )
-def test_storage_clients_act_as_the_configured_identity(
+def test_storage_clients_act_as_configured_identity(
     monkeypatch: pytest.MonkeyPatch,
     token_endpoint: list[dict[str, list[str]]],
     client_id: str | None,
@@ -378,9 +381,7 @@ def test_over_plain_http_no_token_is_sent() -> None:
         },
     ],
 )
-def test_unusable_credential_variables_are_a_settings_error(
-    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]
-) -> None:
+def test_unusable_credential_is_settings_error(monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]) -> None:
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match="The AZURE_\\* variables give no usable credential") as caught:
@@ -389,7 +390,7 @@ def test_unusable_credential_variables_are_a_settings_error(
     assert caught.value.__suppress_context__
 
 
-def test_a_wrong_start_ends_with_one_message() -> None:
+def test_wrong_start_ends_with_one_message() -> None:
     """No client is made and nothing is loaded that a wrong setting could break first."""
     wrong = {
         "LANGUAGE_ENDPOINT": "https://<resource>.cognitiveservices.azure.com",

@@ -108,7 +108,8 @@ def emulated(blobs: BlobServiceClient) -> AzureContainer:
 # --- Reading, looking, writing, deleting ---
 
 
-def test_what_was_written_is_read_with_its_etag_size_time_and_metadata(container: Container) -> None:
+def test_written_blob_is_read_back_whole(container: Container) -> None:
+    """With its ETag, size, time and metadata."""
     before = datetime.now(UTC).replace(microsecond=0)
     etag = container.write("a.txt", b"text", metadata={"state": "pending", "source_etag": '"0x8D"'})
     blob = container.read("a.txt")
@@ -144,13 +145,14 @@ def test_compressed_content_is_read_as_stored(
             assert container.get_properties(name).content_encoding == declared
 
 
-def test_an_etag_is_quoted_and_new_with_each_write_even_of_the_same_content(container: Container) -> None:
+def test_each_write_gives_new_etag(container: Container) -> None:
+    """A quoted one, even for the same content."""
     etags = [container.write("a.txt", b"same") for _ in range(3)]
     assert len(set(etags)) == 3
     assert all(etag.startswith('"') and etag.endswith('"') for etag in etags)
 
 
-def test_a_write_replaces_content_and_metadata_whole(container: Container) -> None:
+def test_write_replaces_content_and_metadata(container: Container) -> None:
     container.write("a.txt", b"a longer text", metadata={"one": "1", "two": "2"})
     container.write("a.txt", b"short", metadata={"three": "3"})
     blob = container.read("a.txt")
@@ -160,7 +162,7 @@ def test_a_write_replaces_content_and_metadata_whole(container: Container) -> No
 
 
 @pytest.mark.parametrize("prepare", ["no container", "other blobs only"])
-def test_what_is_not_there_is_missing(container: Container, prepare: str) -> None:
+def test_absent_blob_is_missing(container: Container, prepare: str) -> None:
     if prepare == "other blobs only":
         container.write("other.txt", b"text")
     for act in (
@@ -176,13 +178,13 @@ def test_what_is_not_there_is_missing(container: Container, prepare: str) -> Non
         assert raised.value.name == "a.txt"
 
 
-def test_the_first_write_creates_the_container(container: Container) -> None:
+def test_first_write_creates_container(container: Container) -> None:
     assert list(container.list()) == []
     container.write("a.txt", b"text", if_absent=True)
     assert [info.name for info in container.list()] == ["a.txt"]
 
 
-def test_a_deleted_blob_is_missing_and_may_be_written_anew(container: Container) -> None:
+def test_deleted_blob_can_be_written_again(container: Container) -> None:
     first = container.write("a.txt", b"text")
     container.delete("a.txt", if_match=first)
     with pytest.raises(Missing):
@@ -193,7 +195,8 @@ def test_a_deleted_blob_is_missing_and_may_be_written_anew(container: Container)
 # --- Conditions ---
 
 
-def test_writing_where_nothing_must_be_loses_against_a_blob_that_is_there(container: Container) -> None:
+def test_conditional_create_fails_on_existing_blob(container: Container) -> None:
+    """Writing with `if_absent` raises `Changed`."""
     etag = container.write("a.txt", b"first", if_absent=True)
     with pytest.raises(Changed) as raised:
         container.write("a.txt", b"second", if_absent=True)
@@ -202,7 +205,7 @@ def test_writing_where_nothing_must_be_loses_against_a_blob_that_is_there(contai
     assert container.read("a.txt").data == b"first"
 
 
-def test_a_compare_and_set_wins_once(container: Container) -> None:
+def test_compare_and_set_succeeds_once(container: Container) -> None:
     first = container.write("a.txt", b"1")
     second = container.write("a.txt", b"2", if_match=first)
     with pytest.raises(Changed):
@@ -211,7 +214,7 @@ def test_a_compare_and_set_wins_once(container: Container) -> None:
     assert container.get_properties("a.txt").etag == second
 
 
-def test_a_compare_and_set_on_a_blob_that_is_gone_is_a_lost_race(container: Container) -> None:
+def test_compare_and_set_on_deleted_fails(container: Container) -> None:
     etag = container.write("a.txt", b"1")
     container.delete("a.txt")
     with pytest.raises(Changed):
@@ -220,7 +223,7 @@ def test_a_compare_and_set_on_a_blob_that_is_gone_is_a_lost_race(container: Cont
         container.get_properties("a.txt")
 
 
-def test_reading_and_deleting_at_another_version_changes_nothing(container: Container) -> None:
+def test_other_version_is_neither_read_nor_deleted(container: Container) -> None:
     first = container.write("a.txt", b"1")
     container.write("a.txt", b"2")
     with pytest.raises(Changed):
@@ -232,7 +235,7 @@ def test_reading_and_deleting_at_another_version_changes_nothing(container: Cont
     assert container.read("a.txt").data == b"2"
 
 
-def test_of_many_writers_at_once_exactly_one_wins(container: Container) -> None:
+def test_one_of_many_writers_succeeds(container: Container) -> None:
     etag = container.write("a.txt", b"start")
 
     def try_to_write(number: int) -> bool:
@@ -251,7 +254,7 @@ def test_of_many_writers_at_once_exactly_one_wins(container: Container) -> None:
 # --- Ranges and limits ---
 
 
-def test_a_range_counts_bytes_from_start_to_end(container: Container) -> None:
+def test_range_is_in_bytes(container: Container) -> None:
     etag = container.write("a.txt", b"0123456789")
     assert container.read("a.txt", start=2, end=5).data == b"234"
     assert container.read("a.txt", if_match=etag, start=0, end=10).data == b"0123456789"
@@ -259,7 +262,7 @@ def test_a_range_counts_bytes_from_start_to_end(container: Container) -> None:
     assert container.read("a.txt", start=9, end=10).data == b"9"
 
 
-def test_a_range_of_a_large_blob_is_exact_across_the_clients_chunks(container: Container) -> None:
+def test_large_range_is_exact(container: Container) -> None:
     size = MAX_SINGLE_GET_BYTES * 5 + 17
     data = bytes(number % 251 for number in range(1000)) * (size // 1000 + 1)
     container.write("large.txt", data[:size])
@@ -268,14 +271,14 @@ def test_a_range_of_a_large_blob_is_exact_across_the_clients_chunks(container: C
     assert container.read("large.txt", start=start, end=end).data == data[start:end]
 
 
-def test_a_blob_over_the_limit_comes_without_its_content(container: Container) -> None:
+def test_blob_over_limit_has_no_content(container: Container) -> None:
     container.write("a.txt", b"0123456789")
     assert container.read("a.txt", limit=10).data == b"0123456789"
     over = container.read("a.txt", limit=9)
     assert (over.data, over.info) == (b"", container.get_properties("a.txt")._replace(tier=over.info.tier))
 
 
-def test_an_empty_blob_can_be_read(container: Container) -> None:
+def test_empty_blob_can_be_read(container: Container) -> None:
     container.write("empty.txt", b"")
     blob = container.read("empty.txt", limit=100)
     assert (blob.data, blob.info.size_bytes) == (b"", 0)
@@ -284,13 +287,13 @@ def test_an_empty_blob_can_be_read(container: Container) -> None:
 # --- Listing ---
 
 
-def test_a_listing_tells_what_a_look_tells(container: Container) -> None:
+def test_listing_agrees_with_properties(container: Container) -> None:
     for number in range(3):
         container.write(f"{number}.txt", b"x" * number, metadata={"number": str(number)})
     assert list(container.list()) == [container.get_properties(f"{number}.txt") for number in range(3)]
 
 
-def test_a_listing_is_in_the_order_that_reconcile_counts_on(container: Container) -> None:
+def test_listing_order_is_what_reconcile_needs(container: Container) -> None:
     names = ["a", "a-1", "a.b", "a.entities.json", "a/b", "a b", "B", "b", "ä", "\uff5e", "\U0001f600", "a!", "a0", "A"]
     for name in names:
         container.write(name, b"")
@@ -298,14 +301,14 @@ def test_a_listing_is_in_the_order_that_reconcile_counts_on(container: Container
     assert listed == sorted(names, key=sort_key)
 
 
-def test_a_prefix_is_a_beginning_of_names_and_no_folder(container: Container) -> None:
+def test_prefix_is_not_folder(container: Container) -> None:
     for name in ("jobs/a.json", "jobs/a.0.json", "jobs/ab.json", "jobs/b.json", "jobsx", "documents/jobs/a"):
         container.write(name, b"")
     assert [info.name for info in container.list("jobs/a")] == ["jobs/a.0.json", "jobs/a.json", "jobs/ab.json"]
     assert list(container.list("jobs/c")) == []
 
 
-def test_a_listing_goes_through_all_pages(emulated: AzureContainer) -> None:
+def test_listing_reads_all_pages(emulated: AzureContainer) -> None:
     """The service gives 5,000 names a page; the page size is lowered here, to write less."""
     for number in range(23):
         emulated.write(f"{number:03}", b"", metadata={"number": str(number)})
@@ -320,7 +323,7 @@ def test_a_listing_goes_through_all_pages(emulated: AzureContainer) -> None:
 
 
 @pytest.mark.parametrize("name", ODD_NAMES, ids=lambda name: name[:30].encode("ascii", "backslashreplace").decode())
-def test_any_name_goes_through_every_call_unchanged(container: Container, name: str) -> None:
+def test_any_name_stays_unchanged(container: Container, name: str) -> None:
     etag = container.write(name, name.encode(), if_absent=True, metadata={"kept": "yes"})
     assert container.get_properties(name).name == name
     assert container.read(name, if_match=etag).data == name.encode()
@@ -351,7 +354,7 @@ UNSAFE_NAMES = [
 
 
 @pytest.mark.parametrize("name", UNSAFE_NAMES)
-def test_an_unsafe_name_is_refused_by_every_call(container: Container, name: str) -> None:
+def test_every_call_refuses_unsafe_name(container: Container, name: str) -> None:
     for act in (
         lambda: container.read(name),
         lambda: container.read(name, if_match='"0x1"', start=0, end=1),
@@ -367,7 +370,8 @@ def test_an_unsafe_name_is_refused_by_every_call(container: Container, name: str
 
 
 @given(st.lists(st.text("a.%2EeFf/\\5c ", max_size=4), max_size=5).map("/".join))
-def test_no_name_that_is_let_through_has_a_dot_segment_however_often_it_is_decoded(name: str) -> None:
+def test_safe_names_decode_without_dot_segments(name: str) -> None:
+    """However often a name is decoded that `is_safe` accepts."""
     if is_safe(name):
         for _ in range(6):
             assert name
@@ -375,7 +379,7 @@ def test_no_name_that_is_let_through_has_a_dot_segment_however_often_it_is_decod
             name = unquote(name)
 
 
-def test_nothing_is_reached_outside_a_container(storage: Azurite, blobs: BlobServiceClient) -> None:
+def test_nothing_outside_container_is_reached(storage: Azurite, blobs: BlobServiceClient) -> None:
     """With a SAS, as the HTTP library resolves dot segments and no signature covers the path."""
     place = uuid.uuid4().hex[:12]
     private, intake = (blobs.create_container(f"{kind}-{place}") for kind in ("private", "intake"))
@@ -408,7 +412,7 @@ def test_nothing_is_reached_outside_a_container(storage: Azurite, blobs: BlobSer
     assert private.download_blob("secret.txt").readall() == b"secret"
 
 
-def test_a_404_that_is_not_the_storages_is_no_missing_blob() -> None:
+def test_foreign_404_is_not_missing_blob() -> None:
     """A proxy's page: whoever took it for the storage's word would forget records and make results again."""
 
     class Proxy(BaseAdapter):
@@ -439,7 +443,7 @@ def test_a_404_that_is_not_the_storages_is_no_missing_blob() -> None:
                 assert storage_code(raised.value) == "HTTP404"
 
 
-def test_an_archived_blob_says_so_without_being_read(emulated: AzureContainer) -> None:
+def test_archived_blob_is_known_unread(emulated: AzureContainer) -> None:
     emulated.write("a.txt", b"text")
     etag = emulated.get_properties("a.txt").etag
     emulated._client.get_blob_client("a.txt").set_standard_blob_tier("Archive")
@@ -451,7 +455,7 @@ def test_an_archived_blob_says_so_without_being_read(emulated: AzureContainer) -
     assert (is_archived(raised.value), storage_code(raised.value)) == (True, "BlobArchived")
 
 
-def test_properties_of_a_folder_marker_are_listed(emulated: AzureContainer) -> None:
+def test_folder_marker_properties_are_listed(emulated: AzureContainer) -> None:
     client = emulated._client
     emulated.write("a.txt", b"text")
     client.upload_blob("marked", b"", metadata={"hdi_isfolder": "true"})
@@ -459,13 +463,13 @@ def test_properties_of_a_folder_marker_are_listed(emulated: AzureContainer) -> N
     assert {info.name: info.is_folder for info in emulated.list()} == {"a.txt": False, "marked": True, "typed": True}
 
 
-def test_a_backslash_is_a_slash_to_the_storage(emulated: AzureContainer) -> None:
+def test_storage_reads_backslash_as_slash(emulated: AzureContainer) -> None:
     """The host takes names from listings, so the app never meets the other spelling."""
     emulated.write("back\\slash.txt", b"text")
     assert [info.name for info in emulated.list()] == ["back/slash.txt"]
 
 
-def test_names_that_differ_only_in_their_escapes_are_different_blobs(container: Container) -> None:
+def test_escaped_names_stay_distinct(container: Container) -> None:
     names = ["a b", "a%20b", "a+b", "a%2Bb", "A b", "e\u0301", "\u00e9"]
     for name in names:
         container.write(name, name.encode(), if_absent=True)
@@ -477,7 +481,7 @@ def test_names_that_differ_only_in_their_escapes_are_different_blobs(container: 
 # --- What only the real thing has: leases, blobs that change while they are read ---
 
 
-def test_a_lease_on_a_blob_is_a_fault_and_no_lost_race(emulated: AzureContainer) -> None:
+def test_lease_is_not_lost_race(emulated: AzureContainer) -> None:
     """Who takes a lease for a lost race would think that somebody else has written the result."""
     etag = emulated.write("a.txt", b"text")
     lease = emulated._client.get_blob_client("a.txt").acquire_lease()
@@ -508,9 +512,8 @@ class AfterFirstReply:
 
 
 @pytest.mark.parametrize("change", ["replace", "delete", "append"])
-def test_a_large_blob_that_changes_while_it_is_read_is_never_a_mixture(
-    storage: Azurite, emulated: AzureContainer, change: str
-) -> None:
+def test_changing_blob_is_never_mixed(storage: Azurite, emulated: AzureContainer, change: str) -> None:
+    """A large blob that changes while it is read."""
     emulated.write("other.txt", b"")
     client = emulated._client.get_blob_client("large.txt")
     if change == "append":
@@ -599,7 +602,7 @@ def queue_end(request: pytest.FixtureRequest) -> Iterator[QueueEnd]:
         client.close()
 
 
-def test_a_message_is_received_as_it_was_sent_and_the_queue_is_created(queue_end: QueueEnd) -> None:
+def test_message_arrives_as_sent(queue_end: QueueEnd) -> None:
     queue_end.jobs.send(JobMessage("3fa85f64.0.a", 7), 0)
     text = queue_end.receive_within(0)
     assert text is not None
@@ -607,7 +610,7 @@ def test_a_message_is_received_as_it_was_sent_and_the_queue_is_created(queue_end
     assert queue_end.receive() is None
 
 
-def test_a_delayed_message_is_hidden_until_it_is_due(queue_end: QueueEnd) -> None:
+def test_delayed_message_is_hidden_until_due(queue_end: QueueEnd) -> None:
     queue_end.jobs.send(JobMessage("later", 1), 2)
     queue_end.jobs.send(JobMessage("now", 1), 0)
     first, second = queue_end.receive_within(0), queue_end.receive()
@@ -625,7 +628,7 @@ def test_any_delay_is_accepted(queue_end: QueueEnd, delay_s: float) -> None:
     queue_end.jobs.resend(receipt, JobMessage("b", 2), delay_s)
 
 
-def test_a_hidden_message_can_be_replaced_and_brought_forward(queue_end: QueueEnd) -> None:
+def test_hidden_message_can_be_replaced(queue_end: QueueEnd) -> None:
     receipt = queue_end.jobs.send(JobMessage("a", 1), 600)
     queue_end.jobs.resend(receipt, JobMessage("a", 2), 0)
     text = queue_end.receive_within(0)
@@ -634,7 +637,7 @@ def test_a_hidden_message_can_be_replaced_and_brought_forward(queue_end: QueueEn
     assert queue_end.receive() is None
 
 
-def test_a_message_that_somebody_has_received_is_sent_anew(queue_end: QueueEnd) -> None:
+def test_received_message_is_sent_again(queue_end: QueueEnd) -> None:
     receipt = queue_end.jobs.send(JobMessage("a", 1), 0)
     assert queue_end.receive_within(0) is not None
     queue_end.jobs.resend(receipt, JobMessage("a", 2), 0)
@@ -644,7 +647,7 @@ def test_a_message_that_somebody_has_received_is_sent_anew(queue_end: QueueEnd) 
 
 
 @pytest.mark.parametrize("receipt", [Receipt("3a5c0f6e-0000-4000-8000-000000000000", "AgAAAAMAAAAAAAAA"), None])
-def test_a_message_that_was_deleted_is_sent_anew(queue_end: QueueEnd, receipt: Receipt | None) -> None:
+def test_deleted_message_is_sent_again(queue_end: QueueEnd, receipt: Receipt | None) -> None:
     queue_end.jobs.send(JobMessage("other", 1), 600)
     queue_end.jobs.resend(receipt or Receipt("", ""), JobMessage("a", 2), 0)
     text = queue_end.receive_within(0)
@@ -652,7 +655,8 @@ def test_a_message_that_was_deleted_is_sent_anew(queue_end: QueueEnd, receipt: R
     assert decode_message(text) == JobMessage("a", 2)
 
 
-def test_messages_never_expire_and_are_in_the_base64_that_the_host_expects(storage: Azurite) -> None:
+def test_messages_are_base64_without_expiry(storage: Azurite) -> None:
+    """As the host expects them."""
     clients: list[QueueClient] = []
     end = emulated_end(storage, clients)
     end.jobs.send(JobMessage("a", 1), 0)
@@ -668,7 +672,7 @@ def test_messages_never_expire_and_are_in_the_base64_that_the_host_expects(stora
     client.close()
 
 
-def test_a_message_with_a_life_expires(queue_end: QueueEnd) -> None:
+def test_message_with_lifetime_expires(queue_end: QueueEnd) -> None:
     queue_end.jobs.send(JobMessage("short", 1), 1, ttl_s=2)
     queue_end.jobs.send(JobMessage("long", 1), 3)
     text = queue_end.receive_within(3)
@@ -676,7 +680,7 @@ def test_a_message_with_a_life_expires(queue_end: QueueEnd) -> None:
     assert decode_message(text).job == "long"
 
 
-def test_a_text_is_put_back_as_it_was(storage: Azurite) -> None:
+def test_text_is_put_back_unchanged(storage: Azurite) -> None:
     text = '{\n  "Type": "BlobTrigger",\n  "BlobName": "naïve/日本語.txt"\n}'
     name = f"poison-{uuid.uuid4().hex[:12]}"
     with queue(connection(storage), name) as client:

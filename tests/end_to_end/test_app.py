@@ -45,7 +45,7 @@ NAMES = [
 ]
 
 
-def test_a_document_of_any_name_gets_its_result_under_the_same_name(containers: Containers) -> None:
+def test_any_name_gets_its_result(containers: Containers) -> None:
     """Spaces, percent signs, brackets, quotes, scripts, folders, dots and a thousand characters survive the journey."""
     assert len(NAMES[-1]) == 1000
     for name in NAMES:
@@ -60,7 +60,7 @@ def test_a_document_of_any_name_gets_its_result_under_the_same_name(containers: 
         )
 
 
-def test_a_result_says_what_it_belongs_to(containers: Containers) -> None:
+def test_result_names_its_document(containers: Containers) -> None:
     """The result names version, model, job and billing, and its blob's metadata lets a listing tell the same."""
     etag = containers.drop("provenance.txt", LETTER)
     result = containers.entities("provenance.txt", etag)
@@ -85,7 +85,7 @@ BAD = {
 }
 
 
-def test_an_unreadable_document_gets_an_error_report_and_no_request(stack: Stack, containers: Containers) -> None:
+def test_unreadable_document_is_reported_without_request(stack: Stack, containers: Containers) -> None:
     """Empty, blank, binary and damaged files are reported at once; the service never hears of them."""
     eventually(containers.is_quiet, "earlier jobs to end")
     before = stack.language.counters()["requests"]
@@ -99,7 +99,7 @@ def test_an_unreadable_document_gets_an_error_report_and_no_request(stack: Stack
     assert stack.language.counters()["requests"] == before
 
 
-def test_a_replaced_document_ends_with_the_result_of_its_newest_version_only(containers: Containers) -> None:
+def test_replaced_document_has_newest_result_only(containers: Containers) -> None:
     """From readable to unreadable and back: the newest version's result stays, and the other kind goes away."""
     containers.entities("changing.txt", containers.drop("changing.txt", LETTER))
     containers.error("changing.txt", containers.drop("changing.txt", b"\x00\x01\x02"))
@@ -120,7 +120,7 @@ def test_documents_that_arrive_together_share_requests(stack: Stack, containers:
     eventually(containers.is_quiet, "the last job to end")
 
 
-def test_a_long_document_is_split_and_merged(stack: Stack, containers: Containers) -> None:
+def test_long_document_is_split_and_merged(stack: Stack, containers: Containers) -> None:
     """Three requests' worth of text comes back as one result whose every offset fits."""
     text = "\n\n".join(f"Page {page}.\n{LETTER}" for page in range(300_000 // len(LETTER)))
     containers.drop("long.txt", text)
@@ -136,7 +136,7 @@ def test_a_long_document_is_split_and_merged(stack: Stack, containers: Container
     assert list(containers.state.list_blobs(name_starts_with="pieces/")) == []
 
 
-def test_the_preview_api_of_2021_works_too(tmp_path: Path) -> None:
+def test_preview_api_works(tmp_path: Path) -> None:
     """With v3.1-preview.ct.1 and a model id, in the shape of its documents, a document gets its entities."""
     settings = {
         "LANGUAGE_API_VERSION": "v3.1-preview.ct.1",
@@ -157,7 +157,7 @@ def test_the_preview_api_of_2021_works_too(tmp_path: Path) -> None:
     }
 
 
-def test_the_app_makes_what_is_missing_in_a_storage_of_somebody_elses(tmp_path: Path) -> None:
+def test_app_creates_missing_containers(tmp_path: Path) -> None:
     """With other names, and only the intake container there, the app creates the rest when it first writes."""
     settings = {
         "INPUT_CONTAINER": "in-tray",
@@ -174,7 +174,7 @@ def test_the_app_makes_what_is_missing_in_a_storage_of_somebody_elses(tmp_path: 
         containers.close()
 
 
-def test_wrong_settings_stop_the_app_at_start_with_every_problem(tmp_path: Path) -> None:
+def test_wrong_settings_stop_app_at_start(tmp_path: Path) -> None:
     """The host does not start, and one message names every problem and what is expected."""
     settings = {
         "OUTPUT_CONTAINER": "documents",

@@ -25,7 +25,7 @@ class WritesInBetween(RequestsTransport):
         return response
 
 
-def test_a_document_that_is_filled_while_it_is_read_is_not_taken_for_an_empty_one(storage: Azurite) -> None:
+def test_document_filled_while_read_is_complete(storage: Azurite) -> None:
     """The client library would give the ETag of the full version with the size of the empty one."""
     transport, name = WritesInBetween(), f"empty-{uuid.uuid4().hex[:12]}"
     with (

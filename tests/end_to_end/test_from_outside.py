@@ -407,7 +407,7 @@ def test_two_minutes_of_failing_jobs_leave_no_damage(fault: str, outside: Outsid
     assert outside.world.submissions_of(CONTROL_TEXT) <= 6
 
 
-def test_ninety_minutes_in_the_queue_are_waiting(outside: Outside) -> None:
+def test_ninety_minutes_in_queue_is_waiting(outside: Outside) -> None:
     """`notStarted` is polled until the job runs: nothing is submitted again."""
     outside.world.script("not-started-long")
     outside.drop()

@@ -111,7 +111,7 @@ def by_place(warnings: Sequence[Warning]) -> list[str]:
     return sorted(warning.message for warning in warnings)
 
 
-def test_the_model_looks_no_farther_than_a_chunk_shows_it() -> None:
+def test_chunk_overlap_covers_models_reach() -> None:
     """What the equality below rests on; the service itself promises nothing, so the app leaves more room than this."""
     assert segments.REACH < LEAD_IN
     assert segments.MAX_SEQUENCE + segments.REACH < RUN_OUT
@@ -120,7 +120,8 @@ def test_the_model_looks_no_farther_than_a_chunk_shows_it() -> None:
 @pytest.mark.long
 @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 2**32), st.sampled_from(UNITS), st.integers(smallest + 150, 4_000))
-def test_chunks_give_entity_for_entity_what_the_unsplit_text_gives(seed: int, unit: str, limit: int) -> None:
+def test_chunks_give_same_entities(seed: int, unit: str, limit: int) -> None:
+    """Entity for entity what the unsplit text gives."""
     text = composed(seed)
     chunks = cut(FACTS, text.encode(), DecodedText(text, "utf-8"), work_in(unit), limit)
     merged = merge([locate(one.chunk, one.text, found_in(one.text, unit), unit, JOB) for one in chunks])
@@ -148,7 +149,7 @@ def travel(stage: Stage, chunks: list[ReadyChunk], unit: str) -> list[ChunkResul
 
 @pytest.mark.parametrize("unit", UNITS)
 @pytest.mark.parametrize("ends", ["\n", "\r\n"])
-def test_a_document_of_several_requests_travels_through_the_service_unharmed(unit: str, ends: str) -> None:
+def test_document_of_several_requests_is_intact(unit: str, ends: str) -> None:
     text = "\n\n".join(
         letter + filler * 20 for letter, filler in zip(LETTERS * 6, (FILLERS * 40)[: len(LETTERS) * 6], strict=True)
     ).replace("\n", ends)

@@ -3,7 +3,7 @@
 from tests.support.world import World, letter
 
 
-def test_the_longest_possible_names_are_worked_on_too() -> None:
+def test_longest_names_are_processed() -> None:
     """A name that leaves no room for the record's prefix or the result's suffix still gets one right result."""
     world = World()
     names = ["n" * length for length in (1_010, 1_014, 1_015, 1_024)]

@@ -49,7 +49,7 @@ def python() -> Path:
 
 
 @pytest.mark.timeout(600)
-def test_the_real_worker_indexes_and_calls_our_functions(python: Path, tmp_path: Path) -> None:
+def test_real_worker_indexes_and_calls_our_functions(python: Path, tmp_path: Path) -> None:
     """The library that runs Python functions in Azure finds every trigger, and a document comes back as entities."""
     with Stack(tmp_path, hosts=0, language_options=["--min-seconds", "0.2", "--max-seconds", "0.5"]) as stack:
         environment = {"PATH": os.environ["PATH"], **stack.settings}

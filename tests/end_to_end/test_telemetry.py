@@ -78,7 +78,7 @@ def measured() -> dict[str, float]:
     }
 
 
-def test_one_trace_leads_from_the_drop_to_the_result(world: World) -> None:
+def test_trace_links_drop_and_result(world: World) -> None:
     """The submission, the requests to the service, each step and the written result are spans of one trace."""
     world.drop("letter.txt", letter(1))
     world.run()
@@ -89,7 +89,7 @@ def test_one_trace_leads_from_the_drop_to_the_result(world: World) -> None:
     assert {trace_id(span) for name in names for span in spans(name)} == {trace_id(submitted)}
 
 
-def test_documents_that_share_a_job_keep_their_own_traces(world: World) -> None:
+def test_documents_in_one_job_keep_traces(world: World) -> None:
     """Each result belongs to its own document's trace, and links to the step that wrote it."""
     names = [f"{number}.txt" for number in range(3)]
     for number, name in enumerate(names):
@@ -252,7 +252,7 @@ def test_no_secret_is_logged_or_traced(address: str, credentials: str, everythin
     assert not re.search(r"SharedKey account:|request '[A-Za-z0-9+/=]{20,}'|[?&]sig=(?!\[)", seen)
 
 
-def test_the_numbers_an_operator_needs_are_counted(world: World) -> None:
+def test_operational_metrics_are_counted(world: World) -> None:
     """Documents in, done and failed, requests, throttled requests, text records, and what waits and how long."""
     before = measured() if READER.get_metrics_data() else {}
     world.script("throttle-429", method="POST")
@@ -276,7 +276,7 @@ def test_the_numbers_an_operator_needs_are_counted(world: World) -> None:
     assert grown["service.requests"] == len(world.worker.wire.exchanges)
 
 
-def test_without_a_connection_string_nothing_is_loaded_or_exported() -> None:
+def test_no_connection_string_exports_nothing() -> None:
     """The app imports without the exporter; with no connection string there is nowhere to send anything."""
     code = (
         "import function_app, sys\n"
@@ -285,7 +285,7 @@ def test_without_a_connection_string_nothing_is_loaded_or_exported() -> None:
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=dict(SETTINGS), check=True)
 
 
-def test_with_a_connection_string_the_exporters_are_set_up() -> None:
+def test_connection_string_sets_up_exporters() -> None:
     """With a connection string (here of nobody) the app starts with the providers of the SDK in place."""
     code = (
         "import function_app\n"

@@ -27,20 +27,21 @@ def test_every_command_is_valid_shell(block: str) -> None:
     assert checked.returncode == 0, checked.stderr
 
 
-def test_every_value_of_the_environment_that_a_command_uses_is_an_output_of_the_deployment() -> None:
+def test_command_variables_are_deployment_outputs() -> None:
+    """Every value of the environment that a command of the page uses."""
     used = set(re.findall(r"\$\{?([A-Z][A-Z_]+)\b", "\n".join(COMMANDS)))
     assert used
     assert used <= set(provision().outputs)
 
 
-def test_everything_that_can_be_set_is_known_to_the_infrastructure() -> None:
+def test_infrastructure_knows_every_setting() -> None:
     parameters = (INFRA / "main.parameters.json").read_text()
     told = set(re.findall(r"azd env set ([A-Z_]+)", PAGE)) | set(re.findall(r"^\| `([A-Z_]+)` \|", PAGE, re.MULTILINE))
     assert {"ALERT_EMAIL", "LANGUAGE_DEPLOYMENT"} <= told
     assert {name for name in told if f"${{{name}" not in parameters} == set()
 
 
-def test_everything_beside_the_app_settings_that_can_be_set_is_told_with_its_default() -> None:
+def test_page_lists_other_settings_with_defaults() -> None:
     parameters = (INFRA / "main.parameters.json").read_text()
     told = dict(re.findall(r"^\| `([A-Z_]+)` \| ([^|]+) \|", PAGE, re.MULTILINE))
     settings = {setting.name for setting in SETTINGS} - {"LANGUAGE_KEY"}
@@ -54,7 +55,7 @@ def test_every_cloud_is_listed_with_scope_and_authority() -> None:
     assert rows == [(cloud.language_scope, cloud.authority) for cloud in CLOUDS]
 
 
-def test_every_link_leads_somewhere() -> None:
+def test_every_link_has_target() -> None:
     for name in ("deploy.md", "host-json.md"):
         text = (ROOT / "docs" / name).read_text()
         for link in re.findall(r"\]\(([^)]+)\)", text):
@@ -66,7 +67,7 @@ def test_every_link_leads_somewhere() -> None:
             assert not anchor or anchor in anchors(target.read_text()), link
 
 
-def test_every_alert_leads_to_a_page() -> None:
+def test_every_alert_leads_to_page() -> None:
     rules = provision().of_type("Microsoft.Insights/scheduledQueryRules")
     for rule in rules:
         for page in re.findall(r"\"(\w[\w ]+)\" in docs/deploy.md", rule.body["properties"]["description"]):
@@ -74,12 +75,13 @@ def test_every_alert_leads_to_a_page() -> None:
 
 
 @pytest.mark.parametrize("page", ["Stuck", "Poisoned", "Throttled", "Wrong key", "Model changed", "Replay"])
-def test_every_operators_page_has_sign_cause_command_and_result(page: str) -> None:
+def test_operator_pages_have_all_four_parts(page: str) -> None:
+    """Sign, cause, command and result."""
     (body,) = re.findall(rf"^## {page}\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)
     parts = re.findall(r"^\*\*(\w+)\.\*\*", body, re.MULTILINE)
     assert parts == ["Sign", "Cause", "Command", "Result"]
     assert "```sh" in body
 
 
-def test_the_page_opens_with_what_was_not_tried() -> None:
+def test_page_opens_with_untested_parts() -> None:
     assert "Nothing on this page was tried against a real Azure subscription." in PAGE[:300]

@@ -48,7 +48,7 @@ def event(
 
 @pytest.mark.parametrize("api", ["PutBlob", "PutBlockList", "CopyBlob", "FlushWithClose"])
 @pytest.mark.parametrize("blob", ["letter.txt", "2026/november/letter.txt", "Grüße & Küsse.TXT", "a"])
-def test_a_finished_write_to_the_intake_container_is_delivered(api: str, blob: str) -> None:
+def test_finished_intake_write_is_delivered(api: str, blob: str) -> None:
     assert delivers(subscription(), event("documents", blob, api))
 
 
@@ -56,32 +56,32 @@ def test_a_finished_write_to_the_intake_container_is_delivered(api: str, blob: s
     "other",
     ["entities", "extraction-state", "documents-archive", "my-documents", "azure-webjobs-hosts", "document", "$logs"],
 )
-def test_a_write_to_any_other_container_is_not(other: str) -> None:
+def test_other_containers_are_not_delivered(other: str) -> None:
     assert not delivers(subscription(), event(other, "documents/letter.txt"))
 
 
 @pytest.mark.parametrize("api", ["CreateFile", "PutBlock", "AppendFile", "SetBlobTier", "PutBlobMetadata", ""])
-def test_an_unfinished_write_is_not(api: str) -> None:
+def test_unfinished_write_is_not_delivered(api: str) -> None:
     assert not delivers(subscription(), event("documents", "letter.txt", api))
 
 
 @pytest.mark.parametrize("kind", ["BlobDeleted", "BlobRenamed", "BlobTierChanged", "DirectoryCreated"])
-def test_any_other_event_is_not(kind: str) -> None:
+def test_other_events_are_not_delivered(kind: str) -> None:
     assert not delivers(subscription(), event("documents", "letter.txt", kind=f"Microsoft.Storage.{kind}"))
 
 
-def test_the_filter_is_the_exact_prefix_of_the_configured_container() -> None:
+def test_filter_is_exact_container_prefix() -> None:
     prefix = subscription(INPUT_CONTAINER="inbox")["filter"]["subjectBeginsWith"]
     assert prefix == "/blobServices/default/containers/inbox/blobs/"
 
 
-def test_the_filter_follows_the_configured_container() -> None:
+def test_filter_follows_configured_container() -> None:
     renamed = subscription(INPUT_CONTAINER="inbox")
     assert delivers(renamed, event("inbox", "letter.txt"))
     assert not delivers(renamed, event("documents", "letter.txt"))
 
 
-def test_events_go_to_the_webhook_of_the_function_submit() -> None:
+def test_events_go_to_submit_webhook() -> None:
     destination = subscription()["destination"]
     address = destination["properties"]["endpointUrl"]
     assert destination["endpointType"] == "WebHook"
@@ -90,7 +90,8 @@ def test_events_go_to_the_webhook_of_the_function_submit() -> None:
     assert address.endswith("listKeys().systemKeys.blobs_extension>")
 
 
-def test_what_cannot_be_delivered_is_tried_for_a_day_and_then_kept() -> None:
+def test_undelivered_events_are_dead_lettered() -> None:
+    """After a day of attempts."""
     properties = subscription()
     assert properties["retryPolicy"] == {"maxDeliveryAttempts": 30, "eventTimeToLiveInMinutes": 1440}
     dead_letters = properties["deadLetterWithResourceIdentity"]

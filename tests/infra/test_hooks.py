@@ -116,7 +116,7 @@ def hook(tmp_path: Path) -> Hook:
     return Hook(tmp_path)
 
 
-def test_the_hook_subscribes_the_app_to_its_container(hook: Hook) -> None:
+def test_hook_subscribes_app_to_container(hook: Hook) -> None:
     run = hook.run()
     assert run.status == 0, run.errors
     assert "now reach the app" in run.output
@@ -134,35 +134,36 @@ def test_the_hook_subscribes_the_app_to_its_container(hook: Hook) -> None:
     }
 
 
-def test_its_parameters_are_those_of_the_template() -> None:
+def test_parameters_match_template() -> None:
     declared = set(re.findall(r"^param (\w+)", (INFRA / "event-subscription.bicep").read_text(), re.MULTILINE))
     for script in (SHELL, POWERSHELL):
         assert set(re.findall(r"\b(\w+)=\"?\$(?:env:)?[A-Z_]+\"?", script.read_text())) == declared
 
 
-def test_it_waits_until_the_webhook_has_a_key(hook: Hook) -> None:
+def test_waits_for_webhook_key(hook: Hook) -> None:
     run = hook.run(looks_without_key=3)
     assert run.status == 0, run.errors
     assert run.output.count("waiting for the app") == 3
     assert len(run.deployments) == 1
 
 
-def test_it_never_shows_or_passes_on_a_key(hook: Hook) -> None:
+def test_never_shows_key(hook: Hook) -> None:
     run = hook.run(looks_without_key=1)
     assert "secret" not in run.output + run.errors + json.dumps(run.calls)
 
 
-def test_running_it_again_asks_for_the_same_deployment(hook: Hook) -> None:
+def test_repeated_run_asks_same_deployment(hook: Hook) -> None:
     assert hook.run().deployments == hook.run().deployments
 
 
-def test_it_tries_a_failed_subscription_again(hook: Hook) -> None:
+def test_retries_failed_subscription(hook: Hook) -> None:
     run = hook.run(failing_deployments=4)
     assert run.status == 0, run.errors
     assert len(run.deployments) == 5
 
 
-def test_it_gives_up_after_five_subscriptions_and_says_what_follows(hook: Hook) -> None:
+def test_gives_up_after_five_subscriptions(hook: Hook) -> None:
+    """And says what follows."""
     run = hook.run(failing_deployments=99)
     assert run.status == 1
     assert len(run.deployments) == 5
@@ -171,7 +172,8 @@ def test_it_gives_up_after_five_subscriptions_and_says_what_follows(hook: Hook) 
     assert "azd hooks run postdeploy" in run.errors
 
 
-def test_it_gives_up_when_the_app_does_not_start_and_says_where_to_look(hook: Hook) -> None:
+def test_gives_up_when_app_fails(hook: Hook) -> None:
+    """And says where to look."""
     run = hook.run(looks_without_key=99, ATTEMPTS="3")
     assert run.status == 1
     assert run.deployments == []
@@ -182,33 +184,33 @@ def test_it_gives_up_when_the_app_does_not_start_and_says_where_to_look(hook: Ho
 @pytest.mark.parametrize(
     "name", ["AZURE_SUBSCRIPTION_ID", "AZURE_FUNCTION_APP_NAME", "INPUT_CONTAINER", "EVENT_DEAD_LETTER_CONTAINER"]
 )
-def test_it_names_the_value_that_is_missing(hook: Hook, name: str) -> None:
+def test_names_missing_value(hook: Hook, name: str) -> None:
     run = hook.run(**{name: ""})
     assert run.status == 1
     assert run.calls == []
     assert f"{name} is not set" in run.errors
 
 
-def test_it_asks_to_sign_in(hook: Hook) -> None:
+def test_asks_to_sign_in(hook: Hook) -> None:
     run = hook.run(signed_in=False)
     assert run.status == 1
     assert "az login" in run.errors
     assert run.deployments == []
 
 
-def test_it_asks_for_the_azure_cli(hook: Hook) -> None:
+def test_asks_for_azure_cli(hook: Hook) -> None:
     run = hook.run(PATH="/usr/bin:/bin")
     assert run.status == 1
     assert "the Azure CLI (az) is missing" in run.errors
 
 
-def test_the_powershell_script_has_no_syntax_error() -> None:
+def test_powershell_script_has_no_syntax_error() -> None:
     language = tree_sitter.Language(tree_sitter_powershell.language())
     root = tree_sitter.Parser(language).parse(POWERSHELL.read_bytes()).root_node
     assert [node.start_point for node in walk(root) if node.is_error or node.is_missing] == []
 
 
-def test_both_scripts_ask_azure_the_same() -> None:
+def test_both_scripts_send_same_requests() -> None:
     """Every `az` command, option by option, with the two languages' ways to write a variable made one."""
 
     def commands(script: Path) -> list[str]:
@@ -222,7 +224,7 @@ def test_both_scripts_ask_azure_the_same() -> None:
     assert len(commands(SHELL)) == 3
 
 
-def test_both_scripts_say_the_same() -> None:
+def test_both_scripts_print_same() -> None:
     """Every text of more than five words, with the two languages' ways to write variables and long texts made one."""
 
     def texts(script: Path) -> set[str]:
@@ -236,7 +238,7 @@ def test_both_scripts_say_the_same() -> None:
     assert len(texts(SHELL)) == 8
 
 
-def test_azd_runs_both_scripts_after_each_deployment() -> None:
+def test_azd_runs_both_scripts() -> None:
     project = yaml.safe_load((ROOT / "azure.yaml").read_text())
     hooks = project["hooks"]["postdeploy"]
     assert ROOT / hooks["posix"]["run"] == SHELL
@@ -244,7 +246,7 @@ def test_azd_runs_both_scripts_after_each_deployment() -> None:
     assert not any(hook["continueOnError"] for hook in hooks.values())
 
 
-def test_azd_finds_the_app_by_its_tag() -> None:
+def test_azd_finds_app_by_its_tag() -> None:
     project = yaml.safe_load((ROOT / "azure.yaml").read_text())
     (service,) = project["services"]
     assert provision().one("Microsoft.Web/sites").body["tags"]["azd-service-name"] == service

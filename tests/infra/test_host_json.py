@@ -9,7 +9,7 @@ from tests.infra.templates import ROOT, app_settings, provision
 HOST: dict[str, Any] = json.loads((ROOT / "host.json").read_text())
 
 
-def test_every_run_that_the_host_may_start_has_a_thread() -> None:
+def test_every_possible_run_has_thread() -> None:
     """Both triggers at their limits; the timers and the poison queues run rarely, and can wait."""
     queues = HOST["extensions"]["queues"]
     parallel = HOST["extensions"]["blobs"]["maxDegreeOfParallelism"] + queues["batchSize"] + queues["newBatchThreshold"]
@@ -18,11 +18,13 @@ def test_every_run_that_the_host_may_start_has_a_thread() -> None:
         assert int(settings["PYTHON_THREADPOOL_THREAD_COUNT"]) == parallel
 
 
-def test_more_than_the_run_that_waits_for_a_request_to_fill_is_at_work() -> None:
+def test_other_runs_work_beside_batching_one() -> None:
+    """More runs than the one that waits for a request to fill."""
     assert HOST["extensions"]["blobs"]["maxDegreeOfParallelism"] >= 3
 
 
-def test_a_failed_step_is_not_tried_five_times_within_a_second() -> None:
+def test_failed_step_is_retried_slowly() -> None:
+    """Not five times within a second."""
     hours, minutes, seconds = map(int, HOST["extensions"]["queues"]["visibilityTimeout"].split(":"))
     assert hours * 3600 + minutes * 60 + seconds >= 10
 

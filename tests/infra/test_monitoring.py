@@ -32,7 +32,8 @@ def metrics_in(text: str) -> set[str]:
     return set(re.findall(r"\"((?:documents|service)\.\w+)\"", text))
 
 
-def test_an_operator_is_alerted_of_old_documents_errors_throttling_silence_and_dead_letters() -> None:
+def test_operator_has_all_alerts() -> None:
+    """Old documents, errors, throttling, silence and dead letters."""
     assert set(rules()) == {"old-document", "errors", "failed-documents", "throttling", "silence"}
     dead_letter = provision().one("Microsoft.Insights/metricAlerts").body["properties"]
     (criterion,) = dead_letter["criteria"]["allOf"]
@@ -40,13 +41,13 @@ def test_an_operator_is_alerted_of_old_documents_errors_throttling_silence_and_d
     assert dead_letter["scopes"] == ["<" + provision().one("Microsoft.EventGrid/systemTopics").name + ".id>"]
 
 
-def test_the_alert_for_old_documents_is_set_to_an_hour() -> None:
+def test_old_document_alert_is_one_hour() -> None:
     assert "documents.oldest_unfinished_seconds" in query(rules()["old-document"])
     assert "> 3600" in query(rules()["old-document"])
 
 
 @pytest.mark.parametrize("name", ["old-document", "errors", "failed-documents", "throttling", "silence"])
-def test_every_alert_fires_on_a_row_says_why_and_leaves_no_gap(name: str) -> None:
+def test_every_alert_is_complete(name: str) -> None:
     """The sweep reports every five minutes; a window shorter than the pause between two looks would miss some."""
     properties = rules()[name].body["properties"]
     (criterion,) = properties["criteria"]["allOf"]
@@ -56,18 +57,18 @@ def test_every_alert_fires_on_a_row_says_why_and_leaves_no_gap(name: str) -> Non
     assert len(properties["description"].split()) >= 10
 
 
-def test_alerts_and_workbook_name_only_metrics_that_the_app_reports() -> None:
+def test_alerts_and_workbook_use_known_metrics() -> None:
     queries = [*map(query, rules().values()), *workbook_queries().values()]
     named = set().union(*map(metrics_in, queries))
     assert named <= METRICS
 
 
-def test_the_workbook_shows_every_metric() -> None:
+def test_workbook_shows_every_metric() -> None:
     assert len(METRICS) >= 8
     assert set().union(*map(metrics_in, workbook_queries().values())) == METRICS
 
 
-def test_mail_is_sent_only_if_an_address_is_given() -> None:
+def test_mail_needs_address() -> None:
     assert provision().of_type("Microsoft.Insights/actionGroups") == []
     deployment = provision(ALERT_EMAIL="operator@example.org")
     receiver = deployment.one("Microsoft.Insights/actionGroups")
@@ -78,5 +79,5 @@ def test_mail_is_sent_only_if_an_address_is_given() -> None:
     assert action == {"actionGroupId": f"<{receiver.name}.id>"}
 
 
-def test_telemetry_is_accepted_from_the_apps_identity_only() -> None:
+def test_telemetry_needs_apps_identity() -> None:
     assert provision().one("Microsoft.Insights/components").body["properties"]["DisableLocalAuth"] is True

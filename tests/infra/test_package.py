@@ -128,7 +128,7 @@ def indexed(package: Path, dependencies: Path) -> dict[str, Any]:
     return result
 
 
-def test_only_what_runs_is_in_the_package() -> None:
+def test_package_has_only_runtime_files() -> None:
     files = package_files()
     assert {"function_app.py", "host.json", "requirements.txt"} <= set(files)
     others = [name for name in files if name not in ("function_app.py", "host.json", "requirements.txt")]
@@ -153,19 +153,17 @@ STRAYS = (
 
 
 @pytest.mark.parametrize("name", STRAYS)
-def test_nothing_else_gets_in_whatever_lies_in_the_folder(name: str) -> None:
+def test_stray_files_stay_out_of_package(name: str) -> None:
     ignored = pathspec.GitIgnoreSpec.from_lines((ROOT / ".funcignore").read_text().splitlines())
     assert ignored.match_file(name)
     assert not core_tools_keeps(name)
 
 
-def test_core_tools_would_take_the_same_files() -> None:
+def test_core_tools_takes_same_files() -> None:
     assert [name for name in package_files() if not core_tools_keeps(name)] == []
 
 
-def test_the_size_of_the_package_is_printed(
-    package: Path, dependencies: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_package_size_is_printed(package: Path, dependencies: Path, capsys: pytest.CaptureFixture[str]) -> None:
     unpacked = sum(path.stat().st_size for path in dependencies.rglob("*") if path.is_file())
     size = package.stat().st_size
     with capsys.disabled():
@@ -176,7 +174,7 @@ def test_the_size_of_the_package_is_printed(
     assert size < 2**20
 
 
-def test_the_package_alone_has_every_function_of_the_app(indexed: dict[str, Any]) -> None:
+def test_package_alone_has_every_function(indexed: dict[str, Any]) -> None:
     assert {function["name"]: function["type"] for function in indexed["functions"]} == {
         "submit": "blobTrigger",
         "advance": "queueTrigger",
@@ -187,11 +185,11 @@ def test_the_package_alone_has_every_function_of_the_app(indexed: dict[str, Any]
     }
 
 
-def test_the_package_needs_nothing_from_this_machine_but_python(indexed: dict[str, Any]) -> None:
+def test_package_needs_only_python(indexed: dict[str, Any]) -> None:
     assert indexed["foreign"] == []
 
 
-def test_every_trigger_finds_its_container_or_queue_and_its_connection(indexed: dict[str, Any]) -> None:
+def test_every_trigger_finds_its_target(indexed: dict[str, Any]) -> None:
     deployment = provision()
     settings = app_settings(deployment)
 
@@ -212,13 +210,13 @@ def test_every_trigger_finds_its_container_or_queue_and_its_connection(indexed: 
             assert f"{function['connection']}__{part}" in settings
 
 
-def test_the_deployed_python_is_a_supported_one() -> None:
+def test_deployed_python_is_supported() -> None:
     runtime = provision().one("Microsoft.Web/sites").body["properties"]["functionAppConfig"]["runtime"]
     assert runtime["version"] in PYTHONS
 
 
 @pytest.mark.parametrize("version", PYTHONS)
-def test_the_requirements_resolve_on_every_supported_python(version: str, tmp_path: Path) -> None:
+def test_requirements_resolve_on_every_python(version: str, tmp_path: Path) -> None:
     """Binary packages only: the platform's build machine need not have a compiler.
 
     pip reads the markers of the requirements for the Python it runs on, so they are worked out here for the other one.

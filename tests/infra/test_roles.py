@@ -37,14 +37,15 @@ def grant(assignment: Resource) -> tuple[str, str, str]:
 
 
 @pytest.mark.parametrize("key", ROLES)
-def test_every_role_is_a_built_in_one_under_its_own_name_and_says_why(key: str) -> None:
+def test_every_role_is_built_in(key: str) -> None:
+    """Under its own name, with a reason."""
     role = ROLES[key]
     assert role["id"] == BUILT_IN[role["role"]]
     assert role["why"].endswith(".")
     assert len(role["why"].split()) >= 10
 
 
-def test_every_role_is_assigned_and_no_other() -> None:
+def test_exactly_listed_roles_are_assigned() -> None:
     assignments = provision().of_type("Microsoft.Authorization/roleAssignments")
     assert {grant(assignment)[0] for assignment in assignments} == set(ROLES)
     for assignment in assignments:
@@ -52,12 +53,12 @@ def test_every_role_is_assigned_and_no_other() -> None:
         assert assignment.body["properties"]["roleDefinitionId"].endswith(role["id"])
 
 
-def test_no_template_names_a_role_beside_the_list() -> None:
+def test_templates_name_listed_roles_only() -> None:
     for template in INFRA.rglob("*.bicep"):
         assert not re.findall(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}", template.read_text()), template.name
 
 
-def test_the_app_has_only_the_roles_it_needs() -> None:
+def test_app_has_only_needed_roles() -> None:
     deployment = provision(AZURE_PRINCIPAL_ID="", INPUT_CONTAINER="inbox", JOB_QUEUE="work")
     _, host = storage_accounts(deployment)
     language = deployment.one("Microsoft.CognitiveServices/accounts").name
@@ -81,7 +82,7 @@ def test_the_app_has_only_the_roles_it_needs() -> None:
     }
 
 
-def test_nobody_has_a_role_on_the_documents_account() -> None:
+def test_documents_account_has_no_roles() -> None:
     """With a role on the account, a name with `..` in it would reach every container."""
     deployment = provision()
     documents, host = storage_accounts(deployment)
@@ -90,7 +91,7 @@ def test_nobody_has_a_role_on_the_documents_account() -> None:
     assert documents.name not in scopes
 
 
-def test_narrow_roles_are_on_the_documents_account() -> None:
+def test_narrow_roles_are_on_documents_account() -> None:
     deployment = provision()
     documents, _ = storage_accounts(deployment)
     below = 0
@@ -102,7 +103,7 @@ def test_narrow_roles_are_on_the_documents_account() -> None:
     assert below == 16
 
 
-def test_the_person_who_deploys_writes_documents_and_reads_the_rest() -> None:
+def test_deployer_writes_documents_only() -> None:
     deployment = provision(AZURE_PRINCIPAL_ID="me", INPUT_CONTAINER="inbox")
     mine = {(key, scope) for key, principal, scope in granted(deployment) if principal == "me"}
     assert mine == {
@@ -118,7 +119,7 @@ def test_the_person_who_deploys_writes_documents_and_reads_the_rest() -> None:
     }
 
 
-def test_the_documentation_lists_every_assignment() -> None:
+def test_documentation_lists_every_assignment() -> None:
     deployment = provision(AZURE_PRINCIPAL_ID="me")
     _, host = storage_accounts(deployment)
     who = {"app": "the app", "topic": "Event Grid", "language": "the Language resource", "person": "you"}
@@ -144,7 +145,7 @@ def test_the_documentation_lists_every_assignment() -> None:
     }
 
 
-def test_the_app_may_use_every_existing_language_resource_it_is_given() -> None:
+def test_app_may_use_given_language_resources() -> None:
     ids = f"{EXISTING_LANGUAGE},{EXISTING_LANGUAGE}-standby"
     deployment = provision(EXISTING_LANGUAGE_RESOURCE_IDS=ids)
     assert {scope for key, _, scope in granted(deployment) if key == "appLanguage"} == {"ours", "ours-standby"}

@@ -37,18 +37,18 @@ def concrete(settings: Mapping[str, str]) -> dict[str, str]:
     return {name: value_of(name, value) for name, value in settings.items()}
 
 
-def test_the_infrastructure_gives_every_setting_or_the_app_has_a_default() -> None:
+def test_every_setting_has_value() -> None:
     given = {name.split("__")[0] for name in app_settings(provision())}
     without = {setting.name for setting in SETTINGS if setting.name not in given}
     assert without == {"LANGUAGE_KEY"}
 
 
-def test_the_infrastructure_gives_no_setting_that_nobody_reads() -> None:
+def test_no_unread_setting_is_given() -> None:
     given = {name.split("__")[0] for name in app_settings(provision(LANGUAGE_KEY="k"))}
     assert given - NAMES - {"AzureWebJobsStorage"} == DEPLOYED_PLATFORM
 
 
-def test_the_deployed_settings_are_accepted_and_mean_the_defaults_and_an_identity() -> None:
+def test_deployed_settings_mean_defaults_and_identity() -> None:
     settings = Settings.from_env(concrete(app_settings(provision())))
     required = {"LANGUAGE_ENDPOINT": "https://account.example.net", "DocumentStorage": "UseDevelopmentStorage=true"}
     defaults = Settings.from_env({**required, "LANGUAGE_PROJECT": "loans", "LANGUAGE_DEPLOYMENT": "production"})
@@ -64,7 +64,8 @@ def test_the_deployed_settings_are_accepted_and_mean_the_defaults_and_an_identit
     assert settings.storage.client_id
 
 
-def test_a_setting_of_the_azd_environment_reaches_the_app_under_its_own_name() -> None:
+def test_azd_settings_reach_app() -> None:
+    """Each under its own name."""
     changed = {
         setting.name: f"changed-{setting.name}"
         for setting in SETTINGS
@@ -74,7 +75,8 @@ def test_a_setting_of_the_azd_environment_reaches_the_app_under_its_own_name() -
     assert {name: settings[name] for name in changed} == changed
 
 
-def test_the_local_sample_gives_every_setting_with_its_default_and_nothing_else() -> None:
+def test_local_sample_lists_exactly_defaults() -> None:
+    """Every setting with its default, and nothing else."""
     values = sample()
     assert set(values) - PLATFORM == NAMES
     for setting in SETTINGS:
@@ -82,11 +84,11 @@ def test_the_local_sample_gives_every_setting_with_its_default_and_nothing_else(
             assert values[setting.name] == setting.default
 
 
-def test_the_local_sample_is_accepted_as_it_is() -> None:
+def test_local_sample_is_accepted() -> None:
     settings = Settings.from_env(sample())
     assert settings.language_key is None
     assert settings.ignore_documents_before is None
 
 
-def test_no_secret_lies_in_the_local_sample() -> None:
+def test_local_sample_has_no_secret() -> None:
     assert {name for name, value in sample().items() if "key" in name.lower() and value} == set()

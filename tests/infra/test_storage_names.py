@@ -20,7 +20,7 @@ def queues(deployment: Deployment) -> set[str]:
     return within(account, deployment, "Microsoft.Storage/storageAccounts/queueServices/queues")
 
 
-def test_every_container_and_queue_of_the_app_is_created_under_its_configured_name() -> None:
+def test_configured_containers_and_queues_are_created() -> None:
     deployment = provision(**NAMED)
     settings = Settings.from_env(concrete(app_settings(deployment)))
     wanted = {settings.input_container, settings.output_container, settings.state_container}
@@ -29,7 +29,7 @@ def test_every_container_and_queue_of_the_app_is_created_under_its_configured_na
     assert queues(deployment) == {settings.job_queue, f"{settings.job_queue}-poison", "webjobs-blobtrigger-poison"}
 
 
-def test_every_other_container_has_a_user() -> None:
+def test_every_other_container_has_user() -> None:
     deployment = provision(**NAMED)
     dead_letters = event_subscription(deployment.outputs)["deadLetterWithResourceIdentity"]["deadLetterDestination"]
     others = containers(deployment) - {"inbox", "outbox", "records"}
@@ -39,7 +39,7 @@ def test_every_other_container_has_a_user() -> None:
     }
 
 
-def test_the_hosts_account_holds_only_the_package() -> None:
+def test_host_account_holds_only_package() -> None:
     """The host makes its own containers and queues there, beside those of `AzureWebJobsStorage`'s settings."""
     deployment = provision(**NAMED)
     documents, host = storage_accounts(deployment)

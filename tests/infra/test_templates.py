@@ -43,13 +43,13 @@ VARIANTS = {
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
-def test_every_template_parses_and_declares_nothing_it_does_not_use(template: Path) -> None:
+def test_templates_declare_nothing_unused(template: Path) -> None:
     parse(template)
     assert unused_names(template) == set()
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
-def test_the_policy_checker_can_read_every_template(template: Path) -> None:
+def test_policy_checker_can_read_every_template(template: Path) -> None:
     """Checkov passes over what its parser does not understand; a second opinion on the syntax comes with it."""
     assert BicepParser().parse(text=template.read_text())
 
@@ -60,7 +60,7 @@ def test_every_module_is_used() -> None:
 
 
 @pytest.mark.parametrize("environment", VARIANTS.values(), ids=VARIANTS.keys())
-def test_every_variant_deploys_without_two_resources_of_one_name(environment: dict[str, str]) -> None:
+def test_every_variant_has_unique_names(environment: dict[str, str]) -> None:
     deployment = provision(**environment)
     names = [
         (resource.type, str(resource.body.get("scope", resource.body.get("parent"))), resource.name)
@@ -71,12 +71,13 @@ def test_every_variant_deploys_without_two_resources_of_one_name(environment: di
 
 
 @pytest.mark.parametrize("parameter", ["languageProject", "languageDeployment", "environmentName", "location"])
-def test_what_has_no_default_must_be_given(parameter: str) -> None:
+def test_parameters_without_default_are_required(parameter: str) -> None:
     with pytest.raises(BicepError, match=f"parameter {parameter} is '', against @minLength"):
         deploy(INFRA / "main.bicep", {**parameters(), parameter: ""})
 
 
-def test_storage_accepts_no_keys_anonymous_readers_or_old_tls() -> None:
+def test_storage_is_locked_down() -> None:
+    """No keys, no anonymous readers, no old TLS."""
     for account in storage_accounts(provision()):
         properties = account.body["properties"]
         assert properties["allowSharedKeyAccess"] is False
@@ -85,31 +86,31 @@ def test_storage_accepts_no_keys_anonymous_readers_or_old_tls() -> None:
         assert properties["supportsHttpsTrafficOnly"] is True
 
 
-def test_the_language_resource_has_its_own_address_and_accepts_no_keys() -> None:
+def test_language_resource_accepts_no_keys() -> None:
     account = provision().one("Microsoft.CognitiveServices/accounts")
     assert account.body["properties"]["customSubDomainName"] == account.name
     assert account.body["properties"]["disableLocalAuth"] is True
     assert "LANGUAGE_KEY" not in app_settings(provision())
 
 
-def test_with_a_key_the_language_resource_accepts_keys_and_the_app_gets_it() -> None:
+def test_key_option_enables_keys() -> None:
     deployment = provision(LANGUAGE_KEY="a-key")
     assert deployment.one("Microsoft.CognitiveServices/accounts").body["properties"]["disableLocalAuth"] is False
     assert app_settings(deployment)["LANGUAGE_KEY"] == "a-key"
 
 
-def test_the_key_is_a_secure_parameter_wherever_it_passes() -> None:
+def test_key_is_always_secure_parameter() -> None:
     for template in ("main.bicep", "modules/function-app.bicep"):
         assert re.search(r"@secure\(\)\nparam languageKey string", (INFRA / template).read_text())
 
 
-def test_existing_language_resources_are_used_and_none_is_created() -> None:
+def test_existing_language_resources_are_used() -> None:
     deployment = provision(EXISTING_LANGUAGE_RESOURCE_IDS=f"{EXISTING_LANGUAGE},{EXISTING_LANGUAGE}-2")
     assert deployment.of_type("Microsoft.CognitiveServices/accounts") == []
     assert app_settings(deployment)["LANGUAGE_ENDPOINT"] == "<ours.properties.endpoint>"
 
 
-def test_private_networking_closes_storage_and_language_and_opens_private_ways() -> None:
+def test_private_networking_closes_public_access() -> None:
     deployment = provision(PRIVATE_NETWORKING="true", ALLOWED_IP_RANGES="203.0.113.7")
     documents, host = (account.body["properties"]["networkAcls"] for account in storage_accounts(deployment))
     assert documents["defaultAction"] == host["defaultAction"] == "Deny"
@@ -138,13 +139,14 @@ def test_private_networking_closes_storage_and_language_and_opens_private_ways()
     assert [rule["ipAddress"] for rule in site["siteConfig"]["ipSecurityRestrictions"]] == ["AzureEventGrid"]
 
 
-def test_the_app_runs_a_python_that_the_project_supports_from_a_package_reached_without_a_key() -> None:
+def test_package_is_reached_without_key() -> None:
+    """The app runs a supported Python from it."""
     config = provision().one("Microsoft.Web/sites").body["properties"]["functionAppConfig"]
     assert config["runtime"] == {"name": "python", "version": "3.12"}
     assert config["deployment"]["storage"]["authentication"]["type"] == "UserAssignedIdentity"
 
 
-def test_only_what_nobody_reads_any_more_is_deleted_by_age() -> None:
+def test_only_stale_blobs_are_deleted() -> None:
     """Documents, results and records must never be among the prefixes, whatever the containers are called."""
     deployment = provision(STATE_CONTAINER="records", GIVE_UP_HOURS="1000.5")
     ages = {
@@ -160,13 +162,13 @@ def test_only_what_nobody_reads_any_more_is_deleted_by_age() -> None:
     }
 
 
-def test_every_suppressed_policy_has_a_reason() -> None:
+def test_every_suppressed_policy_has_reason() -> None:
     for template in TEMPLATES:
         for reason in re.findall(r"checkov:skip=CKV\w+(.*)", template.read_text()):
             assert len(reason.split()) >= 8, f"{template.name}: {reason}"
 
 
-def test_the_parameters_file_gives_every_parameter_of_the_template() -> None:
+def test_parameters_file_is_complete() -> None:
     template = (INFRA / "main.bicep").read_text()
     given = json.loads((INFRA / "main.parameters.json").read_text())["parameters"]
     assert set(given) == set(re.findall(r"^param (\w+)", template, re.MULTILINE))

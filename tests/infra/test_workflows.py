@@ -18,7 +18,7 @@ def workflow(name: str) -> dict[str, Any]:
     return content
 
 
-def test_ci_runs_the_developers_commands_on_every_supported_python() -> None:
+def test_ci_tests_every_supported_python() -> None:
     job = workflow("ci.yml")["jobs"]["test"]
     assert tuple(job["strategy"]["matrix"]["python"]) == PYTHONS
     commands = [step["run"].split(" PYTHON=")[0] for step in job["steps"] if "run" in step]
@@ -31,20 +31,20 @@ def test_nothing_is_deployed_untested() -> None:
     assert jobs["deploy"]["needs"] == "test"
 
 
-def test_only_the_deployment_may_ask_for_an_identity() -> None:
+def test_only_deployment_requests_identity() -> None:
     jobs = workflow("deploy.yml")["jobs"]
     assert jobs["deploy"]["permissions"] == {"contents": "read", "id-token": "write"}
     for name in ("ci.yml", "deploy.yml"):
         assert workflow(name)["permissions"] == {"contents": "read"}
 
 
-def test_the_only_secret_is_the_key_that_somebody_may_insist_on() -> None:
+def test_only_secret_is_optional_key() -> None:
     text = (WORKFLOWS / "ci.yml").read_text() + (WORKFLOWS / "deploy.yml").read_text()
     assert re.findall(r"secrets\.(\w+)", text) == ["LANGUAGE_KEY"]
     assert "client-secret" not in text
 
 
-def test_every_setting_can_come_from_a_variable_of_the_repository() -> None:
+def test_every_setting_can_be_repository_variable() -> None:
     """The names that the deployment picks out of the parameters file, by the very command it uses."""
     (step,) = (step for step in workflow("deploy.yml")["jobs"]["deploy"]["steps"] if "jq -r '.." in step.get("run", ""))
     (pattern,) = re.findall(r"grep -oP '([^']+)'", step["run"])

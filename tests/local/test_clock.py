@@ -29,14 +29,14 @@ class Machine:
         self.seconds += seconds
 
 
-def test_clock_is_the_time_of_day() -> None:
+def test_clock_is_time_of_day() -> None:
     machine = Machine()
     assert machine.clock() == START
     machine.pass_(90)
     assert machine.clock() == START + timedelta(seconds=90)
 
 
-def test_clock_set_back_goes_on_at_its_pace() -> None:
+def test_clock_set_back_keeps_pace() -> None:
     machine = Machine()
     machine.pass_(60)
     machine.set(-HOUR)
@@ -53,7 +53,7 @@ def test_clock_set_forward_is_followed() -> None:
 
 
 @given(st.lists(st.one_of(st.timedeltas(-HOUR, HOUR), st.floats(0, 600)), max_size=30))
-def test_clock_never_goes_back_nor_stands_still(events: list[timedelta | float]) -> None:
+def test_clock_always_advances(events: list[timedelta | float]) -> None:
     machine = Machine()
     before = machine.clock()
     for event in events:
@@ -76,7 +76,7 @@ def poll(service: LanguageService) -> tuple[int, str | None]:
     return response.status, response.headers.get("Retry-After")
 
 
-def test_window_of_requests_survives_a_clock_step() -> None:
+def test_request_window_survives_clock_step() -> None:
     """With the time of day a step back of an hour would throttle for an hour."""
     machine = Machine()
     service = LanguageService([], rate_rules=rules_for(2), clock=machine.clock)
@@ -90,5 +90,5 @@ def test_window_of_requests_survives_a_clock_step() -> None:
     assert poll(service) == (404, None)
 
 
-def test_service_keeps_such_a_clock_by_default() -> None:
+def test_service_uses_monotonic_clock() -> None:
     assert isinstance(LanguageService([])._clock, ForwardClock)

@@ -107,9 +107,7 @@ def f1(expected: Counter[tuple[str, str, str]], found: Counter[tuple[str, str, s
 
 
 @pytest.mark.long
-def test_run_ends_with_entities_for_every_sample_and_most_of_them_are_right(
-    tmp_path: Path, started: list[Demo]
-) -> None:
+def test_run_gives_entities_for_every_sample(tmp_path: Path, started: list[Demo]) -> None:
     """Other results than the last run's are gone from out/; other files stay."""
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "old.txt.error.json").write_text("{}")
@@ -131,9 +129,7 @@ def test_run_ends_with_entities_for_every_sample_and_most_of_them_are_right(
     assert not [process for process in psutil.process_iter(["cmdline"]) if str(demo.work) in str(process.info)]
 
 
-def test_run_exits_with_1_and_shows_the_report_when_a_document_cannot_be_read(
-    tmp_path: Path, started: list[Demo]
-) -> None:
+def test_run_fails_with_unreadable_document(tmp_path: Path, started: list[Demo]) -> None:
     documents = tmp_path / "documents"
     documents.mkdir()
     (documents / "empty.txt").touch()
@@ -147,9 +143,8 @@ def test_run_exits_with_1_and_shows_the_report_when_a_document_cannot_be_read(
 
 
 @pytest.mark.long
-def test_a_file_saved_into_drop_comes_back_and_nothing_is_lost_over_a_restart(
-    tmp_path: Path, started: list[Demo]
-) -> None:
+def test_dropped_file_survives_restart(tmp_path: Path, started: list[Demo]) -> None:
+    """It comes back, and nothing is lost."""
     arguments = ("start", "--drop", str(tmp_path / "drop"))
     demo = Demo(tmp_path, *arguments)
     started.append(demo)
@@ -183,9 +178,8 @@ def test_a_file_saved_into_drop_comes_back_and_nothing_is_lost_over_a_restart(
         ("azurite.js", "storage emulator", "Azurite Queue service is successfully listening"),
     ],
 )
-def test_a_part_that_dies_ends_everything_with_its_last_words(
-    tmp_path: Path, started: list[Demo], program: str, name: str, last_words: str
-) -> None:
+def test_dead_process_ends_demo(tmp_path: Path, started: list[Demo], program: str, name: str, last_words: str) -> None:
+    """With its last words."""
     demo = Demo(tmp_path, "start", "--drop", str(tmp_path / "drop"))
     started.append(demo)
     demo.until(lambda: "Watching" in demo.text, "it watches")
@@ -197,7 +191,7 @@ def test_a_part_that_dies_ends_everything_with_its_last_words(
     assert not [part for part in parts if is_alive(part)]
 
 
-def test_a_second_start_on_the_same_folders_is_refused_and_says_what_to_do(tmp_path: Path, started: list[Demo]) -> None:
+def test_second_start_is_refused(tmp_path: Path, started: list[Demo]) -> None:
     first = Demo(tmp_path, "start", "--drop", str(tmp_path / "drop"))
     started.append(first)
     first.until(lambda: "Starting" in first.text, "it holds the lock")
@@ -208,7 +202,7 @@ def test_a_second_start_on_the_same_folders_is_refused_and_says_what_to_do(tmp_p
 
 
 @pytest.mark.long
-def test_measure_prints_seconds_and_documents_a_minute_with_the_machine(tmp_path: Path, started: list[Demo]) -> None:
+def test_measure_prints_throughput_and_machine(tmp_path: Path, started: list[Demo]) -> None:
     demo = Demo(tmp_path, "measure", "--documents", "3", "--single", "1")
     started.append(demo)
     assert demo.process.wait(DEADLINE_S) == 0, demo.text
@@ -245,7 +239,8 @@ def test_overlapping_folders_are_refused_at_once(tmp_path: Path, command: str, f
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "link"]
 
 
-def test_run_skips_what_is_no_file_and_fails_for_what_it_cannot_read(tmp_path: Path, started: list[Demo]) -> None:
+def test_run_skips_pipes_and_reports_unreadable(tmp_path: Path, started: list[Demo]) -> None:
+    """What is no file is skipped; what cannot be read fails the run."""
     documents = tmp_path / "documents"
     documents.mkdir()
     os.mkfifo(documents / "pipe.txt")
@@ -262,7 +257,9 @@ def test_run_skips_what_is_no_file_and_fails_for_what_it_cannot_read(tmp_path: P
     assert {read(demo.out / file)["document"]["name"] for file in listed} == {"A.txt", "a.txt"}
 
 
-def test_start_says_why_documents_wait_and_when_they_go_on(tmp_path: Path, started: list[Demo]) -> None:
+@pytest.mark.long
+def test_start_explains_waiting_documents(tmp_path: Path, started: list[Demo]) -> None:
+    """And says when they go on."""
     demo = Demo(tmp_path, "start", "--drop", str(tmp_path / "drop"))
     started.append(demo)
     demo.until(lambda: "Watching" in demo.text, "it watches")
@@ -281,7 +278,9 @@ def test_start_says_why_documents_wait_and_when_they_go_on(tmp_path: Path, start
     assert demo.end(signal.SIGTERM) == 0, demo.text
 
 
-def test_start_says_that_the_emulator_cannot_list_and_recovers(tmp_path: Path, started: list[Demo]) -> None:
+@pytest.mark.long
+def test_start_reports_failing_listings(tmp_path: Path, started: list[Demo]) -> None:
+    """Of the emulator, and when it can list again."""
     demo = Demo(tmp_path, "start", "--drop", str(tmp_path / "drop"))
     started.append(demo)
     demo.until(lambda: "Watching" in demo.text, "it watches")

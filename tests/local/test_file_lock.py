@@ -28,7 +28,7 @@ def test_second_holder_is_refused(tmp_path: Path) -> None:
             pass
 
 
-def test_waiting_holder_gets_a_released_lock(tmp_path: Path) -> None:
+def test_waiting_holder_gets_lock(tmp_path: Path) -> None:
     taken = threading.Event()
 
     def take() -> None:
@@ -44,7 +44,7 @@ def test_waiting_holder_gets_a_released_lock(tmp_path: Path) -> None:
 
 
 @pytest.mark.processes
-def test_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
+def test_lock_of_killed_process_is_free(tmp_path: Path) -> None:
     command = [sys.executable, "-c", HOLDER, str(tmp_path / "lock")]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None

@@ -38,7 +38,7 @@ def names(folder: Path, files: list[Path]) -> list[str]:
     return [document_name(folder, file) for file in files]
 
 
-def test_hidden_and_temporary_files_are_no_documents(tmp_path: Path) -> None:
+def test_hidden_files_are_not_documents(tmp_path: Path) -> None:
     for name in ("a.txt", "b c#.txt", "deep/er/d.txt", "no-suffix"):
         save(tmp_path / name, "text", 1)
     for name in (".hidden", ".git/x.txt", "~$letter.docx", "a.txt~", "a.TMP", "b.part", "c.crdownload", ".a.txt.swp"):
@@ -46,7 +46,7 @@ def test_hidden_and_temporary_files_are_no_documents(tmp_path: Path) -> None:
     assert names(tmp_path, list(documents_in(tmp_path))) == ["a.txt", "b c#.txt", "no-suffix", "deep/er/d.txt"]
 
 
-def test_file_is_ready_once_it_has_been_still_long_enough(tmp_path: Path) -> None:
+def test_unchanged_file_becomes_ready(tmp_path: Path) -> None:
     folder = DropFolder(tmp_path)
     save(tmp_path / "a.txt", "one", 1)
     assert folder.ready(10.0) == []
@@ -55,7 +55,7 @@ def test_file_is_ready_once_it_has_been_still_long_enough(tmp_path: Path) -> Non
     assert folder.ready(100.0) == []
 
 
-def test_file_that_still_grows_is_not_ready(tmp_path: Path) -> None:
+def test_growing_file_is_not_ready(tmp_path: Path) -> None:
     folder = DropFolder(tmp_path)
     for second, text in enumerate(("o", "on", "one")):
         save(tmp_path / "a.txt", text, 1)
@@ -63,7 +63,7 @@ def test_file_that_still_grows_is_not_ready(tmp_path: Path) -> None:
     assert folder.ready(2.0 + STABLE_S) == [tmp_path / "a.txt"]
 
 
-def test_replaced_file_is_ready_again_even_with_the_same_size(tmp_path: Path) -> None:
+def test_replaced_file_is_ready_again(tmp_path: Path) -> None:
     folder = DropFolder(tmp_path)
     save(tmp_path / "a.txt", "one", 1)
     folder.ready(0.0)
@@ -73,7 +73,7 @@ def test_replaced_file_is_ready_again_even_with_the_same_size(tmp_path: Path) ->
     assert folder.ready(3.0) == [tmp_path / "a.txt"]
 
 
-def test_file_that_went_away_and_came_back_unchanged_is_ready_again(tmp_path: Path) -> None:
+def test_returned_file_is_ready_again(tmp_path: Path) -> None:
     folder = DropFolder(tmp_path)
     save(tmp_path / "a.txt", "one", 1)
     folder.ready(0.0)
@@ -89,7 +89,7 @@ def look(folder: Path) -> dict[str, str]:
     return {document_name(folder, found.file): found.problem for found in files_in(folder)}
 
 
-def test_pipes_sockets_and_devices_are_never_opened(tmp_path: Path) -> None:
+def test_special_files_are_never_opened(tmp_path: Path) -> None:
     """Opening the pipe would wait for a writer; the test would hang."""
     save(tmp_path / "a.txt", "text", 1)
     os.mkfifo(tmp_path / "pipe.txt")
@@ -132,7 +132,7 @@ def test_links_are_followed_to_files_only(tmp_path: Path) -> None:
     }
 
 
-def test_folder_named_like_a_file_is_a_folder(tmp_path: Path) -> None:
+def test_folder_named_like_file_is_folder(tmp_path: Path) -> None:
     save(tmp_path / "a.txt/b.txt", "text", 1)
     assert look(tmp_path) == {"a.txt/b.txt": ""}
 
@@ -141,7 +141,7 @@ def test_missing_folder_is_empty(tmp_path: Path) -> None:
     assert look(tmp_path / "missing") == {}
 
 
-def test_skipped_things_are_reported_once_until_they_change(tmp_path: Path) -> None:
+def test_skipped_files_are_reported_once(tmp_path: Path) -> None:
     folder = DropFolder(tmp_path)
     os.mkfifo(tmp_path / "x.txt")
     folder.ready(0.0)
@@ -159,7 +159,7 @@ def test_skipped_things_are_reported_once_until_they_change(tmp_path: Path) -> N
     assert [found.problem for found in folder.skipped()] == ["it is a pipe"]
 
 
-def test_file_with_new_access_rights_is_ready_again(tmp_path: Path) -> None:
+def test_access_change_makes_file_ready(tmp_path: Path) -> None:
     folder = DropFolder(tmp_path)
     save(tmp_path / "a.txt", "one", 1)
     folder.ready(0.0)
@@ -169,7 +169,7 @@ def test_file_with_new_access_rights_is_ready_again(tmp_path: Path) -> None:
     assert folder.ready(3.0) == [tmp_path / "a.txt"]
 
 
-def test_file_that_was_brought_nowhere_is_ready_again(tmp_path: Path) -> None:
+def test_unsent_file_is_ready_again(tmp_path: Path) -> None:
     folder = DropFolder(tmp_path)
     save(tmp_path / "a.txt", "one", 1)
     folder.ready(0.0)
@@ -179,7 +179,7 @@ def test_file_that_was_brought_nowhere_is_ready_again(tmp_path: Path) -> None:
     assert folder.ready(2.0 + STABLE_S) == [tmp_path / "a.txt"]
 
 
-def test_file_that_vanishes_or_is_written_meanwhile_is_not_read(tmp_path: Path) -> None:
+def test_changing_file_is_not_read(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_document(tmp_path / "gone.txt")
     save(tmp_path / "a.txt", "one", 1)
@@ -189,7 +189,7 @@ def test_file_that_vanishes_or_is_written_meanwhile_is_not_read(tmp_path: Path) 
         read_document(Path("/proc/self/status"))
 
 
-def test_file_that_cannot_be_read_raises() -> None:
+def test_unreadable_file_raises() -> None:
     """For a user whom no access rights hold up: a file of the kernel's that can only be written."""
     with pytest.raises(OSError, match="Invalid argument"):
         read_document(Path("/proc/self/clear_refs"))
@@ -219,7 +219,7 @@ def test_unreadable_file_and_folder_are_reported(tmp_path: Path) -> None:
         (os.fsdecode(b"caf\xe9.txt"), "is not UTF-8"),
     ],
 )
-def test_names_that_the_emulator_cannot_hold_are_found(name: str, problem: str) -> None:
+def test_unsupported_names_are_found(name: str, problem: str) -> None:
     assert problem in name_problem(name)
     assert bool(problem) == bool(name_problem(name))
 
@@ -242,7 +242,7 @@ def test_results_keep_their_names_and_folders(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["../x.entities.json", "a/../../x.error.json", "/etc/x.error.json", "a\0b", "x" * 5000, "CON.error.json"]
 )
-def test_no_result_leaves_the_folder(tmp_path: Path, name: str) -> None:
+def test_no_result_leaves_folder(tmp_path: Path, name: str) -> None:
     out = tmp_path / "out"
     file, _ = kept(out, name)
     assert file.read_bytes() == b"{}"
@@ -250,7 +250,7 @@ def test_no_result_leaves_the_folder(tmp_path: Path, name: str) -> None:
     assert file.resolve().is_relative_to(out)
 
 
-def test_result_gives_way_to_what_is_no_result(tmp_path: Path) -> None:
+def test_existing_file_is_kept(tmp_path: Path) -> None:
     (tmp_path / "a.entities.json").mkdir()
     (tmp_path / "b").write_text("mine")
     for name in ("a.entities.json", "b/x.entities.json"):
@@ -260,7 +260,7 @@ def test_result_gives_way_to_what_is_no_result(tmp_path: Path) -> None:
     assert (tmp_path / "b").read_text() == "mine"
 
 
-def test_escaped_names_are_listed_beside_the_results(tmp_path: Path) -> None:
+def test_escaped_names_are_listed_beside_results(tmp_path: Path) -> None:
     names = ["A.error.json", "a.error.json", "b.error.json"]
     paths = local_paths(names)
     files = {name: write_result(tmp_path, name, paths[name], b"{}")[0] for name in names}
@@ -299,13 +299,13 @@ def test_overlapping_folders_are_refused(
     assert list(Path("a").iterdir()) == []
 
 
-def test_folders_side_by_side_are_accepted(tmp_path: Path) -> None:
+def test_sibling_folders_are_accepted(tmp_path: Path) -> None:
     (tmp_path / "drop").mkdir()
     check_apart({"--drop": tmp_path / "drop", "--out": tmp_path / "out/deep", "more": tmp_path / "drop2"})
     assert [path.name for path in tmp_path.iterdir()] == ["drop"]
 
 
-def test_file_system_decides_which_folders_are_one(tmp_path: Path) -> None:
+def test_file_system_compares_folders(tmp_path: Path) -> None:
     """With case making no difference, as on macOS."""
 
     def folded(folder: Path) -> object:
@@ -316,7 +316,7 @@ def test_file_system_decides_which_folders_are_one(tmp_path: Path) -> None:
     check_apart({"--drop": tmp_path / "Drop", "--out": tmp_path / "drop/out"})
 
 
-def test_clearing_removes_results_and_leaves_everything_else(tmp_path: Path) -> None:
+def test_clearing_removes_only_results(tmp_path: Path) -> None:
     save(tmp_path / "a.txt.entities.json", "{}", 1)
     save(tmp_path / "sub/b.txt.error.json", "{}", 1)
     save(tmp_path / "mine/notes.txt", "keep", 1)
@@ -325,6 +325,6 @@ def test_clearing_removes_results_and_leaves_everything_else(tmp_path: Path) -> 
     assert [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*"))] == ["mine", "mine/notes.txt"]
 
 
-def test_clearing_a_folder_that_does_not_exist_does_nothing(tmp_path: Path) -> None:
+def test_clearing_missing_folder_is_harmless(tmp_path: Path) -> None:
     clear_results(tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -67,7 +67,7 @@ def ask(port: int, path: str, *headers: str, method: str = "GET", version: str =
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "LocalHost"])
-def test_loopback_names_with_the_port_are_served(server: tuple[int, str], name: str) -> None:
+def test_loopback_names_with_port_are_served(server: tuple[int, str], name: str) -> None:
     port, path = server
     assert ask(port, path, f"Host: {name}:{port}")[0] == 200
 
@@ -99,7 +99,7 @@ def test_other_hosts_are_refused(server: tuple[int, str], given: str) -> None:
     assert b"Host header" in body
 
 
-def test_missing_and_doubled_hosts_are_refused(server: tuple[int, str]) -> None:
+def test_missing_or_doubled_host_is_refused(server: tuple[int, str]) -> None:
     port, path = server
     good = f"Host: 127.0.0.1:{port}"
     assert ask(port, path, version="1.0")[0] == 421
@@ -149,7 +149,7 @@ def test_refused_request_has_no_effect(host: tuple[RecordingHost, int], language
     assert service.counters.requests == {"submit": 7}
 
 
-def test_port_may_be_left_out_only_where_it_is_80() -> None:
+def test_default_port_may_be_omitted() -> None:
     assert is_loopback("localhost", 80)
     assert is_loopback("[::1]:80", 80)
     assert not is_loopback("localhost", 8080)

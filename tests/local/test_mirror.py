@@ -47,9 +47,8 @@ def files(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-def test_results_appear_change_and_go_as_in_the_container(
-    stack: Stack, output: ContainerClient, tmp_path: Path
-) -> None:
+def test_results_mirror_container(stack: Stack, output: ContainerClient, tmp_path: Path) -> None:
+    """They appear, change and go as there."""
     with Containers(stack) as containers:
         mirror = Mirror(containers, tmp_path)
         put(output, "a b/ä#.txt.error.json", "a b/ä#.txt")
@@ -67,9 +66,7 @@ def test_results_appear_change_and_go_as_in_the_container(
         assert len(arrival.content["entities"]) == 2
 
 
-def test_results_that_are_there_from_the_last_time_are_no_news_but_still_followed(
-    stack: Stack, output: ContainerClient, tmp_path: Path
-) -> None:
+def test_earlier_results_are_no_news(stack: Stack, output: ContainerClient, tmp_path: Path) -> None:
     with Containers(stack) as containers:
         put(output, "a.txt.entities.json", "a.txt")
         Mirror(containers, tmp_path).update()
@@ -80,9 +77,7 @@ def test_results_that_are_there_from_the_last_time_are_no_news_but_still_followe
         assert files(tmp_path) == []
 
 
-def test_result_whose_name_is_taken_is_kept_under_another(
-    stack: Stack, output: ContainerClient, tmp_path: Path
-) -> None:
+def test_taken_name_gets_another(stack: Stack, output: ContainerClient, tmp_path: Path) -> None:
     """A blob may be called after a blob and below it; a file may not."""
     (tmp_path / "taken.entities.json").mkdir()
     escaped = str(escaped_path("taken.entities.json"))
@@ -101,7 +96,7 @@ def test_result_whose_name_is_taken_is_kept_under_another(
         assert files(tmp_path) == ["good.entities.json"]
 
 
-def test_result_that_cannot_be_written_disturbs_no_other(stack: Stack, output: ContainerClient, tmp_path: Path) -> None:
+def test_unwritable_result_affects_no_others(stack: Stack, output: ContainerClient, tmp_path: Path) -> None:
     escaped = tmp_path / escaped_path("taken.entities.json")
     for folder in (tmp_path / "taken.entities.json", escaped):
         folder.mkdir()
@@ -114,7 +109,7 @@ def test_result_that_cannot_be_written_disturbs_no_other(stack: Stack, output: C
         assert arrivals["good.entities.json"].file == tmp_path / "good.entities.json"
 
 
-def test_results_taken_for_one_have_files_of_their_own(stack: Stack, output: ContainerClient, tmp_path: Path) -> None:
+def test_colliding_results_get_own_files(stack: Stack, output: ContainerClient, tmp_path: Path) -> None:
     """The file of the first one moves when the second comes, and comes back when that goes."""
     one, other = "A.txt.entities.json", "a.txt.entities.json"
     with Containers(stack) as containers:

@@ -102,7 +102,7 @@ def test_impossible_folders_are_escaped(name: str, shape: int) -> None:
         ("\u0130", "i\u0307"),
     ],
 )
-def test_names_taken_for_one_are_both_escaped(one: str, other: str) -> None:
+def test_colliding_names_are_escaped(one: str, other: str) -> None:
     names = [one + SUFFIX, other + SUFFIX]
     paths = local_paths(names)
     assert [paths[name] for name in names] == [escaped_path(name) for name in names]
@@ -110,7 +110,7 @@ def test_names_taken_for_one_are_both_escaped(one: str, other: str) -> None:
     assert path_of(names[0]) == names[0]
 
 
-def test_file_that_is_also_a_folder_is_escaped() -> None:
+def test_file_that_is_also_folder_is_escaped() -> None:
     names = ["a.entities.json", "A.entities.json/b.entities.json", "a.entities.json/con.entities.json"]
     paths = local_paths(names)
     assert paths[names[0]] == escaped_path(names[0])
@@ -118,7 +118,7 @@ def test_file_that_is_also_a_folder_is_escaped() -> None:
     assert local_paths([names[0], names[2]])[names[0]] == escaped_path(names[0])
 
 
-def test_escaped_file_never_meets_an_escaped_folder() -> None:
+def test_escaped_file_and_folder_differ() -> None:
     names = ["con", "con/x", "con/con"]
     assert_apart(list(local_paths(names).values()))
 
@@ -164,7 +164,7 @@ NAMES = st.builds(
 
 
 @given(st.lists(NAMES, max_size=8))
-def test_any_names_get_possible_paths_of_their_own(names: list[str]) -> None:
+def test_any_names_get_distinct_paths(names: list[str]) -> None:
     paths = local_paths(names)
     assert set(paths) == set(names)
     for path in paths.values():
@@ -173,14 +173,14 @@ def test_any_names_get_possible_paths_of_their_own(names: list[str]) -> None:
 
 
 @given(st.lists(NAMES, max_size=6))
-def test_paths_do_not_depend_on_the_order(names: list[str]) -> None:
+def test_paths_do_not_depend_on_order(names: list[str]) -> None:
     shuffled = list(names)
     random.Random(1).shuffle(shuffled)
     assert local_paths(shuffled) == local_paths(names)
 
 
 @given(st.lists(NAMES, max_size=6), NAMES)
-def test_paths_of_escaped_names_meet_no_name(names: list[str], name: str) -> None:
+def test_escaped_paths_never_collide(names: list[str], name: str) -> None:
     """A blob may be called after the file of another one."""
     names = [*names, name]
     again = [str(path) for path in local_paths(names).values()]

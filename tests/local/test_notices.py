@@ -35,7 +35,7 @@ class Terminal:
         return [notice.text for notice in (*printed, *self.notices.tick(now))]
 
 
-def test_cause_is_printed_once_and_when_it_is_over() -> None:
+def test_cause_is_printed_once() -> None:
     terminal = Terminal()
     assert terminal.at(0, deferred("1")) == ["Job 1 waits: Throttled. Nothing to do."]
     assert terminal.at(1, deferred("2"), deferred("3")) == []
@@ -49,7 +49,7 @@ def test_cause_is_printed_once_and_when_it_is_over() -> None:
     assert terminal.at(1000) == []
 
 
-def test_cause_that_returns_soon_is_the_same_one() -> None:
+def test_returning_cause_is_same() -> None:
     terminal = Terminal()
     terminal.at(0, deferred("1"))
     for second in range(5, 100, 10):
@@ -64,13 +64,13 @@ def test_each_cause_has_its_line() -> None:
     assert terminal.at(1 + CALM_S) == ["What waited goes on (Throttled)."]
 
 
-def test_short_waits_for_the_budget_are_not_printed() -> None:
+def test_short_waits_are_not_printed() -> None:
     terminal = Terminal()
     assert terminal.at(0, deferred("1", "OverBudget", 9.9, level="INFO")) == []
     assert len(terminal.at(1, deferred("1", "OverBudget", 10.0, level="INFO"))) == 1
 
 
-def test_documents_are_named_up_to_a_number() -> None:
+def test_few_documents_are_named() -> None:
     terminal = Terminal()
     printed = terminal.at(0, *(document_deferred(f"{n}.txt") for n in range(MOST_NAMED + 3)))
     assert printed[:MOST_NAMED] == [f"Document '{n}.txt' waits: Archived." for n in range(MOST_NAMED)]
@@ -80,7 +80,7 @@ def test_documents_are_named_up_to_a_number() -> None:
     assert terminal.at(1 + CALM_S) == ["What waited goes on (Archived)."]
 
 
-def test_job_of_which_nothing_is_heard_is_forgotten() -> None:
+def test_silent_job_is_dropped() -> None:
     """It was replaced or deleted: nothing goes on."""
     terminal = Terminal()
     terminal.at(0, deferred("1", wait_s=60))
@@ -89,14 +89,14 @@ def test_job_of_which_nothing_is_heard_is_forgotten() -> None:
     assert len(terminal.at(62 + FORGET_S, deferred("2"))) == 1
 
 
-def test_events_that_say_nothing_change_nothing() -> None:
+def test_empty_events_change_nothing() -> None:
     terminal = Terminal()
     terminal.at(0, deferred("1"))
     assert terminal.at(1, event("race_lost", job="1"), event("sweep"), event("job_swept", job="1")) == []
     assert terminal.at(2 + CALM_S) == []
 
 
-def test_unlisted_container_is_printed_once_and_when_listed() -> None:
+def test_unlisted_container_is_printed_once() -> None:
     terminal = Terminal()
     unlisted = event("container_unlisted", container="documents", reason="status 500")
     assert terminal.at(0, unlisted, unlisted) == [
@@ -108,7 +108,7 @@ def test_unlisted_container_is_printed_once_and_when_listed() -> None:
     assert terminal.at(10, listed) == []
 
 
-def test_odd_events_are_no_harm() -> None:
+def test_odd_events_are_ignored() -> None:
     terminal = Terminal()
     odd = [{}, {"action": None}, {"action": "job_deferred"}, {"action": "job_deferred", "job": 1, "wait_s": "long"}]
     assert terminal.at(0, *odd) == ["Waiting, job 1: job_deferred."]

@@ -30,7 +30,7 @@ def eventually(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.02)
 
 
-def test_start_returns_what_the_ready_line_says(tmp_path: Path) -> None:
+def test_start_returns_ready_values(tmp_path: Path) -> None:
     with part(tmp_path, f"print('hello\\nready on 4711')\n{WAIT_FOREVER}") as process:
         assert process.running
         process.stop()
@@ -39,7 +39,8 @@ def test_start_returns_what_the_ready_line_says(tmp_path: Path) -> None:
     assert not process.running
 
 
-def test_part_that_ends_before_it_is_ready_is_reported_with_its_last_lines(tmp_path: Path) -> None:
+def test_early_exit_is_reported(tmp_path: Path) -> None:
+    """With the last lines of the process."""
     with pytest.raises(LocalProcessError) as caught:
         part(tmp_path, "print('port 80 is taken')\nraise SystemExit(3)").start()
     assert str(caught.value) == (
@@ -47,14 +48,14 @@ def test_part_that_ends_before_it_is_ready_is_reported_with_its_last_lines(tmp_p
     )
 
 
-def test_part_that_never_gets_ready_is_killed_and_reported(tmp_path: Path) -> None:
+def test_unready_process_is_killed(tmp_path: Path) -> None:
     process = part(tmp_path, f"print('thinking')\n{WAIT_FOREVER}", start_timeout_s=1)
     with pytest.raises(LocalProcessError, match=r"did not say that it is ready within 1 s.*\n    thinking"):
         process.start()
     assert not process.running
 
 
-def test_part_that_dies_later_is_noticed(tmp_path: Path) -> None:
+def test_later_exit_is_noticed(tmp_path: Path) -> None:
     with part(tmp_path, f"print('ready on 1')\n{WAIT_FOREVER}") as process:
         process.check()
         os.kill(process.pid, signal.SIGKILL)
@@ -63,7 +64,7 @@ def test_part_that_dies_later_is_noticed(tmp_path: Path) -> None:
             process.check()
 
 
-def test_part_that_ignores_the_request_to_stop_is_killed(tmp_path: Path) -> None:
+def test_unresponsive_process_is_killed(tmp_path: Path) -> None:
     program = f"import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('ready on 1')\n{WAIT_FOREVER}"
     process = part(tmp_path, program, stop_timeout_s=0.5)
     process.start()
@@ -71,7 +72,7 @@ def test_part_that_ignores_the_request_to_stop_is_killed(tmp_path: Path) -> None
     assert not process.running
 
 
-def test_what_the_part_started_itself_goes_with_it(tmp_path: Path) -> None:
+def test_child_processes_are_killed(tmp_path: Path) -> None:
     program = (
         "import subprocess, sys\n"
         f"child = subprocess.Popen([sys.executable, '-c', {WAIT_FOREVER!r}])\n"
@@ -84,7 +85,7 @@ def test_what_the_part_started_itself_goes_with_it(tmp_path: Path) -> None:
     eventually(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, "the child is gone")
 
 
-def test_paused_part_is_stopped_too(tmp_path: Path) -> None:
+def test_paused_process_is_stopped(tmp_path: Path) -> None:
     process = part(tmp_path, f"print('ready on 1')\n{WAIT_FOREVER}")
     process.start()
     process.pause()
@@ -92,16 +93,16 @@ def test_paused_part_is_stopped_too(tmp_path: Path) -> None:
     assert not process.running
 
 
-def test_environment_variable_set_to_none_does_not_reach_the_part(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_none_removes_environment_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From what the process gets."""
     monkeypatch.setenv("LANGUAGE_KEY", "a real key")
     program = f"import os\nprint(os.environ.get('LANGUAGE_KEY'), os.environ['X'])\nprint('ready on 1')\n{WAIT_FOREVER}"
     with part(tmp_path, program, environment={"LANGUAGE_KEY": None, "X": "y"}) as process:
         assert process.log_tail() == ["None y", "ready on 1"]
 
 
-def test_requests_to_this_machine_never_take_a_proxy_and_other_exceptions_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loopback_bypasses_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other exceptions of the environment stay."""
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.setenv("NO_PROXY", "intranet.example")
     value = "intranet.example,127.0.0.1,localhost"

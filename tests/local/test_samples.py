@@ -31,14 +31,14 @@ def labels_of(document: dict[str, Any]) -> list[dict[str, Any]]:
     return [label for region in document["entities"] for label in region["labels"]]
 
 
-def test_labels_file_is_in_the_export_format_of_language_studio() -> None:
+def test_labels_file_follows_export_format() -> None:
     assert LABELS["projectFileVersion"] == "2022-05-01"
     assert LABELS["stringIndexType"] == "Utf16CodeUnit"
     assert LABELS["metadata"]["projectName"] == "loans"
     assert LABELS["metadata"]["projectKind"] == LABELS["assets"]["projectKind"] == "CustomEntityRecognition"
 
 
-def test_every_labelled_document_is_listed_once_and_there_are_enough_for_training_and_testing() -> None:
+def test_labelled_documents_are_listed_once() -> None:
     listed = Counter(document["location"] for document in LABELLED)
     assert listed == Counter(path.name for path in (SAMPLES / "labelled").iterdir())
     assert len(listed) >= 24
@@ -46,7 +46,7 @@ def test_every_labelled_document_is_listed_once_and_there_are_enough_for_trainin
 
 
 @pytest.mark.parametrize("document", LABELLED, ids=lambda document: document["location"])
-def test_every_label_is_a_whole_chunk_of_one_line_of_its_document(document: dict[str, Any]) -> None:
+def test_every_label_is_within_one_line(document: dict[str, Any]) -> None:
     text = (SAMPLES / "labelled" / document["location"]).read_bytes().decode("utf-8")
     (region,) = document["entities"]
     assert (region["regionOffset"], region["regionLength"]) == (0, len(text.encode("utf-16-le")) // 2)
@@ -59,7 +59,7 @@ def test_every_label_is_a_whole_chunk_of_one_line_of_its_document(document: dict
     assert all(one["offset"] + one["length"] <= other["offset"] for one, other in pairwise(in_order))
 
 
-def test_labels_after_an_emoji_count_it_as_two_utf16_units() -> None:
+def test_emoji_counts_two_utf16_units() -> None:
     """One labelled document would be cut wrongly by a reader that counts code points."""
     document = next(one for one in LABELLED if one["location"] == "20-student-loan-email.txt")
     text = (SAMPLES / "labelled" / document["location"]).read_text("utf-8")
@@ -68,13 +68,14 @@ def test_labels_after_an_emoji_count_it_as_two_utf16_units() -> None:
     assert text[last["offset"] : last["offset"] + last["length"]] != "Room 14, Fellows Hall, Norwick NW2 2UU"
 
 
-def test_every_category_is_labelled_often_enough_to_be_learnt() -> None:
+def test_every_category_has_enough_labels() -> None:
     counts = Counter(label["category"] for document in LABELLED for label in labels_of(document))
     assert set(counts) == CATEGORIES
     assert min(counts.values()) >= 40
 
 
-def test_expected_entities_are_given_for_every_document_to_drop_and_occur_in_it_in_order() -> None:
+def test_expected_entities_occur_in_order() -> None:
+    """They are given for every document to drop."""
     assert sorted(EXPECTED) == [path.relative_to(SAMPLES / "drop").as_posix() for path in DROPPED]
     encodings = {
         "agreement-ferry.txt": "utf-16",
@@ -90,12 +91,12 @@ def test_expected_entities_are_given_for_every_document_to_drop_and_occur_in_it_
             place = text.index(entity["text"], place) + len(entity["text"])
 
 
-def test_documents_to_drop_are_not_among_those_learnt_from() -> None:
+def test_drop_documents_are_not_training_data() -> None:
     learnt = {path.read_bytes() for path in (SAMPLES / "labelled").iterdir()}
     assert not [path for path in DROPPED if path.read_bytes() in learnt]
 
 
-def test_documents_to_drop_have_the_encodings_line_ends_and_lengths_that_the_readme_promises() -> None:
+def test_drop_documents_match_readme() -> None:
     assert dropped("agreement-ferry.txt").startswith(codecs.BOM_UTF16_LE)
     assert dropped("termsheet-gallery.txt").startswith(codecs.BOM_UTF8)
     with pytest.raises(UnicodeDecodeError):
@@ -108,7 +109,7 @@ def test_documents_to_drop_have_the_encodings_line_ends_and_lengths_that_the_rea
     assert len(dropped("short-note.txt")) < 120
 
 
-def test_readme_counts_and_names_the_documents_that_exist() -> None:
+def test_readme_names_existing_documents() -> None:
     readme = (SAMPLES / "README.md").read_text("utf-8")
     named = {line.split("`")[1] for line in readme.partition("## What is special")[2].splitlines() if "`" in line[:4]}
     assert f"{len(LABELLED)} labelled documents" in readme

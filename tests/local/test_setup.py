@@ -31,7 +31,7 @@ def test_second_run_makes_nothing(tmp_path: Path) -> None:
     assert made == [tmp_path / "part"]
 
 
-def test_changed_source_makes_the_part_anew(tmp_path: Path) -> None:
+def test_changed_source_rebuilds_part(tmp_path: Path) -> None:
     made: list[Path] = []
     one = part(tmp_path, made)
     one.ensure()
@@ -64,7 +64,7 @@ def test_missing_npm_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_p
         setup.parts(tmp_path)[1].ensure()
 
 
-def test_setup_imports_only_the_standard_library() -> None:
+def test_setup_imports_only_standard_library() -> None:
     tree = ast.parse((ROOT / "local" / "setup.py").read_text("utf-8"))
     imported = {
         name.partition(".")[0]
@@ -76,7 +76,7 @@ def test_setup_imports_only_the_standard_library() -> None:
 
 
 @pytest.mark.processes
-def test_demo_without_its_packages_names_the_setup() -> None:
+def test_demo_without_its_packages_names_setup() -> None:
     program = "import runpy, sys; sys.path.insert(0, '.'); runpy.run_module('local.demo', run_name='__main__')"
     bare = [sys.executable, "-I", "-S", "-c", program]
     done = subprocess.run(bare, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)

@@ -11,7 +11,7 @@ from local.stack import HostPart, Stack
 pytestmark = pytest.mark.processes
 
 
-def test_a_developers_own_app_settings_do_not_reach_the_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_developers_settings_are_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The host lets its environment win over the settings file: a real key would meet the stand-ins."""
     for name in ("LANGUAGE_KEY", "DocumentStorage__blobServiceUri", "AzureWebJobsStorage", "MAX_DOCUMENT_BYTES"):
         monkeypatch.setenv(name, "of a developer")
@@ -21,14 +21,14 @@ def test_a_developers_own_app_settings_do_not_reach_the_host(tmp_path: Path, mon
     assert removed == {"LANGUAGE_KEY", "DocumentStorage__blobServiceUri", "AzureWebJobsStorage", "MAX_DOCUMENT_BYTES"}
 
 
-def test_settings_given_win_and_the_others_have_the_apps_defaults(tmp_path: Path) -> None:
+def test_given_settings_override_defaults(tmp_path: Path) -> None:
     stack = Stack(tmp_path, settings={"JOB_QUEUE": "others", "BATCH_LINGER_MS": "0"})
     assert stack.setting("JOB_QUEUE") == "others"
     assert stack.setting("INPUT_CONTAINER") == "documents"
     assert stack.settings["BATCH_LINGER_MS"] == "0"
 
 
-def test_two_hosts_share_one_storage_and_each_part_can_be_stopped_and_started_alone(tmp_path: Path) -> None:
+def test_stack_parts_restart_alone(tmp_path: Path) -> None:
     with Stack(tmp_path, hosts=2) as stack:
         stack.check()
         one, other = stack.hosts

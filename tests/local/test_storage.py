@@ -24,7 +24,7 @@ def blobs(emulator: Azurite, **options: object) -> BlobServiceClient:
     return BlobServiceClient.from_connection_string(emulator.connection_string, **options)
 
 
-def test_two_emulators_at_once_do_not_see_each_other(storage: Azurite) -> None:
+def test_emulators_are_isolated(storage: Azurite) -> None:
     with Azurite() as other, blobs(storage) as one_blobs, blobs(other) as other_blobs:
         one_blobs.create_container("only-here")
         assert "only-here" in [container.name for container in one_blobs.list_containers()]
@@ -46,19 +46,20 @@ def test_restart_keeps_content_and_ports(tmp_path: Path) -> None:
             assert queues.get_queue_client("kept").receive_message().content == "hello"
 
 
-def test_content_outlives_the_emulator_in_its_folder(tmp_path: Path) -> None:
+def test_content_survives_emulator(tmp_path: Path) -> None:
     with Azurite(tmp_path) as emulator, blobs(emulator) as client:
         client.create_container("kept").upload_blob("a.txt", b"text")
     with Azurite(tmp_path) as emulator, blobs(emulator) as client:
         assert client.get_blob_client("kept", "a.txt").download_blob().readall() == b"text"
 
 
-def test_restart_of_an_emulator_without_folder_is_refused_because_it_would_forget() -> None:
+def test_restart_without_folder_is_refused() -> None:
+    """The emulator would lose its content."""
     with pytest.raises(ValueError, match="would empty it"):
         Azurite().restart()
 
 
-def test_nothing_answers_and_nothing_is_left_after_stop() -> None:
+def test_stop_leaves_nothing() -> None:
     emulator = Azurite()
     with emulator, blobs(emulator) as client:
         client.create_container("gone")
@@ -70,7 +71,7 @@ def test_nothing_answers_and_nothing_is_left_after_stop() -> None:
         client.create_container("after")
 
 
-def test_a_given_port_in_use_is_reported_with_the_emulators_own_words(storage: Azurite) -> None:
+def test_used_port_is_reported(storage: Azurite) -> None:
     port = int(storage.blob_endpoint.rpartition(":")[2].partition("/")[0])
     second = Azurite(blob_port=port)
     with pytest.raises(LocalProcessError, match="EADDRINUSE"):
@@ -91,7 +92,7 @@ def test_missing_node_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only the Linux kernel tells children of a kill")
-def test_emulator_dies_with_a_parent_that_is_killed() -> None:
+def test_emulator_dies_with_parent() -> None:
     program = (
         "from local.storage import Azurite\n"
         "emulator = Azurite()\n"

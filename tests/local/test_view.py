@@ -29,7 +29,7 @@ def result(*entities: tuple[str, str, float], warnings: int = 0) -> dict[str, An
     }
 
 
-def test_entities_are_shown_with_category_text_and_confidence() -> None:
+def test_entities_are_shown() -> None:
     shown = printed(view.entities(row(result(("LoanAmount", "£8,500", 0.985), ("LoanNumber", "HMB-1", 1)))))
     assert shown.splitlines()[:3] == [
         "a.txt  1,234 characters · utf-8 · 1.0 s",
@@ -38,7 +38,8 @@ def test_entities_are_shown_with_category_text_and_confidence() -> None:
     ]
 
 
-def test_markup_and_terminal_commands_in_names_and_entities_are_shown_not_obeyed() -> None:
+def test_control_sequences_are_escaped() -> None:
+    """Markup and terminal commands in names and entities are shown, not obeyed."""
     content = result(("[red]Cat[/red]", "[bold]Jane\x1b[2J\u202e[/bold]\a", 0.5))
     shown = printed(view.entities(row(content, name="[link=x]\x1b]0;title\a.txt")))
     assert "[red]Cat[/red]" in shown
@@ -47,19 +48,19 @@ def test_markup_and_terminal_commands_in_names_and_entities_are_shown_not_obeyed
     assert "\x1b" not in shown
 
 
-def test_letters_with_marks_and_joined_emoji_are_left_alone() -> None:
+def test_combined_characters_are_kept() -> None:
     text = "Zoe\u0308 👩🏽\u200d🎓 Ελένη\u00a0Παπαδοπούλου"
     assert view.plain(text).plain == text
 
 
-def test_error_report_is_shown_with_what_to_do() -> None:
+def test_error_report_shows_help() -> None:
     content = {"document": {}, "error": {"code": "TooLarge", "message": "It has 9 bytes.", "help": "Split it."}}
     shown = printed(view.entities(row(content)))
     assert "TooLarge: It has 9 bytes." in shown
     assert "Split it." in shown
 
 
-def test_many_warnings_are_shortened_and_counted() -> None:
+def test_many_warnings_are_shortened() -> None:
     shown = printed(view.entities(row(result(warnings=5))))
     assert "warning 3" in shown
     assert "warning 4" not in shown
@@ -67,7 +68,7 @@ def test_many_warnings_are_shortened_and_counted() -> None:
     assert "no entities" in shown
 
 
-def test_progress_shows_each_document_with_its_state_and_time() -> None:
+def test_progress_shows_state_and_time() -> None:
     waiting, working = row(None, "w.txt", None), row(None, "j.txt", None)
     working.state = "in a job"
     done = row(result(("A", "x", 1)), "d.txt", 3.21)

@@ -90,7 +90,7 @@ def stage(tmp_path: Path) -> Stage:
     return Stage(tmp_path)
 
 
-def test_document_goes_in_and_its_result_comes_out(stage: Stage) -> None:
+def test_document_becomes_result(stage: Stage) -> None:
     stage.save("a.txt")
     assert stage.get_properties(2) == ["→ a.txt  4 bytes"]
     stage.containers.finish("a.txt")
@@ -99,7 +99,7 @@ def test_document_goes_in_and_its_result_comes_out(stage: Stage) -> None:
     assert (stage.out / "a.txt.entities.json").exists()
 
 
-def test_what_is_no_document_gets_a_line_and_holds_up_nothing(stage: Stage) -> None:
+def test_other_files_delay_nothing(stage: Stage) -> None:
     os.mkfifo(stage.drop / "pipe.txt")
     (stage.drop / "unreadable.txt").symlink_to("/proc/self/clear_refs")
     for name in ("bad\x01.txt", "back\\slash.txt", "a.txt"):
@@ -118,7 +118,7 @@ def test_what_is_no_document_gets_a_line_and_holds_up_nothing(stage: Stage) -> N
     assert set(stage.containers.documents) == {"a.txt"}
 
 
-def test_file_that_vanishes_before_it_is_read_is_passed_over(stage: Stage) -> None:
+def test_vanished_file_is_skipped(stage: Stage) -> None:
     """It goes while the one before it is uploaded."""
     stage.save("a.txt")
     stage.save("b.txt")
@@ -127,7 +127,7 @@ def test_file_that_vanishes_before_it_is_read_is_passed_over(stage: Stage) -> No
     assert stage.get_properties(5) == ["→ a.txt  4 bytes", "→ c.txt  4 bytes"]
 
 
-def test_documents_wait_for_a_storage_that_takes_none(stage: Stage) -> None:
+def test_documents_wait_for_storage(stage: Stage) -> None:
     stage.containers.upload_error = ServiceRequestError("<connection at 0x7f> refused")
     stage.save("a.txt")
     stage.save("b.txt")
@@ -144,7 +144,7 @@ def test_documents_wait_for_a_storage_that_takes_none(stage: Stage) -> None:
     ]
 
 
-def test_document_that_storage_refuses_is_skipped(stage: Stage) -> None:
+def test_refused_document_is_skipped(stage: Stage) -> None:
     stage.containers.refused["a.txt"] = answered(400, "The name is too long.\nRequestId: 1")
     stage.save("a.txt")
     stage.save("b.txt")
@@ -152,7 +152,7 @@ def test_document_that_storage_refuses_is_skipped(stage: Stage) -> None:
     assert stage.get_properties(5) == []
 
 
-def test_listing_that_fails_is_printed_once_and_recovers(stage: Stage) -> None:
+def test_failing_listing_is_printed_once(stage: Stage) -> None:
     """Documents still go in, and what came meanwhile is fetched afterwards."""
     stage.containers.listing_error = answered(500, "Internal Server Error\nRequestId: 1")
     assert stage.get_properties() == ["! The storage emulator gives no results, trying again: Internal Server Error."]
@@ -167,7 +167,7 @@ def test_listing_that_fails_is_printed_once_and_recovers(stage: Stage) -> None:
     assert result.startswith("✓ a.txt  1 entity")
 
 
-def test_events_of_the_hosts_become_lines(stage: Stage) -> None:
+def test_events_of_hosts_become_lines(stage: Stage) -> None:
     event = {"action": "job_deferred", "level": "WARNING", "message": "Job 1 waits: Throttled.", "job": "1"}
     with stage.events.open("a") as stream:
         for _ in range(3):
@@ -178,7 +178,7 @@ def test_events_of_the_hosts_become_lines(stage: Stage) -> None:
     assert stage.get_properties(20) == ["✓ What waited goes on (Throttled)."]
 
 
-def test_outage_without_an_answer_is_one_whatever_the_text() -> None:
+def test_outage_messages_are_grouped() -> None:
     outage = Outage("It fails", "It works.")
     assert outage.failed(ServiceRequestError("<object at 0x1>")) is not None
     assert outage.failed(ServiceRequestError("<object at 0x2>")) is None

@@ -21,7 +21,7 @@ HOST = "neither a host name nor an IP address"
         ("https://10.0.0.1:65535", Address("https", "10.0.0.1", 65535, "")),
     ],
 )
-def test_an_address_is_read(text: str, address: Address) -> None:
+def test_address_is_read(text: str, address: Address) -> None:
     assert parse_address(text) == address
     assert parse_address(str(address)) == address
 
@@ -85,14 +85,14 @@ def test_an_address_is_read(text: str, address: Address) -> None:
         ("https://x.example/a;b", "empty parts or characters"),
     ],
 )
-def test_a_wrong_address_is_refused_with_its_reason(text: str, reason: str) -> None:
+def test_wrong_address_is_refused(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match="it") as caught:
         parse_address(text)
     assert reason in str(caught.value)
 
 
 @given(st.text(st.sampled_from("htps:/[]@?#.%-_aZ09\\ é\n<~"), max_size=30).map("https://".__add__))
-def test_an_accepted_address_is_in_its_one_form(text: str) -> None:
+def test_accepted_address_is_normalised(text: str) -> None:
     try:
         address = parse_address(text)
     except ValueError:
@@ -137,6 +137,6 @@ def test_an_accepted_address_is_in_its_one_form(text: str) -> None:
         ("internal.contoso.com", False, False),
     ],
 )
-def test_where_a_host_is(host: str, loopback: bool, private: bool) -> None:
+def test_where_host_is(host: str, loopback: bool, private: bool) -> None:
     assert is_loopback(host) is loopback
     assert is_private(host) is private

@@ -29,7 +29,7 @@ def test_named_functions_exist(file: str, function: str) -> None:
     assert function in {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 
 
-def test_a_document_has_twelve_stops_at_most() -> None:
+def test_document_has_at_most_twelve_stops() -> None:
     assert 0 < len(re.findall(r"^\d+\. .*`functions/", PAGE, re.MULTILINE)) <= 12
 
 

@@ -66,26 +66,26 @@ def problem_of(data: bytes) -> tuple[str, str, str]:
         (codecs.BOM_UTF32_BE, "utf-32-be"),
     ],
 )
-def test_a_byte_order_mark_decides_and_is_taken_off(mark: bytes, encoding: str) -> None:
+def test_byte_order_mark_decides(mark: bytes, encoding: str) -> None:
     assert decode(mark + TEXT.encode(encoding)) == DecodedText(TEXT, encoding, bom_bytes=len(mark))
 
 
-def test_without_a_mark_text_is_utf8_and_keeps_its_line_ends() -> None:
+def test_unmarked_utf8_keeps_line_ends() -> None:
     text = "one\r\ntwo\rthree\nfour\u2028five\x0bsix"
     assert decode(text.encode()) == DecodedText(text, "utf-8")
 
 
-def test_a_second_mark_is_part_of_the_text() -> None:
+def test_second_mark_is_part_of_text() -> None:
     assert decode(codecs.BOM_UTF8 + "\ufeffa".encode()) == DecodedText("\ufeffa", "utf-8", bom_bytes=3)
 
 
 @given(any_text)
-def test_every_text_with_a_mark_comes_back_exactly(text: str) -> None:
+def test_marked_text_round_trips(text: str) -> None:
     assert decode(codecs.BOM_UTF8 + f"a{text}".encode()).text == f"a{text}"
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
-def test_a_zero_character_behind_a_mark_is_text(encoding: str) -> None:
+def test_zero_character_behind_mark_is_text(encoding: str) -> None:
     assert decode("a\0b".encode(encoding)).text == "a\0b"
 
 
@@ -94,7 +94,7 @@ def test_a_zero_character_behind_a_mark_is_text(encoding: str) -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
 @pytest.mark.parametrize("text", [TEXT, WESTERN, POLISH, RUSSIAN, GREEK, JAPANESE, "ok", "Hi!\x1a", "end\0"])
-def test_unmarked_utf16_and_utf32_are_read_with_a_warning(text: str, encoding: str) -> None:
+def test_unmarked_utf16_has_warning(text: str, encoding: str) -> None:
     decoded = decode(text.encode(encoding))
     assert (decoded.text, decoded.encoding) == (text, encoding)
     assert codes(decoded) == ["UnmarkedUtf16" if "16" in encoding else "UnmarkedUtf32"]
@@ -115,7 +115,7 @@ def test_damaged_unmarked_utf16_is_replaced() -> None:
     assert codes(decoded) == ["UnmarkedUtf16", "CharactersReplaced"]
 
 
-def test_utf32_with_a_damaged_mark_is_not_utf16() -> None:
+def test_utf32_with_damaged_mark_is_not_utf16() -> None:
     text = "a plain text of some length"
     data = b"\xff\xfe\x07\x00" + text.encode("utf-32-le")
     assert decode(data).text[1:] == text
@@ -133,14 +133,27 @@ def test_utf32_with_a_damaged_mark_is_not_utf16() -> None:
         ("借款人于五月三日从银行借款五万元。\n", "hz"),
     ],
 )
-def test_escapes_decide_and_need_no_warning(text: str, encoding: str) -> None:
+def test_escape_sequences_decide(text: str, encoding: str) -> None:
     decoded = decode(text.encode(encoding))
     assert (decoded.text, decoded.warnings) == (text, ())
 
 
 @pytest.mark.parametrize("text", ["x ~{a} = ~{b}", "\x1b[31mred\x1b[0m", "~{identifier~}", "path = ~{HOME}/dir"])
-def test_source_code_is_no_hz_and_colours_are_no_iso2022(text: str) -> None:
+def test_source_code_and_colours_are_plain_text(text: str) -> None:
     assert decode(text.encode()) == DecodedText(text, "utf-8")
+
+
+@pytest.mark.parametrize("text", ["~{VARIABLES IN CAPITALS}", "~{identifiers_in_small_letters", "~{ABCDEFGHIJ~"])
+def test_long_names_are_no_damaged_hz(text: str) -> None:
+    assert decode(text.encode()) == DecodedText(text, "utf-8")
+
+
+@pytest.mark.parametrize("damage", [b"\x04", b"\x96", b" "])
+@pytest.mark.parametrize("place", [20, 21])
+def test_damaged_hz_is_hz(damage: bytes, place: int) -> None:
+    data = "更多信息请联系我们的分行。他的妻子也作为担保人签了名。".encode("hz")
+    decoded = decode(data[:place] + damage + data[place + 1 :])
+    assert decoded.encoding == "hz" and decoded.text.startswith("更多信息请联系我们")
 
 
 def test_damaged_iso2022_is_replaced() -> None:
@@ -157,7 +170,7 @@ def decode_damaged_text(data: bytes, encoding: str) -> str:
 # --- UTF-8 with faults ---
 
 
-def test_bad_bytes_in_utf8_are_replaced_and_named() -> None:
+def test_bad_utf8_bytes_are_replaced() -> None:
     data = WESTERN.encode()
     spoilt = data[:30] + b"\xff" + data[31:]
     decoded = decode(spoilt)
@@ -169,7 +182,8 @@ def test_bad_bytes_in_utf8_are_replaced_and_named() -> None:
     )
 
 
-def test_of_many_places_ten_are_named_past_a_genuine_replacement_character() -> None:
+def test_ten_damaged_places_are_named() -> None:
+    """Of twelve; a genuine replacement character is none of them."""
     decoded = decode(("é" * 200 + "\ufffd").encode() + b"abc\xff" * 12)
     places = [204 + 4 * number for number in range(10)]
     shown = message(decoded, "CharactersReplaced")
@@ -187,20 +201,18 @@ def test_of_many_places_ten_are_named_past_a_genuine_replacement_character() -> 
         ("é", 3, 2, False),
     ],
 )
-def test_so_many_valid_sequences_for_each_fault_make_utf8(
-    sequence: str, valid: int, faults: int, is_utf8: bool
-) -> None:
+def test_mostly_valid_sequences_are_utf8(sequence: str, valid: int, faults: int, is_utf8: bool) -> None:
     """Four of any kind; two where all are ordinary letters of Europe."""
     assert (decode(f" {sequence}".encode() * valid + b" a\xff b" * faults).encoding == "utf-8") is is_utf8
 
 
 @pytest.mark.parametrize("text", ["naïve \xff caf", "“\xff", "garçon d\xffa"])
-def test_one_fault_beside_one_ordinary_letter_makes_utf8(text: str) -> None:
+def test_one_fault_may_be_utf8(text: str) -> None:
     data = b"\xff".join(part.encode() for part in text.split("\xff"))
     assert decode(data).text == text.replace("\xff", "\ufffd")
 
 
-def test_utf8_cut_off_inside_a_character_ends_in_a_replacement() -> None:
+def test_cut_off_utf8_ends_in_replacement() -> None:
     decoded = decode("Zoë owes 5,000 €".encode()[:-1])
     assert decoded.text == "Zoë owes 5,000 \ufffd"
     assert codes(decoded) == ["CharactersReplaced"]
@@ -221,7 +233,7 @@ def test_utf8_cut_off_inside_a_character_ends_in_a_replacement() -> None:
         ("cp850", "cp850"),
     ],
 )
-def test_a_declared_charset_counts(label: str, codec: str) -> None:
+def test_declared_charset_counts(label: str, codec: str) -> None:
     data = b"No\xebl"
     decoded = decode(data, f"text/plain; charset={label}")
     assert decoded == DecodedText(data.decode(codec, "replace"), codec, 0, decoded.errors, decoded.warnings)
@@ -242,17 +254,17 @@ def test_xml_and_html_declare_their_encoding(start: str) -> None:
 
 
 @pytest.mark.parametrize("label", ["utf-8", "us-ascii", "nonsense", "rot13", "unicode_escape", "idna", "utf-16", ""])
-def test_a_declaration_that_cannot_be_true_is_ignored(label: str) -> None:
+def test_false_declaration_is_ignored(label: str) -> None:
     assert decode(LATIN.encode("latin-1"), f"text/plain; charset={label}").text == LATIN
 
 
-def test_a_declared_charset_may_have_one_fault() -> None:
+def test_declared_charset_may_have_one_fault() -> None:
     assert decode(b"No\xebl \x81", "text/plain; charset=windows-1252").text == "Noël \ufffd"
     two = b"No\xebl \x81\x81" + b" and so on" * 3
     assert decode(two, "text/plain; charset=windows-1252").encoding != "cp1252"
 
 
-def test_valid_utf8_overrules_a_declaration() -> None:
+def test_valid_utf8_overrules_declaration() -> None:
     assert decode(WESTERN.encode(), "text/plain; charset=iso-8859-1") == DecodedText(WESTERN, "utf-8")
 
 
@@ -260,7 +272,7 @@ def test_valid_utf8_overrules_a_declaration() -> None:
 
 
 @pytest.mark.parametrize(("text", "written_in", "read_as"), GUESSED)
-def test_another_encoding_is_guessed_and_named(text: str, written_in: str, read_as: str) -> None:
+def test_guessed_encoding_is_named(text: str, written_in: str, read_as: str) -> None:
     decoded = decode(text.encode(written_in))
     assert (decoded.text, decoded.encoding) == (text, read_as)
     assert codes(decoded) in (["EncodingGuessed"], ["EncodingDoubtful"])
@@ -268,37 +280,37 @@ def test_another_encoding_is_guessed_and_named(text: str, written_in: str, read_
 
 
 @pytest.mark.parametrize("text", ["café", "The loan is over £500.", "Zoë Müller"])
-def test_few_letters_beyond_ascii_are_western(text: str) -> None:
+def test_few_letters_are_western(text: str) -> None:
     assert decode(text.encode("cp1252")).text == text
 
 
-def test_a_doubtful_guess_names_up_to_four_candidates() -> None:
-    data = "La Niña".encode("mac_roman")
+def test_doubtful_guess_names_candidates() -> None:
+    data = "Ýmir".encode("cp850")
     decoded = decode(data)
     assert codes(decoded) == ["EncodingDoubtful"]
     named = message(decoded, "EncodingDoubtful").split("nearly as well: ")[1].split(". ")[0].split(", ")
     assert 1 <= len(named) <= 3
-    assert "La Niña" in {data.decode(name) for name in named}
+    assert "Ýmir" in {data.decode(name) for name in named}
     assert len({data.decode(name) for name in [decoded.encoding, *named]}) == len(named) + 1
 
 
-def test_a_fault_in_an_older_encoding_is_replaced() -> None:
+def test_legacy_fault_is_replaced() -> None:
     data = (GREEK * 3).encode("cp1253")
     decoded = decode(data[:40] + b"\xd2" + data[41:])
     assert (decoded.text[40], decoded.errors) == ("\ufffd", "replace")
     assert codes(decoded)[-1] == "CharactersReplaced"
 
 
-def test_a_long_document_is_guessed_like_a_short_one() -> None:
+def test_long_document_is_guessed_alike() -> None:
     assert decode((LATIN * 5_000).encode("latin-1")).text == LATIN * 5_000
 
 
-def test_one_word_far_inside_a_long_document_decides() -> None:
+def test_late_word_decides() -> None:
     data = b"plain English text. " * 50_000 + RUSSIAN.encode("cp1251") + b"more plain text. " * 50_000
     assert RUSSIAN in decode(data).text
 
 
-def test_a_long_document_that_stops_fitting_is_reported() -> None:
+def test_late_mismatch_is_reported() -> None:
     """The guess is made from samples of a long document only."""
     japanese = (JAPANESE * 20_000).encode("euc_jp")
     half = len(japanese) // 2 // 2 * 2
@@ -343,7 +355,7 @@ def test_white_space_alone_is_no_text(data: bytes) -> None:
         (b"{\\rtf1", "an RTF document"),
     ],
 )
-def test_a_known_kind_of_file_is_called_by_its_name(start: bytes, kind: str) -> None:
+def test_known_file_type_is_named(start: bytes, kind: str) -> None:
     code, message, advice = problem_of(start + b" and some more text")
     assert code == "NotText"
     assert message.startswith(f"The document is {kind}")
@@ -358,7 +370,7 @@ def test_binary_data_is_not_text() -> None:
 
 
 @pytest.mark.parametrize("start", ["BZh is a name", "ID3 tags explained", "PAR1 and PAR2", "II*", "Obj 1"])
-def test_text_may_begin_like_another_kind_of_file(start: str) -> None:
+def test_text_may_resemble_file_signature(start: str) -> None:
     assert decode(start.encode()).text == start
 
 
@@ -385,14 +397,14 @@ def zeros(size: int, count: int) -> bytes:
         (b"page\fpage\v\x1b[1m", True),
     ],
 )
-def test_so_many_control_characters_are_text(data: bytes, is_text: bool) -> None:
+def test_few_control_characters_are_text(data: bytes, is_text: bool) -> None:
     if is_text:
         assert decode(data) == DecodedText(data.decode(), "utf-8")
     else:
         assert problem_of(data)[0] == "NotText"
 
 
-def test_binary_data_with_zeros_says_how_utf16_is_recognised() -> None:
+def test_zeros_explain_utf16_recognition() -> None:
     _, _, advice = problem_of(b"a perfectly normal text\0 with a zero byte")
     assert "If it is text in UTF-16, save it with a byte-order mark." in advice
 
@@ -405,7 +417,7 @@ def test_ebcdic_is_named(text: str) -> None:
     assert "Let the transfer convert it" in advice
 
 
-def test_bytes_that_fit_no_encoding_are_reported() -> None:
+def test_undecodable_bytes_are_reported() -> None:
     draw = random.Random(1)
     data = bytes(draw.randrange(128, 256) for _ in range(1_000))
     code, message, advice = problem_of(data)
@@ -429,14 +441,14 @@ def test_bytes_that_fit_no_encoding_are_reported() -> None:
         (codecs.BOM_UTF8, "utf-8", 1),
     ],
 )
-def test_a_marked_document_that_is_cut_off_ends_in_a_replacement(mark: bytes, encoding: str, cut: int) -> None:
+def test_cut_off_marked_document_is_read(mark: bytes, encoding: str, cut: int) -> None:
     decoded = decode(mark + ("ab😀".encode(encoding))[:-cut])
     assert (decoded.text, decoded.errors, decoded.bom_bytes) == ("ab\ufffd", "replace", len(mark))
     assert "from 0: 2." in message(decoded, "CharactersReplaced")
 
 
 @pytest.mark.parametrize(("faults", "size", "is_read"), [(3, 10, True), (4, 10, False), (10, 1_000, True)])
-def test_a_mark_allows_three_faults_or_one_per_cent(faults: int, size: int, is_read: bool) -> None:
+def test_marked_text_allows_few_faults(faults: int, size: int, is_read: bool) -> None:
     data = codecs.BOM_UTF8 + b"a\xff" * faults + b"a" * (size - 2 * faults)
     if is_read:
         assert decode(data).text.count("\ufffd") == faults
@@ -452,7 +464,7 @@ def test_a_mark_allows_three_faults_or_one_per_cent(faults: int, size: int, is_r
 @example(b"~{~", "")
 @example(b"<?xml encoding='utf-7'?>\xff", "")
 @settings(max_examples=300)
-def test_any_bytes_are_text_or_a_document_error(data: bytes, content_type: str) -> None:
+def test_any_bytes_are_text_or_document_error(data: bytes, content_type: str) -> None:
     with contextlib.suppress(DocumentError):
         decoded = decode(data, content_type)
         assert data[decoded.bom_bytes :].decode(decoded.encoding, decoded.errors) == decoded.text
@@ -461,18 +473,19 @@ def test_any_bytes_are_text_or_a_document_error(data: bytes, content_type: str) 
 # --- size ---
 
 
-def test_an_empty_file_is_refused() -> None:
+def test_empty_file_is_refused() -> None:
     with pytest.raises(DocumentError) as caught:
         check_size(0, MIB)
     assert caught.value.problem.code == "EmptyDocument"
 
 
 @pytest.mark.parametrize("size", [1, MIB - 1, MIB])
-def test_a_file_up_to_the_limit_is_accepted(size: int) -> None:
+def test_file_up_to_limit_is_accepted(size: int) -> None:
     check_size(size, MIB)
 
 
-def test_a_file_over_the_limit_is_refused_with_both_numbers_and_the_setting() -> None:
+def test_file_over_limit_names_setting() -> None:
+    """And both numbers."""
     with pytest.raises(DocumentError) as caught:
         check_size(MIB + 1, MIB)
     problem = caught.value.problem

@@ -11,7 +11,7 @@ ARROW = re.compile(r"^    (\S+) --> (\S+)(?:: (\w)\. (.+))?$", re.MULTILINE)
 SENTENCE = re.compile(r"^- \*\*(\w)\.\*\* \*(.+?)\* \(.+?\): [A-Z].+\.$", re.MULTILINE)
 
 
-def test_the_page_is_drawn_from_the_tables() -> None:
+def test_page_is_drawn_from_tables() -> None:
     """`python -m docs.generate.diagrams` writes the page anew."""
     assert PAGE.read_text("utf-8") == page()
 
@@ -19,7 +19,7 @@ def test_the_page_is_drawn_from_the_tables() -> None:
 @pytest.mark.parametrize(
     ("title", "table"), [("A document", DOCUMENT_TRANSITIONS), ("A job", JOB_TRANSITIONS)], ids=["document", "job"]
 )
-def test_every_row_is_one_arrow_with_one_sentence(title: str, table: dict) -> None:
+def test_every_row_is_one_arrow(title: str, table: dict) -> None:
     section = page().split(f"## {title}\n")[1].split("\n## ")[0]
     arrows = [match for match in ARROW.findall(section) if match[2]]
     rows = {(source or "[*]", row[event] or "[*]", event) for source, row in table.items() for event in row}
@@ -29,6 +29,6 @@ def test_every_row_is_one_arrow_with_one_sentence(title: str, table: dict) -> No
 
 
 @pytest.mark.parametrize("described", [JobState, JobEvent, DocumentState, DocumentEvent])
-def test_every_state_and_event_says_what_it_means(described: type) -> None:
+def test_every_state_and_event_is_described(described: type) -> None:
     assert set(meanings(described)) == {member.value for member in described}
     assert all(sentence.endswith(".") for sentence in meanings(described).values())

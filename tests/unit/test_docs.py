@@ -61,17 +61,17 @@ def sections(text: str) -> set[str]:
     return cited
 
 
-def test_every_relative_link_leads_to_a_file_and_a_heading() -> None:
+def test_relative_links_have_targets() -> None:
     assert {path: broken for path in markdown() if (broken := broken_links(texts()[path], ROOT / path))} == {}
 
 
-def test_every_page_of_docs_that_any_file_names_exists() -> None:
+def test_named_pages_exist() -> None:
     named = {(path, page) for path, text in texts().items() for page in PAGE_PATH.findall(text)}
     assert ("README.md", "docs/deploy.md") in named
     assert {(path, page) for path, page in named if not (ROOT / page).exists()} == set()
 
 
-def test_every_make_target_that_a_page_names_is_in_the_makefile() -> None:
+def test_named_make_targets_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", texts()["Makefile"], re.MULTILINE))
     named = {
         (path, target)
@@ -84,7 +84,7 @@ def test_every_make_target_that_a_page_names_is_in_the_makefile() -> None:
     assert {(path, target) for path, target in named if target not in targets} == set()
 
 
-def test_contributing_runs_the_tests_as_the_makefile_does() -> None:
+def test_contributing_matches_makefile() -> None:
     variables = {"$(PYTEST)": ".venv/bin/python -m pytest -n auto", "$(BIN)": ".venv/bin"}
     makefile = texts()["Makefile"]
     assert "PYTEST := $(BIN)/python -m pytest -n auto\n" in makefile
@@ -95,7 +95,7 @@ def test_contributing_runs_the_tests_as_the_makefile_does() -> None:
         assert f"`{command.replace('$(SEED)', '7').replace(' --durations 5', '')}`" in texts()["CONTRIBUTING.md"]
 
 
-def test_every_cited_section_of_the_job_api_exists() -> None:
+def test_cited_sections_exist() -> None:
     existing = set(re.findall(r"^##+ (\d(?:\.\d)?) ", texts()[LANGUAGE_API], re.MULTILINE))
     cited = {(path, section) for path, text in texts().items() if path.endswith(".py") for section in sections(text)}
     table = texts()["local/language_service/README.md"]
@@ -104,7 +104,7 @@ def test_every_cited_section_of_the_job_api_exists() -> None:
     assert {(path, section) for path, section in cited if section not in existing} == set()
 
 
-def test_no_file_names_a_folder_of_somebody_s_machine() -> None:
+def test_no_file_has_machine_path() -> None:
     found = {path: paths for path, text in texts().items() if (paths := MACHINE_PATH.findall(text))}
     assert found == {}
 
@@ -121,7 +121,7 @@ def test_no_file_names_a_folder_of_somebody_s_machine() -> None:
         ("`[a](nowhere.md)`", []),
     ],
 )
-def test_a_broken_link_is_found(text: str, broken: list[str]) -> None:
+def test_broken_link_is_found(text: str, broken: list[str]) -> None:
     assert broken_links(text, ROOT / "README.md") == broken
 
 
@@ -134,12 +134,12 @@ def test_a_broken_link_is_found(text: str, broken: list[str]) -> None:
         ("all of docs/language-api.md.", set()),
     ],
 )
-def test_a_cited_section_is_read(comment: str, cited: set[str]) -> None:
+def test_cited_section_is_read(comment: str, cited: set[str]) -> None:
     assert sections(comment) == cited
 
 
 @pytest.mark.parametrize("start", ["/{}/", " /{}/", '"/{}/', "file:///{}/"])
 @pytest.mark.parametrize("folder", ["root", "work", "home/ann", "Users/ann"])
-def test_a_folder_of_a_machine_is_found(start: str, folder: str) -> None:
+def test_machine_path_is_found(start: str, folder: str) -> None:
     assert MACHINE_PATH.search(start.format(folder) + "app.py")
     assert not MACHINE_PATH.search(f"https://example.net/{folder}/app.py")

@@ -3,14 +3,14 @@ import pytest
 from functions.document_languages import LANGUAGES, language_code
 
 
-def test_the_table_has_the_languages_of_the_documentation() -> None:
+def test_table_matches_documentation() -> None:
     """The page of 2026-08-19 has 93 rows, two of them for `pt`; `no` comes beside `nb`."""
     assert len(LANGUAGES) == 93
     assert all(len(code) == 2 for code in LANGUAGES)
 
 
 @pytest.mark.parametrize("code", ["en", "EN", "en-US", "pt-br", "zh-hans", "zh-Hans-CN", "zh-hant", "es-419", "nb"])
-def test_a_code_of_a_listed_language_is_kept_as_given(code: str) -> None:
+def test_listed_code_is_kept(code: str) -> None:
     assert language_code(code) == code
 
 

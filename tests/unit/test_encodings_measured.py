@@ -12,14 +12,16 @@ from tests.benchmarks.encodings import outcome
 from tests.encodings.corpus import VARIANTS, cases
 from tests.encodings.texts import TEXTS
 
+pytestmark = pytest.mark.long
+
 # Per cent read exactly right at 20, 80 and 200 characters.
 LEAST = {
     ("Unicode", "whole"): (99, 100, 100),
     ("Unicode", "spoilt"): (97, 99, 99),
     ("Unicode", "controls"): (99, 100, 100),
-    ("legacy", "whole"): (92, 98, 99),
-    ("legacy", "spoilt"): (84, 93, 97),
-    ("legacy", "controls"): (92, 98, 99),
+    ("legacy", "whole"): (95, 98, 99),
+    ("legacy", "spoilt"): (90, 96, 98),
+    ("legacy", "controls"): (95, 98, 99),
 }
 
 
@@ -33,9 +35,7 @@ def outcomes() -> dict[tuple[str, str, int], Counter[str]]:
 
 @pytest.mark.parametrize("group", ["Unicode", "legacy"])
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_as_many_are_read_right_as_were(
-    outcomes: dict[tuple[str, str, int], Counter[str]], group: str, variant: str
-) -> None:
+def test_recognition_rate_holds(outcomes: dict[tuple[str, str, int], Counter[str]], group: str, variant: str) -> None:
     shares = []
     for length in (20, 80, 200):
         counts = outcomes[group, variant, length]
@@ -43,7 +43,7 @@ def test_as_many_are_read_right_as_were(
     assert [share >= least for share, least in zip(shares, LEAST[group, variant], strict=True)] == [True] * 3, shares
 
 
-def test_hardly_any_is_silently_wrong(outcomes: dict[tuple[str, str, int], Counter[str]]) -> None:
+def test_silent_errors_are_rare(outcomes: dict[tuple[str, str, int], Counter[str]]) -> None:
     total = sum(outcomes.values(), Counter())
     assert total["silently wrong"] <= total.total() / 1_000
     assert total["refused"] <= total.total() / 200

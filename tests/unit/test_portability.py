@@ -133,12 +133,12 @@ def test_posix_only_calls_are_guarded() -> None:
     assert found - set(GUARDED) == set()
 
 
-def test_every_guarded_place_is_still_there() -> None:
+def test_every_guarded_place_exists() -> None:
     gone = {(path, name) for path, name in GUARDED if name not in found_in(path)}
     assert gone == set()
 
 
-def test_files_are_read_and_written_as_utf_8() -> None:
+def test_files_are_utf_8() -> None:
     """Where Windows would take the encoding of the country."""
     unnamed = []
     for path in (path for path in sources() if not path.startswith("tests/")):

@@ -19,9 +19,7 @@ Kind = ProblemKind | WarningKind
 
 CATALOGUE = ROOT / "functions" / "problems.py"
 NAMES = {name: kind for name, kind in vars(problems).items() if isinstance(kind, Kind)}
-USERS = [
-    path for path in sorted((ROOT / "functions").rglob("*.py")) if path != CATALOGUE and "workflows" not in path.parts
-]
+USERS = [path for path in sorted((ROOT / "functions").rglob("*.py")) if path != CATALOGUE]
 
 every_kind = pytest.mark.parametrize("name", NAMES)
 

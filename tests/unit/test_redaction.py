@@ -32,7 +32,7 @@ QUOTED = SIGNATURE.replace("/", "%2F").replace("+", "%2B").replace("=", "%3D")
         (f"signature found in the HTTP request '{SIGNATURE}' is", f"signature found in the HTTP request '{HIDDEN}' is"),
     ],
 )
-def test_a_secret_is_taken_out(text: str, clean: str) -> None:
+def test_secret_is_taken_out(text: str, clean: str) -> None:
     assert redact(text) == clean
     assert redact(clean) == clean
 
@@ -47,7 +47,7 @@ def test_a_secret_is_taken_out(text: str, clean: str) -> None:
         "The assignee's design=1",
     ],
 )
-def test_a_text_without_secrets_stays(text: str) -> None:
+def test_text_without_secrets_stays(text: str) -> None:
     assert redact(text) == text
 
 
@@ -73,7 +73,7 @@ def raised_from_an_address() -> Exception:
         return error
 
 
-def test_the_whole_chain_of_an_exception_is_redacted() -> None:
+def test_exception_chain_is_redacted() -> None:
     error = raised_from_an_address()
     assert QUOTED in "".join(traceback.format_exception(error))
     redact_error(error)
@@ -83,13 +83,13 @@ def test_the_whole_chain_of_an_exception_is_redacted() -> None:
     assert type(error) is ServiceRequestError
 
 
-def test_members_of_a_group_are_redacted() -> None:
+def test_members_of_group_are_redacted() -> None:
     group = ExceptionGroup("several", [ValueError(f"sig={QUOTED}"), KeyError(f"/c?sig={QUOTED}")])
     redact_error(group)
     assert QUOTED not in "".join(traceback.format_exception(group))
 
 
-def test_a_circle_of_exceptions_ends() -> None:
+def test_circular_exceptions_end() -> None:
     first, second = ValueError(f"sig={QUOTED}"), ValueError("x")
     first.__context__, second.__context__ = second, first
     redact_error(first)
@@ -103,7 +103,7 @@ class Response:
         return f"The MAC signature found in the HTTP request '{SIGNATURE}' is not the same."
 
 
-def test_a_quoted_body_is_left_out_and_codes_stay() -> None:
+def test_quoted_body_is_dropped() -> None:
     error = HttpResponseError("Server failed to authenticate the request.", response=Response())  # type: ignore[arg-type]
     assert SIGNATURE in str(error)
     redact_error(error)
@@ -112,7 +112,7 @@ def test_a_quoted_body_is_left_out_and_codes_stay() -> None:
     assert str(error).startswith("Server failed to authenticate")
 
 
-def test_what_leaves_the_block_is_the_same_exception() -> None:
+def test_exception_object_is_unchanged() -> None:
     error = raised_from_an_address()
     with pytest.raises(ServiceRequestError) as caught, redacted_errors():
         raise error
@@ -150,7 +150,7 @@ def test_records_of_every_logger_are_redacted(caplog: pytest.LogCaptureFixture) 
 
 
 @pytest.mark.usefixtures("logs")
-def test_a_harmless_record_keeps_message_and_arguments(caplog: pytest.LogCaptureFixture) -> None:
+def test_harmless_record_keeps_message_and_arguments(caplog: pytest.LogCaptureFixture) -> None:
     protect_logs()
     logging.getLogger("a.library").warning("%s of %s", "one", 2)
     assert (caplog.records[0].msg, caplog.records[0].args) == ("%s of %s", ("one", 2))
@@ -165,7 +165,7 @@ def test_protecting_twice_wraps_once() -> None:
 
 
 @pytest.mark.usefixtures("logs")
-def test_noisy_libraries_are_quiet_unless_configured() -> None:
+def test_libraries_are_quiet_by_default() -> None:
     logging.getLogger("msal").setLevel(logging.DEBUG)
     protect_logs()
     assert logging.getLogger("azure.core.pipeline.policies.http_logging_policy").getEffectiveLevel() == logging.WARNING

@@ -143,42 +143,42 @@ def problems_of(environ: dict[str, str]) -> list[str]:
     return caught.value.problems
 
 
-def test_what_is_not_set_takes_its_default() -> None:
+def test_unset_value_takes_default() -> None:
     assert settings() == DEFAULTS
 
 
-def test_an_empty_setting_counts_as_not_set() -> None:
+def test_empty_setting_counts_as_not_set() -> None:
     optional = [setting.name for setting in SETTINGS if setting.name not in REQUIRED]
     assert Settings.from_env({**REQUIRED, **dict.fromkeys(optional, "  ")}) == DEFAULTS
 
 
-def test_the_key_is_optional() -> None:
+def test_key_is_optional() -> None:
     assert settings(LANGUAGE_KEY="").language_key is None
 
 
 @pytest.mark.parametrize(("name", "text", "value"), RIGHT)
-def test_a_right_value_is_read(name: str, text: str, value: object) -> None:
+def test_right_value_is_read(name: str, text: str, value: object) -> None:
     assert getattr(settings({name: text}), name.lower()) == value
 
 
 @pytest.mark.parametrize(("name", "text", "expected"), WRONG)
-def test_a_wrong_value_is_named_with_what_is_expected(name: str, text: str, expected: str) -> None:
+def test_wrong_value_names_expectation(name: str, text: str, expected: str) -> None:
     (problem,) = problems_of({**REQUIRED, name: text})
     assert problem.startswith(f"{name} is {text!r}; expected is ")
     assert expected in problem
 
 
-def test_every_setting_that_can_be_wrong_is_tested_for_it() -> None:
+def test_every_setting_has_wrong_value() -> None:
     elsewhere = {"LANGUAGE_KEY", "LANGUAGE_MODEL_ID", "DocumentStorage"}
     assert {name for name, _, _ in WRONG} == {setting.name for setting in SETTINGS} - elsewhere
 
 
-def test_every_field_belongs_to_a_setting_of_the_same_name() -> None:
+def test_every_field_has_setting() -> None:
     names = {setting.name.lower() for setting in SETTINGS if setting.name != "DocumentStorage"}
     assert set(Settings.__slots__) == names | {"storage", "language_client_id"}
 
 
-def test_an_empty_environment_lists_all_that_is_required() -> None:
+def test_empty_environment_lists_required_settings() -> None:
     assert [problem.split(" is missing")[0] for problem in problems_of({})] == [
         "LANGUAGE_ENDPOINT",
         "DocumentStorage",
@@ -195,7 +195,7 @@ def test_all_problems_are_reported_at_once() -> None:
     assert len(found) == len(wrong)
 
 
-def test_the_message_counts_and_lists_the_problems_and_says_where_to_mend_them() -> None:
+def test_message_says_where_to_fix() -> None:
     with pytest.raises(SettingsError) as caught:
         settings(BATCH_LINGER_MS="x", GIVE_UP_HOURS="y")
     message = str(caught.value)
@@ -229,7 +229,7 @@ def test_no_secret_is_shown() -> None:
         "0123\x004567",
     ],
 )
-def test_an_unusable_key_is_refused_without_being_shown(key: str) -> None:
+def test_unusable_key_is_not_shown(key: str) -> None:
     (problem,) = problems_of({**REQUIRED, "LANGUAGE_KEY": key})
     assert problem.startswith(
         "LANGUAGE_KEY is not usable (value not shown); expected is the key as the portal shows it"
@@ -237,7 +237,7 @@ def test_an_unusable_key_is_refused_without_being_shown(key: str) -> None:
     assert "0123" not in problem and "4567" not in problem
 
 
-def test_an_unresolved_key_vault_reference_is_named() -> None:
+def test_unresolved_key_vault_reference_is_named() -> None:
     (problem,) = problems_of({**REQUIRED, "LANGUAGE_KEY": "@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/k)"})
     assert "a Key Vault reference that could not be resolved" in problem
 
@@ -264,7 +264,7 @@ SECRETS = [
         "{}\n{}",
     ],
 )
-def test_a_secret_in_the_wrong_setting_is_not_shown(secret: str, pasted: str) -> None:
+def test_misplaced_secret_is_not_shown(secret: str, pasted: str) -> None:
     text = pasted.replace("{}", secret)
     names = [setting.name for setting in SETTINGS if setting.name != "LANGUAGE_KEY"]
     others = (BLOB_URI, QUEUE_URI, CREDENTIAL, CLIENT_ID)
@@ -286,7 +286,7 @@ def _refusal(environ: dict[str, str]) -> SettingsError | None:
     return None
 
 
-def test_a_secret_is_the_text_it_hides() -> None:
+def test_secret_compares_as_text() -> None:
     assert Secret("abc") == "abc"
     assert repr([Secret("abc")]) == "[Secret('**********')]"
 
@@ -339,7 +339,7 @@ def test_any_settings_are_read_or_refused(environ: dict[str, str]) -> None:
 # --- the identity ---
 
 
-def test_one_identity_serves_storage_and_language() -> None:
+def test_one_identity_serves_both() -> None:
     identity = {**IDENTITY, CLIENT_ID: ID}
     assert settings({**identity, "LANGUAGE_KEY": ""}).language_client_id == ID
     assert settings({**identity, "LANGUAGE_KEY": "", "AZURE_CLIENT_ID": OTHER_ID}).language_client_id == OTHER_ID
@@ -355,14 +355,14 @@ def test_one_identity_serves_storage_and_language() -> None:
         ("AZURE_AUTHORITY_HOST", "login.microsoftonline.us:x"),
     ],
 )
-def test_wrong_azure_variables_are_refused_at_start(name: str, text: str) -> None:
+def test_wrong_azure_variables_are_refused(name: str, text: str) -> None:
     (problem,) = problems_of({**REQUIRED, "LANGUAGE_KEY": "", name: text})
     assert problem.startswith(f"{name} is {text!r}; expected is ")
     assert settings({name: text}).language_key, "without an identity nobody reads it"
 
 
 @pytest.mark.parametrize("host", ["westeurope.api.cognitive.microsoft.com", "usgovvirginia.api.cognitive.microsoft.us"])
-def test_a_regional_address_needs_a_key(host: str) -> None:
+def test_regional_address_needs_key(host: str) -> None:
     """Custom subdomains are a precondition of Microsoft Entra ID ("Custom subdomain names", read 2026-11)."""
     assert settings(LANGUAGE_ENDPOINT=f"https://{host}/").language_endpoint == f"https://{host}"
     (problem,) = problems_of({**REQUIRED, "LANGUAGE_ENDPOINT": f"https://{host}", "LANGUAGE_KEY": ""})
@@ -376,7 +376,7 @@ def test_a_regional_address_needs_a_key(host: str) -> None:
     "host",
     ["10.0.0.4", "172.31.255.255", "192.168.1.1", "[fd00::1]", "language", "language.svc.cluster.local", "x.internal"],
 )
-def test_plain_http_to_a_private_host_needs_permission(host: str) -> None:
+def test_plain_http_to_private_host_needs_permission(host: str) -> None:
     endpoint = f"http://{host}:5000"
     (problem,) = problems_of({**REQUIRED, "LANGUAGE_ENDPOINT": endpoint})
     assert "needs ALLOW_HTTP_ENDPOINT=true" in problem
@@ -396,7 +396,7 @@ def test_plain_http_to_a_private_host_needs_permission(host: str) -> None:
         "gw.contoso.com",
     ],
 )
-def test_plain_http_to_a_public_host_is_refused_anyway(host: str) -> None:
+def test_plain_http_to_public_host_is_refused(host: str) -> None:
     (problem,) = problems_of({**REQUIRED, "LANGUAGE_ENDPOINT": f"http://{host}", "ALLOW_HTTP_ENDPOINT": "true"})
     assert "http only for this machine, or for a private address" in problem
 
@@ -416,7 +416,7 @@ INSIGHTS = "InstrumentationKey=00000000-0000-0000-0000-000000000000;IngestionEnd
         (INSIGHTS.replace("x.in", "<x>.in"), "one of its endpoints is wrong"),
     ],
 )
-def test_wrong_telemetry_settings_are_in_the_same_message(text: str, reason: str) -> None:
+def test_telemetry_problems_are_reported_together(text: str, reason: str) -> None:
     (problem,) = problems_of({**REQUIRED, "APPLICATIONINSIGHTS_CONNECTION_STRING": text})
     assert problem.startswith("APPLICATIONINSIGHTS_CONNECTION_STRING is not usable (value not shown)")
     assert reason in problem
@@ -434,29 +434,30 @@ def test_wrong_telemetry_settings_are_in_the_same_message(text: str, reason: str
         ("OUTPUT_CONTAINER", "STATE_CONTAINER"),
     ],
 )
-def test_no_two_containers_may_be_the_same(first: str, second: str) -> None:
+def test_no_two_containers_may_be_same(first: str, second: str) -> None:
     (problem,) = problems_of({**REQUIRED, first: "shared", second: "shared"})
     assert problem.startswith(f"{first} and {second} are both 'shared'; they must differ")
 
 
-def test_a_container_set_to_the_default_of_another_is_the_same_container() -> None:
+def test_default_container_name_collides() -> None:
+    """A container set to the default of another one is the same container."""
     (problem,) = problems_of({**REQUIRED, "INPUT_CONTAINER": "entities"})
     assert problem.startswith("INPUT_CONTAINER and OUTPUT_CONTAINER are both 'entities'")
 
 
-def test_a_date_version_needs_project_and_deployment() -> None:
+def test_date_version_needs_project_and_deployment() -> None:
     assert problems_of({**REQUIRED, "LANGUAGE_PROJECT": "", "LANGUAGE_DEPLOYMENT": ""}) == [
         "LANGUAGE_PROJECT is missing: API version 2023-04-01 needs it.",
         "LANGUAGE_DEPLOYMENT is missing: API version 2023-04-01 needs it.",
     ]
 
 
-def test_a_model_id_has_no_place_in_a_date_version() -> None:
+def test_date_version_refuses_model_id() -> None:
     (problem,) = problems_of({**REQUIRED, "LANGUAGE_MODEL_ID": "m"})
     assert problem.startswith("LANGUAGE_MODEL_ID belongs to v3.1-preview.ct.1 only")
 
 
-def test_the_preview_takes_a_model_id_or_project_and_deployment() -> None:
+def test_preview_takes_either_model_form() -> None:
     neither = {"LANGUAGE_PROJECT": "", "LANGUAGE_DEPLOYMENT": ""}
     assert settings(PREVIEW).is_preview
     assert settings({**PREVIEW, **neither, "LANGUAGE_MODEL_ID": "m"}).language_model_id == "m"
@@ -467,32 +468,32 @@ def test_the_preview_takes_a_model_id_or_project_and_deployment() -> None:
 
 
 @pytest.mark.parametrize("model", ["m m", "m" * 201, "m\n"[:1] + "/"])
-def test_a_model_id_has_no_odd_characters(model: str) -> None:
+def test_model_id_is_plain(model: str) -> None:
     (problem,) = problems_of({**REQUIRED, **PREVIEW, "LANGUAGE_MODEL_ID": model})
     assert problem.startswith("LANGUAGE_MODEL_ID is ") and "1 to 200 letters, digits" in problem
 
 
 @pytest.mark.parametrize("version", ["2022-05-01", "v3.1-preview.ct.1"])
-def test_a_version_that_detects_no_language_needs_one(version: str) -> None:
+def test_some_versions_need_language(version: str) -> None:
     environ = {**REQUIRED, "DOCUMENT_LANGUAGE": "auto", "LANGUAGE_API_VERSION": version}
     assert problems_of(environ) == [
         f"DOCUMENT_LANGUAGE is 'auto', which API version {version} does not know; name the language."
     ]
 
 
-def test_the_preview_has_a_smaller_budget_unless_one_is_set() -> None:
+def test_preview_has_smaller_budget() -> None:
     assert settings(PREVIEW).requests_per_minute == 100
     assert settings(PREVIEW, REQUESTS_PER_MINUTE="300").requests_per_minute == 300
 
 
-def test_the_first_poll_can_not_be_later_than_the_ceiling() -> None:
+def test_first_poll_is_within_ceiling() -> None:
     assert problems_of({**REQUIRED, "FIRST_POLL_SECONDS": "31"}) == [
         "FIRST_POLL_SECONDS is 31; it must not exceed MAX_POLL_SECONDS (30)."
     ]
     assert settings(FIRST_POLL_SECONDS="30").first_poll_seconds == 30
 
 
-def test_a_date_without_a_zone_is_utc() -> None:
+def test_date_without_zone_is_utc() -> None:
     read = settings(IGNORE_DOCUMENTS_BEFORE="2026-11-23T10:00:00").ignore_documents_before
     assert read == datetime(2026, 11, 23, 10, tzinfo=timezone(timedelta(0)))
 
@@ -500,14 +501,14 @@ def test_a_date_without_a_zone_is_utc() -> None:
 # --- one list feeds the documentation ---
 
 
-def test_the_readme_lists_every_setting_as_the_code_has_it() -> None:
+def test_readme_lists_every_setting() -> None:
     """`python -m docs.generate.settings_table README.md` writes the table anew."""
     readme = (ROOT / "README.md").read_text("utf-8")
     assert BEGIN in readme and END in readme, "README.md has no table of settings between the two markers"
     assert table_in(readme) == table()
 
 
-def test_the_table_names_each_setting_once_with_default_and_meaning() -> None:
+def test_table_lists_each_setting_once() -> None:
     rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.+) \|$", table(), re.MULTILINE)
     assert [name for name, _, _ in rows] == [setting.name for setting in SETTINGS]
     assert {name: default for name, default, _ in rows if default.startswith("`")} == {
@@ -516,7 +517,7 @@ def test_the_table_names_each_setting_once_with_default_and_meaning() -> None:
     assert [meaning for _, _, meaning in rows] == [setting.meaning for setting in SETTINGS]
 
 
-def test_the_sample_of_local_settings_names_every_setting() -> None:
+def test_local_sample_names_every_setting() -> None:
     sample = json.loads((ROOT / "local.settings.sample.json").read_text("utf-8"))["Values"]
     given = {name: sample[name] for name in sample if name in {setting.name for setting in SETTINGS}}
     assert [*given] == [setting.name for setting in SETTINGS]

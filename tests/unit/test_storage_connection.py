@@ -52,7 +52,7 @@ def problems_of(connection_string: str) -> list[str]:
         EMULATOR.replace("AccountKey=c2VjcmV0", f"SharedAccessSignature={SAS}"),
     ],
 )
-def test_a_connection_string_is_accepted(text: str) -> None:
+def test_connection_string_is_accepted(text: str) -> None:
     connection, problems = read_storage_connection({NAME: text})
     assert problems == []
     assert connection == StorageConnection(connection_string=connection.connection_string)
@@ -114,24 +114,24 @@ def test_a_connection_string_is_accepted(text: str) -> None:
         (SIGNED.replace("&se=2030-01-01T00:00:00Z", ""), "no expiry"),
     ],
 )
-def test_a_wrong_connection_string_is_not_shown(text: str, reason: str) -> None:
+def test_wrong_connection_string_is_not_shown(text: str, reason: str) -> None:
     problems = problems_of(text)
     assert any(reason in problem for problem in problems), problems
     assert all("value not shown" in problem and problem.endswith(".") for problem in problems)
     assert not any("c2VjcmV" in problem for problem in problems)
 
 
-def test_every_fault_of_a_connection_string_is_listed() -> None:
+def test_all_faults_are_listed() -> None:
     assert len(problems_of("AccountKey=%%%;BlobEndpoint=ftp://x")) == 3
 
 
 @pytest.mark.parametrize("around", [" {}", "{}\n", "\t{}\r\n"])
-def test_blanks_around_the_value_are_refused(around: str) -> None:
+def test_blanks_around_value_are_refused(around: str) -> None:
     (problem,) = problems_of(around.format(KEYED))
     assert "has blanks or line breaks around its value" in problem
 
 
-def test_two_addresses_are_the_identity_form() -> None:
+def test_two_addresses_are_identity_form() -> None:
     more = {CREDENTIAL: "ManagedIdentity", CLIENT_ID: ID}
     connection, problems = read_storage_connection({**IDENTITY, **more})
     assert problems == []
@@ -158,12 +158,12 @@ def test_two_addresses_are_the_identity_form() -> None:
         (CLIENT_ID, "id-entity-drop", "the client id of a managed identity"),
     ],
 )
-def test_a_wrong_part_of_the_identity_form_is_refused(name: str, text: str, reason: str) -> None:
+def test_wrong_identity_part_is_refused(name: str, text: str, reason: str) -> None:
     (problem,) = read_storage_connection({**IDENTITY, name: text})[1]
     assert reason in problem
 
 
-def test_an_address_with_a_signature_is_not_shown() -> None:
+def test_address_with_signature_is_not_shown() -> None:
     (problem,) = read_storage_connection({**IDENTITY, BLOB_URI: f"https://account.blob.core.windows.net/?{SAS}"})[1]
     assert "value not shown" in problem and "it has a query" in problem
     assert "c2VjcmV0" not in problem
@@ -176,7 +176,7 @@ def test_one_address_alone_is_not_enough(absent: str) -> None:
     ]
 
 
-def test_without_any_storage_both_forms_are_named() -> None:
+def test_missing_storage_names_both_forms() -> None:
     (problem,) = read_storage_connection({NAME: "  "})[1]
     assert "connection string" in problem and BLOB_URI in problem
 

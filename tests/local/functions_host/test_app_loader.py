@@ -37,7 +37,7 @@ def load(tmp_path: Path) -> Iterator[Callable[[str], list[AppFunction]]]:
 Load = Callable[[str], list[AppFunction]]
 
 
-def test_functions_of_all_three_triggers_are_found(load: Load) -> None:
+def test_all_three_triggers_are_found(load: Load) -> None:
     functions = load(
         HEAD
         + """
@@ -71,7 +71,8 @@ app.register_functions(bp)
     assert [found["sweep"].retry.delay_s(retry) for retry in (1, 2, 3)] == [1.0, 2.0, 3.0]
 
 
-def test_an_app_that_cannot_be_imported_is_told_with_its_own_words_and_place(load: Load) -> None:
+def test_import_error_is_shown_with_place(load: Load) -> None:
+    """With the app's own words."""
     with pytest.raises(StartError) as raised:
         load("import os\n\nraise ValueError('LANGUAGE_ENDPOINT is missing')")
 
@@ -80,28 +81,29 @@ def test_an_app_that_cannot_be_imported_is_told_with_its_own_words_and_place(loa
     )
 
 
-def test_an_app_that_ends_itself_while_it_is_imported_is_told_too(load: Load) -> None:
+def test_exit_during_import_is_reported(load: Load) -> None:
+    """As any other error of the import."""
     with pytest.raises(StartError, match="settings are wrong"):
         load("raise SystemExit('settings are wrong')")
 
 
-def test_a_folder_without_an_app_is_refused(tmp_path: Path) -> None:
+def test_folder_without_app_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StartError, match=r"There is no 'function_app\.py'"):
         load_app(tmp_path)
 
 
 @pytest.mark.parametrize("code", ["x = 1", HEAD + "other = func.FunctionApp()"])
-def test_a_module_must_hold_exactly_one_app(load: Load, code: str) -> None:
+def test_module_must_hold_exactly_one_app(load: Load, code: str) -> None:
     with pytest.raises(StartError, match="exactly one FunctionApp"):
         load(code)
 
 
-def test_an_app_without_functions_is_refused(load: Load) -> None:
+def test_app_without_functions_is_refused(load: Load) -> None:
     with pytest.raises(StartError, match="has no functions"):
         load(HEAD)
 
 
-def test_everything_that_this_host_cannot_drive_is_told_at_once(load: Load) -> None:
+def test_unsupported_bindings_are_reported_together(load: Load) -> None:
     with pytest.raises(StartError) as raised:
         load(
             HEAD

@@ -30,19 +30,17 @@ from local.functions_host.blob_trigger import pause_s, receipt_name
         ("docs", "docs", "anything/at/all", {}),
     ],
 )
-def test_a_path_matches_as_the_real_hosts_does(
-    path: str, container: str, blob: str, captures: dict[str, str] | None
-) -> None:
+def test_path_matches_like_real_host(path: str, container: str, blob: str, captures: dict[str, str] | None) -> None:
     assert BlobPath.parse(path).match(container, blob) == captures
 
 
 @pytest.mark.parametrize("path", ["", "/x", "{c}/x", "docs/", "docs/{a}{a}", "docs/{a", "docs/a}", "docs/{a b}"])
-def test_a_path_that_cannot_work_is_refused(path: str) -> None:
+def test_unusable_path_is_refused(path: str) -> None:
     with pytest.raises(ValueError, match=r"container|'/'|variable|single"):
         BlobPath.parse(path)
 
 
-def test_the_message_is_the_real_hosts_indented_json_in_base64() -> None:
+def test_message_format_matches_real_host() -> None:
     text = BlobMessage("Host.Functions.submit", "docs", "a/ü.txt", '"0x8D"').to_text()
 
     assert base64.b64decode(text).decode() == (
@@ -57,40 +55,41 @@ def test_the_message_is_the_real_hosts_indented_json_in_base64() -> None:
     )
 
 
-def test_a_member_without_value_is_left_out_of_the_message() -> None:
+def test_empty_members_are_left_out() -> None:
     assert "ETag" not in json.loads(base64.b64decode(BlobMessage("f", "c", "b", None).to_text()))
 
 
 @given(st.text(min_size=1).filter(str.isprintable), st.none() | st.text())
-def test_any_message_comes_back_as_it_was(blob: str, etag: str | None) -> None:
+def test_any_message_round_trips(blob: str, etag: str | None) -> None:
     message = BlobMessage("Host.Functions.f", "c", blob, etag)
 
     assert BlobMessage.from_text(message.to_text()) == message
 
 
 @pytest.mark.parametrize("body", ["[]", '{"Type": "Other"}', '{"Type": "BlobTrigger"}', "no json"])
-def test_a_foreign_message_is_refused(body: str) -> None:
+def test_foreign_message_is_refused(body: str) -> None:
     with pytest.raises(ValueError, match=r"JSON|message|Expecting"):
         BlobMessage.from_text(base64.b64encode(body.encode()).decode())
 
 
-def test_a_receipt_names_host_function_version_and_blob() -> None:
+def test_receipt_names_its_version() -> None:
     assert (
         receipt_name("me-1", "Host.Functions.submit", '"0x8D"', "docs", "a/b.txt")
         == 'blobreceipts/me-1/Host.Functions.submit/"0x8D"/docs/a/b.txt'
     )
 
 
-def test_a_receipt_for_a_long_name_stays_within_storages_limit_and_differs_for_different_names() -> None:
+def test_long_receipts_are_short_and_distinct() -> None:
+    """Within the storage's limit, and different for different names."""
     names = [receipt_name("me-1", "Host.Functions.submit", '"0x8D"', "docs", "n" * 999 + end) for end in "ab"]
 
     assert all(len(name) <= 1024 for name in names)
     assert len(set(names)) == 2
 
 
-def test_the_internal_queue_carries_the_hosts_id() -> None:
+def test_internal_queue_has_host_id() -> None:
     assert internal_queue_name("me-1") == "azure-webjobs-blobtrigger-me-1"
 
 
-def test_a_slow_listing_is_followed_by_a_longer_pause() -> None:
+def test_slow_listing_lengthens_pause() -> None:
     assert [pause_s(1.0, listing_s) for listing_s in (0.0, 0.25, 0.5)] == [1.0, 1.0, 2.0]

@@ -13,7 +13,7 @@ from local.functions_host.errors import StartError
 KEYED = "DefaultEndpointsProtocol=https;AccountName=shop;AccountKey=c2VjcmV0;EndpointSuffix=core.windows.net"
 
 
-def test_a_variable_of_the_environment_wins_over_the_file() -> None:
+def test_environment_overrides_file() -> None:
     environ = {"A": "from the environment"}
 
     skipped = apply_settings({"A": "from the file", "B": "from the file"}, environ)
@@ -30,22 +30,20 @@ def test_a_variable_of_the_environment_wins_over_the_file() -> None:
         ('{"Values": {"COUNT": 5, "OK": "x"}}', "every value must be a text in quotes; these are not: COUNT"),
     ],
 )
-def test_a_settings_file_of_another_shape_is_refused_with_the_reason(
-    tmp_path: Path, content: str, message: str
-) -> None:
+def test_malformed_settings_file_is_refused(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "settings.json").write_text(content)
 
     with pytest.raises(StartError, match=message):
         read_settings_file(tmp_path / "settings.json")
 
 
-def test_a_settings_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+def test_byte_order_mark_is_accepted(tmp_path: Path) -> None:
     (tmp_path / "settings.json").write_bytes(b"\xef\xbb\xbf" + json.dumps({"Values": {"A": "1"}}).encode())
 
     assert read_settings_file(tmp_path / "settings.json") == {"A": "1"}
 
 
-def test_settings_are_filled_in_wherever_they_stand() -> None:
+def test_settings_are_expanded_everywhere() -> None:
     assert resolve("%CONTAINER%/in/%KIND%/{name}", {"CONTAINER": "c", "KIND": "k"}) == "c/in/k/{name}"
     assert resolve("plain-poison", {}) == "plain-poison"
 
@@ -53,12 +51,13 @@ def test_settings_are_filled_in_wherever_they_stand() -> None:
 @pytest.mark.parametrize(
     ("text", "message"), [("%MISSING%-poison", "'%MISSING%' does not resolve"), ("50%", "partner")]
 )
-def test_an_expression_without_a_setting_is_refused_by_name(text: str, message: str) -> None:
+def test_unknown_setting_expression_is_refused(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         resolve(text, {})
 
 
-def test_a_connection_string_gives_both_endpoints_and_keeps_its_key_out_of_prints() -> None:
+def test_connection_string_hides_its_key() -> None:
+    """It gives both endpoints, and its key is in no print."""
     found = find_connection("Docs", {"Docs": KEYED})
 
     assert (found.blob_url, found.queue_url) == (
@@ -69,14 +68,14 @@ def test_a_connection_string_gives_both_endpoints_and_keeps_its_key_out_of_print
     assert "c2VjcmV0" not in repr(found)
 
 
-def test_development_storage_means_the_emulators_usual_ports() -> None:
+def test_development_storage_means_default_ports() -> None:
     found = find_connection("Docs", {"Docs": "UseDevelopmentStorage=true"})
 
     assert found.blob_url == "http://127.0.0.1:10000/devstoreaccount1"
     assert found.queue_url == "http://127.0.0.1:10001/devstoreaccount1"
 
 
-def test_a_shared_access_signature_needs_no_key() -> None:
+def test_shared_access_signature_needs_no_key() -> None:
     text = "BlobEndpoint=https://b.example/;QueueEndpoint=https://q.example/;SharedAccessSignature=?sv=1&sig=x%3D"
 
     assert find_connection("Docs", {"Docs": text}) == Connection(
@@ -84,7 +83,7 @@ def test_a_shared_access_signature_needs_no_key() -> None:
     )
 
 
-def test_the_identity_form_needs_both_addresses() -> None:
+def test_identity_form_needs_both_addresses() -> None:
     settings = {"Docs__blobServiceUri": "https://shop.blob.core.windows.net/", "Docs__clientId": "42"}
 
     with pytest.raises(ValueError, match="'Docs__queueServiceUri' is not set"):
@@ -95,7 +94,7 @@ def test_the_identity_form_needs_both_addresses() -> None:
     assert (found.account, found.client_id) == ("shop", "42")
 
 
-def test_an_account_name_stands_for_its_public_addresses() -> None:
+def test_account_name_means_public_addresses() -> None:
     found = find_connection("AzureWebJobsStorage", {"AzureWebJobsStorage__accountName": "shop"})
 
     assert (found.blob_url, found.queue_url) == (
@@ -104,7 +103,7 @@ def test_an_account_name_stands_for_its_public_addresses() -> None:
     )
 
 
-def test_the_prefixed_setting_comes_before_the_plain_one() -> None:
+def test_prefixed_setting_comes_first() -> None:
     settings = {"Docs": KEYED, "AzureWebJobsDocs": KEYED.replace("shop", "prefixed")}
 
     assert find_connection("Docs", settings).account == "prefixed"
@@ -118,6 +117,6 @@ def test_the_prefixed_setting_comes_before_the_plain_one() -> None:
         ({"Docs": "AccountName=shop"}, "lacks an account with its key"),
     ],
 )
-def test_a_connection_that_cannot_work_is_refused_with_what_to_set(settings: dict[str, str], message: str) -> None:
+def test_unusable_connection_names_missing_setting(settings: dict[str, str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         find_connection("Docs", settings)

@@ -21,19 +21,19 @@ def asked(kind: str, content: Any) -> Answer:
     return answer(kind, "Host.Functions.submit", json.dumps(content).encode(), ACCOUNT)
 
 
-def test_the_handshake_gives_the_code_back() -> None:
+def test_handshake_returns_code() -> None:
     assert asked("SubscriptionValidation", [{"data": {"validationCode": "512d38b6"}}]) == Answer(
         200, {"validationResponse": "512d38b6"}
     )
 
 
-def test_a_cloud_event_carries_its_data_as_json_inside_a_text() -> None:
+def test_cloud_event_data_is_json_text() -> None:
     assert asked("subscriptionvalidation", {"data": json.dumps({"validationCode": "42"})}).body == {
         "validationResponse": "42"
     }
 
 
-def test_each_event_becomes_a_message_whatever_its_type_and_subject_say() -> None:
+def test_each_event_becomes_message() -> None:
     created = event(url=f"{ACCOUNT}/docs/a%20b/%C3%BC%23.txt", eTag="0x8D", blobType="BlockBlob", api="CreateFile")
     appended = {"eventType": "Microsoft.Storage.BlobDeleted", **event(url=f"{ACCOUNT}/other/x", blobType="AppendBlob")}
 
@@ -46,27 +46,28 @@ def test_each_event_becomes_a_message_whatever_its_type_and_subject_say() -> Non
     )
 
 
-def test_a_single_event_needs_no_array() -> None:
+def test_single_event_needs_no_array() -> None:
     assert len(asked("Notification", event(url=f"{ACCOUNT}/docs/x", eTag='"0x1"')).messages) == 1
 
 
-def test_one_unreadable_event_refuses_the_request_so_that_it_is_delivered_again() -> None:
+def test_unreadable_event_refuses_request() -> None:
+    """So that all of its events are delivered again."""
     with pytest.raises(ValueError, match="does not name a container and a blob"):
         asked("Notification", [event(url=f"{ACCOUNT}/docs/x"), event(url=ACCOUNT)])
 
 
 @pytest.mark.parametrize(("kind", "status"), [("Unsubscribe", 202), ("", 400), ("Other", 400)])
-def test_other_requests_are_answered_without_messages(kind: str, status: int) -> None:
+def test_other_requests_add_no_messages(kind: str, status: int) -> None:
     assert asked(kind, []) == Answer(status)
 
 
 @pytest.mark.parametrize("body", [b"", b"no json", b"[]", b'[{"data": 5}]', b'[{"data": {}}]'])
-def test_a_handshake_without_code_is_refused(body: bytes) -> None:
+def test_handshake_without_code_is_refused(body: bytes) -> None:
     with pytest.raises(ValueError, match=r"JSON|data"):
         answer("SubscriptionValidation", "f", body, ACCOUNT)
 
 
-def test_an_emulators_account_in_the_path_is_not_the_container() -> None:
+def test_emulator_account_is_not_container() -> None:
     emulator = "http://127.0.0.1:10000/devstoreaccount1"
 
     assert split_blob_url(f"{emulator}/docs/a.txt", emulator) == ("docs", "a.txt")

@@ -26,7 +26,7 @@ def make_logger(name: str, *files: Path) -> tuple[logging.Logger, list[EventFile
     return logger, handlers
 
 
-def test_records_with_an_action_are_written(tmp_path: Path) -> None:
+def test_records_with_action_are_written(tmp_path: Path) -> None:
     logger, (handler,) = make_logger("app", tmp_path / "logs" / "events.jsonl")
     logger.info("no event")
     logger.warning("Job %s waits", "1\n2", extra={"action": "job_held_off", "job": "é", "wait_s": 1.5, "data": [1]})
@@ -45,7 +45,7 @@ def test_records_with_an_action_are_written(tmp_path: Path) -> None:
     assert (len(second["message"]), len(second["text"])) == (2000, 2000)
 
 
-def test_hosts_share_a_file(tmp_path: Path) -> None:
+def test_hosts_share_file(tmp_path: Path) -> None:
     file = tmp_path / "events.jsonl"
     logger, handlers = make_logger("two", file, file)
     for number in range(100):
@@ -55,7 +55,7 @@ def test_hosts_share_a_file(tmp_path: Path) -> None:
     assert [event["message"] for event in events_in(file)] == [str(n) for n in range(100) for _ in range(2)]
 
 
-def test_listing_that_keeps_failing_is_logged_once(caplog: Any) -> None:
+def test_failing_listing_is_logged_once(caplog: Any) -> None:
     log = ListingLog()
     with caplog.at_level(logging.INFO):
         for number in range(3):
@@ -72,7 +72,7 @@ def test_listing_that_keeps_failing_is_logged_once(caplog: Any) -> None:
     ]
 
 
-def test_unlisted_container_is_an_event_and_recovers(set_stage: Callable[..., Stage]) -> None:
+def test_unlisted_container_is_event_and_recovers(set_stage: Callable[..., Stage]) -> None:
     """A blob whose name XML cannot hold makes the emulator answer every listing of its container with 500."""
     stage = set_stage("recorder")
     stage.drop("bad\x01.txt")

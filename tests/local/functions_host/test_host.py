@@ -35,7 +35,7 @@ ODD_NAMES = [
 ]
 
 
-def test_each_trigger_runs_its_function_with_what_the_library_makes_of_it(set_stage: SetStage) -> None:
+def test_each_trigger_runs_its_function(set_stage: SetStage) -> None:
     stage = set_stage("recorder")
     etag = stage.drop("folder/a.txt", "hello")
     stage.send('{"job": "j1"}')
@@ -60,7 +60,8 @@ def test_any_blob_name_runs_once(set_stage: SetStage) -> None:
     assert sorted(seen["name"] for seen in stage.wait_for_seen("blobs", len(ODD_NAMES))) == sorted(ODD_NAMES)
 
 
-def test_a_blob_leaves_a_complete_receipt_and_does_not_run_again_after_a_restart(set_stage: SetStage) -> None:
+def test_receipt_prevents_run_after_restart(set_stage: SetStage) -> None:
+    """A blob leaves a complete receipt."""
     stage = set_stage("recorder")
     etag = stage.drop("old.txt")
     first = stage.start_host()
@@ -76,7 +77,7 @@ def test_a_blob_leaves_a_complete_receipt_and_does_not_run_again_after_a_restart
     assert second.runs("on_blob") == 1
 
 
-def test_an_incomplete_receipt_of_a_crashed_host_is_taken_up(set_stage: SetStage) -> None:
+def test_incomplete_receipt_is_resumed(set_stage: SetStage) -> None:
     stage = set_stage("recorder")
     etag = stage.drop("a.txt")
     receipt = stage.hosts_container.get_blob_client(stage.receipt("a.txt", etag))
@@ -87,7 +88,7 @@ def test_an_incomplete_receipt_of_a_crashed_host_is_taken_up(set_stage: SetStage
     wait_until(lambda: not receipt.get_blob_properties().metadata, "the receipt is complete")
 
 
-def test_a_replaced_blob_runs_with_its_new_version_only(set_stage: SetStage) -> None:
+def test_replaced_blob_runs_once(set_stage: SetStage) -> None:
     stage = set_stage("recorder")
     # A message for a version that is gone: what is left when a blob is replaced between listing and run.
     etag = stage.drop("a.txt", "new")
@@ -113,7 +114,7 @@ def test_a_replaced_blob_runs_with_its_new_version_only(set_stage: SetStage) -> 
     assert sorted(run["content"] for run in stage.wait_for_seen("blobs", 2)) == ["new", "newer"]
 
 
-def test_a_failing_blob_goes_to_the_poison_queue_with_the_real_hosts_body(set_stage: SetStage) -> None:
+def test_failing_blob_goes_to_poison_queue(set_stage: SetStage) -> None:
     stage = set_stage("recorder")
     etag = stage.drop("bad.txt", behaviour="fail")
     host = stage.start_host()
@@ -136,7 +137,7 @@ def test_a_failing_blob_goes_to_the_poison_queue_with_the_real_hosts_body(set_st
     assert host.status()["functions"]["on_blob"]["failures"] == 2
 
 
-def test_a_failing_message_reaches_the_function_on_the_poison_queue(set_stage: SetStage) -> None:
+def test_failing_message_reaches_poison_function(set_stage: SetStage) -> None:
     stage = set_stage("recorder")
     stage.send("fail")
     stage.start_host()
@@ -147,7 +148,7 @@ def test_a_failing_message_reaches_the_function_on_the_poison_queue(set_stage: S
     assert sorted(run["count"] for run in stage.seen("messages")) == [1, 2, 3]
 
 
-def test_a_message_that_fails_on_the_poison_queue_stays_there(set_stage: SetStage) -> None:
+def test_poison_queue_keeps_failing_message(set_stage: SetStage) -> None:
     stage = set_stage("recorder")
     stage.send("fail twice")
     host = stage.start_host()
@@ -160,7 +161,7 @@ def test_a_message_that_fails_on_the_poison_queue_stays_there(set_stage: SetStag
     assert host.runs("on_poison") == 1
 
 
-def test_a_message_that_is_not_base64_ends_on_the_poison_queue_as_it_came(set_stage: SetStage) -> None:
+def test_unreadable_message_is_poisoned_unchanged(set_stage: SetStage) -> None:
     # Without the poison function, so that the message can be looked at.
     stage = set_stage("recorder")
     stage.send("plain text!", raw=True)
@@ -173,7 +174,7 @@ def test_a_message_that_is_not_base64_ends_on_the_poison_queue_as_it_came(set_st
     assert host.runs("on_message") == 0
 
 
-def test_two_hosts_share_the_blobs_and_no_blob_runs_twice(set_stage: SetStage) -> None:
+def test_two_hosts_run_each_blob_once(set_stage: SetStage) -> None:
     one_at_a_time = HOST_JSON | {"extensions": {"blobs": {"maxDegreeOfParallelism": 1}}}
     stage = set_stage("recorder", one_at_a_time)
     hosts = [stage.start_host(), stage.start_host()]
@@ -191,7 +192,7 @@ def test_two_hosts_share_the_blobs_and_no_blob_runs_twice(set_stage: SetStage) -
 
 
 @pytest.mark.long
-def test_the_work_of_a_killed_host_is_done_by_another(set_stage: SetStage) -> None:
+def test_another_host_continues_killed_ones_work(set_stage: SetStage) -> None:
     stage = set_stage("recorder")
     stage.drop("held.txt", behaviour="hold")
     victim = stage.start_host("--message-lease", "2")
@@ -208,7 +209,8 @@ def test_the_work_of_a_killed_host_is_done_by_another(set_stage: SetStage) -> No
     assert names == ["0.txt", "1.txt", "2.txt", "3.txt", "4.txt", "held.txt"]
 
 
-def test_sigterm_lets_the_running_function_end_and_exits_with_0(set_stage: SetStage) -> None:
+def test_sigterm_waits_for_running_function(set_stage: SetStage) -> None:
+    """The host exits with 0."""
     stage = set_stage("recorder")
     stage.drop("held.txt", behaviour="hold")
     log = stage.folder / "output.log"
@@ -224,7 +226,7 @@ def test_sigterm_lets_the_running_function_end_and_exits_with_0(set_stage: SetSt
     assert stage.queue_length(stage.internal_queue) == 0
 
 
-def test_a_host_goes_on_when_storage_comes_back(tmp_path: Path) -> None:
+def test_host_recovers_with_storage(tmp_path: Path) -> None:
     with Azurite(tmp_path / "storage") as storage:
         stage = Stage(storage, tmp_path, "recorder")
         try:
@@ -242,7 +244,7 @@ def test_a_host_goes_on_when_storage_comes_back(tmp_path: Path) -> None:
             stage.close()
 
 
-def test_a_missed_timer_runs_once_and_on_one_of_two_hosts(set_stage: SetStage) -> None:
+def test_missed_timer_runs_on_one_host(set_stage: SetStage) -> None:
     stage = set_stage("recorder")
     stage.values["SCHEDULE"] = "0 0 0 1 * *"
     month = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
@@ -263,7 +265,7 @@ def test_a_missed_timer_runs_once_and_on_one_of_two_hosts(set_stage: SetStage) -
     assert sum(host.runs("on_timer") for host in hosts) == 1
 
 
-def test_a_timer_fires_on_its_schedule(set_stage: SetStage) -> None:
+def test_timer_fires_on_its_schedule(set_stage: SetStage) -> None:
     stage = set_stage("recorder")
     stage.values["SCHEDULE"] = "* * * * * *"
     stage.start_host()
@@ -272,7 +274,7 @@ def test_a_timer_fires_on_its_schedule(set_stage: SetStage) -> None:
     assert not any(run["past_due"] or run["status"] for run in stage.seen("timers"))
 
 
-def test_functions_run_by_hand(set_stage: SetStage) -> None:
+def test_functions_can_be_started_manually(set_stage: SetStage) -> None:
     stage = set_stage("recorder")
     host = stage.start_host("--master-key", "secret")
     # In a container that no trigger watches.
@@ -291,7 +293,7 @@ def test_functions_run_by_hand(set_stage: SetStage) -> None:
     assert [run["body"] for run in stage.wait_for_seen("messages", 1)] == ['{"job": 1}']
 
 
-def test_the_status_counts_runs_held_time_and_memory(set_stage: SetStage) -> None:
+def test_status_counts_runs_and_memory(set_stage: SetStage) -> None:
     stage = set_stage("recorder")
     stage.drop("a.txt")
     host = stage.start_host()
@@ -312,7 +314,8 @@ def test_the_status_counts_runs_held_time_and_memory(set_stage: SetStage) -> Non
     assert status["id"] == stage.host_id
 
 
-def test_a_host_that_cannot_start_says_all_that_is_wrong_and_exits_with_1(set_stage: SetStage) -> None:
+def test_failed_start_lists_all_problems(set_stage: SetStage) -> None:
+    """The host exits with 1."""
     stage = set_stage("recorder")
     for name in ("INPUT", "DocumentStorage"):
         del stage.values[name]
@@ -325,7 +328,7 @@ def test_a_host_that_cannot_start_says_all_that_is_wrong_and_exits_with_1(set_st
     assert "Traceback" not in result.stderr
 
 
-def test_an_app_that_refuses_its_settings_is_quoted_without_a_traceback(set_stage: SetStage) -> None:
+def test_settings_error_has_no_traceback(set_stage: SetStage) -> None:
     stage = set_stage("recorder", {"version": "2.0", "functionTimeout": "soon"})
     (stage.folder / "function_app.py").write_text("raise ValueError('LANGUAGE_ENDPOINT is missing')")
     result = subprocess.run(stage.command(), capture_output=True, text=True, timeout=120)
@@ -336,7 +339,7 @@ def test_an_app_that_refuses_its_settings_is_quoted_without_a_traceback(set_stag
     assert "Traceback" not in result.stderr
 
 
-def test_storage_that_is_not_there_is_told(set_stage: SetStage) -> None:
+def test_reports_unreachable_storage(set_stage: SetStage) -> None:
     stage = set_stage("recorder")
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))  # nobody else gets the port, and nobody listens on it
@@ -349,7 +352,7 @@ def test_storage_that_is_not_there_is_told(set_stage: SetStage) -> None:
     assert "Storage does not answer as it should, is it running?" in result.stderr
 
 
-def test_the_environment_wins_over_the_settings_file(set_stage: SetStage) -> None:
+def test_environment_overrides_settings_file(set_stage: SetStage) -> None:
     stage = set_stage("recorder")
     stage.values["JOBS"] = "wrong--name"
     environ = os.environ | {"JOBS": "other--name"}
@@ -378,7 +381,7 @@ class TestEventGrid:
             "data": {"api": "PutBlob", "url": blob.url, "eTag": etag, "blobType": "BlockBlob"},
         }
 
-    def test_the_handshake_is_answered_and_a_wrong_key_is_not(self, stage: Stage) -> None:
+    def test_handshake_needs_right_key(self, stage: Stage) -> None:
         host = stage.start_host("--extension-key", self.KEY)
         handshake = [{"data": {"validationCode": "512d38b6"}}]
         header = {"aeg-event-type": "SubscriptionValidation"}
@@ -388,7 +391,7 @@ class TestEventGrid:
         assert host.request(self.path(function="Host.Functions.nobody"), handshake, header)[0] == 404
         assert host.request(self.path(), handshake)[0] == 400
 
-    def test_each_event_runs_the_function_whatever_its_container_version_or_number(self, stage: Stage) -> None:
+    def test_each_event_runs_function(self, stage: Stage) -> None:
         stage.drop("a ü#.txt", "hello", kind="letter")
         stage.seen_container.upload_blob("elsewhere.txt", b"other")
         host = stage.start_host("--extension-key", self.KEY)
@@ -412,7 +415,7 @@ class TestEventGrid:
         receipts = f"blobreceipts/{stage.host_id}/"
         assert list(stage.hosts_container.list_blob_names(name_starts_with=receipts)) == []
 
-    def test_a_dropped_blob_runs_nothing_without_an_event(self, stage: Stage) -> None:
+    def test_blob_without_event_runs_nothing(self, stage: Stage) -> None:
         stage.drop("silent.txt")
         stage.drop("told.txt")
         host = stage.start_host("--extension-key", self.KEY)
@@ -421,7 +424,7 @@ class TestEventGrid:
         (seen,) = stage.wait_for_seen("events", 1)
         assert seen["name"].endswith("/told.txt")
 
-    def test_a_key_is_made_and_printed_when_none_is_given(self, stage: Stage) -> None:
+    def test_missing_key_is_generated(self, stage: Stage) -> None:
         host = stage.start_host()
         (line,) = [line for line in host.process.log_tail() if "/runtime/webhooks/blobs?" in line]
         handshake = [{"data": {"validationCode": "1"}}]
@@ -431,7 +434,7 @@ class TestEventGrid:
         assert host.request(path, handshake, {"aeg-event-type": "SubscriptionValidation"})[0] == 200
 
 
-def test_the_module_is_a_command() -> None:
+def test_module_is_command() -> None:
     result = subprocess.run(
         [sys.executable, "-m", "local.functions_host", "--help"], capture_output=True, text=True, timeout=120
     )

@@ -8,7 +8,7 @@ from local.functions_host.errors import StartError
 from local.functions_host.host_json import BlobOptions, HostOptions, QueueOptions, parse_host_json, parse_time_span
 
 
-def test_an_empty_host_json_gives_the_documented_defaults_for_two_cores() -> None:
+def test_empty_host_json_gives_defaults() -> None:
     assert parse_host_json({"version": "2.0"}, cores=2) == HostOptions(
         queues=QueueOptions(
             batch_size=16,
@@ -23,7 +23,7 @@ def test_an_empty_host_json_gives_the_documented_defaults_for_two_cores() -> Non
     )
 
 
-def test_every_value_that_is_given_counts() -> None:
+def test_every_given_value_counts() -> None:
     content = {
         "version": "2.0",
         "functionTimeout": "00:10:00",
@@ -49,7 +49,7 @@ def test_every_value_that_is_given_counts() -> None:
     # The table of SharedBlobQueueListenerFactory's own tests.
     [(100, 32, 68), (16, 9, 7), (2, 2, 0), (1, 1, 0)],
 )
-def test_blob_parallelism_becomes_batch_size_and_threshold(parallelism: int, batch_size: int, threshold: int) -> None:
+def test_blob_parallelism_sets_batch_size(parallelism: int, batch_size: int, threshold: int) -> None:
     options = BlobOptions(parallelism, poison_blob_threshold=7).queue_options()
 
     assert (options.batch_size, options.new_batch_threshold, options.concurrency) == (
@@ -68,7 +68,7 @@ def test_minus_one_means_no_function_timeout() -> None:
     ("text", "seconds"),
     [("00:00:02", 2.0), ("01:02:03", 3723.0), ("1.00:00:00", 86400.0), ("00:00:00.2500000", 0.25), ("00:05", 300.0)],
 )
-def test_time_spans_are_read_as_dot_net_writes_them(text: str, seconds: float) -> None:
+def test_dot_net_time_spans_are_read(text: str, seconds: float) -> None:
     assert parse_time_span(text) == seconds
 
 
@@ -78,7 +78,7 @@ def test_other_texts_are_no_time_spans(text: str) -> None:
         parse_time_span(text)
 
 
-def test_all_wrong_values_are_told_in_one_error() -> None:
+def test_all_wrong_values_are_reported_together() -> None:
     content = {
         "version": "2.0",
         "functionTimeout": "soon",
@@ -100,6 +100,6 @@ def test_all_wrong_values_are_told_in_one_error() -> None:
 
 
 @pytest.mark.parametrize("content", [[], {"version": "1.0"}, {}])
-def test_a_host_json_of_another_version_is_refused(content: object) -> None:
+def test_other_host_json_version_is_refused(content: object) -> None:
     with pytest.raises(StartError, match=r"version.*2\.0"):
         parse_host_json(content, cores=1)

@@ -63,7 +63,7 @@ def listen(queue: Queue) -> Iterator[Callable[..., QueueListener]]:
 Listen = Callable[..., QueueListener]
 
 
-def test_a_processed_message_is_deleted(queue: Queue, listen: Listen) -> None:
+def test_processed_message_is_deleted(queue: Queue, listen: Listen) -> None:
     handler = Handler(lambda message: None)
     listen(handler)
     queue.put("one")
@@ -72,7 +72,7 @@ def test_a_processed_message_is_deleted(queue: Queue, listen: Listen) -> None:
     assert [message.text for message in handler.messages] == ["one"]
 
 
-def test_a_message_stays_hidden_for_as_long_as_its_function_runs(queue: Queue, listen: Listen) -> None:
+def test_running_message_stays_hidden(queue: Queue, listen: Listen) -> None:
     release = threading.Event()
     handler = Handler(lambda message: release.wait(120) and None)
     listener = listen(handler, lease_s=2)
@@ -93,9 +93,8 @@ def test_a_message_stays_hidden_for_as_long_as_its_function_runs(queue: Queue, l
     assert queue.length() == 0
 
 
-def test_a_failing_message_is_tried_at_once_again_and_then_moved_to_poison_unchanged(
-    account: StorageAccount, queue: Queue, listen: Listen
-) -> None:
+def test_failing_message_is_retried_then_poisoned(account: StorageAccount, queue: Queue, listen: Listen) -> None:
+    """It is retried at once, and moved unchanged."""
     poison = account.queue(f"{queue.name}-poison")
     handler = Handler(fail, poison)
     listen(handler)
@@ -116,9 +115,8 @@ def poison_messages(poison: Queue) -> list[QueueMessage]:
         return []
 
 
-def test_a_message_tried_too_often_elsewhere_is_poison_without_a_run(
-    account: StorageAccount, queue: Queue, listen: Listen
-) -> None:
+def test_exhausted_message_is_poisoned_unrun(account: StorageAccount, queue: Queue, listen: Listen) -> None:
+    """One that was received too often elsewhere."""
     queue.put("tired")
     for _ in range(3):
         (message,) = queue.receive(1, 60)
@@ -133,7 +131,8 @@ def test_a_message_tried_too_often_elsewhere_is_poison_without_a_run(
     assert handler.messages == []
 
 
-def test_a_failed_message_without_poison_queue_stays_hidden_until_its_time_lapses(queue: Queue, listen: Listen) -> None:
+def test_failed_message_stays_hidden(queue: Queue, listen: Listen) -> None:
+    """Where there is no poison queue, until its time is over."""
     handler = Handler(fail)
     listener = listen(handler)
     queue.put("bad")
@@ -145,7 +144,7 @@ def test_a_failed_message_without_poison_queue_stays_hidden_until_its_time_lapse
     assert handler.counts == [1]
 
 
-def test_a_retry_waits_for_the_visibility_timeout(account: StorageAccount, queue: Queue, listen: Listen) -> None:
+def test_retry_waits_for_visibility_timeout(account: StorageAccount, queue: Queue, listen: Listen) -> None:
     options = QueueOptions(4, 2, max_dequeue_count=3, visibility_timeout_s=3600, max_polling_interval_s=0.2)
     handler = Handler(fail, account.queue(f"{queue.name}-poison"))
     listener = listen(handler, options)
@@ -157,7 +156,7 @@ def test_a_retry_waits_for_the_visibility_timeout(account: StorageAccount, queue
     assert queue.length() == 1
 
 
-def test_no_more_messages_are_in_work_than_batch_and_threshold_allow(queue: Queue, listen: Listen) -> None:
+def test_messages_in_work_are_limited(queue: Queue, listen: Listen) -> None:
     release = threading.Event()
     handler = Handler(lambda message: release.wait(120) and None)
     for number in range(20):
@@ -175,7 +174,7 @@ def test_no_more_messages_are_in_work_than_batch_and_threshold_allow(queue: Queu
     listener.join()
 
 
-def test_a_queue_that_is_created_later_is_found(account: StorageAccount, queue: Queue) -> None:
+def test_later_queue_is_found(account: StorageAccount, queue: Queue) -> None:
     late = account.queue(f"late-{uuid.uuid4().hex[:12]}")
     handler = Handler(lambda message: None)
     listener = QueueListener(late, OPTIONS, handler)
@@ -188,7 +187,7 @@ def test_a_queue_that_is_created_later_is_found(account: StorageAccount, queue: 
     listener.join()
 
 
-def test_stopping_waits_for_the_message_in_work_and_takes_no_other(queue: Queue, listen: Listen) -> None:
+def test_stopping_waits_for_message_in_work(queue: Queue, listen: Listen) -> None:
     release = threading.Event()
     handler = Handler(lambda message: release.wait(120) and None)
     listener = listen(handler)

@@ -33,11 +33,11 @@ def delays(backoff: Backoff, count: int) -> list[float]:
     return found
 
 
-def test_empty_polls_wait_longer_and_longer_up_to_the_maximum() -> None:
+def test_empty_polls_wait_ever_longer() -> None:
     assert delays(Backoff(maximum_s=2.0), 8) == [0.1, 0.2, 0.3, 0.5, 0.9, 1.7, 2.0, 2.0]
 
 
-def test_a_found_message_starts_the_pauses_anew() -> None:
+def test_found_message_resets_pauses() -> None:
     waited = Backoff(maximum_s=60.0)
     for _ in range(20):
         waited = waited.after_empty(jitter=1.2)
@@ -47,11 +47,12 @@ def test_a_found_message_starts_the_pauses_anew() -> None:
     assert delays(waited.after_found(), 2) == [0.1, 0.2]
 
 
-def test_a_pause_is_never_longer_than_a_short_maximum() -> None:
+def test_pause_respects_short_maximum() -> None:
     assert delays(Backoff(maximum_s=0.1), 3) == [0.1, 0.1, 0.1]
 
 
-def test_renewal_comes_at_half_time_and_sooner_after_failures() -> None:
+def test_renewal_comes_at_half_time() -> None:
+    """Sooner after failures."""
     after_success = next_renewal_s(600, 300, renewed=True)
     first_failure = next_renewal_s(600, after_success, renewed=False)
     second_failure = next_renewal_s(600, first_failure, renewed=False)
@@ -64,23 +65,24 @@ def test_renewal_comes_at_half_time_and_sooner_after_failures() -> None:
     ("queue", "poison"),
     [("jobs", "jobs-poison"), ("jobs-poison", None), ("q" * 56, "q" * 56 + "-poison"), ("q" * 57, None)],
 )
-def test_poison_queues_have_none_of_their_own_nor_do_queues_of_long_names(queue: str, poison: str | None) -> None:
+def test_some_queues_have_no_poison_queue(queue: str, poison: str | None) -> None:
+    """Poison queues themselves, and queues whose name would be too long."""
     assert poison_queue_name(queue) == poison
 
 
 @pytest.mark.parametrize(
     ("name", "valid"), [("abc", True), ("a-b-1", True), ("ab", False), ("a--b", False), ("-ab", False), ("Abc", False)]
 )
-def test_queue_names_follow_the_rules_of_storage(name: str, valid: bool) -> None:
+def test_queue_names_follow_storage_rules(name: str, valid: bool) -> None:
     assert is_queue_name(name) is valid
 
 
-def test_texts_go_through_base64_and_back() -> None:
+def test_base64_text_round_trips() -> None:
     assert decode_text(encode_text("grüße 😀"), base64_encoded=True) == "grüße 😀"
     assert decode_text("as it is", base64_encoded=False) == "as it is"
 
 
-def test_a_text_that_is_not_base64_is_refused_with_what_to_do() -> None:
+def test_text_without_base64_is_refused() -> None:
     with pytest.raises(ValueError, match=r"not base64.*messageEncoding"):
         decode_text('{"job": 1}', base64_encoded=True)
 
@@ -90,7 +92,7 @@ def decoded(text: str) -> Any:
     return converter.decode(Datum(text, "string"), trigger_metadata=queue_metadata(message(), text))
 
 
-def test_the_function_sees_the_messages_own_fields() -> None:
+def test_function_sees_message_fields() -> None:
     seen = decoded('{"job": "a", "step": 1}')
 
     assert (seen.id, seen.dequeue_count, seen.pop_receipt) == ("m1", 3, "receipt")
@@ -99,13 +101,15 @@ def test_the_function_sees_the_messages_own_fields() -> None:
     assert seen.get_json() == {"job": "a", "step": 1}
 
 
-def test_members_of_a_json_body_overwrite_fields_of_the_same_name_as_in_azure() -> None:
+def test_json_members_overwrite_message_fields() -> None:
+    """Members of a JSON body with the names of fields, as in Azure."""
     seen = decoded('{"ID": "mine", "dequeueCount": 9, "popReceipt": null, "insertionTime": ["not", "taken"]}')
 
     assert (seen.id, seen.dequeue_count, seen.pop_receipt) == ("mine", 9, "receipt")
     assert seen.insertion_time == datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 
 
-def test_an_unreadable_time_in_the_body_fails_before_the_function_as_in_azure() -> None:
+def test_unreadable_time_fails_before_function() -> None:
+    """A body with an unreadable time, as in Azure."""
     with pytest.raises(ValueError, match="yesterday"):
         decoded('{"insertionTime": "yesterday"}')

@@ -32,7 +32,7 @@ def log() -> Iterator[io.StringIO]:
     root.removeHandler(handler)
 
 
-def test_storage_that_is_down_shows_no_signature(log: io.StringIO) -> None:
+def test_storage_outage_shows_no_signature(log: io.StringIO) -> None:
     """urllib3 warns of every repetition with the address it asked for."""
     connection = Connection("Docs", "a", "http://127.0.0.1:9/a", "http://127.0.0.1:9/a", sas=f"sv=1&sig={SIGNATURE}")
     http = urllib3.PoolManager(retries=urllib3.Retry(total=2, backoff_factor=0))
@@ -44,7 +44,7 @@ def test_storage_that_is_down_shows_no_signature(log: io.StringIO) -> None:
     assert SIGNATURE not in str(caught.value)
 
 
-def test_an_apps_exception_shows_no_signature(log: io.StringIO) -> None:
+def test_exception_shows_no_signature(log: io.StringIO) -> None:
     try:
         raise RuntimeError(f"https://a.blob.core.windows.net/c?sv=1&sig={SIGNATURE}")
     except RuntimeError:
@@ -53,5 +53,5 @@ def test_an_apps_exception_shows_no_signature(log: io.StringIO) -> None:
     assert SIGNATURE not in log.getvalue()
 
 
-def test_a_question_stays() -> None:
+def test_plain_query_is_kept() -> None:
     assert without_queries("Is it there? No. a?b") == "Is it there? No. a?b"

@@ -34,7 +34,7 @@ def hosts(account: StorageAccount) -> Container:
     return account.container(f"hosts-{uuid.uuid4().hex[:12]}")
 
 
-def test_a_second_host_takes_over_when_the_first_stops(hosts: Container) -> None:
+def test_second_host_takes_over(hosts: Container) -> None:
     first_body, second_body = Body(), Body()
     first, second = Singleton(hosts, "me", "work", first_body), Singleton(hosts, "me", "work", second_body)
     first.start()
@@ -51,7 +51,8 @@ def test_a_second_host_takes_over_when_the_first_stops(hosts: Container) -> None
     assert (first_body.runs, second_body.runs) == (1, 1)
 
 
-def test_work_ends_when_the_lock_is_lost_and_begins_anew_when_it_is_free(storage: Azurite, hosts: Container) -> None:
+def test_work_follows_lock(storage: Azurite, hosts: Container) -> None:
+    """It ends when the lock is lost, and begins again when it is free."""
     body = Body()
     singleton = Singleton(hosts, "me", "work", body)
     singleton.start()

@@ -23,9 +23,7 @@ def container(account: StorageAccount) -> Container:
 @pytest.mark.parametrize(
     "name", ["a b.txt", "100%.txt", "a%20b", "#?+&=.txt", "[1]{2}'\".txt", "ü 漢字 😀", "a//b", "x" * 1024]
 )
-def test_any_name_is_written_listed_and_read_as_the_sdk_sees_it(
-    storage: Azurite, container: Container, name: str
-) -> None:
+def test_any_name_matches_sdk(storage: Azurite, container: Container, name: str) -> None:
     etag = container.put(name, b"hello", {"Kind": "letter"})
     client = BlobServiceClient.from_connection_string(storage.connection_string).get_blob_client(container.name, name)
     ((item,),) = container.pages(metadata=True)
@@ -37,7 +35,7 @@ def test_any_name_is_written_listed_and_read_as_the_sdk_sees_it(
     assert client.url == properties.url
 
 
-def test_a_listing_goes_on_over_its_pages(container: Container, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_listing_reads_all_pages(container: Container, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(5):
         container.put(f"a/{number}")
     container.put("b/0")
@@ -53,7 +51,7 @@ def test_a_listing_goes_on_over_its_pages(container: Container, monkeypatch: pyt
     assert len(pages) == 3
 
 
-def test_conditions_and_leases_say_who_was_first(container: Container) -> None:
+def test_conditions_and_leases_detect_races(container: Container) -> None:
     etag = container.put("lock", if_none_match="*")
     with pytest.raises(StorageError) as second:
         container.put("lock", if_none_match="*")
@@ -72,7 +70,7 @@ def test_conditions_and_leases_say_who_was_first(container: Container) -> None:
     assert [error.value.is_lost_race for error in (second, taken, changed, gone)] == [True] * 4
 
 
-def test_what_is_missing_is_told_apart_from_other_errors(account: StorageAccount, container: Container) -> None:
+def test_missing_differs_from_other_errors(account: StorageAccount, container: Container) -> None:
     nowhere = account.container("nowhere")
     with pytest.raises(StorageError) as blob:
         container.head("x")
@@ -84,7 +82,7 @@ def test_what_is_missing_is_told_apart_from_other_errors(account: StorageAccount
     assert [error.value.is_missing for error in (blob, listing, queue)] == [True] * 3
 
 
-def test_a_wrong_key_is_refused_and_named_without_the_key(storage: Azurite) -> None:
+def test_wrong_key_is_not_shown(storage: Azurite) -> None:
     wrong = storage.connection_string.replace("AccountKey=Eby8", "AccountKey=AAAA")
     account = StorageAccount(find_connection("Docs", {"Docs": wrong}))
 
@@ -95,7 +93,7 @@ def test_a_wrong_key_is_refused_and_named_without_the_key(storage: Azurite) -> N
     assert "AAAA" not in str(raised.value)
 
 
-def test_a_queue_gives_texts_back_as_they_came(account: StorageAccount) -> None:
+def test_queue_returns_texts_unchanged(account: StorageAccount) -> None:
     queue = account.queue(f"q-{uuid.uuid4().hex[:12]}")
     queue.put_creating("<a> & 'ü' \"😀\"\n")
     (message,) = queue.receive(32, 30)
@@ -113,7 +111,7 @@ def test_a_queue_gives_texts_back_as_they_came(account: StorageAccount) -> None:
     assert message.expires.year == 9999
 
 
-def test_the_signed_text_is_the_one_of_the_services_documentation() -> None:
+def test_signed_text_matches_documentation() -> None:
     # The example of learn.microsoft.com, "Authorize with Shared Key", section "Constructing the signature string".
     headers = {"x-ms-date": "Fri, 26 Jun 2015 23:39:12 GMT", "x-ms-version": "2015-02-21"}
     query = {"restype": "container", "comp": "metadata", "timeout": "20"}
@@ -136,6 +134,6 @@ def test_the_signed_text_is_the_one_of_the_services_documentation() -> None:
         (-9e6, 3351.0, True),
     ],
 )
-def test_token_is_renewed_in_time_whatever_the_clock_says(now: float, monotonic: float, renewed: bool) -> None:
+def test_token_renewal_ignores_clock_changes(now: float, monotonic: float, renewed: bool) -> None:
     """It was fetched at 1,000 s of the day and 50 s of the other clock, and is good for an hour."""
     assert _Token("t", expires=4600.0, ends=3650.0).must_be_renewed(now, monotonic) is renewed

@@ -68,7 +68,9 @@ def make_timer(account: StorageAccount) -> Iterator[MakeTimer]:
         timer.worker.close()
 
 
-def test_times_missed_during_a_long_run_collapse_into_one_run_at_once(make_timer: MakeTimer) -> None:
+def test_missed_times_mean_one_run(make_timer: MakeTimer) -> None:
+    """Times missed during a long run."""
+
     def take_three_hours_then_stop(timer: Timer, request: func.TimerRequest) -> None:
         timer.now += timedelta(hours=3)
         if len(timer.runs) == 2:
@@ -85,7 +87,8 @@ def test_times_missed_during_a_long_run_collapse_into_one_run_at_once(make_timer
     }
 
 
-def test_a_crash_in_a_run_leaves_the_old_status_so_that_the_next_start_is_past_due(make_timer: MakeTimer) -> None:
+def test_crash_makes_next_start_past_due(make_timer: MakeTimer) -> None:
+    """It leaves the old status."""
     statuses: list[dict[str, str]] = []
 
     def look_and_stop(timer: Timer, request: func.TimerRequest) -> None:
@@ -98,7 +101,7 @@ def test_a_crash_in_a_run_leaves_the_old_status_so_that_the_next_start_is_past_d
     assert statuses[0]["Last"].startswith("0001-01-01")
 
 
-def test_a_failed_run_is_repeated_as_its_policy_says(make_timer: MakeTimer) -> None:
+def test_failed_run_follows_retry_policy(make_timer: MakeTimer) -> None:
     def fail_twice(timer: Timer, request: func.TimerRequest) -> None:
         if len(timer.runs) < 3:
             raise RuntimeError("meant to fail")
@@ -111,9 +114,7 @@ def test_a_failed_run_is_repeated_as_its_policy_says(make_timer: MakeTimer) -> N
 
 
 @pytest.mark.parametrize(("retry", "runs"), [(None, 1), (RetryPolicy("fixed_delay", 2, 0.0, 0.0), 3)])
-def test_a_run_that_keeps_failing_waits_for_the_next_time(
-    make_timer: MakeTimer, retry: RetryPolicy | None, runs: int
-) -> None:
+def test_failing_run_waits_for_schedule(make_timer: MakeTimer, retry: RetryPolicy | None, runs: int) -> None:
     def fail_until_eleven(timer: Timer, request: func.TimerRequest) -> None:
         if timer.now > START:
             timer.stop.set()
@@ -128,7 +129,7 @@ def test_a_run_that_keeps_failing_waits_for_the_next_time(
     assert [moment for moment, _ in timer.runs] == [*runs * [START], START + timedelta(hours=1)]
 
 
-def test_clock_set_back_makes_no_run_late_or_early(make_timer: MakeTimer) -> None:
+def test_clock_change_moves_no_run(make_timer: MakeTimer) -> None:
     """The first run takes 40 minutes, in which the time of day is set back by a day; 11:00 is then due at once."""
     seconds = 0.0
 

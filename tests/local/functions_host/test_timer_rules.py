@@ -48,22 +48,22 @@ HOURLY = parse_schedule("0 0 * * * *")
         ("01:30:00", "23T10:00:00", "23T11:30:00"),
     ],
 )
-def test_a_schedule_gives_the_next_time(schedule: str, moment: str, following: str) -> None:
+def test_schedule_gives_next_time(schedule: str, moment: str, following: str) -> None:
     assert parse_schedule(schedule).next_after(at(moment)) == at(following)
 
 
-def test_day_of_month_and_day_of_week_must_both_hold() -> None:
+def test_day_of_month_and_week_combine() -> None:
     # 1 December 2026 is a Tuesday; crontab's "or" would take the next Friday.
     assert parse_schedule("0 0 0 1 * 5").next_after(at("23T00:00:00")) == datetime(2027, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("text", ["", "* * *", "a b c d e f", "0 61 * * * *", "00:00:00", "* * * * * * *"])
-def test_other_texts_are_no_schedules(text: str) -> None:
+def test_other_texts_are_not_schedules(text: str) -> None:
     with pytest.raises(ValueError, match=r"is not a schedule|is no interval"):
         parse_schedule(text)
 
 
-def test_the_first_start_waits_for_the_next_time() -> None:
+def test_first_start_waits_for_schedule() -> None:
     now = at("23T10:20:00")
 
     assert plan_start(None, HOURLY, now, run_on_startup=False) == StartPlan(
@@ -71,25 +71,26 @@ def test_the_first_start_waits_for_the_next_time() -> None:
     )
 
 
-def test_a_start_before_the_stored_time_waits_for_it() -> None:
+def test_start_waits_for_stored_time() -> None:
     stored = TimerStatus(at("23T10:00:00"), at("23T11:00:00"), at("23T10:00:00"))
 
     assert plan_start(stored, HOURLY, at("23T11:00:00"), run_on_startup=False) == StartPlan(stored, False, False)
 
 
-def test_missed_times_mean_one_run_that_is_past_due() -> None:
+def test_missed_times_give_one_run() -> None:
     stored = TimerStatus(at("23T10:00:00"), at("23T11:00:00"), at("23T10:00:00"))
 
     assert plan_start(stored, HOURLY, at("23T15:30:00"), run_on_startup=True) == StartPlan(stored, True, past_due=True)
 
 
-def test_a_time_missed_before_the_first_run_is_past_due_too() -> None:
+def test_time_missed_before_first_run_counts() -> None:
     stored = TimerStatus(NEVER, at("23T11:00:00"), at("23T10:20:00"))
 
     assert plan_start(stored, HOURLY, at("23T11:00:01"), run_on_startup=False).past_due
 
 
-def test_a_changed_schedule_is_taken_up_from_now_and_is_not_past_due() -> None:
+def test_changed_schedule_is_not_past_due() -> None:
+    """It counts from now."""
     stored = TimerStatus(at("23T10:00:00"), at("23T10:05:00"), at("23T10:00:00"))
     now = at("23T12:20:00")
 
@@ -98,7 +99,7 @@ def test_a_changed_schedule_is_taken_up_from_now_and_is_not_past_due() -> None:
     )
 
 
-def test_status_from_the_future_is_written_anew() -> None:
+def test_status_from_future_is_rewritten() -> None:
     """The clock was set back by a day while the host was down."""
     stored = TimerStatus(at("24T10:00:00"), at("24T11:00:00"), at("24T10:00:00"))
     now = at("23T10:20:00")
@@ -112,7 +113,7 @@ def test_status_from_the_future_is_written_anew() -> None:
 
 
 @pytest.mark.parametrize("ahead_s", [0, 60])
-def test_clocks_of_two_hosts_may_differ_by_a_minute(ahead_s: int) -> None:
+def test_host_clocks_may_differ(ahead_s: int) -> None:
     last = at("23T11:00:00")
     stored = TimerStatus(last, at("23T12:00:00"), last)
 
@@ -121,31 +122,31 @@ def test_clocks_of_two_hosts_may_differ_by_a_minute(ahead_s: int) -> None:
     assert plan == StartPlan(stored, run_now=False, past_due=False)
 
 
-def test_run_on_startup_runs_at_once_without_being_past_due() -> None:
+def test_startup_run_is_not_past_due() -> None:
     plan = plan_start(None, HOURLY, at("23T10:20:00"), run_on_startup=True)
 
     assert (plan.run_now, plan.past_due) == (True, False)
 
 
-def test_the_next_time_counts_from_the_start_of_a_run() -> None:
+def test_next_time_counts_from_run_start() -> None:
     assert status_after_run(HOURLY, at("23T10:59:59")) == TimerStatus(
         at("23T10:59:59"), at("23T11:00:00"), at("23T10:59:59")
     )
 
 
 @pytest.mark.parametrize(("schedule", "kept"), [("0 * * * * *", True), ("*/30 * * * * *", False), ("00:00:59", False)])
-def test_the_status_is_kept_for_timers_of_a_minute_and_more(schedule: str, kept: bool) -> None:
+def test_minute_timers_keep_status(schedule: str, kept: bool) -> None:
     assert is_monitored(parse_schedule(schedule), wanted=True, now=at("23T10:00:00")) is kept
     assert not is_monitored(parse_schedule(schedule), wanted=False, now=at("23T10:00:00"))
 
 
-def test_a_status_comes_back_from_storage_as_it_was() -> None:
+def test_status_round_trips() -> None:
     status = TimerStatus(NEVER, at("23T11:00:00"), at("23T10:20:00") + timedelta(microseconds=1))
 
     assert TimerStatus.from_dict(json.loads(json.dumps(status.to_dict()))) == status
 
 
-def test_the_function_sees_schedule_status_and_past_due() -> None:
+def test_function_sees_timer_details() -> None:
     status = TimerStatus(at("23T10:00:00"), at("23T11:00:00"), at("23T10:00:00"))
     converter = get_binding_registry().get("timerTrigger")  # type: ignore[no-untyped-call]
     seen = converter.decode(timer_datum(status, past_due=True), trigger_metadata={})

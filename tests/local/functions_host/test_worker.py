@@ -43,18 +43,19 @@ def make_worker() -> Iterator[Callable[..., Worker]]:
 MakeWorker = Callable[..., Worker]
 
 
-def test_the_setting_decides_the_number_of_threads() -> None:
+def test_setting_limits_threads() -> None:
     assert thread_count({"PYTHON_THREADPOOL_THREAD_COUNT": "64"}) == 64
     assert 5 <= thread_count({}) <= 32
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "many", ""])
-def test_a_number_of_threads_below_one_is_refused(text: str) -> None:
+def test_zero_threads_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="at least 1"):
         thread_count({"PYTHON_THREADPOOL_THREAD_COUNT": text})
 
 
-def test_def_functions_run_side_by_side_up_to_the_number_of_threads(make_worker: MakeWorker) -> None:
+def test_def_functions_use_all_threads(make_worker: MakeWorker) -> None:
+    """They run side by side up to the number of threads."""
     # The barrier opens only if all four are inside at once; a fifth would wait for a thread.
     inside = threading.Barrier(4, timeout=60)
 
@@ -70,7 +71,8 @@ def test_def_functions_run_side_by_side_up_to_the_number_of_threads(make_worker:
     assert worker.counters["meet"].runs == 8
 
 
-def test_async_functions_share_one_loop_and_do_not_wait_for_threads(make_worker: MakeWorker) -> None:
+def test_async_functions_need_no_thread(make_worker: MakeWorker) -> None:
+    """They share one loop."""
     import asyncio
 
     seen: list[tuple[str, int]] = []
@@ -93,7 +95,7 @@ def test_async_functions_share_one_loop_and_do_not_wait_for_threads(make_worker:
     assert len({thread for _, thread in seen}) == 1
 
 
-def test_str_and_bytes_parameters_receive_the_content_as_it_is(make_worker: MakeWorker) -> None:
+def test_str_and_bytes_get_raw_content(make_worker: MakeWorker) -> None:
     seen: list[object] = []
 
     def take(value: object) -> None:
@@ -107,9 +109,7 @@ def test_str_and_bytes_parameters_receive_the_content_as_it_is(make_worker: Make
     assert seen == ["hello", b"hello"]
 
 
-def test_an_sdk_type_is_built_from_the_connections_name(
-    make_worker: MakeWorker, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sdk_type_is_built_from_connection(make_worker: MakeWorker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("Docs", "UseDevelopmentStorage=true")
     seen: list[Any] = []
 
@@ -123,7 +123,7 @@ def test_an_sdk_type_is_built_from_the_connections_name(
     assert seen[0].url.startswith("http://127.0.0.1:10000/devstoreaccount1/in/")
 
 
-def test_a_missing_connection_fails_the_run(make_worker: MakeWorker) -> None:
+def test_missing_connection_fails_run(make_worker: MakeWorker) -> None:
     submit = function(lambda value: None, blob.BlobClient, "blobTrigger")
     worker = make_worker(submit)
 
@@ -132,7 +132,7 @@ def test_a_missing_connection_fails_the_run(make_worker: MakeWorker) -> None:
     assert worker.counters[submit.name].failures == 1
 
 
-def test_a_function_that_asks_for_its_context_gets_one_per_run(make_worker: MakeWorker) -> None:
+def test_each_run_has_its_context(make_worker: MakeWorker) -> None:
     contexts: list[func.Context] = []
 
     def take(value: str, context: func.Context) -> None:
@@ -150,9 +150,7 @@ def test_a_function_that_asks_for_its_context_gets_one_per_run(make_worker: Make
     assert contexts[0].function_directory == "/app"
 
 
-def test_a_failure_is_raised_counted_and_logged_from_the_apps_first_line(
-    make_worker: MakeWorker, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_failure_is_raised_and_logged(make_worker: MakeWorker, caplog: pytest.LogCaptureFixture) -> None:
     def fail(value: str) -> None:
         raise RuntimeError("meant to fail")
 
@@ -171,7 +169,7 @@ def test_a_failure_is_raised_counted_and_logged_from_the_apps_first_line(
     assert record.exc_info[2].tb_frame.f_code.co_name == "fail"
 
 
-def test_a_timeout_error_of_the_function_itself_is_an_ordinary_failure(make_worker: MakeWorker) -> None:
+def test_functions_own_timeout_is_failure(make_worker: MakeWorker) -> None:
     def fail(value: str) -> None:
         raise TimeoutError("the service did not answer")
 
@@ -183,7 +181,8 @@ def test_a_timeout_error_of_the_function_itself_is_an_ordinary_failure(make_work
     assert (worker.counters["fail"].failures, worker.counters["fail"].timeouts) == (1, 0)
 
 
-def test_a_run_beyond_the_function_timeout_counts_as_failed_while_its_thread_goes_on(make_worker: MakeWorker) -> None:
+def test_run_beyond_timeout_fails(make_worker: MakeWorker) -> None:
+    """Its thread goes on."""
     release, ended = threading.Event(), threading.Event()
 
     def hang(value: str) -> None:

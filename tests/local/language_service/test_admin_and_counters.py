@@ -39,12 +39,12 @@ def test_requests_and_accepted_documents_are_counted(admin: Caller) -> None:
     assert ask(admin, "GET", "ledger").json() == []
 
 
-def test_text_records_are_billed_for_every_task(admin: Caller) -> None:
+def test_text_records_count_per_task(admin: Caller) -> None:
     admin.submit("x" * 1500, tasks=[entity_task("0"), class_task("CustomSingleLabelClassification", "1")])
     assert admin.service.counters.text_records == 4
 
 
-def test_the_ledger_names_each_accepted_job_with_its_texts_digests_and_its_fate(
+def test_ledger_names_accepted_jobs(
     make_caller: Callable[..., Caller],
 ) -> None:
     caller = make_caller(service={"admin": True, "faults": FaultPlan(rates={"stuck": 1.0, "missing-location": 1.0})})
@@ -64,7 +64,7 @@ def test_the_ledger_names_each_accepted_job_with_its_texts_digests_and_its_fate(
     assert caller.service.counters.faults == {"stuck": 1, "missing-location": 1}
 
 
-def test_faults_are_changed_while_it_runs(admin: Caller) -> None:
+def test_faults_can_change_while_running(admin: Caller) -> None:
     changed = ask(admin, "PUT", "faults", {"seed": 5, "rates": {"error-503@POST": 1}})
     assert changed.json() == ask(admin, "GET", "faults").json()
     assert admin.submit(NEW_LETTER).status_code == 503
@@ -75,7 +75,7 @@ def test_faults_are_changed_while_it_runs(admin: Caller) -> None:
     assert admin.submit(NEW_LETTER).status_code == 202
 
 
-def test_the_clock_is_moved(admin: Caller) -> None:
+def test_clock_can_be_moved(admin: Caller) -> None:
     submitted = admin.submit(NEW_LETTER)
     assert ask(admin, "PUT", "clock", {"advanceSeconds": 86399}).json() == {"now": "2025-01-16T11:59:59+00:00"}
     assert admin.follow(submitted, seconds=0).json()["status"] == "succeeded"
@@ -85,7 +85,7 @@ def test_the_clock_is_moved(admin: Caller) -> None:
         assert ask(admin, "PUT", "clock", bad).status_code == 400
 
 
-def test_the_model_can_be_asked_directly(admin: Caller, loans: LearntProject) -> None:
+def test_model_can_be_queried(admin: Caller, loans: LearntProject) -> None:
     found = ask(admin, "POST", "entities", {"text": NEW_LETTER}).json()
     assert found == [one._asdict() for one in loans.entities(NEW_LETTER)]
 
@@ -95,6 +95,6 @@ def test_other_admin_paths_are_not_found(admin: Caller, method: str, part: str) 
     assert ask(admin, method, part).status_code == 404
 
 
-def test_the_admin_path_is_off_unless_asked_for(caller: Caller) -> None:
+def test_admin_path_is_off_by_default(caller: Caller) -> None:
     for part in ("counters", "ledger", "faults"):
         assert ask(caller, "GET", part).json()["error"]["code"] == "404"

@@ -14,9 +14,8 @@ def cancel(caller: Caller, submitted: requests.Response) -> requests.Response:
     return caller.session.post(location, timeout=60)
 
 
-def test_a_cancelled_job_runs_on_for_a_while_and_keeps_what_was_done(
-    make_caller: Callable[..., Caller], clock: MovableClock
-) -> None:
+def test_cancelled_job_keeps_finished_work(make_caller: Callable[..., Caller], clock: MovableClock) -> None:
+    """It runs on for a while."""
     caller = make_caller(job_seconds=(1, 60))
     tasks = [entity_task(str(n)) for n in range(4)] + [class_task("CustomSingleLabelClassification", "4")]
     submitted = caller.submit(NEW_LETTER, tasks=tasks)
@@ -54,7 +53,7 @@ def test_cancellation_takes_one_to_eight_seconds(caller: Caller) -> None:
         assert caller.follow(submitted, seconds=7.2).json()["status"] == "cancelled"
 
 
-def test_a_finished_job_cannot_be_cancelled(caller: Caller) -> None:
+def test_finished_job_cannot_be_cancelled(caller: Caller) -> None:
     submitted = caller.submit(NEW_LETTER)
     job_id = caller.finished(submitted)["jobId"]
     reply = cancel(caller, submitted)
@@ -67,7 +66,7 @@ def test_a_finished_job_cannot_be_cancelled(caller: Caller) -> None:
     }
 
 
-def test_a_cancelled_job_cannot_be_cancelled_again_but_one_that_is_being_cancelled_can(caller: Caller) -> None:
+def test_cancellation_can_be_repeated_while_pending(caller: Caller) -> None:
     submitted = caller.submit(NEW_LETTER)
     assert cancel(caller, submitted).status_code == 202
     assert cancel(caller, submitted).status_code == 202
@@ -75,7 +74,7 @@ def test_a_cancelled_job_cannot_be_cancelled_again_but_one_that_is_being_cancell
     assert cancel(caller, submitted).status_code == 400
 
 
-def test_a_stuck_job_can_be_cancelled(make_caller: Callable[..., Caller]) -> None:
+def test_stuck_job_can_be_cancelled(make_caller: Callable[..., Caller]) -> None:
     caller = make_caller(service={"faults": FaultPlan(rates={"stuck": 1.0})})
     submitted = caller.submit(NEW_LETTER)
     assert caller.follow(submitted, seconds=3600).json()["status"] == "running"
@@ -83,6 +82,6 @@ def test_a_stuck_job_can_be_cancelled(make_caller: Callable[..., Caller]) -> Non
     assert caller.follow(submitted).json()["status"] == "cancelled"
 
 
-def test_an_unknown_job_cannot_be_cancelled(caller: Caller) -> None:
+def test_unknown_job_cannot_be_cancelled(caller: Caller) -> None:
     reply = caller.post("/language/analyze-text/jobs/unknown:cancel?api-version=2023-04-01")
     assert reply.status_code == 404

@@ -10,14 +10,14 @@ from local.language_service.projects import LearntProject
 from tests.local.language_service.material import NOTES
 
 
-def test_a_single_label_project_gives_each_text_one_class(projects: list[LearntProject]) -> None:
+def test_single_label_gives_one_class(projects: list[LearntProject]) -> None:
     ((category, confidence),) = projects[1].classes("We repay the loan with interest each month.")
     assert category == "loan"
     assert 0.5 < confidence <= 1
     assert [projects[1].classes(texts[0])[0][0] for texts in NOTES.values()] == list(NOTES)
 
 
-def test_a_multi_label_project_gives_several_classes_or_none(projects: list[LearntProject]) -> None:
+def test_multi_label_gives_several_classes(projects: list[LearntProject]) -> None:
     tags = projects[2]
     both = tags.classes(f"{NOTES['loan'][0]} {NOTES['garden'][0]}")
     assert {category for category, _ in both} == {"loan", "garden"}
@@ -25,14 +25,15 @@ def test_a_multi_label_project_gives_several_classes_or_none(projects: list[Lear
     assert tags.classes("Zebra quokka.") == ()
 
 
-def test_scores_are_precision_recall_and_their_harmonic_mean() -> None:
+def test_scores_are_precision_recall_and_f1() -> None:
     scores = Scores(right=6, wrong=2, missed=4)
     assert (scores.precision, scores.recall) == (0.75, 0.6)
     assert scores.f1 == pytest.approx(2 * 0.75 * 0.6 / (0.75 + 0.6))
     assert (Scores().precision, Scores().recall, Scores().f1) == (0, 0, 0)
 
 
-def test_an_entity_counts_only_at_the_exact_place_and_in_the_right_category() -> None:
+def test_entity_counts_only_when_exact() -> None:
+    """At the exact place and in the right category."""
     scores = {"A": Scores(), "B": Scores()}
     compare(
         [("A", (0, 4)), ("A", (9, 3)), ("B", (20, 1)), ("A", (30, 2))],
@@ -44,7 +45,7 @@ def test_an_entity_counts_only_at_the_exact_place_and_in_the_right_category() ->
 
 
 @pytest.mark.parametrize("project", ["loans", "notes"])
-def test_cross_validation_asks_about_each_document_once(labels_files: dict[str, Path], project: str) -> None:
+def test_cross_validation_covers_each_document_once(labels_files: dict[str, Path], project: str) -> None:
     path = labels_files[project]
     labels = load_labels(path, path.parent)
     evaluation = cross_validate(labels, 4)
@@ -57,14 +58,14 @@ def test_cross_validation_asks_about_each_document_once(labels_files: dict[str, 
     assert f"{evaluation.overall.f1:.3f}" in table
 
 
-def test_more_folds_than_documents_are_refused(labels_files: dict[str, Path]) -> None:
+def test_too_many_folds_are_refused(labels_files: dict[str, Path]) -> None:
     path = labels_files["notes"]
     with pytest.raises(ValueError, match="12 documents cannot be held out"):
         cross_validate(load_labels(path, path.parent), 13)
 
 
 @pytest.mark.long
-def test_the_samples_labels_are_worth_an_f1_of_at_least_0_85() -> None:
+def test_samples_reach_f1_of_0_85() -> None:
     folder = Path(__file__).parents[3] / "samples"
     evaluation = cross_validate(load_labels(folder / "labels.json", folder / "labelled"), 5)
     assert evaluation.overall.f1 >= 0.85, evaluation.table()

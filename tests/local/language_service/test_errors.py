@@ -45,20 +45,20 @@ def test_more_than_25_documents_are_refused(caller: Caller) -> None:
     assert caller.submit(*["x"] * 25).status_code == 202
 
 
-def test_a_request_without_any_text_is_refused(caller: Caller) -> None:
+def test_request_without_any_text_is_refused(caller: Caller) -> None:
     assert error_of(caller.submit("", "")) == service_error(
         INVALID_DOCUMENT, "InvalidDocumentBatch", "Document text is empty."
     )
 
 
-def test_duplicate_ids_are_refused_in_each_generation_s_words(caller: Caller) -> None:
+def test_duplicate_ids_are_refused(caller: Caller) -> None:
     docs = [{"id": "1", "text": "a"}, {"id": "1", "text": "b"}]
     sentence = "Request contains duplicated Ids. Make sure each document has a unique Id."
     assert error_of(caller.submit(docs=docs)) == service_error(INVALID_DOCUMENT, "InvalidDocument", sentence)
     assert error_of(caller.submit_preview(docs=docs)) == {"code": "InvalidArgument", "message": sentence}
 
 
-def test_the_size_limit_counts_text_elements_over_all_documents(make_caller: Callable[..., Caller]) -> None:
+def test_size_limit_covers_all_documents(make_caller: Callable[..., Caller]) -> None:
     caller = make_caller()
     # 125,000 text elements in more code points: combining marks do not count.
     fits = ["a" * 100_000, "e\u0301" * 25_000]
@@ -69,7 +69,7 @@ def test_the_size_limit_counts_text_elements_over_all_documents(make_caller: Cal
     assert make_caller(oversize_status=413).submit(*fits, "x").status_code == 413
 
 
-def test_the_size_of_a_body_is_limited(make_caller: Callable[..., Caller]) -> None:
+def test_size_of_body_is_limited(make_caller: Callable[..., Caller]) -> None:
     caller = make_caller(max_request_bytes=500)
     assert caller.submit("x").status_code == 202
     assert "500 bytes" in error_of(caller.submit("x" * 500))["innererror"]["message"]
@@ -78,7 +78,7 @@ def test_the_size_of_a_body_is_limited(make_caller: Callable[..., Caller]) -> No
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff\xfe\x00", b"null", b"[" * 100_000])
 @pytest.mark.parametrize("path", [JOBS, CT1])
-def test_an_unreadable_body_is_refused(caller: Caller, path: str, body: bytes) -> None:
+def test_unreadable_body_is_refused(caller: Caller, path: str, body: bytes) -> None:
     assert error_of(caller.post(path, body)) == service_error(
         "Invalid Request.", "EmptyRequest", "Request body must be present."
     )
@@ -94,7 +94,7 @@ def test_an_unreadable_body_is_refused(caller: Caller, path: str, body: bytes) -
         {"tasks": [entity_task()]},
     ],
 )
-def test_a_request_without_documents_is_refused(caller: Caller, body: dict[str, Any]) -> None:
+def test_request_without_documents_is_refused(caller: Caller, body: dict[str, Any]) -> None:
     assert error_of(caller.post(JOBS, body))["innererror"]["code"] == "MissingInputDocuments"
     assert error_of(caller.post(CT1, body))["innererror"]["code"] == "MissingInputRecords"
 
@@ -109,11 +109,11 @@ def test_a_request_without_documents_is_refused(caller: Caller, body: dict[str, 
         ["x"],
     ],
 )
-def test_a_document_of_the_wrong_shape_is_refused(caller: Caller, docs: list[Any]) -> None:
+def test_malformed_document_is_refused(caller: Caller, docs: list[Any]) -> None:
     assert error_of(caller.submit(docs=docs))["code"] == "InvalidRequest"
 
 
-def test_a_document_without_text_is_an_empty_one(caller: Caller) -> None:
+def test_document_without_text_is_empty(caller: Caller) -> None:
     body = caller.finished(caller.submit(docs=[{"id": "a"}, {"id": "b", "text": None}, {"id": "c", "text": "x"}]))
     assert [one["id"] for one in body["tasks"]["items"][0]["results"]["errors"]] == ["a", "b"]
 
@@ -131,7 +131,7 @@ def test_a_document_without_text_is_an_empty_one(caller: Caller) -> None:
         [entity_task("a"), class_task("CustomSingleLabelClassification", "b"), entity_task("c", unit="Bytes")],
     ],
 )
-def test_a_bad_task_parameter_refuses_the_whole_request(caller: Caller, tasks: list[Any]) -> None:
+def test_bad_task_parameter_refuses_request(caller: Caller, tasks: list[Any]) -> None:
     error = error_of(caller.submit(NEW_LETTER, tasks=tasks))
     assert (error["code"], error["message"]) == ("InvalidRequest", "Invalid parameter in request")
     assert error["innererror"]["code"] == "InvalidParameterValue"
@@ -141,7 +141,7 @@ def test_a_bad_task_parameter_refuses_the_whole_request(caller: Caller, tasks: l
 
 
 @pytest.mark.parametrize("tasks", [[], {}, None, "x", ["x"]])
-def test_tasks_of_the_wrong_shape_are_refused(caller: Caller, tasks: Any) -> None:
+def test_malformed_tasks_are_refused(caller: Caller, tasks: Any) -> None:
     body = {"analysisInput": {"documents": documents("x")}, "tasks": tasks}
     assert error_of(caller.post(JOBS, body))["code"] == "InvalidRequest"
     preview = {**body, "tasks": {"customEntityRecognitionTasks": tasks} if isinstance(tasks, list) else tasks}
@@ -149,7 +149,7 @@ def test_tasks_of_the_wrong_shape_are_refused(caller: Caller, tasks: Any) -> Non
 
 
 @pytest.mark.parametrize("query", ["top=0", "top=-1", "top=x", "skip=-1", "skip=1.5"])
-def test_a_paging_parameter_that_is_no_number_is_refused(caller: Caller, query: str) -> None:
+def test_paging_parameter_must_be_number(caller: Caller, query: str) -> None:
     reply = caller.follow(caller.submit(NEW_LETTER), f"&{query}")
     assert error_of(reply)["innererror"]["code"] == "InvalidParameterValue"
 
@@ -169,21 +169,21 @@ DENIED = (
     ],
 )
 @pytest.mark.parametrize("path", [JOBS, CT1])
-def test_a_wrong_key_or_token_is_denied_by_the_gateway(caller: Caller, path: str, headers: dict[str, Any]) -> None:
+def test_gateway_denies_wrong_credentials(caller: Caller, path: str, headers: dict[str, Any]) -> None:
     reply = caller.post(path, {}, headers=headers)
     assert error_of(reply, 401) == {"code": "401", "message": DENIED}
     assert reply.headers["Content-Type"] == "application/json"
     assert "x-envoy-upstream-service-time" not in reply.headers
 
 
-def test_a_token_that_is_known_is_accepted(make_caller: Callable[..., Caller]) -> None:
+def test_known_token_is_accepted(make_caller: Callable[..., Caller]) -> None:
     caller = make_caller(service={"tokens": ["t-1"]})
     headers = {"Ocp-Apim-Subscription-Key": None, "Authorization": "Bearer t-1"}
     body = {"analysisInput": {"documents": documents("x")}, "tasks": [entity_task()]}
     assert caller.post(JOBS, body, headers=headers).status_code == 202
 
 
-def test_an_error_of_the_service_has_a_charset(caller: Caller) -> None:
+def test_error_of_service_has_charset(caller: Caller) -> None:
     reply = caller.submit("")
     assert reply.headers["Content-Type"] == "application/json; charset=utf-8"
     assert "x-envoy-upstream-service-time" in reply.headers
@@ -202,19 +202,19 @@ def test_an_error_of_the_service_has_a_charset(caller: Caller) -> None:
         ("GET", "/admin/counters"),  # the admin path is off unless asked for
     ],
 )
-def test_an_unknown_path_is_not_found_by_the_gateway(caller: Caller, method: str, path: str) -> None:
+def test_unknown_path_is_not_found(caller: Caller, method: str, path: str) -> None:
     reply = caller.session.request(method, ENDPOINT + path, timeout=60)
     assert error_of(reply, 404) == {"code": "404", "message": "Resource not found"}
     assert reply.headers["Content-Type"] == "application/json"
 
 
-def test_an_unknown_job_is_a_switch(make_caller: Callable[..., Caller]) -> None:
+def test_unknown_job_is_switch(make_caller: Callable[..., Caller]) -> None:
     path = f"/language/analyze-text/jobs/6f0b7e0e-0000-4000-8000-000000000000?api-version={GA}"
     assert error_of(make_caller().get(path), 404)["code"] == "NotFound"
     assert make_caller(unknown_job_status=400).get(path).status_code == 400
 
 
-def test_an_unknown_project_or_deployment_is_a_switch(make_caller: Callable[..., Caller]) -> None:
+def test_unknown_project_is_switch(make_caller: Callable[..., Caller]) -> None:
     unknown = [entity_task(projectName="other")]
     assert error_of(make_caller().submit("x", tasks=unknown), 404)["code"] == "ProjectNotFound"
     assert error_of(make_caller(unknown_project="400").submit("x", tasks=unknown), 400)["code"] == "ProjectNotFound"
@@ -234,7 +234,7 @@ def test_an_unknown_project_or_deployment_is_a_switch(make_caller: Callable[...,
     assert (done["status"], done["taskName"]) == ("succeeded", "1")
 
 
-def test_which_projects_and_deployments_exist_is_a_switch(make_caller: Callable[..., Caller]) -> None:
+def test_existing_deployments_are_switch(make_caller: Callable[..., Caller]) -> None:
     def status(caller: Caller, **parameters: str) -> int:
         return caller.submit("x", tasks=[entity_task(**parameters)]).status_code
 
@@ -251,7 +251,7 @@ def test_which_projects_and_deployments_exist_is_a_switch(make_caller: Callable[
     assert status(make_caller(project_names=frozenset({"ANY"})), projectName="other") == 202
 
 
-def test_a_partly_failed_job_can_have_either_name(make_caller: Callable[..., Caller]) -> None:
+def test_partly_failed_job_has_two_names(make_caller: Callable[..., Caller]) -> None:
     caller = make_caller(unknown_project="failed-task", partial_status="partiallySucceeded")
     submitted = caller.submit("x", tasks=[entity_task(projectName="other"), entity_task("1")])
     assert caller.finished(submitted)["status"] == "partiallySucceeded"
@@ -262,6 +262,6 @@ def test_every_reply_is_ascii_json(caller: Caller) -> None:
     assert json.loads(reply.content.decode("ascii"))["status"] == "succeeded"
 
 
-def test_errors_of_newer_versions_repeat_their_code_in_a_header(caller: Caller) -> None:
+def test_newer_versions_repeat_error_code(caller: Caller) -> None:
     assert caller.submit("", version="2024-11-01").headers["x-ms-error-code"] == "InvalidRequest"
     assert "x-ms-error-code" not in caller.submit("", version="2023-04-01").headers

@@ -54,7 +54,7 @@ def suffering(make_caller: Callable[..., Caller]) -> Callable[..., Caller]:
         ("huge-retry-after-503", 503, "503", "Fri, 31 Dec 99999999999999999999 23:59:59 GMT"),
     ],
 )
-def test_a_request_can_be_refused(
+def test_request_can_be_refused(
     suffering: Callable[..., Caller], kind: str, status: int, code: str, retry_after: str | None
 ) -> None:
     caller = suffering(kind)
@@ -65,20 +65,20 @@ def test_a_request_can_be_refused(
     assert caller.service.counters.faults == {kind: 1}
 
 
-def test_the_quota_s_message_is_the_recorded_one(suffering: Callable[..., Caller]) -> None:
+def test_quota_message_is_as_recorded(suffering: Callable[..., Caller]) -> None:
     assert suffering("quota-403").submit(NEW_LETTER).json()["error"]["message"] == (
         "Out of call volume quota for TextAnalytics F0 pricing tier. Please retry after 15 days. To increase your call "
         "volume switch to a paid tier."
     )
 
 
-def test_the_other_key_s_message_and_challenge_are_the_recorded_ones(suffering: Callable[..., Caller]) -> None:
+def test_other_keys_message_is_as_recorded(suffering: Callable[..., Caller]) -> None:
     reply = suffering("other-key-401").submit(NEW_LETTER)
     assert "is not supported with the current subscription key and pricing tier OpenAI.S0." in reply.text
     assert reply.headers["WWW-Authenticate"].startswith("AzureApiManagementKey ")
 
 
-def test_a_connection_can_be_cut_before_or_after_the_work(suffering: Callable[..., Caller]) -> None:
+def test_connection_can_be_cut(suffering: Callable[..., Caller]) -> None:
     for kind, accepted in (("cut-before", 0), ("cut-after", 1)):
         caller = suffering(kind)
         with pytest.raises(requests.ConnectionError):
@@ -87,14 +87,14 @@ def test_a_connection_can_be_cut_before_or_after_the_work(suffering: Callable[..
     assert caller.service.counters.ledger[0].reply == "cut-after"
 
 
-def test_a_body_can_end_in_the_middle(suffering: Callable[..., Caller]) -> None:
+def test_body_can_end_in_middle(suffering: Callable[..., Caller]) -> None:
     caller = suffering("truncated@GET")
     submitted = caller.submit(NEW_LETTER)
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
         caller.follow(submitted)
 
 
-def test_a_body_can_be_no_json(suffering: Callable[..., Caller]) -> None:
+def test_body_can_be_invalid_json(suffering: Callable[..., Caller]) -> None:
     caller = suffering("garbage@GET")
     reply = caller.follow(caller.submit(NEW_LETTER))
     assert (reply.status_code, reply.headers["Content-Type"]) == (200, "text/html")
@@ -102,7 +102,7 @@ def test_a_body_can_be_no_json(suffering: Callable[..., Caller]) -> None:
         reply.json()
 
 
-def test_a_reply_can_come_late_or_too_late(suffering: Callable[..., Caller], clock: MovableClock) -> None:
+def test_reply_can_be_late(suffering: Callable[..., Caller], clock: MovableClock) -> None:
     caller = suffering("latency", latency_seconds=(3.0, 5.0))
     assert caller.submit(NEW_LETTER).status_code == 202
     with pytest.raises(requests.ReadTimeout):
@@ -118,7 +118,7 @@ def test_a_reply_can_come_late_or_too_late(suffering: Callable[..., Caller], clo
         ("bad-location", "http://[::1/x"),
     ],
 )
-def test_the_location_of_a_job_can_be_wrong(suffering: Callable[..., Caller], kind: str, location: str | None) -> None:
+def test_job_location_can_be_wrong(suffering: Callable[..., Caller], kind: str, location: str | None) -> None:
     caller = suffering(kind)
     reply = caller.submit(NEW_LETTER)
     assert reply.status_code == 202
@@ -130,13 +130,13 @@ def test_the_location_of_a_job_can_be_wrong(suffering: Callable[..., Caller], ki
 
 
 @pytest.mark.parametrize(("kind", "status"), [("stuck", "running"), ("stuck-not-started", "notStarted")])
-def test_a_job_can_be_stuck(suffering: Callable[..., Caller], kind: str, status: str) -> None:
+def test_job_can_be_stuck(suffering: Callable[..., Caller], kind: str, status: str) -> None:
     caller = suffering(kind)
     body = caller.follow(caller.submit(NEW_LETTER), seconds=23 * 3600).json()
     assert (body["status"], body["tasks"]["inProgress"], body["tasks"]["items"]) == (status, 1, [])
 
 
-def test_a_job_can_fail_with_an_error_that_points_at_its_task(suffering: Callable[..., Caller]) -> None:
+def test_failed_job_can_name_task(suffering: Callable[..., Caller]) -> None:
     caller = suffering("failed")
     body = caller.finished(caller.submit(NEW_LETTER))
     assert (body["status"], body["tasks"]["failed"]) == ("failed", 1)
@@ -151,7 +151,7 @@ def test_a_job_can_fail_with_an_error_that_points_at_its_task(suffering: Callabl
     assert unknown.finished(unknown.submit(NEW_LETTER))["errors"][0]["code"] == "ProjectNotFound"
 
 
-def test_a_job_can_vanish(suffering: Callable[..., Caller]) -> None:
+def test_job_can_vanish(suffering: Callable[..., Caller]) -> None:
     caller = suffering("vanished")
     polls = Counter[int]()
     for n in range(30):
@@ -162,7 +162,7 @@ def test_a_job_can_vanish(suffering: Callable[..., Caller]) -> None:
     assert set(polls) == {0, 1, 2}
 
 
-def test_a_job_can_end_partially_completed(suffering: Callable[..., Caller]) -> None:
+def test_job_can_be_partially_completed(suffering: Callable[..., Caller]) -> None:
     caller = suffering("partial")
     body = caller.finished(caller.submit(NEW_LETTER, tasks=[entity_task("0"), entity_task("1")]))
     assert (body["status"], body["tasks"]["completed"], body["tasks"]["failed"]) == ("partiallyCompleted", 1, 1)
@@ -173,7 +173,7 @@ def test_a_job_can_end_partially_completed(suffering: Callable[..., Caller]) -> 
     assert len(body["tasks"]["items"][0]["results"]["documents"]) == 2
 
 
-def test_one_document_can_be_missing_or_have_an_error(suffering: Callable[..., Caller]) -> None:
+def test_one_document_can_be_wrong(suffering: Callable[..., Caller]) -> None:
     caller = suffering("missing-documents")
     results = caller.finished(caller.submit(*[NEW_LETTER] * 4))["tasks"]["items"][0]["results"]
     assert (len(results["documents"]), results["errors"]) == (3, [])
@@ -186,7 +186,7 @@ def test_one_document_can_be_missing_or_have_an_error(suffering: Callable[..., C
 @pytest.mark.parametrize(
     ("kind", "status"), [("rejected", "rejected"), ("unknown-status", "archived"), ("cancelled", "cancelled")]
 )
-def test_a_job_can_end_in_an_odd_status(suffering: Callable[..., Caller], kind: str, status: str) -> None:
+def test_job_can_end_in_odd_status(suffering: Callable[..., Caller], kind: str, status: str) -> None:
     caller = suffering(kind)
     assert caller.finished(caller.submit(NEW_LETTER))["status"] == status
 
@@ -201,7 +201,7 @@ def test_pages_can_overlap_and_repeat_documents(suffering: Callable[..., Caller]
     assert set(pages[0]) & set(pages[1])
 
 
-def test_an_offset_can_miss_its_text(suffering: Callable[..., Caller]) -> None:
+def test_offset_can_miss_its_text(suffering: Callable[..., Caller]) -> None:
     caller = suffering("misfit-offsets")
     (document,) = caller.finished(caller.submit(NEW_LETTER))["tasks"]["items"][0]["results"]["documents"]
     fits = [NEW_LETTER[one["offset"] : one["offset"] + one["length"]] == one["text"] for one in document["entities"]]
@@ -212,7 +212,7 @@ def test_an_offset_can_miss_its_text(suffering: Callable[..., Caller]) -> None:
     ("kind", "status"),
     [("html-200", 200), ("html-400", 400), ("html-404", 404), ("html-413", 413), ("html-502", 502)],
 )
-def test_html_page_replaces_the_work(suffering: Callable[..., Caller], kind: str, status: int) -> None:
+def test_html_page_replaces_work(suffering: Callable[..., Caller], kind: str, status: int) -> None:
     caller = suffering(kind)
     reply = caller.submit(NEW_LETTER)
     assert (reply.status_code, reply.headers["Content-Type"]) == (status, "text/html; charset=utf-8")
@@ -222,7 +222,7 @@ def test_html_page_replaces_the_work(suffering: Callable[..., Caller], kind: str
     assert caller.service.counters.responses == {str(status): 1}
 
 
-def test_html_page_replaces_a_poll(suffering: Callable[..., Caller]) -> None:
+def test_html_page_replaces_poll(suffering: Callable[..., Caller]) -> None:
     caller = suffering("html-404@GET")
     submitted = caller.submit(NEW_LETTER)
     assert caller.follow(submitted).headers["Content-Type"] == "text/html; charset=utf-8"
@@ -230,7 +230,7 @@ def test_html_page_replaces_a_poll(suffering: Callable[..., Caller]) -> None:
     assert caller.follow(submitted).json()["status"] == "succeeded"
 
 
-def test_sign_in_page_hides_an_accepted_job(suffering: Callable[..., Caller]) -> None:
+def test_sign_in_page_hides_accepted_job(suffering: Callable[..., Caller]) -> None:
     caller = suffering("html-200-after")
     reply = caller.submit(NEW_LETTER)
     assert (reply.status_code, "operation-location" in reply.headers) == (200, False)
@@ -248,7 +248,7 @@ def test_redirect_address_is_malformed(suffering: Callable[..., Caller], kind: s
     assert caller.service.counters.jobs_accepted == accepted
 
 
-def test_known_job_is_reported_unknown(suffering: Callable[..., Caller]) -> None:
+def test_known_job_can_be_denied(suffering: Callable[..., Caller]) -> None:
     caller = suffering("json-404")
     submitted = caller.submit(NEW_LETTER)
     assert submitted.status_code == 202
@@ -258,7 +258,7 @@ def test_known_job_is_reported_unknown(suffering: Callable[..., Caller]) -> None
     assert caller.follow(submitted).json()["status"] == "succeeded"
 
 
-def test_error_json_is_nested_deep(suffering: Callable[..., Caller]) -> None:
+def test_error_json_can_be_deep(suffering: Callable[..., Caller]) -> None:
     reply = suffering("deep-json").submit(NEW_LETTER)
     assert (reply.status_code, reply.content.count(b"{")) == (500, 3002)
     assert reply.content.count(b"{") == reply.content.count(b"}")
@@ -266,7 +266,7 @@ def test_error_json_is_nested_deep(suffering: Callable[..., Caller]) -> None:
         reply.json()
 
 
-def test_dripping_reply_moves_the_clock(projects: list[LearntProject], clock: MovableClock) -> None:
+def test_dripping_reply_moves_clock(projects: list[LearntProject], clock: MovableClock) -> None:
     plan = FaultPlan(rates={"drip@GET": 1}, drip_seconds=90)
     service = LanguageService(projects, clock=clock, faults=plan)
     caller = Caller(service, clock)
@@ -277,7 +277,7 @@ def test_dripping_reply_moves_the_clock(projects: list[LearntProject], clock: Mo
     assert (clock() - before).total_seconds() == 90
 
 
-def test_reply_drips_over_a_socket(serve: Callable[..., tuple[LanguageService, str]]) -> None:
+def test_reply_drips_over_socket(serve: Callable[..., tuple[LanguageService, str]]) -> None:
     plan = FaultPlan(rates={"drip": 1}, drip_seconds=0.3)
     _, address = serve(service={"faults": plan})
     host, port = address.removeprefix("http://").split(":")
@@ -297,7 +297,7 @@ def test_reply_drips_over_a_socket(serve: Callable[..., tuple[LanguageService, s
 @pytest.mark.parametrize(
     ("kind", "code"), [("document-internal", "InternalServerError"), ("document-unknown", "ModelHostEvicted")]
 )
-def test_every_document_can_have_an_error(suffering: Callable[..., Caller], kind: str, code: str) -> None:
+def test_every_document_can_have_error(suffering: Callable[..., Caller], kind: str, code: str) -> None:
     caller = suffering(kind)
     body = caller.finished(caller.submit(*[NEW_LETTER] * 3))
     results = body["tasks"]["items"][0]["results"]
@@ -313,7 +313,7 @@ def test_all_documents_can_be_missing(suffering: Callable[..., Caller]) -> None:
     assert body["tasks"]["items"][0]["results"]["errors"] == []
 
 
-def test_job_fails_without_naming_a_task(suffering: Callable[..., Caller]) -> None:
+def test_job_fails_without_naming_task(suffering: Callable[..., Caller]) -> None:
     caller = suffering("failed-internal")
     body = caller.finished(caller.submit(NEW_LETTER))
     assert (body["status"], [set(one) for one in body["errors"]]) == ("failed", [{"code", "message"}])
@@ -322,7 +322,7 @@ def test_job_fails_without_naming_a_task(suffering: Callable[..., Caller]) -> No
     assert (preview["status"], [set(one) for one in preview["errors"]]) == ("failed", [{"code", "message"}])
 
 
-def test_job_waits_long_before_it_starts(suffering: Callable[..., Caller]) -> None:
+def test_job_can_start_late(suffering: Callable[..., Caller]) -> None:
     caller = suffering("not-started-long", not_started_seconds=5400)
     submitted = caller.submit(NEW_LETTER)
     assert caller.follow(submitted, seconds=5399).json()["status"] == "notStarted"
@@ -387,13 +387,13 @@ def test_poison_fails_its_whole_job(make_caller: Callable[..., Caller]) -> None:
     assert caller.finished(caller.submit(NEW_LETTER))["status"] == "running"
 
 
-def test_one_culprit_can_spoil_a_whole_request(make_caller: Callable[..., Caller]) -> None:
+def test_one_document_can_refuse_request(make_caller: Callable[..., Caller]) -> None:
     caller = make_caller(service={"faults": FaultPlan(refused_texts=("culprit",))})
     assert caller.submit(NEW_LETTER, "a culprit").status_code == 400
     assert caller.submit(NEW_LETTER).status_code == 202
 
 
-def test_a_script_comes_before_the_rates(make_caller: Callable[..., Caller]) -> None:
+def test_script_precedes_rates(make_caller: Callable[..., Caller]) -> None:
     plan = FaultPlan(
         script=[
             Scripted("throttle-429", times=2, method="GET"),
@@ -423,7 +423,7 @@ def story(caller: Caller, order: list[int]) -> dict[str, list[Any]]:
     return seen
 
 
-def test_the_same_seed_gives_the_same_faults_in_any_order(make_caller: Callable[..., Caller]) -> None:
+def test_same_seed_gives_same_faults(make_caller: Callable[..., Caller]) -> None:
     def run(seed: int, order: list[int]) -> dict[str, list[Any]]:
         rates = {"error-500": 0.2, "throttle-429": 0.2, "failed": 0.2, "vanished": 0.2}
         return story(make_caller(service={"faults": FaultPlan(seed, rates)}), order)
@@ -433,7 +433,7 @@ def test_the_same_seed_gives_the_same_faults_in_any_order(make_caller: Callable[
     assert run(1, texts) != run(2, texts)
 
 
-def test_faults_come_about_as_often_as_their_rates_say() -> None:
+def test_faults_follow_rates() -> None:
     plan = FaultPlan(7, parse_rates(["error-500=0.1", "cut=0.05", "throttle-429@GET=0.2", "stuck=0.03"]))
     requests_seen = Counter(
         plan.for_request(method, submission=method == "POST", identity=str(n).encode(), times_seen=0)
@@ -449,7 +449,7 @@ def test_faults_come_about_as_often_as_their_rates_say() -> None:
     assert jobs[None] == 4000 - jobs["stuck"]
 
 
-def test_rates_are_read_from_the_command_line() -> None:
+def test_rates_are_read_from_command_line() -> None:
     assert parse_rates(["error-500=0.1", "cut=0.05", "cut-after@POST=0.5"]) == {
         "error-500": 0.1,
         "cut-before": 0.025,
@@ -470,12 +470,12 @@ def test_rates_are_read_from_the_command_line() -> None:
         ("error-500=0.7,error-503=0.7", "is not KIND=RATE"),
     ],
 )
-def test_a_fault_that_is_none_is_refused(spec: str, reason: str) -> None:
+def test_unknown_fault_is_refused(spec: str, reason: str) -> None:
     with pytest.raises(FaultSpecError, match=reason):
         parse_rates([spec])
 
 
-def test_rates_that_add_up_to_more_than_one_are_refused() -> None:
+def test_rates_above_one_are_refused() -> None:
     with pytest.raises(FaultSpecError, match=r"a GET add up to 1\.2"):
         parse_rates(["error-500=0.6", "error-503@GET=0.6"])
     with pytest.raises(FaultSpecError, match="add up"):
@@ -483,7 +483,7 @@ def test_rates_that_add_up_to_more_than_one_are_refused() -> None:
     parse_rates(["error-500@POST=0.6", "error-503@GET=0.6", "stuck=1"])
 
 
-def test_a_plan_is_changed_whole_or_not_at_all() -> None:
+def test_plan_changes_atomically() -> None:
     plan = FaultPlan(3, {"error-500": 0.1})
     plan.update({"rates": {"stuck": 1}, "script": [{"kind": "failed"}], "latencySeconds": [0, 1]})
     plan.update({"poisonTexts": ["bad"], "notStartedSeconds": 60, "dripSeconds": 5})
@@ -507,7 +507,7 @@ def test_a_plan_is_changed_whole_or_not_at_all() -> None:
         assert plan.as_json() == changed
 
 
-def test_every_kind_of_fault_is_tested_here_by_name() -> None:
+def test_every_fault_is_tested_by_name() -> None:
     from pathlib import Path
 
     source = Path(__file__).read_text(encoding="utf-8")

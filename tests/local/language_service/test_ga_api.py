@@ -22,7 +22,7 @@ def result_of(body: dict[str, Any], task: int = 0) -> Any:
     return body["tasks"]["items"][task]["results"]
 
 
-def test_a_submission_is_answered_202_with_the_recorded_headers_and_no_body(caller: Caller) -> None:
+def test_submission_reply_is_as_recorded(caller: Caller) -> None:
     reply = caller.submit(NEW_LETTER)
     assert (reply.status_code, reply.content) == (202, b"")
     location = urlsplit(reply.headers["operation-location"])
@@ -42,12 +42,12 @@ def test_a_submission_is_answered_202_with_the_recorded_headers_and_no_body(call
     assert "Content-Type" not in reply.headers
 
 
-def test_the_region_header_came_with_the_versions_of_october_2022(caller: Caller) -> None:
+def test_newer_versions_have_region_header(caller: Caller) -> None:
     assert "x-ms-region" not in caller.submit(NEW_LETTER, version="2022-05-01").headers
     assert "x-ms-region" in caller.submit(NEW_LETTER, version="2022-10-01-preview").headers
 
 
-def test_a_finished_job_looks_as_recorded(caller: Caller, loans: LearntProject) -> None:
+def test_finished_job_looks_as_recorded(caller: Caller, loans: LearntProject) -> None:
     body = caller.finished(caller.submit(NEW_LETTER, displayName="batch-7"))
     assert list(body) == [
         "jobId", "lastUpdatedDateTime", "createdDateTime", "expirationDateTime", "status", "errors", "displayName",
@@ -90,7 +90,7 @@ def test_a_finished_job_looks_as_recorded(caller: Caller, loans: LearntProject) 
     assert result_of(body)["documents"][0]["entities"]
 
 
-def test_polls_are_200_with_a_charset_and_without_retry_after(caller: Caller) -> None:
+def test_poll_headers_are_as_recorded(caller: Caller) -> None:
     submitted = caller.submit(NEW_LETTER)
     for seconds in (0, 10):
         reply = caller.follow(submitted, seconds=seconds)
@@ -99,15 +99,13 @@ def test_polls_are_200_with_a_charset_and_without_retry_after(caller: Caller) ->
         assert "Retry-After" not in reply.headers
 
 
-def test_names_that_were_not_sent_are_not_in_the_reply(caller: Caller) -> None:
+def test_unsent_names_are_left_out(caller: Caller) -> None:
     body = caller.finished(caller.submit(NEW_LETTER, tasks=[entity_task(name=None)]))
     assert "displayName" not in body
     assert "taskName" not in body["tasks"]["items"][0]
 
 
-def test_statuses_come_in_the_recorded_order_and_items_only_when_they_are_done(
-    make_caller: Callable[..., Caller], clock: MovableClock
-) -> None:
+def test_statuses_come_in_recorded_order(make_caller: Callable[..., Caller], clock: MovableClock) -> None:
     caller = make_caller(job_seconds=(1.0, 9.0))
     submitted = caller.submit(NEW_LETTER, tasks=[entity_task("0"), class_task("CustomSingleLabelClassification", "1")])
     seen = []
@@ -123,7 +121,7 @@ def test_statuses_come_in_the_recorded_order_and_items_only_when_they_are_done(
     ]
 
 
-def test_a_job_takes_a_time_in_the_given_range(make_caller: Callable[..., Caller]) -> None:
+def test_job_takes_time_in_given_range(make_caller: Callable[..., Caller]) -> None:
     caller = make_caller(job_seconds=(2.0, 4.0))
     for n in range(5):
         submitted = caller.submit(f"Letter {n}. {NEW_LETTER}")
@@ -141,19 +139,19 @@ def test_a_job_takes_a_time_in_the_given_range(make_caller: Callable[..., Caller
         ("2024-11-01", "lastUpdatedDateTime"),
     ],
 )
-def test_the_time_of_the_last_change_is_spelt_as_the_version_spells_it(caller: Caller, version: str, key: str) -> None:
+def test_last_change_follows_version_spelling(caller: Caller, version: str, key: str) -> None:
     body = caller.finished(caller.submit(NEW_LETTER, version=version))
     assert [name for name in body if name.startswith("lastUpdate")] == [key]
 
 
-def test_the_spelling_of_versions_without_a_recording_is_a_switch(make_caller: Callable[..., Caller]) -> None:
+def test_unrecorded_spelling_is_switch(make_caller: Callable[..., Caller]) -> None:
     caller = make_caller(updated_key="lastUpdateDateTime")
     assert "lastUpdateDateTime" in caller.finished(caller.submit(NEW_LETTER, version="2023-04-01"))
     assert "lastUpdatedDateTime" in caller.finished(caller.submit(NEW_LETTER, version="2022-05-01"))
 
 
 @pytest.mark.parametrize("unit", ["TextElements_v8", "UnicodeCodePoint", "Utf16CodeUnit", None])
-def test_offsets_are_in_the_unit_asked_for(caller: Caller, loans: LearntProject, unit: str | None) -> None:
+def test_offsets_are_in_requested_unit(caller: Caller, loans: LearntProject, unit: str | None) -> None:
     text = "👩🏽‍👧 e\u0301t\u0301: " + NEW_LETTER
     (document,) = result_of(caller.finished(caller.submit(text, tasks=[entity_task(unit=unit)])))["documents"]
     to_unit = offsets_in(text, unit or "TextElements_v8")
@@ -165,7 +163,7 @@ def test_offsets_are_in_the_unit_asked_for(caller: Caller, loans: LearntProject,
     assert document["entities"][0]["offset"] == found[0].offset + shift
 
 
-def test_entities_can_be_grouped_by_category_instead_of_sorted(make_caller: Callable[..., Caller]) -> None:
+def test_entities_can_be_grouped_by_category(make_caller: Callable[..., Caller]) -> None:
     def order(caller: Caller) -> list[dict[str, Any]]:
         return result_of(caller.finished(caller.submit(NEW_LETTER)))["documents"][0]["entities"]  # type: ignore[no-any-return]
 
@@ -175,7 +173,7 @@ def test_entities_can_be_grouped_by_category_instead_of_sorted(make_caller: Call
     assert by_category != by_offset
 
 
-def test_statistics_come_when_asked_for_also_with_a_capital(caller: Caller) -> None:
+def test_statistics_come_on_request(caller: Caller) -> None:
     text = "x" * 2100 + " e\u0301"
     submitted = caller.submit(NEW_LETTER, text, "")
     plain = result_of(caller.finished(submitted))
@@ -195,7 +193,7 @@ def test_statistics_come_when_asked_for_also_with_a_capital(caller: Caller) -> N
         ]
 
 
-def test_classification_gives_an_array_of_classes_in_both_kinds(caller: Caller) -> None:
+def test_classification_gives_class_arrays(caller: Caller) -> None:
     text = "We repay the loan with interest. Roses, apple trees and a hedge in the garden."
     single, multi = "CustomSingleLabelClassification", "CustomMultiLabelClassification"
     body = caller.finished(caller.submit(text, "Quokka.", tasks=[class_task(single, "s"), class_task(multi, "m")]))
@@ -212,7 +210,7 @@ def test_classification_gives_an_array_of_classes_in_both_kinds(caller: Caller) 
     assert set(of_one["class"][0]) == {"category", "confidenceScore"}
 
 
-def test_documents_come_back_in_the_order_of_the_request_with_errors_apart(caller: Caller) -> None:
+def test_documents_keep_request_order(caller: Caller) -> None:
     docs = [
         {"id": "z", "text": NEW_LETTER, "language": "en"},
         {"id": "empty", "text": ""},
@@ -236,19 +234,20 @@ def test_documents_come_back_in_the_order_of_the_request_with_errors_apart(calle
     assert odd["error"]["innererror"]["message"].startswith("Invalid language code. Supported languages: ")
 
 
-def test_a_job_whose_documents_partly_fail_has_succeeded(caller: Caller) -> None:
+def test_partly_failed_documents_are_success(caller: Caller) -> None:
     body = caller.finished(caller.submit(NEW_LETTER, ""))
     assert (body["status"], body["errors"], body["tasks"]["failed"]) == ("succeeded", [], 0)
 
 
-def test_languages_need_not_be_checked_and_blank_texts_need_not_be_empty(make_caller: Callable[..., Caller]) -> None:
+def test_language_and_blank_checks_are_switches(make_caller: Callable[..., Caller]) -> None:
+    """Languages need not be checked, and blank texts need not be empty."""
     strict, lenient = make_caller(), make_caller(check_language=False, blank_is_empty=False)
     docs = [*documents(NEW_LETTER), {"id": "blank", "text": " \n"}, {"id": "odd", "text": "Hm.", "language": "tlh"}]
     assert [one["id"] for one in result_of(strict.finished(strict.submit(docs=docs)))["errors"]] == ["blank", "odd"]
     assert result_of(lenient.finished(lenient.submit(docs=docs)))["errors"] == []
 
 
-def test_a_lone_surrogate_comes_back_as_it_was_sent(caller: Caller) -> None:
+def test_lone_surrogate_round_trips(caller: Caller) -> None:
     raw = (
         b'{"analysisInput":{"documents":[{"id":"1","text":"\\ud83d Amount: $12,000.00"}]},"tasks":[{"kind":'
         b'"CustomEntityRecognition","parameters":{"projectName":"loans","deploymentName":"d"}}]}'
@@ -258,7 +257,7 @@ def test_a_lone_surrogate_comes_back_as_it_was_sent(caller: Caller) -> None:
     assert "$12,000.00" in [one["text"] for one in document["entities"]]
 
 
-def test_a_job_is_kept_for_24_hours(caller: Caller) -> None:
+def test_job_is_kept_for_24_hours(caller: Caller) -> None:
     submitted = caller.submit(NEW_LETTER)
     assert caller.follow(submitted, seconds=24 * 3600 - 1).status_code == 200
     gone = caller.follow(submitted, seconds=1)
@@ -269,12 +268,12 @@ def test_a_job_is_kept_for_24_hours(caller: Caller) -> None:
     assert len(caller.service._jobs) == 1
 
 
-def test_each_poll_repeats_the_same_job(caller: Caller) -> None:
+def test_each_poll_repeats_same_job(caller: Caller) -> None:
     submitted = caller.submit(NEW_LETTER)
     assert caller.finished(submitted) == caller.finished(submitted)
 
 
-def test_times_of_tasks_have_six_digits_without_trailing_zeros() -> None:
+def test_task_times_have_six_digits() -> None:
     from local.language_service.jobs import Dialect
     from local.language_service.wire import task_time
 

@@ -80,24 +80,24 @@ def test_custom_entities_are_recognized(seen: dict[str, Any], loans: LearntProje
 
 # For custom entities the client sends no unit of its own, so the service's default counts.
 @pytest.mark.parametrize(("flow", "shift"), [("codePoints", 0), ("utf16", 2), ("entities", -1)])
-def test_offsets_are_in_the_unit_asked_for(seen: dict[str, Any], loans: LearntProject, flow: str, shift: int) -> None:
+def test_offsets_are_in_requested_unit(seen: dict[str, Any], loans: LearntProject, flow: str, shift: int) -> None:
     (document,) = results(seen[flow])
     assert [one["offset"] for one in document["entities"]] == [one.offset + shift for one in loans.entities(PREFIXED)]
 
 
-def test_the_first_stable_version_answers_too(seen: dict[str, Any]) -> None:
+def test_first_stable_version_answers_too(seen: dict[str, Any]) -> None:
     assert seen["version2022"]["state"]["status"] == "succeeded"
     assert results(seen["version2022"])[0]["entities"]
 
 
-def test_the_poller_tells_about_the_job(seen: dict[str, Any]) -> None:
+def test_poller_tells_about_job(seen: dict[str, Any]) -> None:
     state = seen["entities"]["state"]
     assert (state["status"], state["displayName"]) == ("succeeded", "batch-7")
     assert (state["actionSucceededCount"], state["actionFailedCount"]) == (1, 0)
     assert state["createdOn"] < state["modifiedOn"] < state["expiresOn"]
 
 
-def test_several_actions_in_one_job_are_all_answered(seen: dict[str, Any]) -> None:
+def test_several_actions_are_answered(seen: dict[str, Any]) -> None:
     found = seen["several"]["found"]
     assert [one["kind"] for one in found] == [
         "CustomEntityRecognition",
@@ -122,13 +122,13 @@ def test_statistics_are_shown(seen: dict[str, Any]) -> None:
     ]
 
 
-def test_25_documents_come_over_two_pages_in_their_order(seen: dict[str, Any]) -> None:
+def test_documents_come_over_two_pages(seen: dict[str, Any]) -> None:
     first, second = seen["pages"]
     assert [[str(n) for n in range(20)]] == first
     assert [[str(n) for n in range(20, 25)]] == second
 
 
-def test_a_document_s_error_stands_in_its_place(seen: dict[str, Any]) -> None:
+def test_document_error_keeps_its_place(seen: dict[str, Any]) -> None:
     good, empty, odd = results(seen["documentErrors"])
     assert "error" not in good
     assert (empty["id"], empty["error"]["code"], empty["error"]["message"]) == (
@@ -139,11 +139,11 @@ def test_a_document_s_error_stands_in_its_place(seen: dict[str, Any]) -> None:
     assert odd["error"]["code"] == "UnsupportedLanguageCode"
 
 
-def test_a_job_is_cancelled(seen: dict[str, Any]) -> None:
+def test_job_is_cancelled(seen: dict[str, Any]) -> None:
     assert seen["cancelled"]["status"] == "canceled"
 
 
-def test_a_finished_job_cannot_be_cancelled(seen: dict[str, Any]) -> None:
+def test_finished_job_cannot_be_cancelled(seen: dict[str, Any]) -> None:
     error = seen["cancelledTooLate"]
     assert error["status"] == 400
     assert "as its already completed." in error["message"]
@@ -164,25 +164,23 @@ def test_a_finished_job_cannot_be_cancelled(seen: dict[str, Any]) -> None:
         ("serverFault", 500, "InternalServerError", "An internal error has occurred."),
     ],
 )
-def test_an_error_of_the_service_is_a_rest_error(
-    seen: dict[str, Any], flow: str, status: int, code: str, message: str
-) -> None:
+def test_error_of_service_is_rest_error(seen: dict[str, Any], flow: str, status: int, code: str, message: str) -> None:
     error = seen[flow]
     assert error["name"] == "RestError"
     assert (error["status"], error["code"]) == (status, code)
     assert message in error["message"]
 
 
-def test_a_failed_job_is_an_error(seen: dict[str, Any]) -> None:
+def test_failed_job_is_error(seen: dict[str, Any]) -> None:
     assert seen["failed"] is not None
     assert "failed" in seen["failed"]["message"].lower()
 
 
-def test_a_vanished_job_is_an_error(seen: dict[str, Any]) -> None:
+def test_vanished_job_is_error(seen: dict[str, Any]) -> None:
     # Version 1.1.0 looks for a status in the error's body and stumbles over its own feet: that is what its user sees.
     assert seen["vanished"]["name"] == "TypeError"
 
 
-def test_a_cut_connection_is_an_error_without_a_status(seen: dict[str, Any]) -> None:
+def test_cut_connection_has_no_status(seen: dict[str, Any]) -> None:
     assert seen["cut"]["name"] == "RestError"
     assert "status" not in seen["cut"]

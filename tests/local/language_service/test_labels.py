@@ -39,7 +39,7 @@ def load(folder: Path, content: Any) -> Any:
     return load_labels(folder / "labels.json", folder)
 
 
-def test_the_export_format_is_read_with_utf16_offsets_turned_into_code_points(tmp_path: Path) -> None:
+def test_utf16_offsets_become_code_points(tmp_path: Path) -> None:
     labels = load(tmp_path, export([document(("Who", *ANA), ("Sum", *AMOUNT), ("Who", *MAX))]))
     assert labels.kind is ProjectKind.ENTITIES
     assert (labels.project_name, labels.language, labels.categories) == ("debts", "en-gb", ("Who", "Sum"))
@@ -51,7 +51,7 @@ def test_the_export_format_is_read_with_utf16_offsets_turned_into_code_points(tm
     assert [TEXT[one.offset : one.end] for one in read.entities] == ["Ana", "$5", "Max & Co."]
 
 
-def test_several_regions_and_several_labels_in_a_region_are_all_read(tmp_path: Path) -> None:
+def test_all_regions_and_labels_are_read(tmp_path: Path) -> None:
     split = document(("Who", *ANA), ("Sum", *AMOUNT))
     split["entities"].append(
         {"regionOffset": 16, "regionLength": 20, "labels": document(("Who", *MAX))["entities"][0]["labels"]}
@@ -62,7 +62,7 @@ def test_several_regions_and_several_labels_in_a_region_are_all_read(tmp_path: P
 @pytest.mark.parametrize(
     "assets", [{}, {"projectKind": "CustomEntityRecognition"}, {"projectKind": "customEntityRecognition"}]
 )
-def test_the_project_kind_may_also_stand_in_the_assets(tmp_path: Path, assets: dict[str, Any]) -> None:
+def test_assets_may_name_project_kind(tmp_path: Path, assets: dict[str, Any]) -> None:
     assert load(tmp_path, export([document(("Who", *ANA))], **assets)).kind is ProjectKind.ENTITIES
 
 
@@ -71,7 +71,7 @@ def test_two_different_project_kinds_are_refused(tmp_path: Path) -> None:
         load(tmp_path, export([document()], projectKind="CustomSingleLabelClassification"))
 
 
-def test_the_form_of_2021_is_read(tmp_path: Path) -> None:
+def test_form_of_2021_is_read(tmp_path: Path) -> None:
     labels = load(
         tmp_path,
         {
@@ -105,7 +105,8 @@ def test_the_form_of_2021_is_read(tmp_path: Path) -> None:
     ]
 
 
-def test_labels_that_cannot_be_used_are_named_with_file_and_offset_and_left_out(tmp_path: Path) -> None:
+def test_unusable_labels_are_reported(tmp_path: Path) -> None:
+    """With file and offset; they are left out."""
     labels = load(
         tmp_path,
         export(
@@ -137,13 +138,13 @@ def test_labels_that_cannot_be_used_are_named_with_file_and_offset_and_left_out(
     }
 
 
-def test_white_space_at_a_label_s_ends_is_left_out_and_a_repeated_label_counts_once(tmp_path: Path) -> None:
+def test_labels_are_trimmed_and_deduplicated(tmp_path: Path) -> None:
     labels = load(tmp_path, export([document(("Who", 2, 5), ("Who", *ANA), ("Who", *ANA))]))
     assert labels.documents[0].entities == (EntityLabel("Who", 2, 3),)
     assert labels.problems == ()
 
 
-def test_a_byte_order_mark_is_no_part_of_the_text_and_line_ends_are_kept(tmp_path: Path) -> None:
+def test_byte_order_mark_is_not_text(tmp_path: Path) -> None:
     (tmp_path / "b.txt").write_bytes(b"\xef\xbb\xbf" + TEXT.encode())
     labels = load(tmp_path, export([document(("Who", *ANA), location="b.txt")]))
     assert labels.documents[0].text == TEXT
@@ -160,19 +161,19 @@ def test_a_byte_order_mark_is_no_part_of_the_text_and_line_ends_are_kept(tmp_pat
         ('{"metadata": {"projectKind": "Conversation"}, "assets": {"documents": []}}', "the stand-in learns"),
     ],
 )
-def test_a_file_that_is_no_labels_file_is_refused_with_the_reason(tmp_path: Path, content: str, reason: str) -> None:
+def test_other_file_is_refused(tmp_path: Path, content: str, reason: str) -> None:
     path = tmp_path / "labels.json"
     path.write_text(content, encoding="utf-8")
     with pytest.raises(LabelsFileError, match=reason):
         load_labels(path, tmp_path)
 
 
-def test_a_labels_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_missing_labels_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LabelsFileError, match="cannot be read"):
         load_labels(tmp_path / "nowhere.json", tmp_path)
 
 
-def test_classes_are_read_and_impossible_ones_named(tmp_path: Path) -> None:
+def test_impossible_classes_are_reported(tmp_path: Path) -> None:
     content = {
         "metadata": {"projectKind": "CustomSingleLabelClassification"},
         "assets": {

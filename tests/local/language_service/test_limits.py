@@ -19,7 +19,7 @@ def at(seconds: float) -> datetime:
 
 
 @pytest.mark.parametrize(("path", "count"), [(GA_PATH, 1000), (CT1_PATH, 100), (V32_PATH, 300)])
-def test_the_recorded_number_of_requests_is_let_through_in_a_minute(path: str, count: int) -> None:
+def test_recorded_rate_is_allowed(path: str, count: int) -> None:
     limiter = RateLimiter(RECORDED_RULES)
     # Submissions and polls share the budget.
     paths = [path, f"{path}/jobs/1"]
@@ -29,7 +29,7 @@ def test_the_recorded_number_of_requests_is_let_through_in_a_minute(path: str, c
     assert limiter.admit(path, at(60)) is None
 
 
-def test_the_wait_is_until_the_next_request_fits() -> None:
+def test_wait_is_until_next_request_fits() -> None:
     limiter = RateLimiter(rules_for(2))
     assert [limiter.admit("/x", at(second)) for second in (0, 10, 20)] == [None, None, 40]
     # Refused requests do not count.
@@ -41,7 +41,7 @@ def test_zero_is_no_limit() -> None:
     assert all(limiter.admit(GA_PATH, at(0)) is None for _ in range(5000))
 
 
-def test_a_throttled_submission_is_told_by_the_gateway_how_long_to_wait(make_caller: Callable[..., Caller]) -> None:
+def test_throttled_submission_has_retry_after(make_caller: Callable[..., Caller]) -> None:
     caller = make_caller(service={"rate_rules": rules_for(2)})
     submitted = caller.submit(NEW_LETTER)
     caller.clock.advance(58)
@@ -61,7 +61,7 @@ def test_a_throttled_submission_is_told_by_the_gateway_how_long_to_wait(make_cal
     assert caller.service.counters.throttled == {"POST submit": 1}
 
 
-def test_a_throttled_poll_names_its_own_operation(make_caller: Callable[..., Caller]) -> None:
+def test_throttled_poll_names_its_own_operation(make_caller: Callable[..., Caller]) -> None:
     caller = make_caller(service={"rate_rules": rules_for(1)})
     submitted = caller.submit_preview(NEW_LETTER)
     reply = caller.follow(submitted, seconds=59)
@@ -73,7 +73,7 @@ def test_a_throttled_poll_names_its_own_operation(make_caller: Callable[..., Cal
     assert caller.follow(submitted, seconds=1).status_code == 200
 
 
-def test_a_request_with_a_wrong_key_uses_up_nothing(make_caller: Callable[..., Caller]) -> None:
+def test_wrong_key_uses_no_quota(make_caller: Callable[..., Caller]) -> None:
     caller = make_caller(service={"rate_rules": rules_for(1)})
     wrong = {"Ocp-Apim-Subscription-Key": "wrong"}
     assert caller.post(f"{GA_PATH}?api-version={GA}", {}, headers=wrong).status_code == 401

@@ -19,7 +19,7 @@ def long_text(copies: int = 1) -> str:
     return "".join(f"{letter} " if n % 3 else letter for n, letter in enumerate(letters * copies))
 
 
-def test_it_finds_entities_in_a_text_it_has_not_seen(loans: LearntProject) -> None:
+def test_model_finds_entities_in_new_text(loans: LearntProject) -> None:
     found = {(entity.category, entity.text) for entity in loans.entities(NEW_LETTER)}
     assert found == {
         ("Date", "4 April 2021"),
@@ -29,7 +29,7 @@ def test_it_finds_entities_in_a_text_it_has_not_seen(loans: LearntProject) -> No
     }
 
 
-def test_entities_lie_where_they_say_and_are_sorted(loans: LearntProject) -> None:
+def test_entities_are_sorted_and_exact(loans: LearntProject) -> None:
     text = "😀 e\u0301t\r\n" + long_text()
     found = loans.entities(text)
     assert len(found) > 50
@@ -37,13 +37,13 @@ def test_entities_lie_where_they_say_and_are_sorted(loans: LearntProject) -> Non
     assert [one.offset for one in found] == sorted(one.offset for one in found)
 
 
-def test_names_of_several_words_with_punctuation_are_found_whole(loans: LearntProject) -> None:
+def test_long_names_are_found_whole(loans: LearntProject) -> None:
     text = "The lender is Bank of Lynn & Co. The loan of $7,500.00 to Thomas O'Hara was signed on 17 June 2020."
     assert {"Thomas O'Hara", "$7,500.00", "17 June 2020"} <= {one.text for one in loans.entities(text)}
     assert any(one.text.startswith("Bank of Lynn & Co") for one in loans.entities(text))
 
 
-def test_confidences_have_two_decimals_and_lie_between_0_and_1(loans: LearntProject) -> None:
+def test_confidences_are_two_decimals(loans: LearntProject) -> None:
     scores = [one.confidence for one in loans.entities(long_text())]
     assert all(0 < score <= 1 and round(score, 2) == score for score in scores)
     assert len(set(scores)) > 1
@@ -51,9 +51,7 @@ def test_confidences_have_two_decimals_and_lie_between_0_and_1(loans: LearntProj
 
 @settings(max_examples=60, deadline=None)
 @given(start=st.integers(0, 6000), length=st.integers(1, 4000))
-def test_a_slice_gives_what_the_whole_text_gives_but_for_its_edges(
-    loans: LearntProject, start: int, length: int
-) -> None:
+def test_slice_agrees_inside_its_edges(loans: LearntProject, start: int, length: int) -> None:
     text = long_text()
     start = min(start, len(text) - 1)
     end = min(start + length, len(text))
@@ -65,7 +63,7 @@ def test_a_slice_gives_what_the_whole_text_gives_but_for_its_edges(
     ]
 
 
-def test_what_was_asked_before_does_not_change_the_answer(
+def test_earlier_queries_change_no_answer(
     labels_files: dict[str, Path], model_cache: Path, loans: LearntProject
 ) -> None:
     path = labels_files["loans"]
@@ -78,7 +76,7 @@ def test_what_was_asked_before_does_not_change_the_answer(
     assert fresh.entities(word) == learn_project(path, path.parent, model_cache).entities(word)
 
 
-def test_memory_for_texts_asked_before_is_bounded(
+def test_query_cache_is_bounded(
     loans: LearntProject, labels_files: dict[str, Path], model_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("local.language_service.model.MEMO_TEXTS", 3)
@@ -98,7 +96,7 @@ def labels_with(*entities: EntityLabel, text: str) -> LabelsFile:
     return LabelsFile(ProjectKind.ENTITIES, "p", "en", ("A",), (LabelledDocument("a.txt", text, entities),))
 
 
-def test_labels_that_words_cannot_carry_are_named_and_left_out(tmp_path: Path) -> None:
+def test_unaligned_labels_are_reported(tmp_path: Path) -> None:
     text = "Änna Bell 👩 s.\n\nAnd so on. She left."
     project = learn(
         labels_with(EntityLabel("A", 1, 8), EntityLabel("A", 12, 10), EntityLabel("A", 31, 4), text=text), tmp_path
@@ -109,9 +107,7 @@ def test_labels_that_words_cannot_carry_are_named_and_left_out(tmp_path: Path) -
     ]
 
 
-def test_a_model_is_learnt_once_and_again_only_when_content_or_code_change(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_model_is_learnt_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     labels = labels_with(EntityLabel("A", 0, 4), text="Anna pays.")
     assert not learn(labels, tmp_path).from_cache
     assert learn(labels, tmp_path).from_cache
@@ -122,7 +118,7 @@ def test_a_model_is_learnt_once_and_again_only_when_content_or_code_change(
     assert not list(tmp_path.glob("learning-*"))
 
 
-def test_problems_are_told_again_when_the_model_comes_from_the_cache(tmp_path: Path) -> None:
+def test_cached_model_reports_problems(tmp_path: Path) -> None:
     labels = labels_with(EntityLabel("A", 1, 3), EntityLabel("A", 5, 4), text="Anna pays.")
     first, second = learn(labels, tmp_path), learn(labels, tmp_path)
     assert second.from_cache
@@ -131,6 +127,6 @@ def test_problems_are_told_again_when_the_model_comes_from_the_cache(tmp_path: P
 
 @given(st.text(alphabet=st.characters(codec=None), max_size=60))
 @settings(max_examples=200, deadline=None)
-def test_any_text_at_all_can_be_asked(loans: LearntProject, text: str) -> None:
+def test_any_text_is_accepted(loans: LearntProject, text: str) -> None:
     text += "\0\ud83d"
     assert all(text[one.offset : one.offset + one.length] == one.text for one in loans.entities(text))

@@ -12,7 +12,7 @@ def ids(body: dict[str, Any], task: int = 0) -> list[str]:
     return [one["id"] for one in body["tasks"]["items"][task]["results"]["documents"]]
 
 
-def test_a_page_holds_20_documents_and_links_the_rest_with_their_number(caller: Caller) -> None:
+def test_page_holds_20_documents(caller: Caller) -> None:
     submitted = caller.submit(*[NEW_LETTER] * 23, version="2022-10-01-preview")
     first = caller.finished(submitted)
     assert ids(first) == [str(n) for n in range(20)]
@@ -34,7 +34,7 @@ def test_20_documents_are_one_page(caller: Caller) -> None:
     assert "nextLink" not in body
 
 
-def test_every_task_is_cut_in_the_same_places(caller: Caller) -> None:
+def test_every_task_has_same_pages(caller: Caller) -> None:
     submitted = caller.submit(*[NEW_LETTER] * 25, tasks=[entity_task("0"), entity_task("1")])
     first = caller.finished(submitted)
     second = caller.session.get(first["nextLink"], timeout=60).json()
@@ -42,7 +42,7 @@ def test_every_task_is_cut_in_the_same_places(caller: Caller) -> None:
         assert ids(first, task) + ids(second, task) == [str(n) for n in range(25)]
 
 
-def test_top_and_skip_choose_the_page_and_the_link_goes_on_with_statistics(caller: Caller) -> None:
+def test_top_and_skip_choose_page(caller: Caller) -> None:
     submitted = caller.submit(*[NEW_LETTER] * 10)
     page = caller.finished(submitted, "&top=4&skip=3&showStats=true")
     assert ids(page) == ["3", "4", "5", "6"]
@@ -53,15 +53,13 @@ def test_top_and_skip_choose_the_page_and_the_link_goes_on_with_statistics(calle
     assert ids(caller.finished(submitted, "&skip=99")) == []
 
 
-def test_a_job_that_is_not_done_has_no_pages(caller: Caller) -> None:
+def test_unfinished_job_has_no_pages(caller: Caller) -> None:
     submitted = caller.submit(*[NEW_LETTER] * 25)
     assert "nextLink" not in caller.follow(submitted, seconds=0.5).json()
 
 
 @pytest.mark.parametrize(("where", "pages"), [("first", [1, 0]), ("last", [0, 1]), ("every", [1, 1])])
-def test_the_page_of_a_document_s_error_is_a_switch(
-    make_caller: Callable[..., Caller], where: str, pages: list[int]
-) -> None:
+def test_document_error_page_is_switch(make_caller: Callable[..., Caller], where: str, pages: list[int]) -> None:
     caller = make_caller(errors_page=where)
     first = caller.finished(caller.submit(docs=[*documents(*[NEW_LETTER] * 21), {"id": "bad", "text": ""}]))
     second = caller.session.get(first["nextLink"], timeout=60).json()

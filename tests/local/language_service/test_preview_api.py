@@ -12,7 +12,7 @@ CT1, V32 = "v3.1-preview.ct.1", "v3.2-preview.2"
 
 
 @pytest.mark.parametrize("version", [CT1, V32, "v3.2-preview.1"])
-def test_a_submission_is_answered_202_with_a_location_without_query(caller: Caller, version: str) -> None:
+def test_submission_location_has_no_query(caller: Caller, version: str) -> None:
     reply = caller.submit_preview(NEW_LETTER, version=version)
     assert (reply.status_code, reply.content) == (202, b"")
     location = reply.headers["operation-location"]
@@ -41,7 +41,7 @@ def test_v32_looks_as_recorded(caller: Caller) -> None:
     assert {one["text"] for one in results["documents"][0]["entities"]} >= {"Grace Lee", "$2,500.00"}
 
 
-def test_ct1_looks_as_the_documents_of_2021_show_it(caller: Caller) -> None:
+def test_ct1_looks_as_documented(caller: Caller) -> None:
     body = caller.finished(caller.submit_preview(NEW_LETTER, displayName="MyJobName"))
     assert (body["status"], body["displayName"]) == ("completed", "MyJobName")
     tasks = body["tasks"]
@@ -57,7 +57,7 @@ def test_ct1_looks_as_the_documents_of_2021_show_it(caller: Caller) -> None:
     assert {one["text"] for one in results["documents"][0]["entities"]} >= {"Grace Lee"}
 
 
-def test_ct1_can_look_as_microsoft_s_client_read_it(make_caller: Callable[..., Caller]) -> None:
+def test_ct1_can_follow_microsofts_client(make_caller: Callable[..., Caller]) -> None:
     caller = make_caller(preview_shape="client")
     body = caller.finished(caller.submit_preview(NEW_LETTER, task={"taskName": "ner"}))
     assert body["status"] == "succeeded"
@@ -70,7 +70,7 @@ def test_ct1_can_look_as_microsoft_s_client_read_it(make_caller: Callable[..., C
 
 
 @pytest.mark.parametrize(("version", "shape"), [(CT1, "docs"), (CT1, "client"), (V32, "docs")])
-def test_a_pending_job_shows_only_the_counters(make_caller: Callable[..., Caller], version: str, shape: str) -> None:
+def test_pending_job_shows_only_counters(make_caller: Callable[..., Caller], version: str, shape: str) -> None:
     caller = make_caller(preview_shape=shape)
     submitted = caller.submit_preview(NEW_LETTER, version=version)
     statuses = []
@@ -83,12 +83,12 @@ def test_a_pending_job_shows_only_the_counters(make_caller: Callable[..., Caller
     assert list(dict.fromkeys(statuses)) == ["notStarted", "running"]
 
 
-def test_polls_are_200_as_recorded_or_202_as_the_documents_say(make_caller: Callable[..., Caller]) -> None:
+def test_poll_status_is_switch(make_caller: Callable[..., Caller]) -> None:
     for caller, status in ((make_caller(), 200), (make_caller(preview_poll_status=202), 202)):
         assert caller.follow(caller.submit_preview(NEW_LETTER)).status_code == status
 
 
-def test_a_model_id_may_stand_for_project_and_deployment(caller: Caller) -> None:
+def test_model_id_replaces_project(caller: Caller) -> None:
     parameters = {
         "modelId": "5b0c3c1e-0000-4000-8000-000000000000_Extraction_latest",
         "stringIndexType": "Utf16CodeUnit",
@@ -122,9 +122,7 @@ def test_two_tasks_of_one_kind_are_both_answered(caller: Caller) -> None:
         (V32, "customMultiClassificationTasks", "tags", "classifications"),
     ],
 )
-def test_classes_have_the_name_that_each_version_gave_them(
-    caller: Caller, version: str, array: str, project: str, field: str
-) -> None:
+def test_classes_follow_version_names(caller: Caller, version: str, array: str, project: str, field: str) -> None:
     parameters = {"project-name": project, "deployment-name": "production"}
     body = caller.finished(
         caller.submit_preview("We repay the loan with interest.", version=version, array=array, parameters=parameters)
@@ -136,7 +134,7 @@ def test_classes_have_the_name_that_each_version_gave_them(
     assert first["category"] == "loan"
 
 
-def test_pages_are_cut_by_dollar_parameters_and_linked_inside_and_outside(caller: Caller) -> None:
+def test_pages_follow_dollar_parameters(caller: Caller) -> None:
     submitted = caller.submit_preview(*[NEW_LETTER] * 23, version=V32)
     first = caller.finished(submitted)
     job = submitted.headers["operation-location"]
@@ -158,7 +156,7 @@ def test_pages_are_cut_by_dollar_parameters_and_linked_inside_and_outside(caller
 
 
 @pytest.mark.parametrize("query", ["$top=0", "$top=51", "$top=x", "$skip=-1"])
-def test_a_paging_parameter_out_of_bounds_is_refused(caller: Caller, query: str) -> None:
+def test_paging_parameter_out_of_bounds_is_refused(caller: Caller, query: str) -> None:
     submitted = caller.submit_preview(NEW_LETTER)
     reply = caller.follow(submitted, f"?{query}")
     assert reply.status_code == 400
@@ -178,7 +176,7 @@ def test_there_is_no_cancellation(caller: Caller) -> None:
     assert reply.status_code == 404
 
 
-def test_a_failed_task_has_no_results_and_the_job_points_at_it(make_caller: Callable[..., Caller]) -> None:
+def test_failed_task_has_no_results(make_caller: Callable[..., Caller]) -> None:
     caller = make_caller(preview_bad_parameter="failed-job")
     submitted = caller.submit_preview(NEW_LETTER, version=V32, parameters={"project-name": "loans"})
     body = caller.finished(submitted)
@@ -191,20 +189,20 @@ def test_a_failed_task_has_no_results_and_the_job_points_at_it(make_caller: Call
     assert item["state"] == "failed"
 
 
-def test_a_bad_parameter_is_refused_without_an_inner_error(caller: Caller) -> None:
+def test_bad_parameter_is_refused_without_inner_error(caller: Caller) -> None:
     reply = caller.submit_preview(NEW_LETTER, parameters={"project-name": "loans"})
     assert reply.status_code == 400
     assert set(reply.json()["error"]) == {"code", "message"}
     assert reply.json()["error"]["code"] == "InvalidRequest"
 
 
-def test_the_spelling_of_v31_for_text_elements_is_understood(caller: Caller) -> None:
+def test_v31_text_elements_are_understood(caller: Caller) -> None:
     parameters = {"project-name": "loans", "deployment-name": "d", "stringIndexType": "TextElement_v8"}
     body = caller.finished(caller.submit_preview("e\u0301 " + NEW_LETTER, version=V32, parameters=parameters))
     (document,) = body["tasks"]["customEntityRecognitionTasks"][0]["results"]["documents"]
     assert document["entities"][0]["offset"] == NEW_LETTER.index("4 April") + 2
 
 
-def test_a_job_is_not_found_by_the_other_generation(caller: Caller) -> None:
+def test_other_generation_finds_no_job(caller: Caller) -> None:
     job_id = caller.submit_preview(NEW_LETTER).headers["operation-location"].rpartition("/")[2]
     assert caller.get(f"/language/analyze-text/jobs/{job_id}?api-version=2023-04-01").status_code == 404

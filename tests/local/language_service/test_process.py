@@ -54,9 +54,7 @@ def address_of(process: subprocess.Popen[str]) -> str:
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
-def test_it_says_when_it_is_ready_does_its_work_and_stops_on_a_signal(
-    start: Callable[..., subprocess.Popen[str]], stop: signal.Signals
-) -> None:
+def test_process_starts_works_and_stops(start: Callable[..., subprocess.Popen[str]], stop: signal.Signals) -> None:
     process = start("--key", "secret", "--min-seconds", "0.01", "--max-seconds", "0.02", "--admin")
     address = address_of(process)
     with requests.Session() as session:
@@ -77,7 +75,7 @@ def test_it_says_when_it_is_ready_does_its_work_and_stops_on_a_signal(
     assert (process.returncode, output, errors) == (0, "", "")
 
 
-def test_a_port_that_is_taken_is_told(start: Callable[..., subprocess.Popen[str]]) -> None:
+def test_taken_port_is_reported(start: Callable[..., subprocess.Popen[str]]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         process = start("--port", str(port))
@@ -102,19 +100,19 @@ def invoke(labels_files: dict[str, Path], project: str, *options: str) -> tuple[
         (["--errors-page", "second"], 2, "Invalid value"),
     ],
 )
-def test_a_wrong_option_is_told(labels_files: dict[str, Path], options: list[str], code: int, reason: str) -> None:
+def test_wrong_option_is_reported(labels_files: dict[str, Path], options: list[str], code: int, reason: str) -> None:
     assert invoke(labels_files, "loans", *options)[0] == code
     assert reason in invoke(labels_files, "loans", *options)[1]
 
 
-def test_a_labels_file_that_is_none_is_told(tmp_path: Path) -> None:
+def test_invalid_labels_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "labels.json").write_text("{}", encoding="utf-8")
     result = CliRunner().invoke(main, ["--labels", str(tmp_path / "labels.json"), "--documents", str(tmp_path)])
     assert result.exit_code == 1
     assert "is not a labels file" in result.output
 
 
-def test_evaluation_prints_a_table_with_every_category(labels_files: dict[str, Path]) -> None:
+def test_evaluation_prints_every_category(labels_files: dict[str, Path]) -> None:
     code, output = invoke(labels_files, "loans", "--evaluate", "--folds", "2")
     assert code == 0
     header, *rows = output.splitlines()
@@ -122,7 +120,7 @@ def test_evaluation_prints_a_table_with_every_category(labels_files: dict[str, P
     assert [row.split("  ")[0] for row in rows[:-1]] == ["Amount", "Borrower", "Date", "Lender", "All categories"]
 
 
-def test_labels_that_were_left_out_are_named_at_the_start(tmp_path: Path) -> None:
+def test_skipped_labels_are_reported(tmp_path: Path) -> None:
     labels = tmp_path / "labels.json"
     (tmp_path / "a.txt").write_text("Grace pays.", encoding="utf-8")
     labels.write_text(
@@ -138,7 +136,7 @@ def test_labels_that_were_left_out_are_named_at_the_start(tmp_path: Path) -> Non
     )
 
 
-def test_every_option_of_the_command_line_stands_in_the_readme() -> None:
+def test_readme_lists_every_option() -> None:
     readme = (ROOT / "local" / "language_service" / "README.md").read_text(encoding="utf-8")
     for option in main.params:
         assert f"`{option.opts[0]}" in readme, option.opts[0]
@@ -170,7 +168,7 @@ def submission(address: str, path: str, body: bytes) -> bytes:
     return "\r\n".join([*head, "", ""]).encode() + body
 
 
-def test_a_preview_submission_is_answered_in_chunks(serve: Serve) -> None:
+def test_preview_submission_is_answered_in_chunks(serve: Serve) -> None:
     _, address = serve()
     body = (
         b'{"analysisInput":{"documents":[{"id":"1","text":"x"}]},"tasks":{"customEntityRecognitionTasks":'
@@ -188,12 +186,12 @@ def test_a_preview_submission_is_answered_in_chunks(serve: Serve) -> None:
     assert rest == b"0\r\n\r\n"
 
 
-def test_a_cut_connection_is_closed_without_a_byte(serve: Serve) -> None:
+def test_cut_connection_sends_nothing(serve: Serve) -> None:
     _, address = serve(service={"faults": FaultPlan(rates={"cut-after": 1.0})})
     assert raw_exchange(address, submission(address, JOBS, b"{}")) == b""
 
 
-def test_half_a_body_is_sent_before_the_connection_is_closed(serve: Serve) -> None:
+def test_half_body_is_sent(serve: Serve) -> None:
     service, address = serve(service={"faults": FaultPlan(rates={"truncated": 1.0})})
     head, _, body = raw_exchange(address, submission(address, JOBS, b"{}")).partition(b"\r\n\r\n")
     (length,) = [int(line.split()[1]) for line in head.decode().split("\r\n") if line.startswith("content-length:")]
@@ -206,7 +204,7 @@ def test_half_a_body_is_sent_before_the_connection_is_closed(serve: Serve) -> No
     assert whole.startswith(body)
 
 
-def test_a_late_reply_does_not_hold_up_others(serve: Serve) -> None:
+def test_late_reply_delays_no_others(serve: Serve) -> None:
     service, address = serve(service={"faults": FaultPlan(rates={"latency@POST": 1.0}, latency_seconds=(30, 30))})
     with requests.Session() as session:
         session.headers.update(KEY_HEADER)
@@ -216,14 +214,14 @@ def test_a_late_reply_does_not_hold_up_others(serve: Serve) -> None:
     assert service.counters.jobs_accepted == 1
 
 
-def test_a_body_beyond_every_limit_is_refused_without_being_kept(serve: Serve) -> None:
+def test_oversized_body_is_not_kept(serve: Serve) -> None:
     _, address = serve()
     reply = requests.post(address + JOBS, data=b" " * (17 * 1024 * 1024), headers=KEY_HEADER, timeout=120)
     assert reply.status_code == 400
     assert "Limit request size to: 1048576 bytes" in reply.text
 
 
-def test_only_the_loopback_interface_is_listened_on(serve: Serve) -> None:
+def test_only_loopback_is_served(serve: Serve) -> None:
     _, address = serve()
     listening = [one for one in psutil.Process().net_connections("inet") if one.status == psutil.CONN_LISTEN]
     assert [one.laddr.ip for one in listening if one.laddr.port == urlsplit(address).port] == ["127.0.0.1"]

@@ -81,7 +81,7 @@ def test_custom_entities_are_recognized(connect: Connect, loans: LearntProject, 
     assert result.entities
 
 
-def test_the_poller_tells_about_the_job(client: TextAnalyticsClient) -> None:
+def test_poller_tells_about_job(client: TextAnalyticsClient) -> None:
     poller = client.begin_recognize_custom_entities([NEW_LETTER], display_name="batch-7", **CUSTOM, **AT_ONCE)
     poller.result()
     assert isinstance(poller, AnalyzeActionsLROPoller)
@@ -94,7 +94,7 @@ def test_the_poller_tells_about_the_job(client: TextAnalyticsClient) -> None:
     assert poller.status() == "succeeded"
 
 
-def test_25_documents_come_over_two_pages_in_their_order(serve: Serve, connect: Connect) -> None:
+def test_documents_come_over_two_pages(serve: Serve, connect: Connect) -> None:
     service, address = serve()
     documents = [{"id": f"doc-{n}", "text": f"{n}. {NEW_LETTER}"} for n in range(25)]
     with TextAnalyticsClient(address, AzureKeyCredential("local")) as client:
@@ -113,7 +113,7 @@ def test_statistics_are_shown(client: TextAnalyticsClient) -> None:
     ]
 
 
-def test_documents_are_classified_with_one_label(client: TextAnalyticsClient) -> None:
+def test_documents_get_one_class(client: TextAnalyticsClient) -> None:
     poller = client.begin_single_label_classify(
         ["We repay the loan with interest.", "A hedge, roses and apple trees in the garden."],
         project_name="notes",
@@ -126,7 +126,7 @@ def test_documents_are_classified_with_one_label(client: TextAnalyticsClient) ->
     assert 0 < first.classifications[0].confidence_score <= 1
 
 
-def test_documents_are_classified_with_several_labels_or_none(client: TextAnalyticsClient) -> None:
+def test_documents_get_several_classes(client: TextAnalyticsClient) -> None:
     poller = client.begin_multi_label_classify(
         ["We repay the loan with interest. Roses and apple trees and a hedge in the garden.", "Quokka."],
         project_name="tags",
@@ -147,7 +147,7 @@ ALL_ACTIONS = [
 ]
 
 
-def test_several_actions_in_one_job_are_matched_by_their_names(client: TextAnalyticsClient) -> None:
+def test_actions_are_matched_by_name(client: TextAnalyticsClient) -> None:
     poller = client.begin_analyze_actions(
         [{"id": "a", "text": NEW_LETTER}, {"id": "bad", "text": ""}], ALL_ACTIONS, **AT_ONCE
     )
@@ -164,7 +164,7 @@ def test_several_actions_in_one_job_are_matched_by_their_names(client: TextAnaly
     assert poller.details["total_actions_count"] == 4
 
 
-def test_an_empty_document_among_others_is_a_document_error(client: TextAnalyticsClient) -> None:
+def test_empty_document_is_document_error(client: TextAnalyticsClient) -> None:
     good, empty, odd = recognize(
         client, [{"id": "1", "text": "x"}, {"id": "2", "text": ""}, {"id": "3", "text": "x", "language": "tlh"}]
     )
@@ -177,7 +177,7 @@ def test_an_empty_document_among_others_is_a_document_error(client: TextAnalytic
     assert odd.error.code == "UnsupportedLanguageCode"
 
 
-def test_a_job_is_cancelled_and_its_documents_have_no_result(connect: Connect) -> None:
+def test_cancelled_job_has_no_results(connect: Connect) -> None:
     client = connect(job_seconds=(1e5, 1e5))
     poller = client.begin_analyze_actions([NEW_LETTER], ALL_ACTIONS[:2], **AT_ONCE)
     poller.cancel()
@@ -187,7 +187,7 @@ def test_a_job_is_cancelled_and_its_documents_have_no_result(connect: Connect) -
         assert one.error.message == "No result for document. Action returned status 'cancelled'."
 
 
-def test_a_finished_job_cannot_be_cancelled(client: TextAnalyticsClient) -> None:
+def test_finished_job_cannot_be_cancelled(client: TextAnalyticsClient) -> None:
     poller = client.begin_recognize_custom_entities([NEW_LETTER], **CUSTOM, **AT_ONCE)
     poller.result()
     with pytest.raises(HttpResponseError) as caught:
@@ -206,7 +206,7 @@ def test_a_finished_job_cannot_be_cancelled(client: TextAnalyticsClient) -> None
         (["x"], {"string_index_type": "Bytes"}, "InvalidParameterValue", "Job task parameter value 'Bytes'"),
     ],
 )
-def test_a_refused_request_is_an_http_error_with_the_inner_code(
+def test_refused_request_has_inner_code(
     client: TextAnalyticsClient, documents: list[Any], options: dict[str, Any], code: str, message: str
 ) -> None:
     with pytest.raises(HttpResponseError) as caught:
@@ -216,18 +216,18 @@ def test_a_refused_request_is_an_http_error_with_the_inner_code(
     assert message in str(error)
 
 
-def test_a_wrong_key_is_an_authentication_error(connect: Connect) -> None:
+def test_wrong_key_is_authentication_error(connect: Connect) -> None:
     client = connect(client={"credential": AzureKeyCredential("wrong")})
     with pytest.raises(ClientAuthenticationError, match="Access denied due to invalid subscription key"):
         recognize(client, ["x"])
 
 
-def test_an_unknown_project_is_not_found(client: TextAnalyticsClient) -> None:
+def test_unknown_project_is_not_found(client: TextAnalyticsClient) -> None:
     with pytest.raises(ResourceNotFoundError, match="The project other"):
         recognize(client, ["x"], project_name="other")
 
 
-def test_an_unknown_project_as_a_failed_task_is_a_document_error(connect: Connect) -> None:
+def test_failed_task_is_document_error(connect: Connect) -> None:
     client = connect(unknown_project="failed-task")
     actions = [RecognizeCustomEntitiesAction("other", "production"), RecognizeCustomEntitiesAction("loans", "d")]
     ((failed, done),) = client.begin_analyze_actions([NEW_LETTER], actions, **AT_ONCE).result()
@@ -235,7 +235,7 @@ def test_an_unknown_project_as_a_failed_task_is_a_document_error(connect: Connec
     assert done.entities
 
 
-def test_a_used_up_quota_is_an_http_error_at_once(connect: Connect) -> None:
+def test_used_up_quota_is_http_error_at_once(connect: Connect) -> None:
     # With retries on: the client must not wait fifteen days.
     client = connect(service={"faults": FaultPlan(rates={"quota-403": 1.0})}, client={"retry_total": 3})
     with pytest.raises(HttpResponseError, match="Out of call volume quota for TextAnalytics F0") as caught:
@@ -244,13 +244,13 @@ def test_a_used_up_quota_is_an_http_error_at_once(connect: Connect) -> None:
 
 
 @pytest.mark.parametrize("kind", ["throttle-429", "throttle-429-bare"])
-def test_throttling_is_an_http_error(connect: Connect, kind: str) -> None:
+def test_throttling_is_http_error(connect: Connect, kind: str) -> None:
     with pytest.raises(HttpResponseError, match="have exceeded rate limit") as caught:
         recognize(suffering(connect, kind), ["x"])
     assert caught.value.status_code == 429
 
 
-def test_the_client_waits_as_long_as_the_rate_limit_says_and_goes_on(serve: Serve) -> None:
+def test_client_honours_retry_after(serve: Serve) -> None:
     service, address = serve(service={"rate_rules": rules_for(2)}, job_seconds=(0, 0))
     slept: list[float] = []
 
@@ -270,27 +270,27 @@ def test_the_client_waits_as_long_as_the_rate_limit_says_and_goes_on(serve: Serv
 @pytest.mark.parametrize(
     ("kind", "status"), [("error-500", 500), ("error-502", 502), ("error-503", 503), ("error-504", 504)]
 )
-def test_a_server_fault_is_an_http_error(connect: Connect, kind: str, status: int) -> None:
+def test_server_fault_is_http_error(connect: Connect, kind: str, status: int) -> None:
     with pytest.raises(HttpResponseError) as caught:
         recognize(suffering(connect, kind), ["x"])
     assert caught.value.status_code == status
 
 
-def test_a_failed_job_raises_its_error(connect: Connect) -> None:
+def test_failed_job_raises_its_error(connect: Connect) -> None:
     with pytest.raises(HttpResponseError, match=r"\(InternalServerError\) An internal error"):
         recognize(suffering(connect, "failed"), ["x"])
     with pytest.raises(HttpResponseError, match="Operation returned an invalid status 'OK'"):
         recognize(suffering(connect, "failed-bare"), ["x"])
 
 
-def test_a_failed_action_of_a_partly_completed_job_is_an_error_per_document(connect: Connect) -> None:
+def test_failed_action_is_document_error(connect: Connect) -> None:
     client = suffering(connect, "partial")
     ((done, failed),) = client.begin_analyze_actions([NEW_LETTER], ALL_ACTIONS[:2], **AT_ONCE).result()
     assert done.entities
     assert failed.error.code == "InternalServerError"
 
 
-def test_a_vanished_job_is_not_found(connect: Connect) -> None:
+def test_vanished_job_is_not_found(connect: Connect) -> None:
     client = suffering(connect, "vanished")
     with pytest.raises(HttpResponseError, match=r"\(NotFound\) Job with job id .* is not found") as caught:
         recognize(client, ["x"])
@@ -298,12 +298,12 @@ def test_a_vanished_job_is_not_found(connect: Connect) -> None:
 
 
 @pytest.mark.parametrize("kind", ["cut-before", "cut-after"])
-def test_a_cut_connection_is_a_connection_error(connect: Connect, kind: str) -> None:
+def test_cut_connection_is_connection_error(connect: Connect, kind: str) -> None:
     with pytest.raises((ServiceRequestError, ServiceResponseError)):
         recognize(suffering(connect, kind), ["x"])
 
 
-def test_a_token_is_accepted_over_http_where_the_client_is_told_so(serve: Serve) -> None:
+def test_token_over_http_is_optional(serve: Serve) -> None:
     class Credential:
         def get_token(self, *scopes: str, **_: Any) -> AccessToken:
             assert scopes == ("https://cognitiveservices.azure.com/.default",)

@@ -11,7 +11,7 @@ ROOT = HERE.parents[2]
 README = (ROOT / "local" / "language_service" / "README.md").read_text(encoding="utf-8")
 
 
-def test_every_test_that_the_table_names_exists() -> None:
+def test_every_named_test_exists() -> None:
     named = re.findall(r"`(?:(test_\w+\.py)|…)(?:::(test_\w+))?`", README)
     assert len(named) > 40
     file = ""
@@ -21,7 +21,7 @@ def test_every_test_that_the_table_names_exists() -> None:
         assert not test or f"def {test}(" in source, f"{file}::{test}"
 
 
-def test_every_default_of_a_switch_in_the_table_is_the_real_one() -> None:
+def test_switch_defaults_are_real() -> None:
     listed = dict(re.findall(r"^\| `--([\w-]+)` \| `?([\w.]+)`? \|", README, re.MULTILINE))
     for name in ("unknown_project", "unknown_job_status", "oversize_status", "max_request_bytes", "errors_page",
                  "entity_order", "updated_key", "preview_shape", "preview_poll_status", "preview_bad_parameter",

@@ -55,7 +55,7 @@ def inside(text: str, start: int, end: int, shift: int = 0) -> list[list[Token]]
 
 @settings(max_examples=300, deadline=None)
 @given(texts)
-def test_the_sequences_hold_every_token_once_and_in_order(text: str) -> None:
+def test_sequences_hold_every_token_once_and_in_order(text: str) -> None:
     assert [token for sequence in sequences(text) for token in sequence] == list(tokens(text))
     assert "".join(token.text for token in tokens(text)) == "".join(char for char in text if not char.isspace())
 
@@ -65,14 +65,14 @@ def test_the_sequences_hold_every_token_once_and_in_order(text: str) -> None:
 @example("x " * 400)
 @example("word " * 400)
 @example("Name: value\n" * 100)
-def test_no_sequence_is_longer_than_the_limit(text: str) -> None:
+def test_no_sequence_is_longer_than_limit(text: str) -> None:
     for sequence in sequences(text):
         assert sequence[-1].end - sequence[0].start <= MAX_SEQUENCE or len(sequence) == 1
 
 
 @settings(max_examples=300, deadline=None)
 @given(texts, st.randoms(use_true_random=False))
-def test_a_slice_is_cut_as_the_whole_but_for_its_edges(text: str, rng: random.Random) -> None:
+def test_slice_agrees_inside_its_edges(text: str, rng: random.Random) -> None:
     start = rng.randrange(len(text))
     end = rng.randrange(start, len(text)) + 1
     part = text[start:end]
@@ -82,7 +82,7 @@ def test_a_slice_is_cut_as_the_whole_but_for_its_edges(text: str, rng: random.Ra
     assert inside(part, first, last, start) == inside(text, first, last)
 
 
-def test_the_reach_leaves_room_in_an_overlap_of_500_characters() -> None:
+def test_reach_fits_overlap() -> None:
     assert REACH < 250
 
 
@@ -109,16 +109,16 @@ def cut(text: str) -> list[str]:
         (" \n\t ", []),
     ],
 )
-def test_texts_are_cut_at_sentences_and_paragraphs(text: str, expected: list[str]) -> None:
+def test_texts_are_cut_at_sentences(text: str, expected: list[str]) -> None:
     assert cut(text) == expected
 
 
-def test_a_long_list_of_fields_is_cut_at_its_line_ends() -> None:
+def test_field_list_is_cut_at_lines() -> None:
     text = "".join(f"Field {n}: value number {n} of the list\n" for n in range(20))
     assert all(chunk.startswith("Field") and chunk.endswith("list") for chunk in cut(text))
 
 
-def test_a_long_sentence_is_cut_between_lower_case_words_not_inside_a_name() -> None:
+def test_long_sentence_is_cut_outside_names() -> None:
     text = (
         "the parties agree that the whole of the sum that was lent in the spring of the year before last shall be paid "
         "to Jane Q. Roe & Sons Ltd of Springfield in monthly parts of which the first is due at the end of the month "
@@ -128,17 +128,17 @@ def test_a_long_sentence_is_cut_between_lower_case_words_not_inside_a_name() -> 
     assert any("Jane Q. Roe & Sons Ltd" in chunk for chunk in cut(text))
 
 
-def test_letters_numbers_and_other_characters_are_tokens_of_their_own() -> None:
+def test_character_classes_are_separate_tokens() -> None:
     assert [token.text for token in tokens("RW-00913 £771.60 naïve e\u0301t 張三")] == [
         "RW", "-", "00913", "£", "771", ".", "60", "naïve", "e\u0301t", "張", "三",
     ]  # fmt: skip
 
 
-def test_the_gap_before_a_token_tells_lines_columns_and_paragraphs_apart() -> None:
+def test_gaps_distinguish_lines_and_columns() -> None:
     assert [token.gap for token in tokens("a b\tc   d\ne\r\n\r\nf,g")] == ["", " ", "\t", "\t", "\n", "\n\n", "", ""]
 
 
-def test_an_address_in_a_long_sentence_is_not_cut_where_there_are_lower_case_words_near() -> None:
+def test_address_in_long_sentence_is_whole() -> None:
     text = (
         "The loan of the doctors at Riverside Surgery, Weir Street, Tarrant TA1 2BW was made in the spring of the year "
         "and is to be paid back by them in monthly parts of the same size over ten years"

@@ -32,13 +32,13 @@ mixed_text = st.text(alphabet=st.sampled_from("ab \n\r\u0301\u0903\u20dd\u200dðŸ
         ("", 0),
     ],
 )
-def test_text_elements_are_counted_as_in_the_recordings(text: str, elements: int) -> None:
+def test_text_elements_match_recordings(text: str, elements: int) -> None:
     assert text_elements(text) == elements
     assert offsets_in(text, TEXT_ELEMENTS)(len(text)) == elements
 
 
 @given(mixed_text)
-def test_utf16_offsets_are_the_length_of_the_encoded_text_before(text: str) -> None:
+def test_utf16_offsets_are_encoded_length(text: str) -> None:
     to_utf16, back = offsets_in(text, UTF16_UNITS), code_points_from_utf16(text)
     for index in range(len(text) + 1):
         assert to_utf16(index) == len(text[:index].encode("utf-16-le")) // 2
@@ -46,7 +46,7 @@ def test_utf16_offsets_are_the_length_of_the_encoded_text_before(text: str) -> N
 
 
 @given(mixed_text)
-def test_a_text_element_starts_at_the_first_character_and_at_every_one_that_is_no_mark(text: str) -> None:
+def test_marks_start_no_text_element(text: str) -> None:
     to_elements = offsets_in(text, TEXT_ELEMENTS)
     started = 0
     for index, char in enumerate(text):
@@ -58,16 +58,16 @@ def test_a_text_element_starts_at_the_first_character_and_at_every_one_that_is_n
 
 
 @given(mixed_text)
-def test_code_points_are_the_index_itself(text: str) -> None:
+def test_code_points_are_index(text: str) -> None:
     assert [offsets_in(text, CODE_POINTS)(i) for i in range(len(text) + 1)] == list(range(len(text) + 1))
 
 
-def test_a_utf16_index_inside_a_pair_or_outside_the_text_is_no_code_point() -> None:
+def test_utf16_index_inside_pair_is_invalid() -> None:
     back = code_points_from_utf16("aðŸ‘©b")
     assert [back(i) for i in range(-1, 6)] == [None, 0, 1, None, 2, 3, None]
 
 
-def test_an_unknown_unit_is_refused() -> None:
+def test_unknown_unit_is_refused() -> None:
     with pytest.raises(ValueError, match="TextElements_v9"):
         offsets_in("text", "TextElements_v9")
     assert "TextElements_v9" not in STRING_INDEX_TYPES

@@ -68,7 +68,7 @@ def test_jobs_deferred_together_come_back_apart() -> None:
         (float("inf"), LONGEST_HONOURED_RETRY_AFTER_S * 1.05),
     ],
 )
-def test_retry_after_is_honoured_up_to_six_hours(reason: DeferReason, asked: float, wait: float) -> None:
+def test_retry_after_is_honoured(reason: DeferReason, asked: float, wait: float) -> None:
     assert deferral_s(Deferred(reason, PROBLEM, asked), 50, NoJitter()) == pytest.approx(wait)
 
 
@@ -91,7 +91,7 @@ def test_without_retry_after_waits_grow() -> None:
         (0.5, 0.1, [0.1, 0.1]),
     ],
 )
-def test_polls_start_at_half_the_first_delay(first: float, ceiling: float, waits: list[float]) -> None:
+def test_polls_start_at_half_first_delay(first: float, ceiling: float, waits: list[float]) -> None:
     assert [next_poll_s(n + 1, first, ceiling, NoJitter()) for n in range(len(waits))] == waits
 
 

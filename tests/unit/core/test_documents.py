@@ -28,6 +28,7 @@ from functions.core.lifecycle import (
 )
 from functions.core.work import FIRST_RELEASE
 from functions.errors import Fault, IllegalTransition, Problem
+from functions.storage.record_format import encode
 from tests.support.material import NOW, PROBLEM, after, facts, reserved_job, waiting_job, work
 
 RECORDED = Path(__file__).parent / "data" / "records-9c7d695"
@@ -52,7 +53,7 @@ def record(state: DocumentState = DocumentState.PENDING, **changes: Any) -> Docu
 # --- claims ---
 
 
-def test_the_first_claim_makes_a_record() -> None:
+def test_first_claim_makes_record() -> None:
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     claimed = claim(None, facts(), "j1", work(), NOW, chunks=3, warnings=("A guess.",), trace_parent=trace)
     assert claimed == DocumentRecord(
@@ -76,7 +77,7 @@ def test_the_first_claim_makes_a_record() -> None:
     assert claimed.is_first and claimed.is_pending
 
 
-def test_another_claim_of_a_version_counts_on() -> None:
+def test_second_claim_counts_on() -> None:
     """Neither its time limit nor its bill begins anew."""
     held = record(submissions=3, submissions_before=1, submissions_allowed=4, first_reported=after(-99))
     again = claim(held, facts(), "j2", work(), after(60))
@@ -95,7 +96,7 @@ def test_another_claim_of_a_version_counts_on() -> None:
 
 
 @pytest.mark.parametrize("state", DocumentState)
-def test_a_new_version_starts_afresh(state: DocumentState) -> None:
+def test_new_version_starts_afresh(state: DocumentState) -> None:
     old = record(
         state,
         owners=4,
@@ -124,13 +125,13 @@ def test_a_new_version_starts_afresh(state: DocumentState) -> None:
 
 
 @pytest.mark.parametrize("state", [DocumentState.DONE, DocumentState.FAILED])
-def test_a_finished_version_gets_a_new_time_limit(state: DocumentState) -> None:
+def test_finished_version_gets_new_time_limit(state: DocumentState) -> None:
     again = claim(record(state), facts(), "j2", work(), after(60))
     assert (again.claimed_at, again.owners, again.state) == (after(60), 2, DocumentState.PENDING)
 
 
 @pytest.mark.parametrize("submissions", [1, 5, 6, 9])
-def test_a_reported_version_gets_one_more_submission(submissions: int) -> None:
+def test_reported_version_gets_one_submission(submissions: int) -> None:
     """However many it had; and the time of its first report is kept."""
     held = record(DocumentState.FAILED, submissions=submissions, first_reported=after(-99), last_error=PROBLEM)
     again = claim(held, facts(), "j2", work(), after(60))
@@ -140,7 +141,7 @@ def test_a_reported_version_gets_one_more_submission(submissions: int) -> None:
     assert again.last_error is None
 
 
-def test_a_lost_result_can_be_extracted_again() -> None:
+def test_lost_result_can_be_extracted_again() -> None:
     held = record(DocumentState.DONE, submissions=MAX_SUBMISSIONS)
     again = claim(held, facts(), "j2", work(), after(60))
     assert again.submissions <= again.submissions_allowed
@@ -158,7 +159,7 @@ def test_submissions_add_up_over_owners(before: int, counted: int, submissions: 
     assert count_submission(held, job) == record(submissions=expected, submissions_before=before)
 
 
-def test_a_submission_is_counted_once() -> None:
+def test_submission_is_counted_once() -> None:
     """Parts of a document, and repetitions of a step, count the same submission."""
     job = reserved_job(submissions=2)
     once = count_submission(record(submissions=1), job)
@@ -166,7 +167,7 @@ def test_a_submission_is_counted_once() -> None:
     assert once.submissions == 2
 
 
-def test_owners_that_die_use_up_the_submissions() -> None:
+def test_dead_owners_use_up_submissions() -> None:
     """Each claim counts the submission that it is made for, whether or not that ever happens."""
     held = None
     for number in range(MAX_SUBMISSIONS):
@@ -177,7 +178,7 @@ def test_owners_that_die_use_up_the_submissions() -> None:
     assert over.submissions > over.submissions_allowed
 
 
-def test_a_part_that_was_not_submitted_counts_nothing() -> None:
+def test_unsubmitted_part_counts_nothing() -> None:
     """The parts of a long document are opened without a submission of their own."""
     held = claim(None, facts(), "j1", work(), NOW)
     assert submissions_with(held, waiting_job()) == 0
@@ -187,7 +188,7 @@ def test_a_part_that_was_not_submitted_counts_nothing() -> None:
 # --- conclusions ---
 
 
-def test_written_entities_end_a_document() -> None:
+def test_written_entities_end_document() -> None:
     assert conclude(record(), DocumentEvent.EXTRACTED, after(5)) == record(
         DocumentState.DONE,
         results=(TaskResult(task="entities", state=DocumentState.DONE),),
@@ -198,7 +199,7 @@ def test_written_entities_end_a_document() -> None:
 
 @pytest.mark.parametrize("fault", Fault)
 @pytest.mark.parametrize("before", [None, after(-99)])
-def test_an_error_report_ends_a_document(fault: Fault, before: datetime | None) -> None:
+def test_error_report_ends_document(fault: Fault, before: datetime | None) -> None:
     """The first report for another cause than the document is the one from which its further nights count."""
     problem = replace(PROBLEM, fault=fault)
     first = before if before or fault is Fault.DOCUMENT else after(5)
@@ -214,7 +215,7 @@ def test_an_error_report_ends_a_document(fault: Fault, before: datetime | None) 
 
 @pytest.mark.parametrize("state", DocumentState)
 @pytest.mark.parametrize("event", DocumentEvent)
-def test_what_the_table_lacks_is_refused(state: DocumentState, event: DocumentEvent) -> None:
+def test_unlisted_transition_is_refused(state: DocumentState, event: DocumentEvent) -> None:
     before = record(state)
     if event is DocumentEvent.CLAIMED:
         assert claim(before, facts(), "j2", work(), NOW).state is DOCUMENT_TRANSITIONS[state][event]
@@ -226,7 +227,7 @@ def test_what_the_table_lacks_is_refused(state: DocumentState, event: DocumentEv
     assert before == record(state)
 
 
-def test_the_table_is_what_is_documented() -> None:
+def test_table_matches_documentation() -> None:
     assert DOCUMENT_TRANSITIONS == {
         None: {DocumentEvent.CLAIMED: DocumentState.PENDING},
         DocumentState.PENDING: {
@@ -254,16 +255,14 @@ def test_the_table_is_what_is_documented() -> None:
     ],
     ids=["owner", "no record", "another owner", "another version", "done", "failed"],
 )
-def test_only_the_pending_versions_owner_may_write(
-    held: DocumentRecord | None, owner: str, etag: str, may: bool
-) -> None:
+def test_only_owner_of_pending_version_writes(held: DocumentRecord | None, owner: str, etag: str, may: bool) -> None:
     assert may_write(held, Claim("a.txt", etag, owner)) is may
 
 
 # --- history, metadata, storage form ---
 
 
-def test_the_history_keeps_the_latest_entries_only() -> None:
+def test_history_keeps_latest_entries_only() -> None:
     held = claim(None, facts(), "j0", work(), NOW)
     for number in range(1, HISTORY_LENGTH + 10):
         held = claim(held, facts(), f"j{number}", work(), NOW + timedelta(seconds=number))
@@ -273,7 +272,7 @@ def test_the_history_keeps_the_latest_entries_only() -> None:
     assert not held.is_first
 
 
-def test_metadata_has_what_a_listing_needs() -> None:
+def test_metadata_has_what_listing_needs() -> None:
     pending = record(document=facts("Zoë/日本.txt"))
     assert pending.metadata() == {
         "state": "pending",
@@ -284,7 +283,7 @@ def test_metadata_has_what_a_listing_needs() -> None:
     assert all(value.isascii() for value in pending.metadata().values())
 
 
-def test_metadata_says_why_a_document_failed() -> None:
+def test_metadata_says_why_document_failed() -> None:
     failed = record(DocumentState.FAILED, last_error=PROBLEM, first_reported=NOW)
     added = {"reason": "Some", "fault": "service", "first_reported": "2026-11-23T10:00:00+00:00"}
     assert failed.metadata() == {**record().metadata(), "state": "failed", **added}
@@ -312,7 +311,7 @@ def full_record(**changes: Any) -> DocumentRecord:
     return record(DocumentState.FAILED, **{**given, **changes})
 
 
-def test_a_stored_record_comes_back_equal() -> None:
+def test_stored_record_comes_back_equal() -> None:
     problem = Problem("Some", "Zoë", "Do.", {"code": "X", "innererror": {"code": "Y"}}, Fault.STORAGE)
     full = full_record(last_error=problem)
     assert [field.name for field in msgspec.structs.fields(full) if getattr(full, field.name) == field.default] == []
@@ -365,7 +364,7 @@ def test_earlier_records_can_be_read(name: str, expected: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize("held", [record(), full_record(), record(DocumentState.DONE)])
-def test_the_earlier_version_can_read_a_record(held: DocumentRecord) -> None:
+def test_earlier_version_can_read_record(held: DocumentRecord) -> None:
     """While instances of both versions run, or after going back."""
     schema = json.loads((RECORDED / "document.schema.json").read_text("utf-8"))
-    jsonschema.Draft202012Validator(schema).validate(json.loads(msgspec.json.encode(held)))
+    jsonschema.Draft202012Validator(schema).validate(json.loads(encode(held)))

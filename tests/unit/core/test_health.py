@@ -70,17 +70,17 @@ def opened(**known: Any) -> dict[str, Any]:
 # --- successes ---
 
 
-def test_a_documents_success_proves_both_levels() -> None:
+def test_success_proves_both_levels() -> None:
     standing = Standing(ok_at=NOW, ok_sent=after(-5), real_ok_at=NOW, real_ok_sent=after(-5))
     assert succeeded(Health(), MODEL, after(-5), NOW) == Health(resource=standing, models={MODEL: standing})
 
 
-def test_a_success_leaves_other_models_alone() -> None:
+def test_success_leaves_other_models_alone() -> None:
     health = Health(models={OTHER: Standing(**opened())})
     assert succeeded(health, MODEL, after(-5), NOW).models[OTHER] == Standing(**opened())
 
 
-def test_a_documents_success_clears_all_trouble() -> None:
+def test_success_clears_all_trouble() -> None:
     troubled = both(
         **opened(),
         failed_jobs=("j1", "j2"),
@@ -100,7 +100,7 @@ def test_a_documents_success_clears_all_trouble() -> None:
     )
 
 
-def test_a_control_closes_and_remembers_the_failed() -> None:
+def test_control_closes_and_remembers_failed() -> None:
     known = {
         "real_ok_at": after(-900),
         "real_ok_sent": after(-905),
@@ -113,7 +113,7 @@ def test_a_control_closes_and_remembers_the_failed() -> None:
     )
 
 
-def test_a_success_keeps_the_last_incident() -> None:
+def test_success_keeps_last_incident() -> None:
     health = both(incident_from=after(-900), incident_to=after(-300), failures=2)
     after_it = succeeded(health, MODEL, after(-5), NOW)
     assert after_it.resource == after_it.models[MODEL]
@@ -130,7 +130,7 @@ def test_a_success_keeps_the_last_incident() -> None:
 @pytest.mark.parametrize(
     ("sent", "closes"), [(after(-60) - A_MOMENT, False), (after(-60), True), (after(-60) + A_MOMENT, True)]
 )
-def test_only_a_later_submission_closes_the_breaker(sent: datetime, closes: bool) -> None:
+def test_only_later_submission_closes_breaker(sent: datetime, closes: bool) -> None:
     health = succeeded(both(**opened()), MODEL, sent, NOW)
     assert [standing.opened_at is None for standing in (health.resource, health.models[MODEL])] == [closes, closes]
 
@@ -143,7 +143,7 @@ def test_levels_close_each_for_itself() -> None:
     assert proven.models[MODEL] == health.models[MODEL]
 
 
-def test_a_control_older_than_the_incident_makes_way() -> None:
+def test_outdated_control_is_replaced() -> None:
     """It proves nothing, and the next one can be sent."""
     known = opened(control_url=GA_URL, control_sent=after(-61), busy_until=after(20))
     health = succeeded(model(**known), MODEL, after(-61), NOW, is_control=True)
@@ -162,20 +162,20 @@ def test_proof_does_not_grow_older() -> None:
 
 
 @pytest.mark.parametrize("level", Level)
-def test_a_failure_counts_at_its_level_only(level: Level) -> None:
+def test_failure_counts_at_its_level_only(level: Level) -> None:
     known = {"failures": 1, "failed_jobs": ("j1",), "reason": PROBLEM}
     expected = resource(**known) if level is Level.RESOURCE else model(**known)
     assert failed(Health(), level, MODEL, "j1", PROBLEM, NOW) == expected
 
 
-def test_an_owner_is_listed_once() -> None:
+def test_owner_is_listed_once() -> None:
     health = model(failures=1, failed_jobs=("j1",), reason=PROBLEM, ok_at=NOW)
     assert failed(health, Level.MODEL, MODEL, "j1", ANOTHER_PROBLEM, NOW) == model(
         failures=2, failed_jobs=("j1",), reason=ANOTHER_PROBLEM, ok_at=NOW
     )
 
 
-def test_no_more_than_three_owners_are_listed() -> None:
+def test_three_owners_are_listed() -> None:
     health = Health()
     for number in range(9):
         health = failed(health, Level.MODEL, MODEL, f"j{number}", PROBLEM, NOW)
@@ -193,7 +193,7 @@ def test_no_more_than_three_owners_are_listed() -> None:
         (QUIET_BEFORE_OPEN + A_MOMENT, True),
     ],
 )
-def test_three_failures_in_quiet_open_the_breaker(failures: int, quiet: timedelta | None, is_quiet: bool) -> None:
+def test_three_failures_in_quiet_open_breaker(failures: int, quiet: timedelta | None, is_quiet: bool) -> None:
     ok_at = None if quiet is None else NOW - quiet
     known = {"ok_at": ok_at, "failed_jobs": ("j1",)}
     health = failed(model(failures=failures, **known), Level.MODEL, MODEL, "j1", PROBLEM, NOW)
@@ -202,19 +202,19 @@ def test_three_failures_in_quiet_open_the_breaker(failures: int, quiet: timedelt
     assert health == model(failures=failures + 1, reason=PROBLEM, **known, **opening)
 
 
-def test_one_failure_opens_where_it_is_proof() -> None:
+def test_proven_failure_opens_breaker() -> None:
     health = failed(model(ok_at=NOW), Level.MODEL, MODEL, "j1", PROBLEM, NOW, opens=True)
     assert health == model(
         ok_at=NOW, failures=1, failed_jobs=("j1",), reason=PROBLEM, opened_at=NOW, next_probe=after(10)
     )
 
 
-def test_a_failure_moves_no_opened_breaker() -> None:
+def test_failure_moves_no_opened_breaker() -> None:
     health = failed(model(**opened(probes=4)), Level.MODEL, MODEL, "j1", PROBLEM, NOW, opens=True)
     assert health == model(**opened(probes=4, failures=4), failed_jobs=("j1",))
 
 
-def test_opening_keeps_the_next_probe() -> None:
+def test_opening_keeps_next_probe() -> None:
     health = failed(model(failures=2, next_probe=after(3)), Level.MODEL, MODEL, "j1", PROBLEM, NOW)
     assert health.models[MODEL].next_probe == after(3)
 
@@ -230,14 +230,14 @@ def test_opening_keeps_the_next_probe() -> None:
         (opened(failed_jobs=("j2", "j3", "j4")), True),
     ],
 )
-def test_one_more_failure_may_add_nothing(known: dict[str, Any], expected: bool) -> None:
+def test_further_failure_may_add_nothing(known: dict[str, Any], expected: bool) -> None:
     assert adds_nothing(model(**known), Level.MODEL, MODEL, "j1") is expected
 
 
 # --- probing ---
 
 
-def test_control_documents_are_sent_ever_more_rarely() -> None:
+def test_control_documents_grow_rarer() -> None:
     """The first ten seconds after the opening; from four hours on every half hour, after a day every hour."""
     health = failed(Health(), Level.MODEL, MODEL, "j1", PROBLEM, NOW, opens=True)
     now, waits = NOW, []
@@ -348,7 +348,7 @@ def test_probing_changes_its_level_only(level: Level) -> None:
     assert health.standing(other, MODEL) == Standing(**opened())
 
 
-def test_the_control_document_is_short_and_plain() -> None:
+def test_control_document_is_short_and_plain() -> None:
     assert len(CONTROL_TEXT) < 1000 and CONTROL_TEXT.isascii()
 
 
@@ -385,7 +385,7 @@ NEW_JOBS: list[tuple[str, Health, Assessment]] = [
 
 
 @pytest.mark.parametrize(("health", "expected"), [row[1:] for row in NEW_JOBS], ids=[row[0] for row in NEW_JOBS])
-def test_what_the_ledger_says_to_a_new_job(health: Health, expected: Assessment) -> None:
+def test_ledger_decides_on_new_job(health: Health, expected: Assessment) -> None:
     assert assess(health, MODEL, None, NOW) == expected
 
 
@@ -479,7 +479,7 @@ FAILED_JOBS: list[tuple[str, Health, Assessment]] = [
 
 
 @pytest.mark.parametrize(("health", "expected"), [row[1:] for row in FAILED_JOBS], ids=[row[0] for row in FAILED_JOBS])
-def test_what_the_ledger_says_to_a_failed_job(health: Health, expected: Assessment) -> None:
+def test_ledger_decides_on_failed_job(health: Health, expected: Assessment) -> None:
     assert assess(health, MODEL, SINCE, NOW) == expected
 
 
@@ -494,14 +494,12 @@ def test_what_the_ledger_says_to_a_failed_job(health: Health, expected: Assessme
         (opened(next_probe=NOW, control_url=GA_URL), Probing.POLL, NOW),
     ],
 )
-def test_without_control_documents_attempts_are_probes(
-    known: dict[str, Any], probing: Probing | None, again_at: datetime
-) -> None:
+def test_attempts_replace_control_documents(known: dict[str, Any], probing: Probing | None, again_at: datetime) -> None:
     assessment = assess(model(**known), MODEL, SINCE, NOW, has_control=False)
     assert (assessment.proof, assessment.probing, assessment.again_at) == (Proof.NONE, probing, again_at)
 
 
-def test_an_unreadable_ledger_holds_nobody() -> None:
+def test_unreadable_ledger_defers_nothing() -> None:
     assert Assessment(proof=Proof.UNKNOWN) == UNKNOWN
     assert not UNKNOWN.is_open
 
@@ -509,7 +507,7 @@ def test_an_unreadable_ledger_holds_nobody() -> None:
 # --- as it is stored ---
 
 
-def test_the_ledger_comes_back_equal() -> None:
+def test_ledger_comes_back_equal() -> None:
     full = Standing(
         ok_at=NOW,
         real_ok_at=NOW,

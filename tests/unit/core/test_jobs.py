@@ -11,6 +11,7 @@ from functions.core.jobs import Job, JobMessage, JobState, LoneFailures, decode_
 from functions.core.lifecycle import ENDED, JOB_TRANSITIONS, JobEvent, is_outdated, move_job
 from functions.core.records import Chunk
 from functions.errors import Fault, IllegalTransition, Problem, RecordError
+from functions.storage.record_format import encode
 from tests.support.material import GA_URL, NOW, PROBLEM, after, chunk, failed_job, running_job, waiting_job
 
 RECORDED = Path(__file__).parent / "data" / "records-9c7d695"
@@ -48,7 +49,7 @@ EVERY_ROW = [(state, event, after) for state, row in JOB_TRANSITIONS.items() for
 NO_ROW = [(state, event) for state in JobState for event in JobEvent if event not in JOB_TRANSITIONS[state]]
 
 
-def test_the_table_is_what_is_documented() -> None:
+def test_table_matches_documentation() -> None:
     """Written out a second time, so that no arrow changes by accident."""
     waiting, running = JobState.WAITING, JobState.RUNNING
     assert [
@@ -70,7 +71,7 @@ def test_the_table_is_what_is_documented() -> None:
 
 
 @pytest.mark.parametrize(("state", "event", "next_state"), EVERY_ROW)
-def test_every_row_moves_a_job_one_step(state: JobState, event: JobEvent, next_state: JobState | None) -> None:
+def test_every_row_adds_one_step(state: JobState, event: JobEvent, next_state: JobState | None) -> None:
     """What is counted stays; what belongs to one submission goes where the job waits for another."""
     job = JOBS[state]()
     moved = move_job(job, event, due=after(30))
@@ -86,7 +87,7 @@ def test_every_row_moves_a_job_one_step(state: JobState, event: JobEvent, next_s
 
 
 @pytest.mark.parametrize(("state", "event"), NO_ROW)
-def test_an_illegal_move_changes_nothing(state: JobState, event: JobEvent) -> None:
+def test_illegal_move_changes_nothing(state: JobState, event: JobEvent) -> None:
     """The error names event, state and job."""
     job = JOBS[state]()
     with pytest.raises(IllegalTransition) as caught:
@@ -95,7 +96,7 @@ def test_an_illegal_move_changes_nothing(state: JobState, event: JobEvent) -> No
     assert job == JOBS[state]()
 
 
-def test_changes_are_made_with_the_move() -> None:
+def test_changes_are_made_with_move() -> None:
     moved = move_job(waiting_job(), JobEvent.ACCEPTED, due=after(2), operation_url=GA_URL, submitted=NOW, submissions=1)
     assert moved == running_job(step=4, due=after(2), submitted=NOW)
 
@@ -111,7 +112,7 @@ def test_changes_are_made_with_the_move() -> None:
     ],
     ids=["failed", "decided", "decided, due", "new", "running again"],
 )
-def test_a_failed_job_awaits_its_verdict(job: Job, awaits: bool) -> None:
+def test_failed_job_awaits_its_verdict(job: Job, awaits: bool) -> None:
     assert job.awaits_verdict is awaits
 
 
@@ -119,18 +120,18 @@ def test_a_failed_job_awaits_its_verdict(job: Job, awaits: bool) -> None:
 
 
 @pytest.mark.parametrize(("step", "outdated"), [(2, True), (3, False), (4, False)])
-def test_only_a_message_behind_its_job_is_outdated(step: int, outdated: bool) -> None:
+def test_only_earlier_message_is_outdated(step: int, outdated: bool) -> None:
     """One ahead was sent by a worker that died before it saved the step."""
     assert is_outdated(JobMessage("j1", step), waiting_job(step=3)) is outdated
 
 
-def test_a_message_is_a_job_and_a_step() -> None:
+def test_message_has_job_and_step() -> None:
     assert JobMessage("j1", 3).encode() == '{"job":"j1","step":3}'
     assert decode_message('{"job":"j1","step":3}') == JobMessage("j1", 3)
     assert decode_message(JobMessage("j1.a.b", 0).encode().encode()) == JobMessage("j1.a.b", 0)
 
 
-def test_no_field_has_a_name_of_the_triggers() -> None:
+def test_field_names_avoid_trigger_names() -> None:
     """The host overwrites those in a JSON body."""
     own = {"id", "dequeueCount", "insertionTime", "expirationTime", "nextVisibleTime", "popReceipt", "queueTrigger"}
     assert not own & set(JobMessage.__struct_fields__)
@@ -151,7 +152,7 @@ def test_no_field_has_a_name_of_the_triggers() -> None:
         b'{"job":"\xff","step":1}',
     ],
 )
-def test_what_is_not_a_message_is_refused(text: str | bytes) -> None:
+def test_other_text_is_refused(text: str | bytes) -> None:
     with pytest.raises(RecordError, match="not a job message"):
         decode_message(text)
 
@@ -180,7 +181,7 @@ def full_job() -> Job:
     return running_job(chunks=(part,), known_records=claims, trace_parent="00-1-2-01", **COUNTED, **OF_ONE_SUBMISSION)
 
 
-def test_a_stored_job_comes_back_equal() -> None:
+def test_stored_job_comes_back_equal() -> None:
     job = full_job()
     defaults = msgspec.structs.fields(Job)
     assert [field.name for field in defaults if getattr(job, field.name) == field.default] == []
@@ -244,17 +245,17 @@ def test_earlier_jobs_can_be_read(name: str, expected: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("job", [full_job(), waiting_job(25), failed_job(2), running_job(1)])
-def test_the_earlier_version_can_read_a_job(job: Job) -> None:
+def test_earlier_version_can_read_job(job: Job) -> None:
     """While instances of both versions run, or after going back."""
     schema = json.loads((RECORDED / "job.schema.json").read_text("utf-8"))
-    jsonschema.Draft202012Validator(schema).validate(json.loads(msgspec.json.encode(job)))
+    jsonschema.Draft202012Validator(schema).validate(json.loads(encode(job)))
 
 
-def test_no_document_text_is_in_the_record() -> None:
+def test_no_document_text_is_in_record() -> None:
     assert {field for field in Chunk.__struct_fields__ if "text" in field} == set()
 
 
-def test_metadata_has_what_the_sweep_needs() -> None:
+def test_metadata_has_what_sweep_needs() -> None:
     assert running_job(2, due=after(1.5)).metadata() == {
         "state": "running",
         "step": "3",
@@ -264,10 +265,10 @@ def test_metadata_has_what_the_sweep_needs() -> None:
     }
 
 
-def test_log_lines_carry_ids_and_counts_only() -> None:
+def test_log_lines_have_ids_and_counts() -> None:
     assert running_job(2).log_context() == {"job": "j1", "step": 3, "chunks": 2, "submissions": 1}
 
 
-def test_a_chunk_without_siblings_is_whole() -> None:
+def test_chunk_without_siblings_is_whole() -> None:
     assert chunk().is_whole
     assert not chunk(count=2).is_whole

@@ -5,18 +5,17 @@ The tables of transitions are tested in `test_jobs` and `test_documents`, and wh
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
 
+from functions import problems
 from functions.core import lifecycle
 from functions.core.documents import DocumentRecord, Refusal, StoredRecord
 from functions.core.jobs import Job, JobState, LoneFailures
 from functions.core.time_limits import RESERVATIONS
 from functions.core.work import FIRST_RELEASE, WorkSpec
-from functions.errors import Fault
 from tests.support.material import (
     GA_URL,
     NOW,
@@ -32,7 +31,7 @@ from tests.support.material import (
     work,
 )
 
-MISCONFIGURED = replace(PROBLEM, fault=Fault.CONFIGURATION)
+MISCONFIGURED = problems.MISCONFIGURED.problem(status=404, reason="There is no such deployment.")
 LONE = LoneFailures(since=after(-50), count=2, proven=1)
 CORRECTED = work(LANGUAGE_DEPLOYMENT="corrected", DOCUMENT_LANGUAGE="de")
 

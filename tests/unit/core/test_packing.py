@@ -35,18 +35,18 @@ def test_nothing_makes_no_request() -> None:
     assert pack([]) == []
 
 
-def test_twenty_five_documents_fill_a_request() -> None:
+def test_25_documents_fill_request() -> None:
     assert [len(load) for load in pack(items(*[10] * 25))] == [25]
     assert [len(load) for load in pack(items(*[10] * 26))] == [25, 1]
     assert [len(load) for load in pack(items(*[10] * 1_000))] == [25] * 40
 
 
-def test_the_characters_of_a_request_reach_the_limit_and_not_beyond() -> None:
+def test_character_limit_is_inclusive() -> None:
     assert numbers(pack(items(100_000, 25_000))) == [[0, 1]]
     assert numbers(pack(items(100_000, 25_001))) == [[0], [1]]
 
 
-def test_the_limit_on_characters_keeps_every_request_within_the_limit_on_bytes() -> None:
+def test_character_limit_implies_byte_limit() -> None:
     """A control character takes six bytes on the wire, more than any other; 125,000 of them are still under 1 MB."""
     worst = Load[Item]()
     for item in (Item(number, "\x01" * 5_000) for number in range(25)):
@@ -57,11 +57,11 @@ def test_the_limit_on_characters_keeps_every_request_within_the_limit_on_bytes()
     assert json_size("\x01" * MAX_REQUEST_CHARACTERS) < MAX_REQUEST_BYTES
 
 
-def test_a_small_document_fills_a_gap_that_a_large_one_left() -> None:
+def test_small_document_fills_gap() -> None:
     assert numbers(pack(items(100_000, 100_000, 20_000, 24_000, 1_000))) == [[0, 2, 4], [1, 3]]
 
 
-def test_a_load_is_full_by_documents_or_characters() -> None:
+def test_load_is_full_by_documents_or_characters() -> None:
     load: Load[Item] = Load()
     for item in items(*[1] * (MAX_REQUEST_DOCUMENTS - 1)):
         load.add(item)
@@ -79,7 +79,8 @@ lengths = st.lists(st.one_of(st.integers(0, 12_000), st.integers(0, MAX_REQUEST_
 
 
 @given(lengths)
-def test_every_document_is_packed_once_in_order_and_within_all_limits(given_lengths: list[int]) -> None:
+def test_documents_are_packed_once_in_order(given_lengths: list[int]) -> None:
+    """Within all limits."""
     packed = pack(items(*given_lengths))
     assert sorted(number for load in numbers(packed) for number in load) == [*range(len(given_lengths))]
     for load in packed:
@@ -89,7 +90,7 @@ def test_every_document_is_packed_once_in_order_and_within_all_limits(given_leng
 
 
 @given(lengths)
-def test_no_document_would_have_fitted_into_an_earlier_request(given_lengths: list[int]) -> None:
+def test_no_earlier_request_had_room(given_lengths: list[int]) -> None:
     packed = pack(items(*given_lengths))
     for position, load in enumerate(packed):
         for earlier in packed[:position]:
@@ -103,7 +104,7 @@ def test_no_document_would_have_fitted_into_an_earlier_request(given_lengths: li
 
 
 @given(st.lists(any_text, min_size=1, max_size=25))
-def test_the_real_request_is_never_larger_than_reckoned(texts: list[str]) -> None:
+def test_real_request_is_within_estimate(texts: list[str]) -> None:
     load: Load[Item] = Load()
     for number, text in enumerate(texts):
         load.add(Item(number, text))

@@ -137,7 +137,7 @@ def part(job: Job, its_chunks: tuple[Chunk, ...], **changes: Any) -> Job:
 
 
 @pytest.mark.parametrize(("unanswered", "minutes"), [(0, 1), (1, 5), (2, 15), (3, 60), (4, 180), (5, 180), (99, 180)])
-def test_reservations_grow_while_no_outcome_is_saved(unanswered: int, minutes: int) -> None:
+def test_reservations_grow_without_outcome(unanswered: int, minutes: int) -> None:
     job = waiting_job(2, submissions=unanswered, unanswered=unanswered, retry_at=after(-5), last_error=PROBLEM)
     assert reserve(job, NOW) == msgspec.structs.replace(
         job,
@@ -150,16 +150,16 @@ def test_reservations_grow_while_no_outcome_is_saved(unanswered: int, minutes: i
 
 
 @pytest.mark.parametrize("is_last", [True, False])
-def test_a_reservation_says_whether_it_is_the_last(is_last: bool) -> None:
+def test_reservation_says_whether_it_is_last(is_last: bool) -> None:
     assert reserve(waiting_job(is_last=not is_last), NOW, is_last=is_last).is_last is is_last
 
 
-def test_a_running_job_can_not_be_reserved() -> None:
+def test_running_job_can_not_be_reserved() -> None:
     with pytest.raises(IllegalTransition, match="job j1 is running, in which it can not be reserved"):
         reserve(running_job(), NOW)
 
 
-def test_what_was_not_sent_does_not_count() -> None:
+def test_unsent_request_does_not_count() -> None:
     job = reserve(waiting_job(2, submissions=3, unanswered=1), NOW, is_last=True)
     assert not_sent(job) == msgspec.structs.replace(
         job, submissions=3, unanswered=0, reserved_until=None, is_last=False
@@ -167,7 +167,7 @@ def test_what_was_not_sent_does_not_count() -> None:
     assert not_sent(waiting_job()).submissions == 0
 
 
-def test_a_reservation_that_is_nearly_over_is_released() -> None:
+def test_expiring_reservation_is_released() -> None:
     job = reserved_job(2, submissions=3, is_last=True)
     assert release(job, NOW) == Step(
         event=JobEvent.DEFERRED, job=waiting_job(2, step=4, due=NOW, submissions=2), reason=TOO_SLOW
@@ -177,7 +177,7 @@ def test_a_reservation_that_is_nearly_over_is_released() -> None:
 # --- after a submission ---
 
 
-def test_an_accepted_job_runs_and_is_polled() -> None:
+def test_accepted_job_runs_and_is_polled() -> None:
     job = reserved_job(3, waits=7, submissions=2, refused_at=after(-9), refused_language="xx", last_error=PROBLEM)
     assert submitted(job, Accepted(GA_URL), first_poll_s=2.5) == Step(
         event=JobEvent.ACCEPTED,
@@ -196,7 +196,7 @@ def test_an_accepted_job_runs_and_is_polled() -> None:
         (DeferReason.MISCONFIGURED, None, 60.0),
     ],
 )
-def test_a_deferred_submission_is_taken_back(reason: DeferReason, retry_after: float | None, wait: float) -> None:
+def test_deferred_submission_is_taken_back(reason: DeferReason, retry_after: float | None, wait: float) -> None:
     job = reserved_job(3, waits=2, submissions=4, is_last=True, is_scout=True)
     # Only what the service itself said makes the next wait longer.
     waits = 2 if reason is DeferReason.BUDGET else 3
@@ -207,7 +207,7 @@ def test_a_deferred_submission_is_taken_back(reason: DeferReason, retry_after: f
     )
 
 
-def test_a_job_without_a_permit_was_never_reserved() -> None:
+def test_job_without_permit_was_never_reserved() -> None:
     job = failed_job(3, submissions=4, is_last=True, unanswered=2)
     assert after_deferral(job, Deferred(DeferReason.BUDGET, PROBLEM, 1.0), NOW, policy()) == Step(
         event=JobEvent.DEFERRED, job=msgspec.structs.replace(job, step=4, due=after(1.25)), reason=PROBLEM
@@ -218,7 +218,7 @@ def test_a_job_without_a_permit_was_never_reserved() -> None:
     ("retry_after", "wait"),
     [(None, VERDICT), (0.0, VERDICT), (10.9, VERDICT), (60.0, 60.0), (1e300, 6 * 3600), (float("inf"), 6 * 3600)],
 )
-def test_an_unanswered_submission_counts_and_awaits_its_verdict(retry_after: float | None, wait: float) -> None:
+def test_unanswered_submission_counts(retry_after: float | None, wait: float) -> None:
     job = reserved_job(2, submissions=3, waits=2, retry_at=after(-5), refused_at=after(-9), is_scout=True)
     assert submitted(job, Unanswered(PROBLEM, retry_after)) == Step(
         event=JobEvent.FAILED,
@@ -228,13 +228,13 @@ def test_an_unanswered_submission_counts_and_awaits_its_verdict(retry_after: flo
     )
 
 
-def test_a_failed_job_waits_eight_to_fourteen_seconds() -> None:
+def test_failed_job_waits_before_verdict() -> None:
     assert VERDICT_WAIT_S == (8.0, 14.0)
     step = submitted(reserved_job(), Unanswered(PROBLEM))
     assert step.job and step.job.due == after(VERDICT)
 
 
-def test_a_refused_request_is_split_and_taken_back() -> None:
+def test_refused_request_is_split() -> None:
     job = reserved_job(7, submissions=3, losses=1, faults=1, waits=2, is_last=True, is_scout=True)
     expected = waiting_job(7, submissions=2, losses=1, faults=1)
     sevenths = chunks(7)
@@ -251,11 +251,11 @@ def test_a_refused_request_is_split_and_taken_back() -> None:
     )
 
 
-def test_a_refused_document_gets_its_documented_reason() -> None:
+def test_refused_document_has_documented_reason() -> None:
     assert submitted(reserved_job(1), Refused(BAD_DOCUMENT)) == reported(waiting_job(1), BAD_DOCUMENT)
 
 
-def test_an_undocumented_refusal_awaits_its_verdict() -> None:
+def test_undocumented_refusal_awaits_its_verdict() -> None:
     job = reserved_job(1, submissions=2, retry_at=after(-5))
     assert submitted(job, Refused(PROBLEM)) == Step(
         event=JobEvent.FAILED,
@@ -273,7 +273,7 @@ def test_an_undocumented_refusal_awaits_its_verdict() -> None:
     )
 
 
-def test_a_second_refusal_is_the_documents_fault() -> None:
+def test_second_refusal_is_documents_fault() -> None:
     job = reserved_job(1, refused_at=after(-60))
     problem = replace(
         PROBLEM,
@@ -286,7 +286,7 @@ def test_a_second_refusal_is_the_documents_fault() -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 6, 25])
 @pytest.mark.parametrize("culprit", [0, 1, 24])
-def test_splitting_ends_with_the_refused_document_alone(count: int, culprit: int) -> None:
+def test_splitting_isolates_refused_document(count: int, culprit: int) -> None:
     """The service refuses any request with one document in it; every other is accepted in the end, at one bill."""
     bad = f"{culprit % count}.txt"
     open_jobs, reports, accepted, requests = [waiting_job(count)], [], [], 0
@@ -319,20 +319,20 @@ def wrong_language(waits: int, wait: float, **changes: Any) -> tuple[Job, Proble
 
 
 @pytest.mark.parametrize(("waits", "wait"), [(0, 15), (1, 30), (9, 300)])
-def test_documents_wait_for_a_valid_language_setting(waits: int, wait: float) -> None:
+def test_invalid_language_setting_defers(waits: int, wait: float) -> None:
     job, problem = wrong_language(waits + 1, wait)
     assert submitted(reserved_job(waits=waits, work=IN_FRISIAN), Refused(LANGUAGE)) == Step(
         event=JobEvent.FAILED, job=job, reason=problem
     )
 
 
-def test_a_documents_own_language_is_its_fault() -> None:
+def test_own_language_is_documents_fault() -> None:
     job = reserved_job(chunks=(chunk(language="xx"),))
     assert submitted(job, Refused(LANGUAGE)) == reported(job, LANGUAGE)
     assert polled(running_job(chunks=job.chunks), finished(_0=LANGUAGE)).answers == ((job.chunks[0], LANGUAGE),)
 
 
-def test_a_language_refused_in_a_result_waits_too() -> None:
+def test_language_refused_in_result_defers() -> None:
     job, problem = wrong_language(1, 15, chunks=chunks(2)[:1], submissions=1)
     assert polled(running_job(2, work=IN_FRISIAN), finished(_0=LANGUAGE, _1=FOUND)) == Step(
         event=JobEvent.FAILED,
@@ -343,7 +343,7 @@ def test_a_language_refused_in_a_result_waits_too() -> None:
     )
 
 
-def test_a_running_job_can_not_be_accepted_again() -> None:
+def test_running_job_can_not_be_accepted_again() -> None:
     with pytest.raises(IllegalTransition, match="job j1 is running, in which it can not be accepted"):
         submitted(running_job(), Accepted(GA_URL))
 
@@ -376,7 +376,7 @@ SIZES = {
 
 
 @pytest.mark.parametrize("count", range(2, 26))
-def test_a_failed_job_is_split_into_fifths(count: int) -> None:
+def test_failed_job_is_split_into_fifths(count: int) -> None:
     job = failed_job(count, id="j1.b", submissions=3, losses=2, faults=1, waits=4, unanswered=1, trace_parent="00-1")
     step = asked(job, Assessment(proof=Proof.DOCUMENTS))
     assert step is not None
@@ -390,7 +390,7 @@ def test_a_failed_job_is_split_into_fifths(count: int) -> None:
     )
 
 
-def test_parts_of_other_content_have_other_ids() -> None:
+def test_part_ids_depend_on_content() -> None:
     """A split that is repeated when a document has its result must not take an earlier part for another one."""
     whole, fewer = failed_job(3), failed_job(chunks=chunks(3)[1:])
     first, again = (asked(job, Assessment(proof=Proof.DOCUMENTS)) for job in (whole, fewer))
@@ -398,7 +398,7 @@ def test_parts_of_other_content_have_other_ids() -> None:
     assert again.parts == first.parts[1:]
 
 
-def test_a_repeated_split_makes_the_same_jobs() -> None:
+def test_repeated_split_makes_same_jobs() -> None:
     job = failed_job(9, id="j1.b")
     assert asked(job, Assessment(proof=Proof.DOCUMENTS)) == asked(job, Assessment(proof=Proof.DOCUMENTS))
 
@@ -485,7 +485,7 @@ def expected_step(follows: str, job: Job, proof: Proof) -> Step | None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: " ".join(str(value) for value in case[1:]))
-def test_what_becomes_of_a_failed_job(case: Row) -> None:
+def test_failed_job_outcomes(case: Row) -> None:
     failed_at = NOW - REST if case.is_rested else NOW - REST + A_SECOND
     job = failed_job(
         3 if case.is_shared else 1,
@@ -502,16 +502,16 @@ def test_what_becomes_of_a_failed_job(case: Row) -> None:
     assert asked(job, assessment) == expected_step(row.follows, job, proof)
 
 
-def test_every_row_of_the_table_is_used() -> None:
+def test_every_row_of_table_is_used() -> None:
     assert {next(row for row in ROWS if fits(row, case)) for case in CASES} == set(ROWS)
 
 
-def test_a_new_job_is_sent_while_healthy() -> None:
+def test_new_job_is_sent_while_healthy() -> None:
     for proof in Proof:
         assert asked(waiting_job(25), Assessment(proof=proof)) is None
 
 
-def test_an_open_breaker_holds_new_jobs() -> None:
+def test_open_breaker_holds_new_jobs() -> None:
     assessment = Assessment(proof=Proof.NONE, is_open=True, again_at=after(30))
     job = waiting_job(25, step=4, due=after(34.5))
     assert asked(waiting_job(25), assessment) == Step(event=JobEvent.DEFERRED, job=job, reason=WAITING_FOR_HEALTH)
@@ -520,18 +520,18 @@ def test_an_open_breaker_holds_new_jobs() -> None:
 
 
 @pytest.mark.parametrize("again_at", [None, after(-60), NOW])
-def test_a_held_job_is_due_in_the_future(again_at: datetime | None) -> None:
+def test_held_job_is_due_later(again_at: datetime | None) -> None:
     step = asked(waiting_job(), Assessment(proof=Proof.NONE, is_open=True, again_at=again_at))
     assert step and step.job and step.job.due == after(4.5)
 
 
 @pytest.mark.parametrize("proof", Proof)
 @pytest.mark.parametrize("is_open", [True, False])
-def test_a_scout_is_sent_whatever_is_known(proof: Proof, is_open: bool) -> None:
+def test_scout_is_always_sent(proof: Proof, is_open: bool) -> None:
     assert asked(failed_job(is_scout=True), Assessment(proof=proof, is_open=is_open)) is None
 
 
-def test_a_decided_job_waits_until_its_time() -> None:
+def test_decided_job_waits_until_due() -> None:
     job = failed_job(retry_at=after(1), due=after(-9))
     assert asked(job, Assessment(proof=Proof.DOCUMENTS)) == Step(
         event=JobEvent.DEFERRED, job=msgspec.structs.replace(job, step=4, due=after(1)), reason=PROBLEM
@@ -540,7 +540,7 @@ def test_a_decided_job_waits_until_its_time() -> None:
     assert asked(job, Assessment(proof=Proof.NONE), after(2)) is None
 
 
-def test_a_decided_job_waits_for_an_open_breaker() -> None:
+def test_decided_job_waits_for_open_breaker() -> None:
     job = failed_job(retry_at=after(-1))
     step = asked(job, Assessment(proof=Proof.NONE, is_open=True, again_at=after(30)))
     assert step == Step(
@@ -550,7 +550,7 @@ def test_a_decided_job_waits_for_an_open_breaker() -> None:
 
 @pytest.mark.parametrize("is_scout", [True, False])
 @pytest.mark.parametrize("language", ["fy", "en"])
-def test_a_refused_language_is_not_sent_again(language: str, is_scout: bool) -> None:
+def test_refused_language_is_not_resubmitted(language: str, is_scout: bool) -> None:
     job = waiting_job(
         work=work(DOCUMENT_LANGUAGE=language), refused_language="fy", waits=3, last_error=PROBLEM, is_scout=is_scout
     )
@@ -563,13 +563,13 @@ def test_a_refused_language_is_not_sent_again(language: str, is_scout: bool) -> 
 
 
 @pytest.mark.parametrize(("beyond", "gives_up"), JUST_BEFORE_AT_AND_AFTER)
-def test_a_waiting_job_gives_up_after_its_time(beyond: timedelta, gives_up: bool) -> None:
+def test_waiting_job_gives_up(beyond: timedelta, gives_up: bool) -> None:
     job = failed_job(3, created=NOW - EVER - beyond)
     step = asked(job, Assessment(proof=Proof.NONE, again_at=after(30)), give_up=EVER)
     assert (step == reported(job, PROBLEM)) is gives_up
 
 
-def test_giving_up_names_the_last_known_cause() -> None:
+def test_giving_up_names_last_known_cause() -> None:
     job = waiting_job(2, created=NOW - EVER - A_SECOND)
     nothing = Assessment(proof=Proof.NONE)
     assert asked(job, replace(nothing, reason=INTERNAL), give_up=EVER) == reported(job, INTERNAL)
@@ -580,7 +580,7 @@ def test_giving_up_names_the_last_known_cause() -> None:
 
 
 @pytest.mark.parametrize(("submissions", "minutes"), [(0, 13), (1, 13), (2, 25), (3, 27), (4, 110), (5, 105), (6, 105)])
-def test_rests_grow_with_the_submissions(submissions: int, minutes: int) -> None:
+def test_waits_grow_with_submissions(submissions: int, minutes: int) -> None:
     job = failed_job(2, submissions=submissions, failed_at=NOW)
     step = asked(job, UNKNOWN)
     assert step and step.job and step.job.due == after(60 * minutes)
@@ -588,7 +588,7 @@ def test_rests_grow_with_the_submissions(submissions: int, minutes: int) -> None
     assert at_last and at_last.event is JobEvent.SPLIT
 
 
-def test_rests_outlast_an_incident_of_four_hours() -> None:
+def test_waits_outlast_four_hour_incident() -> None:
     assert sum(REST_WAITS, timedelta()) >= timedelta(hours=4)
     assert len(REST_WAITS) == MAX_SUBMISSIONS - 1
 
@@ -623,7 +623,7 @@ def alone(assessment: Assessment, submissions: int = 0) -> tuple[list[float], St
     return minutes, job
 
 
-def test_a_document_alone_is_repeated_ever_later() -> None:
+def test_lone_document_waits_ever_longer() -> None:
     """At once, after 12, 30 and 75 minutes; the last time 245 minutes after the first failure."""
     minutes, end = alone(Assessment(proof=Proof.DOCUMENTS))
     assert minutes[:4] == [0, 12, 30, 75]
@@ -639,7 +639,7 @@ def test_a_document_alone_is_repeated_ever_later() -> None:
     )
 
 
-def test_a_split_off_document_is_sent_until_245_minutes() -> None:
+def test_split_document_is_sent_for_hours() -> None:
     """It has failed among 25 and among five: four submissions are left, the last not before its time."""
     minutes, end = alone(Assessment(proof=Proof.DOCUMENTS), submissions=2)
     assert minutes[:2] == [0, 12]
@@ -649,7 +649,7 @@ def test_a_split_off_document_is_sent_until_245_minutes() -> None:
 
 
 @pytest.mark.parametrize(("since", "wait"), [(0, 245), (-214, 31), (-215, 30), (-216, 30), (-500, 30)])
-def test_the_last_submission_is_not_early(since: float, wait: float) -> None:
+def test_last_submission_is_not_early(since: float, wait: float) -> None:
     lone = LoneFailures(since=after(60 * since), count=2, proven=2)
     job = failed_job(submissions=MAX_SUBMISSIONS - 1, lone=lone, failed_at=NOW)
     step = asked(job, Assessment(proof=Proof.DOCUMENTS), after(VERDICT))
@@ -679,7 +679,7 @@ def test_the_last_submission_is_not_early(since: float, wait: float) -> None:
         (5, Assessment(proof=Proof.DOCUMENTS, was_incident=True), Fault.DOCUMENT),
     ],
 )
-def test_two_proven_failures_make_it_the_documents_fault(proven: int, assessment: Assessment, fault: Fault) -> None:
+def test_two_proven_failures_blame_document(proven: int, assessment: Assessment, fault: Fault) -> None:
     lone = LoneFailures(since=after(-15_000), count=5, proven=proven)
     job = failed_job(submissions=6, is_last=True, lone=lone, failed_at=NOW - timedelta(hours=2))
     step = asked(job, assessment)
@@ -688,20 +688,20 @@ def test_two_proven_failures_make_it_the_documents_fault(proven: int, assessment
     assert isinstance(problem, Problem) and problem.fault is fault
 
 
-def test_a_document_without_any_answer_is_the_storages() -> None:
+def test_unread_document_blames_storage() -> None:
     assert exhausted(waiting_job(2), NOW) == reported(waiting_job(2), UNANSWERED_SO_FAR)
     assert UNANSWERED_SO_FAR.fault is Fault.STORAGE
 
 
 @pytest.mark.parametrize(("proven", "counts"), [(0, True), (1, False), (4, False)])
-def test_a_suspect_does_not_count_in_the_breaker(proven: int, counts: bool) -> None:
+def test_suspect_is_not_counted(proven: int, counts: bool) -> None:
     job = running_job(lone=LoneFailures(since=NOW, count=4, proven=proven))
     failure = Failure(level=Level.MODEL, problem=PROBLEM)
     assert polled(job, JobFailed(PROBLEM)).failure == (failure if counts else None)
 
 
 @pytest.mark.parametrize("count", [1, 2, 25])
-def test_neighbours_of_a_poison_are_submitted_three_times(count: int) -> None:
+def test_poison_neighbours_have_three_submissions(count: int) -> None:
     """Each job with one document in it fails; all others succeed, which proves the service healthy."""
     open_jobs, reports, done, bills = [waiting_job(count)], [], {}, 0
     while open_jobs:
@@ -734,20 +734,20 @@ def test_neighbours_of_a_poison_are_submitted_three_times(count: int) -> None:
     ("submissions", "rest"), [(1, timedelta(0)), (2, REST_WAITS[1]), (3, REST_WAITS[2]), (5, REST_WAITS[4])]
 )
 @pytest.mark.parametrize(("beyond", "may"), [(-A_SECOND, False), (timedelta(0), True), (A_SECOND, True)])
-def test_what_failed_twice_rests_before_it_scouts(
+def test_twice_failed_job_waits_before_scouting(
     submissions: int, rest: timedelta, beyond: timedelta, may: bool
 ) -> None:
     job = failed_job(3, submissions=submissions, failed_at=NOW - rest - beyond)
     assert may_scout(job, NOW) is (may or submissions == 1)
 
 
-def test_new_jobs_may_scout_and_exhausted_ones_not() -> None:
+def test_exhausted_jobs_do_not_scout() -> None:
     """Without control documents a new job is the first that can find out whether the service works again."""
     assert may_scout(waiting_job(3), NOW)
     assert not may_scout(failed_job(1, is_last=True, failed_at=NOW - timedelta(days=1)), NOW)
 
 
-def test_one_document_of_a_shared_job_scouts() -> None:
+def test_one_document_of_job_scouts() -> None:
     job = failed_job(3, submissions=2, losses=1, faults=1)
     assert send_scout(job, NOW) == Step(
         event=JobEvent.SPLIT,
@@ -766,7 +766,7 @@ def test_one_document_of_a_shared_job_scouts() -> None:
     )
 
 
-def test_a_lone_document_scouts_itself() -> None:
+def test_lone_document_scouts_itself() -> None:
     lone = LoneFailures(since=after(-60), count=1, proven=0)
     job = failed_job(1, submissions=2, lone=lone)
     assert send_scout(job, NOW) == Step(
@@ -776,7 +776,7 @@ def test_a_lone_document_scouts_itself() -> None:
     )
 
 
-def test_a_refused_scout_reports_no_document() -> None:
+def test_refused_scout_reports_no_document() -> None:
     """Nothing has proven the service healthy between the two refusals."""
     scout = send_scout(failed_job(1, refused_at=after(-10)), NOW).job
     assert scout is not None
@@ -789,7 +789,7 @@ def test_a_refused_scout_reports_no_document() -> None:
     [JobFailed(PROBLEM), Finished("3fa8", "succeeded", {}), Deferred(DeferReason.UNAVAILABLE, PROBLEM)],
     ids=["failed", "left out", "expired"],
 )
-def test_a_failed_scout_is_none_any_more(answer: Progress) -> None:
+def test_failed_scout_ends_scouting(answer: Progress) -> None:
     """Whatever comes of it, the next submission of it asks the ledger again."""
     expired = NOW - RESULT_RETENTION - A_SECOND
     step = polled(running_job(1, is_scout=True, submitted=expired), answer)
@@ -800,7 +800,7 @@ def test_a_failed_scout_is_none_any_more(answer: Progress) -> None:
 
 
 @pytest.mark.parametrize(("polls", "wait"), [(0, 1), (1, 1.5), (2, 2.25), (50, 30)])
-def test_a_running_job_is_polled_ever_later(polls: int, wait: float) -> None:
+def test_running_job_is_polled_less_often(polls: int, wait: float) -> None:
     job = running_job(2, polls=polls, waits=3, lost_at=after(-60))
     assert polled(job, StillRunning("running")) == Step(
         event=JobEvent.STILL_RUNNING,
@@ -808,14 +808,14 @@ def test_a_running_job_is_polled_ever_later(polls: int, wait: float) -> None:
     )
 
 
-def test_its_running_time_counts_from_the_first() -> None:
+def test_running_time_counts_from_first_poll() -> None:
     for has_started in (True, False):
         step = polled(running_job(running_since=after(-60)), StillRunning("running", has_started=has_started))
         assert step.job and step.job.running_since == after(-60)
 
 
 @pytest.mark.parametrize(("beyond", "is_over"), JUST_BEFORE_AT_AND_AFTER)
-def test_the_timeout_counts_from_the_first_running(beyond: timedelta, is_over: bool) -> None:
+def test_timeout_counts_from_first_running(beyond: timedelta, is_over: bool) -> None:
     since = NOW - timedelta(minutes=60) - beyond
     job = running_job(2, submitted=NOW - timedelta(hours=9), running_since=since, polls=9)
     step = polled(job, StillRunning("running"))
@@ -835,7 +835,7 @@ def test_the_timeout_counts_from_the_first_running(beyond: timedelta, is_over: b
 
 @pytest.mark.parametrize(("beyond", "is_over"), JUST_BEFORE_AT_AND_AFTER)
 @pytest.mark.parametrize("is_told", [True, False])
-def test_a_queued_job_waits_until_it_expires(beyond: timedelta, is_over: bool, is_told: bool) -> None:
+def test_queued_job_waits_until_expiry(beyond: timedelta, is_over: bool, is_told: bool) -> None:
     """By the service's own word, or 24 hours after it was submitted."""
     submitted_at = after(-600) if is_told else NOW - RESULT_RETENTION - beyond
     expires = NOW - beyond if is_told else None
@@ -855,7 +855,7 @@ def test_a_queued_job_waits_until_it_expires(beyond: timedelta, is_over: bool, i
 
 
 @pytest.mark.parametrize(("losses", "minutes"), [(0, 0), (1, 5), (2, 15), (3, 60), (4, 180), (9, 180)])
-def test_a_stuck_job_is_repeated_whole_ever_later(losses: int, minutes: int) -> None:
+def test_stuck_job_waits_ever_longer(losses: int, minutes: int) -> None:
     job = running_job(25, running_since=NOW - timedelta(hours=2), losses=losses)
     step = polled(job, StillRunning("running"))
     assert step.job is not None
@@ -864,7 +864,7 @@ def test_a_stuck_job_is_repeated_whole_ever_later(losses: int, minutes: int) -> 
     assert len(LOSS_WAITS) == 5
 
 
-def test_an_undocumented_status_is_running() -> None:
+def test_undocumented_status_is_running() -> None:
     step = polled(running_job(), StillRunning("pondering", is_known=False))
     assert step.event is JobEvent.STILL_RUNNING
 
@@ -872,7 +872,7 @@ def test_an_undocumented_status_is_running() -> None:
 # --- after a poll: finished ---
 
 
-def test_a_finished_job_answers_each_chunk() -> None:
+def test_finished_job_answers_each_chunk() -> None:
     answer = finished(_2=FOUND, _0=BAD_DOCUMENT, _1=FoundEntities(()))
     assert polled(running_job(3), answer) == Step(
         event=JobEvent.FINISHED,
@@ -892,7 +892,7 @@ def test_answers_nobody_asked_for_are_ignored() -> None:
     [({}, LEFT_OUT), ({"_1": INTERNAL}, INTERNAL), ({"_1": DEPLOYMENT}, DEPLOYMENT)],
     ids=["left out", "internal error", "configuration"],
 )
-def test_what_has_no_result_is_submitted_again(found: dict[str, Problem], problem: Problem) -> None:
+def test_missing_result_is_resubmitted(found: dict[str, Problem], problem: Problem) -> None:
     """The rest is kept; as the service worked for that, no failure is counted."""
     answer = finished(_0=FOUND, _2=BAD_DOCUMENT, **found)
     assert polled(running_job(3, waits=2), answer) == Step(
@@ -912,13 +912,13 @@ def test_what_has_no_result_is_submitted_again(found: dict[str, Problem], proble
     )
 
 
-def test_a_job_without_any_result_is_a_failure() -> None:
+def test_job_without_any_result_is_failure() -> None:
     step = polled(running_job(2), finished(_0=INTERNAL))
     assert (step.succeeded, step.failure) == (False, Failure(level=Level.MODEL, problem=INTERNAL))
     assert step.job and step.job.chunks == chunks(2)
 
 
-def test_results_that_come_late_are_taken() -> None:
+def test_late_results_are_accepted() -> None:
     step = polled(running_job(1, created=NOW - EVER * 2), finished(_0=FOUND))
     assert step.answers == ((chunks(1)[0], FOUND),)
 
@@ -927,7 +927,7 @@ def test_results_that_come_late_are_taken() -> None:
 
 
 @pytest.mark.parametrize(("problem", "opens"), [(PROBLEM, False), (DEPLOYMENT, True)])
-def test_a_failed_job_awaits_its_verdict(problem: Problem, opens: bool) -> None:
+def test_failed_job_awaits_its_verdict(problem: Problem, opens: bool) -> None:
     job = running_job(2, polls=4, waits=2, running_since=after(-1), lost_at=after(-1))
     assert polled(job, JobFailed(problem)) == Step(
         event=JobEvent.FAILED,
@@ -948,7 +948,7 @@ def test_a_failed_job_awaits_its_verdict(problem: Problem, opens: bool) -> None:
 # --- after a poll: deferred ---
 
 
-def test_a_deferred_poll_keeps_the_submission() -> None:
+def test_deferred_poll_keeps_submission() -> None:
     job = running_job(2, polls=2, lost_at=after(-9), running_since=after(-1))
     assert polled(job, Deferred(DeferReason.THROTTLED, PROBLEM, 1.0)) == Step(
         event=JobEvent.DEFERRED,
@@ -958,7 +958,7 @@ def test_a_deferred_poll_keeps_the_submission() -> None:
 
 
 @pytest.mark.parametrize(("beyond", "is_over"), JUST_BEFORE_AT_AND_AFTER)
-def test_polls_end_with_the_services_retention(beyond: timedelta, is_over: bool) -> None:
+def test_polls_end_with_retention(beyond: timedelta, is_over: bool) -> None:
     age = RESULT_RETENTION + beyond
     job = running_job(2, created=NOW - age - A_SECOND, submitted=NOW - age)
     step = polled(job, Deferred(DeferReason.UNAVAILABLE, PROBLEM))
@@ -973,7 +973,7 @@ def test_polls_end_with_the_services_retention(beyond: timedelta, is_over: bool)
 
 
 @pytest.mark.parametrize("is_healthy", [True, False])
-def test_a_denied_job_is_polled_on(is_healthy: bool) -> None:
+def test_denied_job_is_polled_on(is_healthy: bool) -> None:
     job = running_job(2, waits=1)
     assert polled(job, JobLost(PROBLEM), is_healthy=is_healthy) == Step(
         event=JobEvent.DEFERRED,
@@ -984,7 +984,7 @@ def test_a_denied_job_is_polled_on(is_healthy: bool) -> None:
 
 @pytest.mark.parametrize(("beyond", "is_over"), [(-A_SECOND, False), (timedelta(0), True), (A_SECOND, True)])
 @pytest.mark.parametrize("is_healthy", [True, False])
-def test_a_job_is_lost_after_two_healthy_minutes(beyond: timedelta, is_over: bool, is_healthy: bool) -> None:
+def test_denied_job_is_lost_when_healthy(beyond: timedelta, is_over: bool, is_healthy: bool) -> None:
     lost_at = NOW - LOST_AFTER - beyond
     job = running_job(2, lost_at=lost_at, losses=1)
     step = polled(job, JobLost(PROBLEM), is_healthy=is_healthy)
@@ -1012,7 +1012,7 @@ def test_a_job_is_lost_after_two_healthy_minutes(beyond: timedelta, is_over: boo
     ids=["unavailable", "budget", "failed", "lost"],
 )
 @pytest.mark.parametrize(("beyond", "gives_up"), JUST_BEFORE_AT_AND_AFTER)
-def test_polls_give_up_after_their_time(answer: Progress, beyond: timedelta, gives_up: bool) -> None:
+def test_polls_give_up(answer: Progress, beyond: timedelta, gives_up: bool) -> None:
     job = running_job(3, created=NOW - EVER - beyond)
     step = polled(job, answer, give_up=EVER)
     if gives_up:
@@ -1023,14 +1023,14 @@ def test_polls_give_up_after_their_time(answer: Progress, beyond: timedelta, giv
 
 
 @pytest.mark.parametrize("answer", [Deferred(DeferReason.QUOTA, PROBLEM), Unanswered(PROBLEM)])
-def test_submissions_give_up_after_their_time(answer: Submission) -> None:
+def test_submissions_give_up(answer: Submission) -> None:
     job = reserved_job(2, created=NOW - EVER - A_SECOND)
     step = submitted(job, answer, give_up=EVER)
     assert step.job is None
     assert step.answers == reported(job, PROBLEM).answers
 
 
-def test_a_stuck_job_gives_up_after_its_time() -> None:
+def test_stuck_job_gives_up() -> None:
     job = running_job(2, created=NOW - EVER - A_SECOND, running_since=NOW - timedelta(hours=2))
     step = polled(job, StillRunning("running"), give_up=EVER)
     assert step.job is None and step.cancel == GA_URL and len(step.answers) == 2
@@ -1041,7 +1041,7 @@ def test_a_stuck_job_gives_up_after_its_time() -> None:
 
 @pytest.mark.parametrize("make", [waiting_job, running_job])
 @pytest.mark.parametrize(("faults", "wait"), [(0, 5), (1, 10), (8, 900)])
-def test_a_job_keeps_its_state_after_a_fault(make: Any, faults: int, wait: float) -> None:
+def test_job_keeps_its_state_after_fault(make: Any, faults: int, wait: float) -> None:
     job = make(2, faults=faults)
     assert after_fault(job, PROBLEM, NOW, policy()) == Step(
         event=JobEvent.FAULTED,
@@ -1054,7 +1054,7 @@ def test_a_job_keeps_its_state_after_a_fault(make: Any, faults: int, wait: float
     ("faults", "is_transient", "ends"),
     [(MAX_FAULTS - 2, False, False), (MAX_FAULTS - 1, False, True), (MAX_FAULTS - 1, True, False), (99, True, False)],
 )
-def test_ten_faults_end_a_job(faults: int, is_transient: bool, ends: bool) -> None:
+def test_ten_faults_end_job(faults: int, is_transient: bool, ends: bool) -> None:
     job = running_job(2, faults=faults)
     step = after_fault(job, PROBLEM, NOW, policy(), is_transient=is_transient)
     assert (step == reported(job, PROBLEM)) is ends
@@ -1062,7 +1062,7 @@ def test_ten_faults_end_a_job(faults: int, is_transient: bool, ends: bool) -> No
 
 
 @pytest.mark.parametrize(("waits", "wait"), [(0, 5), (3, 40), (20, 900)])
-def test_a_transient_fault_is_a_wait(waits: int, wait: float) -> None:
+def test_transient_fault_defers(waits: int, wait: float) -> None:
     job = running_job(2, faults=9, waits=waits)
     assert after_fault(job, PROBLEM, NOW, policy(), is_transient=True) == Step(
         event=JobEvent.FAULTED,
@@ -1072,7 +1072,7 @@ def test_a_transient_fault_is_a_wait(waits: int, wait: float) -> None:
 
 
 @pytest.mark.parametrize("is_transient", [True, False])
-def test_a_late_fault_ends_a_job(is_transient: bool) -> None:
+def test_late_fault_ends_job(is_transient: bool) -> None:
     job = running_job(1, created=NOW - EVER)
     limits = policy(give_up=EVER)
     assert after_fault(job, PROBLEM, NOW, limits, is_transient=is_transient).event is JobEvent.FAULTED
@@ -1083,7 +1083,7 @@ def test_a_late_fault_ends_a_job(is_transient: bool) -> None:
 
 
 @pytest.mark.parametrize("job", [waiting_job(1), running_job(1)])
-def test_a_job_with_nothing_left_ends(job: Job) -> None:
+def test_job_with_nothing_left_ends(job: Job) -> None:
     assert nothing_left(job, NOW) == Step(event=JobEvent.FINISHED, job=None)
 
 
@@ -1149,7 +1149,7 @@ def assert_is_whole(job: Job, step: Step) -> None:
 
 
 @given(jobs(reserved_job), maybe_accepted, st.randoms(use_true_random=False))
-def test_what_may_be_accepted_stays_counted(job: Job, answer: Submission, rng: Random) -> None:
+def test_possibly_accepted_submission_counts(job: Job, answer: Submission, rng: Random) -> None:
     step = after_submission(job, answer, NOW, policy(rng=rng))
     assert_is_whole(job, step)
     assert all(successor.submissions == job.submissions for successor in successors(step))
@@ -1157,7 +1157,7 @@ def test_what_may_be_accepted_stays_counted(job: Job, answer: Submission, rng: R
 
 
 @given(jobs(reserved_job), not_accepted, st.randoms(use_true_random=False))
-def test_what_surely_was_not_accepted_is_uncounted(job: Job, answer: Submission, rng: Random) -> None:
+def test_unsent_submission_is_uncounted(job: Job, answer: Submission, rng: Random) -> None:
     step = after_submission(job, answer, NOW, policy(rng=rng))
     assert_is_whole(job, step)
     assert all(successor.submissions == job.submissions - 1 for successor in successors(step))
@@ -1169,7 +1169,7 @@ def test_what_surely_was_not_accepted_is_uncounted(job: Job, answer: Submission,
     st.booleans(),
     st.randoms(use_true_random=False),
 )
-def test_no_poll_changes_the_count(job: Job, answer: Progress, is_healthy: bool, rng: Random) -> None:
+def test_no_poll_changes_count(job: Job, answer: Progress, is_healthy: bool, rng: Random) -> None:
     step = after_poll(job, answer, NOW, policy(rng=rng), is_healthy=is_healthy)
     assert_is_whole(job, step)
     assert all(successor.submissions == job.submissions for successor in successors(step))
@@ -1186,7 +1186,7 @@ assessments = st.builds(
 
 
 @given(jobs(waiting_job, unanswered=st.integers(0, 9)), assessments, st.randoms(use_true_random=False))
-def test_no_verdict_changes_the_count(job: Job, assessment: Assessment, rng: Random) -> None:
+def test_no_verdict_changes_count(job: Job, assessment: Assessment, rng: Random) -> None:
     step = before_submission(job, assessment, NOW, policy(rng=rng))
     if step:
         assert_is_whole(job, step)

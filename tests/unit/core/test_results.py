@@ -67,7 +67,7 @@ def entities() -> EntitiesResult:
 # --- what is in the files ---
 
 
-def test_an_entities_result_as_it_is_written() -> None:
+def test_entities_result_format() -> None:
     assert json.loads(to_json(entities())) == {
         "document": {
             "name": "loans/2019-06.txt",
@@ -122,7 +122,7 @@ def test_an_entities_result_as_it_is_written() -> None:
     }
 
 
-def test_an_error_report_as_it_is_written() -> None:
+def test_error_report_format() -> None:
     unread = facts(encoding=None, characters=None)
     assert json.loads(to_json(error_report(unread, PROBLEM, 1, NOW))) == {
         "document": {
@@ -146,29 +146,29 @@ def test_an_error_report_as_it_is_written() -> None:
 
 
 @pytest.mark.parametrize("fault", Fault)
-def test_a_report_says_whose_fault_it_is(fault: Fault) -> None:
+def test_report_says_whose_fault_it_is(fault: Fault) -> None:
     report = json.loads(to_json(error_report(facts(), replace(PROBLEM, fault=fault), 1, NOW)))
     assert report["error"]["fault"] == fault.value
 
 
-def test_the_services_own_error_is_in_the_report() -> None:
+def test_report_has_service_error() -> None:
     report = json.loads(to_json(error_report(facts(), REFUSED, 2, NOW)))
     assert report["error"]["service"] == {"code": "InvalidArgument", "innererror": {"code": "X"}}
     assert report["attempts"] == 2
 
 
-def test_the_preview_names_its_model_id() -> None:
+def test_preview_names_its_model_id() -> None:
     preview = work(PREVIEW, LANGUAGE_PROJECT="", LANGUAGE_DEPLOYMENT="", LANGUAGE_MODEL_ID="m")
     assert json.loads(to_json(preview.model_facts)) == {"apiVersion": "v3.1-preview.ct.1", "modelId": "m"}
 
 
-def test_a_result_is_indented_utf8_for_people() -> None:
+def test_result_is_indented_utf8() -> None:
     text = to_json(entities()).decode("utf-8")
     assert text.startswith('{\n  "document": {\n    "name": "loans/2019-06.txt",\n')
     assert "Zoë" in text
 
 
-def test_a_result_comes_back_equal() -> None:
+def test_result_comes_back_equal() -> None:
     assert msgspec.json.decode(to_json(entities()), type=EntitiesResult) == entities()
     report = error_report(facts(), REFUSED, 2, NOW)
     assert msgspec.json.decode(to_json(report), type=ErrorReport) == report
@@ -191,7 +191,7 @@ def test_a_result_comes_back_equal() -> None:
         "a.entities.json",
     ],
 )
-def test_a_result_is_called_like_its_document(name: str) -> None:
+def test_result_is_named_after_document(name: str) -> None:
     assert entities_name(name) == f"{name}.entities.json"
     assert error_name(name) == f"{name}.error.json"
 
@@ -202,7 +202,7 @@ def utf16(text: str) -> int:
 
 @pytest.mark.parametrize(("character", "width"), [("x", 1), ("日", 1), ("😀", 2)])
 @pytest.mark.parametrize("units", range(1_000, 1_025, 2))
-def test_the_longest_names_make_room_for_the_suffix(character: str, width: int, units: int) -> None:
+def test_longest_names_leave_suffix_room(character: str, width: int, units: int) -> None:
     name = character * (units // width)
     for result, suffix in ((entities_name(name), ".entities.json"), (error_name(name), ".error.json")):
         assert utf16(result) <= LONGEST_BLOB_NAME
@@ -226,7 +226,7 @@ def test_every_result_name_can_be_stored(name: str) -> None:
     assert all(utf16(result) <= max(LONGEST_BLOB_NAME, 0) for result in both)
 
 
-def test_a_result_and_its_counterpart_differ() -> None:
+def test_result_and_its_counterpart_differ() -> None:
     report = error_report(RECORD.document, PROBLEM, 1, NOW)
     assert (result_name(entities()), counterpart_name(entities())) == (
         "loans/2019-06.txt.entities.json",
@@ -253,7 +253,7 @@ def schema(name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_a_published_schema_is_what_the_classes_say(name: str) -> None:
+def test_published_schema_matches_classes(name: str) -> None:
     """`python -m docs.generate.schemas` writes the files anew."""
     assert (FOLDER / name).read_text("utf-8") == schema_text(name)
 
@@ -263,7 +263,7 @@ def test_no_other_schema_is_published() -> None:
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_a_published_schema_is_valid_and_explains_itself(name: str) -> None:
+def test_published_schema_is_valid(name: str) -> None:
     published = schema(name)
     assert published["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     jsonschema.Draft202012Validator.check_schema(published)
@@ -289,7 +289,7 @@ REAL = [
 
 
 @pytest.mark.parametrize(("name", "result"), REAL)
-def test_a_result_has_exactly_the_schemas_fields(name: str, result: EntitiesResult | ErrorReport) -> None:
+def test_result_has_exactly_schemas_fields(name: str, result: EntitiesResult | ErrorReport) -> None:
     published = schema(name)
     for part in (published, *published["$defs"].values()):
         part["additionalProperties"] = False
@@ -298,7 +298,7 @@ def test_a_result_has_exactly_the_schemas_fields(name: str, result: EntitiesResu
 
 
 @pytest.mark.parametrize(("name", "result"), REAL)
-def test_a_result_without_a_required_field_is_invalid(name: str, result: EntitiesResult | ErrorReport) -> None:
+def test_result_without_required_field_is_invalid(name: str, result: EntitiesResult | ErrorReport) -> None:
     validator = jsonschema.Draft202012Validator(schema(name))
     written = json.loads(to_json(result))
     for field in written:
@@ -309,18 +309,18 @@ def test_a_result_without_a_required_field_is_invalid(name: str, result: Entitie
 
 
 @pytest.mark.parametrize("code", ["EncodingGuessed", "EncodingDoubtful", "CharactersReplaced", "WrongContentEncoding"])
-def test_a_warning_of_the_record_keeps_its_code(code: str) -> None:
+def test_warning_of_record_keeps_its_code(code: str) -> None:
     written = str(Warning(code, "The document: it is\ndamaged."))
     assert reading_warning(written) == Warning(code=code, message="The document: it is\ndamaged.")
 
 
-def test_a_warning_that_the_last_release_stored_was_a_guess() -> None:
+def test_last_releases_warning_is_guess() -> None:
     stored = "The document is not UTF-8; it was read as cp1252, which is a guess."
     assert reading_warning(stored) == Warning(code="EncodingGuessed", message=stored)
 
 
 @pytest.mark.parametrize(("code", "is_for_review"), [("EncodingDoubtful", True), ("EncodingGuessed", False)])
-def test_a_doubtful_reading_marks_the_result_for_review(code: str, is_for_review: bool) -> None:
+def test_doubtful_encoding_sets_review(code: str, is_for_review: bool) -> None:
     record = msgspec.structs.replace(RECORD, warnings=(f"{code}: It may be another.",))
     result = document_result(record, [PIECE], work(), NOW)
     assert result.review is is_for_review

@@ -122,7 +122,7 @@ ENDLESS: dict[str, Script] = {
 
 
 @pytest.mark.parametrize("case", ENDLESS)
-def test_an_endless_exchange_ends_at_its_limit(case: str, session: requests.Session) -> None:
+def test_endless_exchange_ends_at_its_limit(case: str, session: requests.Session) -> None:
     with raw_server(ENDLESS[case]) as server:
         client = client_of(server.url, session)
         submitted, submit_s = timed(lambda: client.submit("name", ["text"]))
@@ -132,7 +132,7 @@ def test_an_endless_exchange_ends_at_its_limit(case: str, session: requests.Sess
     assert max(submit_s, poll_s) < LIMIT_S + MARGIN_S
 
 
-def test_all_pages_of_a_poll_share_one_limit(session: requests.Session) -> None:
+def test_all_pages_of_poll_share_one_limit(session: requests.Session) -> None:
     pages = iter(range(100))
 
     def page(connection: socket.socket, server: RawServer) -> None:
@@ -146,7 +146,7 @@ def test_all_pages_of_a_poll_share_one_limit(session: requests.Session) -> None:
     assert poll_s < LIMIT_S + MARGIN_S
 
 
-def test_the_caller_can_give_less_time(session: requests.Session) -> None:
+def test_caller_can_give_less_time(session: requests.Session) -> None:
     with raw_server(never_answers) as server:
         client = client_of(server.url, session, longest_s=30)
         submitted, submit_s = timed(lambda: client.submit("name", ["text"], deadline_s=LIMIT_S))
@@ -154,7 +154,7 @@ def test_the_caller_can_give_less_time(session: requests.Session) -> None:
     assert submit_s < LIMIT_S + MARGIN_S
 
 
-def test_an_accepted_job_is_not_lost_for_its_body(session: requests.Session) -> None:
+def test_accepted_job_needs_no_body(session: requests.Session) -> None:
     """The reply to a submission has no body; where it has one, it changes nothing about the job."""
     head = ACCEPTED.replace(b"Content-Length: 0\r\n\r\n", b"")
     bodies = [drips(head + b"Content-Length: 9\r\n\r\n", b""), says_and_closes(head + b"Content-Length: 9\r\n\r\n")]
@@ -166,7 +166,7 @@ def test_an_accepted_job_is_not_lost_for_its_body(session: requests.Session) -> 
 # --- Nothing is sent late ---
 
 
-def test_no_byte_is_sent_after_the_limit(session: requests.Session) -> None:
+def test_no_byte_is_sent_after_limit(session: requests.Session) -> None:
     """A server that reads nothing until the limit is over gets what was in flight, and no whole request."""
     received, returned = bytearray(), threading.Event()
     size = 30_000_000
@@ -201,7 +201,7 @@ def slow_lookup(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     answers.set()
 
 
-def test_a_hanging_name_lookup_sends_nothing(session: requests.Session, slow_lookup: threading.Event) -> None:
+def test_hanging_lookup_sends_nothing(session: requests.Session, slow_lookup: threading.Event) -> None:
     with raw_server(says(ACCEPTED)) as server:
         client = client_of(server.url, session)
         submitted, submit_s = timed(lambda: client.submit("name", ["text"]))
@@ -217,7 +217,7 @@ def test_a_hanging_name_lookup_sends_nothing(session: requests.Session, slow_loo
         assert isinstance(client.submit("name", ["text"]), Accepted)
 
 
-def test_a_connection_that_hangs_sends_nothing(session: requests.Session) -> None:
+def test_hanging_connection_sends_nothing(session: requests.Session) -> None:
     """A listener whose queue is full lets nobody in, and refuses nobody."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listening:
         fillers = [socket.socket() for _ in range(4)]
@@ -233,13 +233,13 @@ def test_a_connection_that_hangs_sends_nothing(session: requests.Session) -> Non
 
 
 @pytest.mark.parametrize("name", ["nowhere.invalid", "a" * 70 + ".invalid", "127.0.0.1"])
-def test_an_unreachable_host_is_surely_not_asked(name: str, session: requests.Session) -> None:
+def test_unreachable_host_gets_no_request(name: str, session: requests.Session) -> None:
     submitted = client_of(f"http://{name}:1", session, longest_s=5).submit("name", ["text"])
     assert isinstance(submitted, Deferred)
     assert submitted.problem.code == "Unreachable"
 
 
-def test_a_proxy_that_does_not_answer_sends_nothing(session: requests.Session) -> None:
+def test_silent_proxy_sends_nothing(session: requests.Session) -> None:
     with raw_server(never_answers) as proxy:
         session.proxies = {"https": proxy.url}
         submitted, submit_s = timed(lambda: client_of("https://x.invalid", session).submit("name", ["text"]))
@@ -248,7 +248,7 @@ def test_a_proxy_that_does_not_answer_sends_nothing(session: requests.Session) -
     assert submit_s < LIMIT_S + MARGIN_S
 
 
-def test_a_request_through_a_proxy_may_have_been_sent(session: requests.Session) -> None:
+def test_proxied_request_may_be_sent(session: requests.Session) -> None:
     with raw_server(says_and_closes(b"")) as proxy:
         session.proxies = {"http": proxy.url}
         assert isinstance(client_of("http://x.invalid", session).submit("name", ["text"]), Unanswered)
@@ -282,7 +282,7 @@ def peak_mb(call: Callable[[], Any]) -> tuple[Any, float]:
 
 @pytest.mark.parametrize("kind", BOMBS)
 @pytest.mark.parametrize("status", [b"200 OK", b"400 Bad Request"])
-def test_a_compression_bomb_costs_little(kind: str, status: bytes, session: requests.Session) -> None:
+def test_compression_bomb_costs_little(kind: str, status: bytes, session: requests.Session) -> None:
     coding, body = BOMBS[kind]()
     head = b"HTTP/1.1 " + status + b"\r\nContent-Type: application/json\r\nContent-Encoding: " + coding + b"\r\n"
     with raw_server(says(with_length(head, body))) as server:
@@ -297,7 +297,7 @@ def test_a_compression_bomb_costs_little(kind: str, status: bytes, session: requ
     assert max(poll_mb, submit_mb) < 8
 
 
-def test_a_bomb_is_cut_off_at_64_mb(session: requests.Session) -> None:
+def test_bomb_is_cut_off_at_64_mb(session: requests.Session) -> None:
     head = OK + b"Content-Encoding: gzip\r\n"
     with raw_server(says(with_length(head, bomb()))) as server:
         client = client_of(server.url, session, longest_s=20, most=MAX_REPLY_BYTES)
@@ -306,7 +306,7 @@ def test_a_bomb_is_cut_off_at_64_mb(session: requests.Session) -> None:
     assert poll_mb < 80
 
 
-def test_a_bomb_behind_a_redirect_is_not_read(session: requests.Session) -> None:
+def test_bomb_behind_redirect_is_not_read(session: requests.Session) -> None:
     head = b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/x\r\nContent-Encoding: gzip\r\n"
     with raw_server(says(with_length(head, bomb()))) as server:
         submitted, submit_mb = peak_mb(lambda: client_of(server.url, session).submit("name", ["text"]))
@@ -314,7 +314,7 @@ def test_a_bomb_behind_a_redirect_is_not_read(session: requests.Session) -> None
     assert submit_mb < 8
 
 
-def test_the_bytes_of_all_pages_count_together(session: requests.Session) -> None:
+def test_bytes_of_all_pages_count_together(session: requests.Session) -> None:
     pages = iter(range(100))
 
     def page(connection: socket.socket, server: RawServer) -> None:
@@ -355,7 +355,7 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("case", MALFORMED)
-def test_a_malformed_reply_is_an_outcome(case: str, session: requests.Session) -> None:
+def test_malformed_reply_is_outcome(case: str, session: requests.Session) -> None:
     with raw_server(says_and_closes(MALFORMED[case])) as server:
         client = client_of(server.url, session, longest_s=5)
         submitted = client.submit("name", ["text"])
@@ -378,7 +378,7 @@ def test_a_malformed_reply_is_an_outcome(case: str, session: requests.Session) -
     ],
     ids=["length", "chunks", "gzip", "deflate"],
 )
-def test_polls_share_a_connection(reply: bytes, session: requests.Session) -> None:
+def test_polls_share_connection(reply: bytes, session: requests.Session) -> None:
     with raw_server(says(reply)) as server:
         client = client_of(server.url, session, longest_s=5)
         assert all(isinstance(poll(client), StillRunning) for _ in range(3))
@@ -394,16 +394,14 @@ def test_polls_share_a_connection(reply: bytes, session: requests.Session) -> No
     ],
     ids=["empty", "empty chunks", "a page"],
 )
-def test_submissions_share_a_connection(reply: bytes, outcome: type, session: requests.Session) -> None:
+def test_submissions_share_connection(reply: bytes, outcome: type, session: requests.Session) -> None:
     with raw_server(says(reply)) as server:
         client = client_of(server.url, session, longest_s=5)
         assert all(isinstance(client.submit("name", ["text"]), outcome) for _ in range(3))
         assert (server.connections, len(server.requests)) == (1, 3)
 
 
-def test_a_connection_idle_for_long_is_not_used_again(
-    session: requests.Session, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_idle_connection_is_replaced(session: requests.Session, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounded_http, "MAX_IDLE_S", -1.0)
     with raw_server(says(ACCEPTED)) as server:
         client = client_of(server.url, session, longest_s=5)
@@ -432,7 +430,7 @@ def test_cookies_are_not_kept(session: requests.Session) -> None:
         assert not any(b"ookie" in request for request in server.requests)
 
 
-def test_an_own_404_over_a_socket_loses_the_job(session: requests.Session) -> None:
+def test_own_404_over_socket_loses_job(session: requests.Session) -> None:
     body = json.dumps({"error": {"code": "NotFound", "message": "Unknown."}}).encode()
     with raw_server(says(with_length(b"HTTP/1.1 404 No\r\nContent-Type: application/json\r\n", body))) as server:
         assert isinstance(poll(client_of(server.url, session, longest_s=5)), JobLost)
@@ -501,7 +499,7 @@ def test_tls_ends_at_its_limit(case: str, session: requests.Session, tls: ssl.SS
 
 
 @pytest.mark.parametrize("script", [never_answers, drips(b"\x16\x03\x03\x40\x00", b"\x00")])
-def test_a_handshake_ends_at_its_limit(script: Script, session: requests.Session) -> None:
+def test_handshake_ends_at_its_limit(script: Script, session: requests.Session) -> None:
     """Nothing of the request was sent, whatever went wrong in the handshake."""
     with raw_server(script, reads=False) as server:
         client = client_of(f"https://localhost:{server.port}", session)
@@ -511,7 +509,7 @@ def test_a_handshake_ends_at_its_limit(script: Script, session: requests.Session
 
 
 @pytest.mark.parametrize("reply", [b"HTTP/1.1 200 OK\r\n\r\n", b""])
-def test_a_failed_handshake_sends_nothing(reply: bytes, session: requests.Session) -> None:
+def test_failed_handshake_sends_nothing(reply: bytes, session: requests.Session) -> None:
     with raw_server(says_and_closes(reply), reads=False) as server:
         submitted = client_of(f"https://localhost:{server.port}", session).submit("name", ["text"])
     assert isinstance(submitted, Deferred)

@@ -18,20 +18,20 @@ def spend(budget: RequestBudget, kind: RequestKind, now: datetime) -> int:
     return taken
 
 
-def test_ten_seconds_worth_may_be_spent_at_once() -> None:
+def test_burst_is_ten_seconds() -> None:
     """1,000 a minute: 166 at once."""
     budget = RequestBudget(1_000, NOW)
     assert spend(budget, SUBMISSION, NOW) == 166
 
 
-def test_the_wait_is_until_the_next_request_and_waiting_so_long_is_enough() -> None:
+def test_wait_is_exactly_long_enough() -> None:
     budget = RequestBudget(60, NOW)
     assert [budget.take(SUBMISSION, NOW) for _ in range(11)] == pytest.approx([0.0] * 10 + [1.0])
     assert budget.take(SUBMISSION, after(1.0)) == 0
     assert budget.take(SUBMISSION, after(1.0)) > 0
 
 
-def test_a_refused_request_takes_nothing() -> None:
+def test_refused_request_takes_nothing() -> None:
     budget = RequestBudget(60, NOW)
     spend(budget, SUBMISSION, NOW)
     for number in range(100):
@@ -39,7 +39,7 @@ def test_a_refused_request_takes_nothing() -> None:
     assert spend(budget, SUBMISSION, after(3)) == 3
 
 
-def test_who_has_to_wait_is_sent_back_one_after_the_other_and_an_hour_ahead_at_most() -> None:
+def test_waits_are_spread_within_an_hour() -> None:
     """A thousand jobs that are held off together do not come back together."""
     budget = RequestBudget(60, NOW)
     spend(budget, SUBMISSION, NOW)
@@ -48,7 +48,8 @@ def test_who_has_to_wait_is_sent_back_one_after_the_other_and_an_hour_ahead_at_m
     assert max(waits) == 3_600
 
 
-def test_a_further_page_is_never_refused_and_is_paid_for_later() -> None:
+def test_further_page_is_never_refused() -> None:
+    """It is paid for later."""
     budget = RequestBudget(60, NOW)
     spend(budget, SUBMISSION, NOW)
     assert budget.take(RequestKind.PAGE, NOW) == 0
@@ -56,35 +57,35 @@ def test_a_further_page_is_never_refused_and_is_paid_for_later() -> None:
     assert budget.take(SUBMISSION, after(2)) == 0
 
 
-def test_the_budget_refills_steadily_up_to_the_burst() -> None:
+def test_budget_refills_up_to_burst() -> None:
     budget = RequestBudget(60, NOW)
     spend(budget, SUBMISSION, NOW)
     assert spend(budget, SUBMISSION, after(4)) == 4
     assert spend(budget, SUBMISSION, after(10_000)) == 10
 
 
-def test_polls_leave_a_quarter_of_the_burst_to_submissions() -> None:
+def test_polls_leave_a_quarter() -> None:
     budget = RequestBudget(1_200, NOW)
     assert POLL_RESERVE == 0.25
     assert spend(budget, POLL, NOW) == 150
     assert spend(budget, SUBMISSION, NOW) == 50
 
 
-def test_the_wait_of_a_poll_reckons_with_the_reserve() -> None:
+def test_poll_wait_includes_reserve() -> None:
     budget = RequestBudget(60, NOW)
     first = [budget.take(POLL, NOW) for _ in range(8)]
     assert first == pytest.approx([0, 0, 0, 0, 0, 0, 0, 0.5])
     assert budget.take(POLL, after(0.5)) == 0
 
 
-def test_the_smallest_budget_still_lets_polls_through() -> None:
+def test_smallest_budget_allows_polls() -> None:
     budget = RequestBudget(1, NOW)
     assert budget.take(POLL, NOW) == 0
     assert budget.take(POLL, NOW) == pytest.approx(60)
     assert budget.take(POLL, after(60)) == 0
 
 
-def test_a_pause_stops_everything_until_it_is_over() -> None:
+def test_pause_stops_everything() -> None:
     budget = RequestBudget(60, NOW)
     budget.pause(5, NOW)
     assert budget.take(SUBMISSION, NOW) == pytest.approx(5)
@@ -92,14 +93,14 @@ def test_a_pause_stops_everything_until_it_is_over() -> None:
     assert budget.take(SUBMISSION, after(5)) == 0
 
 
-def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
+def test_longer_pause_wins() -> None:
     budget = RequestBudget(60, NOW)
     budget.pause(10, NOW)
     budget.pause(1, NOW)
     assert budget.take(SUBMISSION, after(2)) == pytest.approx(8)
 
 
-def test_clock_set_back_keeps_tokens_and_promises() -> None:
+def test_clock_set_back_keeps_tokens() -> None:
     """Nobody waits for the time of day to come back, and nobody is sent into the second of somebody else."""
     budget = RequestBudget(60, NOW)
     spend(budget, SUBMISSION, NOW)
@@ -108,7 +109,7 @@ def test_clock_set_back_keeps_tokens_and_promises() -> None:
 
 
 @pytest.mark.parametrize("step", [-2, -60, -3_600, -30 * 86_400])
-def test_clock_set_back_keeps_the_rest_of_a_pause(step: int) -> None:
+def test_clock_set_back_keeps_rest_of_pause(step: int) -> None:
     budget = RequestBudget(60, NOW)
     budget.pause(10, NOW)
     assert budget.take(SUBMISSION, after(4)) == pytest.approx(6)
@@ -117,7 +118,7 @@ def test_clock_set_back_keeps_the_rest_of_a_pause(step: int) -> None:
     assert budget.take(SUBMISSION, after(10 + step)) == 0
 
 
-def test_shorter_pause_after_a_clock_step_keeps_the_longer_one() -> None:
+def test_clock_step_keeps_longer_pause() -> None:
     budget = RequestBudget(60, NOW)
     budget.pause(60, NOW)
     budget.pause(5, after(-3_600))
@@ -127,7 +128,7 @@ def test_shorter_pause_after_a_clock_step_keeps_the_longer_one() -> None:
 
 
 @given(st.floats(0.1, 900), st.lists(st.tuples(st.floats(0, 60), st.floats(-7_200, -1.5)), max_size=20))
-def test_pause_lasts_as_long_whatever_the_clock_does(pause_s: float, steps: list[tuple[float, float]]) -> None:
+def test_pause_ignores_clock_changes(pause_s: float, steps: list[tuple[float, float]]) -> None:
     """Each pair is true time that passes, and a step back right after the clock was read."""
     budget, clock = RequestBudget(60, NOW), NOW
     budget.pause(pause_s, clock)
@@ -142,7 +143,8 @@ def test_pause_lasts_as_long_whatever_the_clock_does(pause_s: float, steps: list
             assert budget.take(RequestKind.PAGE, clock) == pytest.approx(wait, abs=1e-3)
 
 
-def test_threads_that_read_the_clock_before_others_give_nothing_away() -> None:
+def test_late_threads_gain_nothing() -> None:
+    """Threads that read the clock before others."""
     budget = RequestBudget(60, NOW)
     spend(budget, SUBMISSION, NOW)
     for _ in range(100):
@@ -154,9 +156,8 @@ def test_threads_that_read_the_clock_before_others_give_nothing_away() -> None:
     st.integers(1, 5_000),
     st.lists(st.tuples(st.floats(0, 3), st.sampled_from([SUBMISSION, POLL])), max_size=200),
 )
-def test_no_stretch_of_time_ever_sees_more_than_the_rate_and_one_burst(
-    per_minute: int, requests: list[tuple[float, RequestKind]]
-) -> None:
+def test_rate_plus_burst_is_never_exceeded(per_minute: int, requests: list[tuple[float, RequestKind]]) -> None:
+    """In any stretch of time."""
     budget, now = RequestBudget(per_minute, NOW), NOW
     sent: list[datetime] = []
     for pause, kind in requests:

@@ -177,9 +177,10 @@ def check_neighbours(generation: str, victim: str, body: bytes) -> FoundEntities
     return own
 
 
+@pytest.mark.long
 @settings(max_examples=2_000, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(mutated_replies())
-def test_a_mutated_document_leaves_its_neighbours_alone(case: tuple[str, str, bytes]) -> None:
+def test_mutated_document_affects_no_neighbours(case: tuple[str, str, bytes]) -> None:
     own = check_neighbours(*case)
     # What is passed on can be stored: it has no lone surrogates, and no number that a record can not hold.
     if isinstance(own, Problem):
@@ -228,7 +229,7 @@ EXPECTED = {
 
 @pytest.mark.parametrize("generation", GENERATIONS)
 @pytest.mark.parametrize("case", NAMED)
-def test_each_known_oddity_stays_with_its_document(case: str, generation: str) -> None:
+def test_known_oddity_affects_own_document(case: str, generation: str) -> None:
     part, path, value = NAMED[case]
     documents, errors = list(DOCUMENTS), list(FAILED)
     entries = errors if part == "errors" else documents
@@ -281,10 +282,11 @@ HEADERS = st.dictionaries(
 STATUSES = st.integers(100, 999) | st.sampled_from([200, 202, 302, 400, 401, 403, 404, 410, 413, 429, 500, 502, 503])
 
 
+@pytest.mark.long
 @settings(max_examples=1_500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(STATUSES, HEADERS, BODIES)
 @example(200, {"Content-Type": "application/json"}, b"[" * 1_000_000)
-def test_any_reply_is_an_outcome(status: int, headers: dict[str, str], body: bytes) -> None:
+def test_any_reply_is_outcome(status: int, headers: dict[str, str], body: bytes) -> None:
     given_reply = Reply(status, CaseInsensitiveDict(headers), body)
     submission = submission_outcome("https://x", "2023-04-01", given_reply, NOW)
     assert isinstance(submission, Accepted | Refused | Deferred | Unanswered)
@@ -308,13 +310,13 @@ def test_any_reply_is_an_outcome(status: int, headers: dict[str, str], body: byt
 
 
 @given(ANY_JSON.filter(lambda value: "NaN" not in json.dumps(value) and "Infinity" not in json.dumps(value)))
-def test_readable_json_is_read_like_any_decoder_reads_it(value: Any) -> None:
+def test_readable_json_is_read_normally(value: Any) -> None:
     text = json.dumps(value, indent=random.Random(0).choice([None, 2])).encode()
     assert decode(text) == json.loads(text)
 
 
 @pytest.mark.parametrize("bad", ["NaN", "1e999", "01", '"\\ud800"', '"\\x"', "word", '"\x01"'])
-def test_an_unreadable_value_alone_is_lost(bad: str) -> None:
+def test_unreadable_value_alone_is_lost(bad: str) -> None:
     assert decode(f'{{"a": [1, {bad}, {{"b": {bad}}}], "c": "d"}}'.encode()) == {
         "a": [1, UNREADABLE, {"b": UNREADABLE}],
         "c": "d",
@@ -332,6 +334,6 @@ def test_depth_is_bounded_exactly() -> None:
     "text",
     [b"", b"{", b"[1", b'{"a"}', b'{"a":}', b"[1 2]", b"[}", b'"abc', b"1 2", b"[,]", b"{1: 2}", b"[1,,2]", b"]"],
 )
-def test_a_broken_structure_is_refused(text: bytes) -> None:
+def test_broken_structure_is_refused(text: bytes) -> None:
     with pytest.raises(ValueError, match="byte"):
         decode(text)

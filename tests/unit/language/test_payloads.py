@@ -61,19 +61,19 @@ CT1_MODEL = work(PREVIEW, LANGUAGE_PROJECT="", LANGUAGE_DEPLOYMENT="", LANGUAGE_
 # --- requests ---
 
 
-def test_a_date_version_is_asked_at_its_paths() -> None:
+def test_date_version_is_asked_at_its_paths() -> None:
     assert submit_path(GA) == "/language/analyze-text/jobs?api-version=2023-04-01"
     assert operation_path(GA, JOB) == f"/language/analyze-text/jobs/{JOB}?api-version=2023-04-01"
     assert cancel_path(GA, JOB) == f"/language/analyze-text/jobs/{JOB}:cancel?api-version=2023-04-01"
 
 
-def test_the_preview_is_asked_at_its_paths_and_can_not_cancel() -> None:
+def test_preview_is_asked_at_its_paths() -> None:
     assert submit_path(CT1) == "/text/analytics/v3.1-preview.ct.1/analyze"
     assert operation_path(CT1, JOB) == f"/text/analytics/v3.1-preview.ct.1/analyze/jobs/{JOB}"
     assert cancel_path(CT1, JOB) is None
 
 
-def test_a_submission_to_a_date_version() -> None:
+def test_submission_to_date_version() -> None:
     body = submission_body(work(STRING_INDEX_TYPE="Utf16CodeUnit", DOCUMENT_LANGUAGE="de"), "j1", ["Zoë 😀", "b"])
     assert json.loads(body) == {
         "displayName": "j1",
@@ -105,7 +105,7 @@ def test_a_submission_to_a_date_version() -> None:
         (CT1_MODEL, {"modelId": "0a1b_Extraction_latest"}),
     ],
 )
-def test_a_submission_to_the_preview(preview: Any, model: dict[str, str]) -> None:
+def test_submission_to_preview(preview: Any, model: dict[str, str]) -> None:
     assert json.loads(submission_body(preview, "j1", ["a"])) == {
         "displayName": "j1",
         "analysisInput": {"documents": [{"id": "0", "text": "a", "language": "en"}]},
@@ -130,16 +130,16 @@ OWN_CT1 = f"{ENDPOINT}/text/analytics/v3.1-preview.ct.1/analyze/jobs/{JOB}"
     ],
     ids=["own", "relative", "foreign", "foreign without tls", "without scheme"],
 )
-def test_the_operation_is_asked_for_at_the_configured_endpoint_whatever_the_header_names(location: str) -> None:
+def test_operation_uses_configured_endpoint(location: str) -> None:
     assert submission_outcome(ENDPOINT, GA, reply(202, operation_location=location), NOW) == Accepted(OWN_GA)
 
 
-def test_languages_of_documents_win_over_the_setting() -> None:
+def test_document_languages_override_setting() -> None:
     body = json.loads(submission_body(work(DOCUMENT_LANGUAGE="de"), "j1", ["a", "b"], [None, "fr"]))
     assert [document["language"] for document in body["analysisInput"]["documents"]] == ["de", "fr"]
 
 
-def test_the_previews_operation_has_its_own_path() -> None:
+def test_previews_operation_has_its_own_path() -> None:
     """Job ids of 2020 were a GUID and a number of ticks."""
     assert submission_outcome(ENDPOINT, CT1, reply(202, Operation_Location=OWN_CT1), NOW) == Accepted(OWN_CT1)
     assert job_id_of(f"{OWN_CT1}_637500000000000000") == f"{JOB}_637500000000000000"
@@ -160,7 +160,7 @@ def test_the_previews_operation_has_its_own_path() -> None:
     ],
 )
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
-def test_an_unusable_operation_location_leaves_acceptance_open(status: int, location: str | None) -> None:
+def test_unusable_location_leaves_acceptance_open(status: int, location: str | None) -> None:
     headers = {} if location is None else {"operation_location": location}
     outcome = submission_outcome(ENDPOINT, GA, reply(status, retry_after="7", **headers), NOW)
     assert isinstance(outcome, Unanswered)
@@ -170,7 +170,7 @@ def test_an_unusable_operation_location_leaves_acceptance_open(status: int, loca
 
 
 @pytest.mark.parametrize("job_id", ["a/../b", "a%2Fb", "a b", "a:cancel", "", ".", "..", "-", "a" * 201])
-def test_an_id_that_could_lead_elsewhere_is_no_id(job_id: str) -> None:
+def test_unsafe_id_is_refused(job_id: str) -> None:
     found = job_id_of(f"{ENDPOINT}/language/analyze-text/jobs/{job_id}")
     assert found is None or "/" not in found
 
@@ -187,7 +187,7 @@ def test_an_id_that_could_lead_elsewhere_is_no_id(job_id: str) -> None:
         ("http://[::1/x", True),
     ],
 )
-def test_a_foreign_address_is_known_by_scheme_and_host(url: str, foreign: bool) -> None:
+def test_foreign_address_is_recognised(url: str, foreign: bool) -> None:
     assert is_foreign(ENDPOINT, url) is foreign
 
 
@@ -295,7 +295,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_a_refusal_names_fault_by_code(case: str) -> None:
+def test_refusal_names_fault_by_code(case: str) -> None:
     status, body, code, fault = REFUSED[case]
     outcome = submission_outcome(ENDPOINT, GA, reply(status, body), NOW)
     assert isinstance(outcome, Refused)
@@ -362,7 +362,7 @@ DEFERRED = {
 
 
 @pytest.mark.parametrize("case", DEFERRED)
-def test_a_submission_that_has_to_wait(case: str) -> None:
+def test_deferred_submission_outcome(case: str) -> None:
     status, body, headers, reason, wait = DEFERRED[case]
     outcome = submission_outcome(ENDPOINT, GA, reply(status, body, GATEWAY_JSON, **headers), NOW)
     assert isinstance(outcome, Deferred)
@@ -375,7 +375,7 @@ def test_a_submission_that_has_to_wait(case: str) -> None:
 
 
 @pytest.mark.parametrize("case", [case for case in DEFERRED if DEFERRED[case][0] not in (400, 404)])
-def test_a_poll_that_has_to_wait_is_the_same(case: str) -> None:
+def test_deferred_poll_outcome(case: str) -> None:
     status, body, headers, reason, wait = DEFERRED[case]
     page = page_outcome(reply(status, body, **headers), NOW)
     assert page.next_query is None
@@ -383,7 +383,7 @@ def test_a_poll_that_has_to_wait_is_the_same(case: str) -> None:
     assert (page.progress.reason, page.progress.retry_after_s) == (reason, wait)
 
 
-def test_the_message_names_the_setting_to_correct() -> None:
+def test_message_names_setting() -> None:
     def advice(status: int) -> str:
         outcome = submission_outcome(ENDPOINT, GA, reply(status, error_body(str(status), "No.")), NOW)
         assert isinstance(outcome, Deferred) and outcome.problem.code == "Misconfigured"
@@ -395,7 +395,7 @@ def test_the_message_names_the_setting_to_correct() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 404, 410])
-def test_an_own_404_of_a_poll_loses_the_job(status: int) -> None:
+def test_own_404_of_poll_loses_job(status: int) -> None:
     page = page_outcome(reply(status, error_body("NotFound", "Job not found.")), NOW)
     assert isinstance(page.progress, JobLost)
     assert (page.progress.problem.code, page.progress.problem.fault) == ("JobVanished", Fault.SERVICE)
@@ -425,7 +425,7 @@ STATUSES = [300, 301, 302, 400, 401, 403, 404, 405, 407, 408, 410, 413, 429, 500
 
 @pytest.mark.parametrize("status", [*STATUSES, 200, 202])
 @pytest.mark.parametrize("body", FOREIGN_BODIES)
-def test_a_foreign_reply_to_a_post_leaves_acceptance_open(status: int, body: str) -> None:
+def test_foreign_post_reply_leaves_acceptance_open(status: int, body: str) -> None:
     content, kind = FOREIGN_BODIES[body]
     outcome = submission_outcome(ENDPOINT, GA, reply(status, content, kind, retry_after="30"), NOW)
     assert isinstance(outcome, Unanswered)
@@ -436,7 +436,7 @@ def test_a_foreign_reply_to_a_post_leaves_acceptance_open(status: int, body: str
 
 @pytest.mark.parametrize("status", [*STATUSES, 200, 202])
 @pytest.mark.parametrize("body", FOREIGN_BODIES)
-def test_a_foreign_reply_to_a_poll_says_nothing(status: int, body: str) -> None:
+def test_foreign_poll_reply_says_nothing(status: int, body: str) -> None:
     content, kind = FOREIGN_BODIES[body]
     page = page_outcome(reply(status, content, kind, retry_after="30"), NOW)
     assert page.next_query is None
@@ -445,7 +445,7 @@ def test_a_foreign_reply_to_a_poll_says_nothing(status: int, body: str) -> None:
     assert (page.progress.problem.code, page.progress.problem.fault) == ("UnrecognizedReply", Fault.SERVICE)
 
 
-def test_messages_about_foreign_replies_blame_no_document() -> None:
+def test_foreign_replies_blame_no_document() -> None:
     page = reply(403, b"<html>", 'text/html; charset="\xff\n"')
     outcomes = (submission_outcome(ENDPOINT, GA, page, NOW), page_outcome(page, NOW).progress)
     for outcome in outcomes:
@@ -512,7 +512,7 @@ def test_recorded_errors_are_bounded() -> None:
         ("٣", None),
     ],
 )
-def test_retry_after_is_read_in_both_forms(value: str | None, seconds: float | None) -> None:
+def test_both_retry_after_forms_are_read(value: str | None, seconds: float | None) -> None:
     headers = CaseInsensitiveDict({"Retry-After": value} if value is not None else {})
     assert retry_after(headers, NOW) == seconds
 
@@ -534,7 +534,7 @@ def progress(body: Any) -> Any:
     return page_outcome(reply(200, body), NOW).progress
 
 
-def test_a_recorded_result_with_an_entity_and_an_empty_document() -> None:
+def test_recorded_result_is_read() -> None:
     document = {"id": "0", "entities": [wire_entity()], "warnings": []}
     found = progress(ga_page(items=[ga_item([document], [{"id": "1", "error": EMPTY_ERROR}])]))
     assert isinstance(found, Finished)
@@ -554,7 +554,7 @@ def test_a_recorded_result_with_an_entity_and_an_empty_document() -> None:
     assert problem.service == EMPTY_ERROR
 
 
-def test_an_unsupported_language_is_a_documents_own_problem() -> None:
+def test_unsupported_language_is_documents_problem() -> None:
     error = {
         "code": "InvalidArgument",
         "message": "Invalid Language Code.",
@@ -581,13 +581,13 @@ def test_an_unsupported_language_is_a_documents_own_problem() -> None:
         (None, "UnreadableAnswer"),
     ],
 )
-def test_other_errors_of_a_document_are_the_services(error: Any, code: str) -> None:
+def test_other_document_errors_blame_service(error: Any, code: str) -> None:
     problem = progress(ga_page(items=[ga_item([], [{"id": "0", "error": error}])])).chunks["0"]
     assert (problem.code, problem.fault) == (code, Fault.SERVICE)
     assert "Correct the document" not in problem.help
 
 
-def test_entities_stay_in_the_services_order_with_their_subcategories_and_warnings() -> None:
+def test_entities_keep_service_order() -> None:
     entities = [wire_entity("b", 9, subcategory="Sub"), wire_entity("a", 2, isNew=True)]
     warnings = [{"code": "LongWordsInDocument", "message": "A long word."}, "bare", {"code": "Only"}, 7]
     document = {"id": "0", "entities": entities, "warnings": warnings, "statistics": {"charactersCount": 9}}
@@ -606,19 +606,20 @@ EXPIRES = datetime(2022, 7, 22, 23, 25, 55, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("status", ["notStarted", "running", "cancelling", "Running", "inProgress", "NotStarted"])
-def test_a_job_that_is_not_done(status: str) -> None:
+def test_unfinished_job_is_running(status: str) -> None:
     has_started = status.lower() != "notstarted"
     found = progress(ga_page(status, tasks={"completed": 0, "inProgress": 1, "total": 1}))
     assert found == StillRunning(status, has_started=has_started, expires=EXPIRES)
 
 
 @pytest.mark.parametrize("stamp", [None, "soon", 5, {"a": 1}])
-def test_an_unreadable_expiry_is_none(stamp: Any) -> None:
+def test_unreadable_expiry_is_none(stamp: Any) -> None:
     assert progress(ga_page("notStarted", expirationDateTime=stamp)) == StillRunning("notStarted", has_started=False)
 
 
 @pytest.mark.parametrize("status", ["paused", "awaitingReview", ""])
-def test_a_status_that_nobody_documented_is_taken_for_running_and_marked(status: str) -> None:
+def test_undocumented_status_means_running(status: str) -> None:
+    """It is marked as undocumented."""
     assert progress(ga_page(status)) == StillRunning(status, is_known=False, expires=EXPIRES)
 
 
@@ -626,7 +627,7 @@ def test_a_status_that_nobody_documented_is_taken_for_running_and_marked(status:
     "status",
     ["succeeded", "completed", "partiallyCompleted", "partiallySucceeded", "cancelled", "canceled", "Succeeded"],
 )
-def test_a_job_that_is_done_gives_what_it_has(status: str) -> None:
+def test_finished_job_gives_results(status: str) -> None:
     """A cancelled job keeps the results of what was finished before; chunks that it lacks are simply not there."""
     document = {"id": "0", "entities": [wire_entity()], "warnings": []}
     cancelled = ga_item([], status="cancelled", results={"documents": [], "errors": [], "modelVersion": "latest"})
@@ -634,13 +635,13 @@ def test_a_job_that_is_done_gives_what_it_has(status: str) -> None:
     assert (found.status, found.chunks) == (status, {"0": GATES})
 
 
-def test_results_of_other_tasks_are_not_taken_for_ours() -> None:
+def test_other_tasks_results_are_ignored() -> None:
     other = ga_item([{"id": "0", "entities": [wire_entity()]}], kind="EntityRecognitionLROResults")
     assert progress(ga_page(items=[other])).chunks == {}
 
 
 @pytest.mark.parametrize("key", ["lastUpdatedDateTime", "lastUpdateDateTime"])
-def test_either_spelling_of_the_last_change_is_read_where_no_task_has_one(key: str) -> None:
+def test_both_last_change_spellings_are_read(key: str) -> None:
     body = ga_page(items=[ga_item([], lastUpdateDateTime=None)])
     del body["lastUpdatedDateTime"]
     body[key] = "2022-07-21T23:25:57Z"
@@ -648,7 +649,7 @@ def test_either_spelling_of_the_last_change_is_read_where_no_task_has_one(key: s
 
 
 @pytest.mark.parametrize("digits", range(8))
-def test_timestamps_have_up_to_seven_fractional_digits(digits: int) -> None:
+def test_seven_fractional_digits_are_read(digits: int) -> None:
     fraction = "." + "7714953"[:digits] if digits else ""
     body = ga_page(items=[ga_item([], lastUpdateDateTime=f"2022-07-21T23:25:56{fraction}Z")])
     microseconds = int("771495"[:digits].ljust(6, "0")) if digits else 0
@@ -656,13 +657,13 @@ def test_timestamps_have_up_to_seven_fractional_digits(digits: int) -> None:
 
 
 @pytest.mark.parametrize("stamp", [None, "", "yesterday", "2022-02-31T00:00:00Z", 5, "2022-07-21 23:25:56"])
-def test_a_timestamp_that_is_none_costs_no_result(stamp: Any) -> None:
+def test_invalid_timestamp_costs_no_result(stamp: Any) -> None:
     document = {"id": "0", "entities": [wire_entity()], "warnings": []}
     found = progress(ga_page(items=[ga_item([document], lastUpdateDateTime=stamp)], createdDateTime=stamp))
     assert (found.chunks, found.created, found.duration_s) == ({"0": GATES}, None, None)
 
 
-def test_a_clock_that_runs_backwards_at_the_service_is_no_negative_duration() -> None:
+def test_duration_is_never_negative() -> None:
     found = progress(ga_page(items=[ga_item([], lastUpdateDateTime="2022-07-21T23:25:50Z")]))
     assert found.duration_s == 0
 
@@ -670,7 +671,7 @@ def test_a_clock_that_runs_backwards_at_the_service_is_no_negative_duration() ->
 # --- failed jobs ---
 
 
-def test_a_failed_job_carries_the_services_reason() -> None:
+def test_failed_job_has_reason() -> None:
     """Recorded: the item of a failed task has no results."""
     error = {"code": "InvalidRequest", "message": "It broke.", "target": "#/tasks/items/0"}
     failed = progress(ga_page("failed", items=[{"status": "failed", "kind": "x"}], errors=[error]))
@@ -682,7 +683,7 @@ def test_a_failed_job_carries_the_services_reason() -> None:
 
 @pytest.mark.parametrize("errors", [[], None, ["nonsense"], 7, {"a": 1}, [{}], [None]])
 @pytest.mark.parametrize("status", ["failed", "rejected"])
-def test_a_job_may_fail_without_a_reason(status: str, errors: Any) -> None:
+def test_job_may_fail_without_reason(status: str, errors: Any) -> None:
     failed = progress(ga_page(status, errors=errors))
     assert isinstance(failed, JobFailed) and failed.problem.fault is Fault.SERVICE
     assert "the service gave no reason" in failed.problem.message
@@ -697,7 +698,7 @@ def test_a_job_may_fail_without_a_reason(status: str, errors: Any) -> None:
     ],
 )
 @pytest.mark.parametrize("before", [[], [{"code": "InternalServerError", "message": "x"}], ["nonsense"]])
-def test_a_job_may_fail_for_the_configuration(before: list[Any], error: dict[str, Any]) -> None:
+def test_job_may_fail_for_configuration(before: list[Any], error: dict[str, Any]) -> None:
     failed = progress(ga_page("failed", errors=[*before, error]))
     assert isinstance(failed, JobFailed)
     assert (failed.problem.code, failed.problem.fault) == ("Misconfigured", Fault.CONFIGURATION)
@@ -712,7 +713,7 @@ def test_a_job_may_fail_for_the_configuration(before: list[Any], error: dict[str
         {"code": "InvalidRequest", "message": "x", "innererror": {"code": "InvalidDocument", "message": "y"}},
     ],
 )
-def test_a_failed_job_accuses_no_document(error: dict[str, Any]) -> None:
+def test_failed_job_accuses_no_document(error: dict[str, Any]) -> None:
     failed = progress(ga_page("failed", errors=[error]))
     assert isinstance(failed, JobFailed)
     assert (failed.problem.code, failed.problem.fault) == ("JobFailed", Fault.SERVICE)
@@ -736,7 +737,7 @@ def test_a_failed_job_accuses_no_document(error: dict[str, Any]) -> None:
     ],
     ids=["recorded with its successor", "documents of 2021", "client of 2021"],
 )
-def test_the_previews_results_are_found_wherever_they_stand(tasks: dict[str, Any], status: str) -> None:
+def test_preview_results_are_found(tasks: dict[str, Any], status: str) -> None:
     assert progress(ct1_page(tasks, status)) == Finished(
         job_id=JOB,
         status=status,
@@ -746,7 +747,7 @@ def test_the_previews_results_are_found_wherever_they_stand(tasks: dict[str, Any
     )
 
 
-def test_a_pending_preview_job_has_no_tasks_at_all() -> None:
+def test_pending_preview_job_has_no_tasks() -> None:
     expires = datetime(2021, 10, 24, 0, 43, 56, tzinfo=UTC)
     assert progress(ct1_page({"completed": 0, "inProgress": 1}, "running")) == StillRunning("running", expires=expires)
     assert progress(ct1_page({"total": 0}, "notStarted")) == StillRunning(
@@ -776,30 +777,30 @@ def test_a_pending_preview_job_has_no_tasks_at_all() -> None:
         ({"nextLink": "?skip=20&x=" + "y" * 2_000}, None),
     ],
 )
-def test_only_the_query_of_the_top_level_link_is_followed(fields: dict[str, Any], query: str | None) -> None:
+def test_only_top_level_link_is_followed(fields: dict[str, Any], query: str | None) -> None:
     assert page_outcome(reply(200, ga_page(**fields)), NOW).next_query == query
 
 
-def test_the_previews_inner_link_to_a_host_inside_the_service_is_not_followed() -> None:
+def test_previews_inner_link_is_ignored() -> None:
     task = ct1_task("state", "succeeded")
     task["results"]["@nextLink"] = "http://svc--textanalyticsdispatcher.text-analytics.svc.cluster.local/x?$skip=20"
     page = page_outcome(reply(200, ct1_page({"customEntityRecognitionTasks": [task]})), NOW)
     assert page.next_query is None
 
 
-def test_pages_are_joined_and_what_stands_twice_is_taken_once() -> None:
+def test_joined_pages_have_no_duplicates() -> None:
     one, two, other = GATES, FoundEntities(()), FoundEntities((), (Warning("ServiceWarning", "w"),))
     first = Finished(JOB, "succeeded", {"0": one, "1": two}, CREATED, NOW)
     joined = join_pages(first, [Finished(JOB, "succeeded", {"1": other, "2": other}), Finished("x", "y", {"3": one})])
     assert joined == Finished(JOB, "succeeded", {"0": one, "1": two, "2": other, "3": one}, CREATED, NOW)
 
 
-def test_an_answer_given_twice_is_taken_once() -> None:
+def test_answer_given_twice_is_taken_once() -> None:
     documents = [{"id": "0", "entities": [wire_entity()]}] * 2
     assert progress(ga_page(items=[ga_item(documents, [{"id": "0", "error": EMPTY_ERROR}])])).chunks == {"0": GATES}
 
 
-def test_two_different_answers_for_one_document_are_none() -> None:
+def test_conflicting_answers_are_none() -> None:
     """One of the two is another document's, and nobody can say which."""
     documents = [{"id": "0", "entities": [wire_entity()]}, {"id": "0", "entities": []}] * 2
     problem = progress(ga_page(items=[ga_item(documents)])).chunks["0"]
@@ -813,7 +814,7 @@ def test_two_different_answers_for_one_document_are_none() -> None:
     "tasks",
     [None, "none", [], 7, {}, {"items": [7]}, {"items": {"a": 1}}, {"items": [{"kind": 7}]}, {"tasks": 7}],
 )
-def test_a_finished_job_without_readable_tasks_leaves_all_out(tasks: Any) -> None:
+def test_unreadable_tasks_leave_all_out(tasks: Any) -> None:
     found = progress(ga_page(tasks=tasks))
     assert isinstance(found, Finished)
     assert found.chunks == {}
@@ -827,14 +828,14 @@ def test_unreadable_results_leave_all_out(results: Any) -> None:
 
 
 @pytest.mark.parametrize("chunk", [None, 0, 3, ["0"], {"0": 0}, "", True, 1.5, "x" * 65])
-def test_an_entry_without_a_usable_id_is_ignored(chunk: Any) -> None:
+def test_entry_without_usable_id_is_ignored(chunk: Any) -> None:
     entry = {"id": chunk, "entities": [wire_entity("other", 0)], "error": EMPTY_ERROR}
     own = {"id": "0", "entities": [wire_entity()]}
     assert progress(ga_page(items=[ga_item([entry, own], [entry])])).chunks == {"0": GATES}
 
 
 @pytest.mark.parametrize("entities", [None, "none", {}, 7])
-def test_a_document_without_a_list_of_entities_is_unreadable(entities: Any) -> None:
+def test_document_without_entities_is_unreadable(entities: Any) -> None:
     problem = progress(ga_page(items=[ga_item([{"id": "0", "entities": entities}])])).chunks["0"]
     assert (problem.code, problem.fault) == ("UnreadableAnswer", Fault.SERVICE)
 
@@ -856,7 +857,7 @@ BAD_ENTITIES = [
 
 
 @pytest.mark.parametrize(("field", "value"), BAD_ENTITIES)
-def test_an_unreadable_field_leaves_out_its_entity(field: str, value: Any) -> None:
+def test_unreadable_field_drops_entity(field: str, value: Any) -> None:
     entities = [wire_entity(), wire_entity("secret", 3) | {field: value}]
     found = progress(ga_page(items=[ga_item([{"id": "0", "entities": entities}])])).chunks["0"]
     sentence = f"Entity 2 of 2 is left out: its field '{field}' can not be read."
@@ -864,7 +865,7 @@ def test_an_unreadable_field_leaves_out_its_entity(field: str, value: Any) -> No
 
 
 @pytest.mark.parametrize("field", ["text", "category", "offset", "length", "confidenceScore"])
-def test_a_missing_field_leaves_out_its_entity(field: str) -> None:
+def test_missing_field_drops_entity(field: str) -> None:
     entity = wire_entity("secret", 3)
     del entity[field]
     found = progress(ga_page(items=[ga_item([{"id": "0", "entities": [entity, wire_entity()]}])])).chunks["0"]
@@ -875,10 +876,18 @@ def test_a_missing_field_leaves_out_its_entity(field: str) -> None:
 
 
 @pytest.mark.parametrize("entity", [None, 7, "text", [], [wire_entity()]])
-def test_an_entity_that_is_no_object_is_left_out(entity: Any) -> None:
+def test_non_object_entity_is_dropped(entity: Any) -> None:
     found = progress(ga_page(items=[ga_item([{"id": "0", "entities": [wire_entity(), entity]}])])).chunks["0"]
     assert found.entities == GATES.entities
     assert len(found.warnings) == 1
+
+
+@pytest.mark.parametrize(("asked", "obeyed"), [("30", 30), ("120", 120), ("121", 120), ("21600", 120)])
+def test_a_proxy_holds_back_nothing_for_long(asked: str, obeyed: float) -> None:
+    page = reply(503, HTML, "text/html", retry_after=asked)
+    submission, progress = submission_outcome(ENDPOINT, GA, page, NOW), page_outcome(page, NOW).progress
+    assert isinstance(submission, Unanswered) and submission.retry_after_s == obeyed
+    assert isinstance(progress, Deferred) and progress.retry_after_s == obeyed
 
 
 def test_many_unreadable_entities_are_counted() -> None:
@@ -909,7 +918,7 @@ def test_many_unreadable_entities_are_counted() -> None:
         json.dumps(ga_page(items=[ga_item([{"id": "0"}])])).encode()[:-40],
     ],
 )
-def test_a_body_without_a_status_says_nothing(body: bytes) -> None:
+def test_body_without_status_says_nothing(body: bytes) -> None:
     page = page_outcome(reply(200, body), NOW)
     assert isinstance(page.progress, Deferred)
     assert (page.progress.reason, page.progress.problem.code) == (DeferReason.UNAVAILABLE, "UnrecognizedReply")
@@ -918,7 +927,7 @@ def test_a_body_without_a_status_says_nothing(body: bytes) -> None:
 # --- No reply ---
 
 
-def test_an_unreachable_service_is_named_by_the_kind_of_error_only() -> None:
+def test_unreachable_service_names_error_type_only() -> None:
     error = ConnectionError("https://user:secret@host failed")
     deferred = unreachable(error)
     assert (deferred.reason, deferred.retry_after_s) == (DeferReason.UNAVAILABLE, None)

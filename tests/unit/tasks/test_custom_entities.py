@@ -38,9 +38,7 @@ def locate_in(
     ("unit", "borrower", "lender"),
     [(CODE_POINT, (2, 11), (19, 12)), (UTF16, (3, 11), (20, 12)), (TEXT_ELEMENT, (2, 10), (18, 12))],
 )
-def test_entities_keep_the_unit_asked_for_and_get_utf16_beside_it(
-    unit: str, borrower: tuple[int, int], lender: tuple[int, int]
-) -> None:
+def test_entities_have_utf16_offsets_too(unit: str, borrower: tuple[int, int], lender: tuple[int, int]) -> None:
     result = locate_in(
         TEXT,
         found("Zoe\u0308 Brandt", "Borrower", *borrower),
@@ -76,7 +74,7 @@ def test_entities_keep_the_unit_asked_for_and_get_utf16_beside_it(
 
 
 @given(any_text.filter(bool), st.data())
-def test_an_entity_that_fits_its_text_never_brings_a_warning(text: str, data: st.DataObject) -> None:
+def test_matching_entity_has_no_warning(text: str, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(text) - 1))
     end = data.draw(st.integers(start + 1, len(text)))
     for unit in (CODE_POINT, UTF16):
@@ -96,7 +94,8 @@ def test_an_entity_that_fits_its_text_never_brings_a_warning(text: str, data: st
     [(1, 3), (0, 3), (0, 400), (39, 4), (40, 1), (4_000, 4), (-1, 4)],
     ids=["one later", "too short", "too long", "over the end", "at the end", "far behind", "negative"],
 )
-def test_an_entity_that_does_not_fit_is_kept_as_sent_and_named_in_a_warning(offset: int, units: int) -> None:
+def test_mismatched_entity_is_kept_with_warning(offset: int, units: int) -> None:
+    """As it was sent."""
     result = locate_in("Anna owes Kearney Bank five thousand euros", found("Anna", "Borrower", offset, units))
     assert result.entities == (
         Entity(
@@ -118,13 +117,13 @@ def test_an_entity_that_does_not_fit_is_kept_as_sent_and_named_in_a_warning(offs
     )
 
 
-def test_an_offset_inside_a_surrogate_pair_is_a_mismatch() -> None:
+def test_offset_inside_surrogate_pair_is_mismatch() -> None:
     result = locate_in("a😀b", found("😀", "Mood", 2, 1), unit=UTF16)
     assert [entity.utf16_offset for entity in result.entities] == [None]
     assert [warning.code for warning in result.warnings] == ["OffsetMismatch"]
 
 
-def test_no_entity_text_stands_in_a_warning() -> None:
+def test_no_entity_text_stands_in_warning() -> None:
     result = locate_in("nothing here", found("Jennifer Wilkins", "Borrower", 3, 5))
     assert "Wilkins" not in repr(result.warnings)
 
@@ -136,7 +135,7 @@ def test_the_services_own_warnings_are_passed_on() -> None:
     assert result.warnings == (warning,)
 
 
-def test_a_subcategory_is_kept() -> None:
+def test_subcategory_is_kept() -> None:
     entity = replace(found("Anna", "Borrower", 0, 4), subcategory="Person")
     assert locate_in("Anna", entity).entities[0].subcategory == "Person"
 
@@ -176,11 +175,12 @@ def owners(start: int, end: int) -> list[int]:
 
 
 @pytest.mark.parametrize("start", range(30))
-def test_an_entity_belongs_to_the_one_chunk_that_owns_its_start(start: int) -> None:
+def test_entity_belongs_to_one_chunk(start: int) -> None:
+    """The one that owns its start."""
     assert owners(start, min(30, start + 4)) == [start // 10]
 
 
-def test_an_entity_across_the_seam_is_taken_whole() -> None:
+def test_entity_across_boundary_is_whole() -> None:
     part, text = third(0)
     result = locate(part, text, FoundEntities((found("89abc", "C", 8, 5),)), CODE_POINT, service_job())
     assert [(entity.text, entity.offset) for entity in result.entities] == [("89abc", 8)]
@@ -188,14 +188,14 @@ def test_an_entity_across_the_seam_is_taken_whole() -> None:
 
 
 @pytest.mark.parametrize("offset", [-3, 20, 21, 500])
-def test_an_entity_placed_outside_its_chunk_is_not_lost_in_silence(offset: int) -> None:
+def test_entity_outside_chunk_is_reported(offset: int) -> None:
     part, text = third(1)
     result = locate(part, text, FoundEntities((found("zzz", "C", offset, 3),)), CODE_POINT, service_job())
     assert [entity.text for entity in result.entities] == ["zzz"]
     assert [warning.code for warning in result.warnings] == ["OffsetMismatch"]
 
 
-def test_a_mismatch_in_the_overlap_is_left_to_the_owner() -> None:
+def test_overlap_mismatch_is_left_to_owner() -> None:
     part, text = third(1)
     result = locate(part, text, FoundEntities((found("zzz", "C", 2, 3),)), CODE_POINT, service_job())
     assert (result.entities, result.warnings) == ((), ())
@@ -219,7 +219,7 @@ long_texts = (
 
 @settings(max_examples=30)
 @given(long_texts, st.sampled_from([CODE_POINT, UTF16, TEXT_ELEMENT]), st.integers(1_700, 2_400), st.integers(1, 9))
-def test_chunks_give_the_places_that_the_whole_text_would_give(text: str, unit: str, limit: int, size: int) -> None:
+def test_chunk_offsets_match_whole_text(text: str, unit: str, limit: int, size: int) -> None:
     """Entities stand at every seventh character; what the chunks say of them is what the unsplit text says."""
 
     def answer(start: int, end: int) -> FoundEntities:
@@ -253,7 +253,7 @@ def result_of(index: int, *offsets: int, job: JobFacts | None = None, warning: s
     )
 
 
-def test_a_merged_result_is_in_order_whatever_order_its_chunks_came_in() -> None:
+def test_merged_result_is_sorted() -> None:
     other = service_job(job_id="other")
     chunks = [result_of(2, 25, 21), result_of(0, 4, 1, job=other, warning="first"), result_of(1, 12, warning="second")]
     entities, warnings, jobs, records = merge(chunks)
@@ -263,7 +263,7 @@ def test_a_merged_result_is_in_order_whatever_order_its_chunks_came_in() -> None
     assert records == 6
 
 
-def test_entities_at_one_place_are_ordered_by_length_and_category() -> None:
+def test_equal_offsets_sort_by_length() -> None:
     base = result_of(0, 3).entities[0]
     listed = [("b", 2), ("b", 1), ("a", 2)]
     entities = tuple(msgspec.structs.replace(base, category=category, length=units) for category, units in listed)
@@ -271,7 +271,7 @@ def test_entities_at_one_place_are_ordered_by_length_and_category() -> None:
     assert [(entity.category, entity.length) for entity in merged] == [("b", 1), ("a", 2), ("b", 2)]
 
 
-def test_a_job_that_carried_several_chunks_is_named_once() -> None:
+def test_shared_job_is_named_once() -> None:
     assert merge([result_of(0), result_of(1)])[2] == (service_job(),)
 
 
@@ -281,7 +281,7 @@ def test_a_job_that_carried_several_chunks_is_named_once() -> None:
 @pytest.mark.parametrize(
     ("characters", "records"), [(0, 1), (1, 1), (999, 1), (1_000, 1), (1_001, 2), (2_000, 2), (125_000, 125)]
 )
-def test_text_records_are_thousands_begun(characters: int, records: int) -> None:
+def test_text_records_round_up(characters: int, records: int) -> None:
     assert text_records("a" * characters) == records
 
 
@@ -290,7 +290,7 @@ def test_text_records_count_text_elements() -> None:
     assert length("e\u0301" * 1_000, UTF16) == 2_000
 
 
-def test_the_poll_that_found_a_job_finished_counts() -> None:
+def test_final_poll_counts() -> None:
     job = running_job(polls=2)
     answer = Finished("3fa8", "succeeded", completed=NOW + timedelta(seconds=1))
     assert job_facts(job, answer) == JobFacts(

@@ -32,7 +32,7 @@ def cut_in(text: str, encoding: str, mark: bytes = b"", limit: int = LIMIT) -> t
     return data, cut(facts(), data, decoded, work_in(CODE_POINT), limit)
 
 
-def test_a_short_document_is_one_chunk_without_byte_places() -> None:
+def test_short_document_is_one_chunk() -> None:
     decoded = DecodedText("Zoë 😀", "utf-8", warnings=(Warning("EncodingGuessed", "A guess."),))
     assert cut(facts(), "Zoë 😀".encode(), decoded, work_in(UTF16)) == [
         ReadyChunk(
@@ -59,14 +59,14 @@ def test_a_short_document_is_one_chunk_without_byte_places() -> None:
     ]
 
 
-def test_a_ready_chunk_names_its_version() -> None:
+def test_ready_chunk_names_its_version() -> None:
     ready = ReadyChunk(cut_in("a", "utf-8")[1][0].chunk, "a", facts("x/y.txt", '"0x9"'), work())
     assert ready.version == ("x/y.txt", '"0x9"')
 
 
 @pytest.mark.parametrize("encoding", MARKS)
 @pytest.mark.parametrize("has_mark", [True, False])
-def test_byte_places_lead_to_the_slice(encoding: str, has_mark: bool) -> None:
+def test_byte_range_gives_slice(encoding: str, has_mark: bool) -> None:
     text = "👩🏽 Zoë, 日本\r\n" * 600
     data, chunks = cut_in(text, encoding, MARKS[encoding] if has_mark else b"")
     assert len(chunks) > 2
@@ -77,7 +77,7 @@ def test_byte_places_lead_to_the_slice(encoding: str, has_mark: bool) -> None:
 
 
 @pytest.mark.parametrize(("text", "encoding"), [(WESTERN, "cp1252"), (JAPANESE, "shift_jis"), (JAPANESE, "cp932")])
-def test_byte_places_work_in_a_detected_encoding(text: str, encoding: str) -> None:
+def test_byte_range_follows_detected_encoding(text: str, encoding: str) -> None:
     data, chunks = cut_in(text * 200, encoding)
     assert len(chunks) > 2
     for ready in chunks:
@@ -85,7 +85,7 @@ def test_byte_places_work_in_a_detected_encoding(text: str, encoding: str) -> No
 
 
 @pytest.mark.parametrize("encoding", ["iso2022_jp", "hz", "utf-7", "utf-16", "utf-8-sig"])
-def test_an_encoding_that_remembers_gives_no_byte_places(encoding: str) -> None:
+def test_stateful_encoding_has_no_byte_range(encoding: str) -> None:
     """Its bytes depend on what came before, so every chunk is read with the whole document."""
     text = "山田太郎" * 2_000
     chunks = cut(facts(), text.encode(encoding), DecodedText(text, encoding), work_in(CODE_POINT), LIMIT)
@@ -94,14 +94,15 @@ def test_an_encoding_that_remembers_gives_no_byte_places(encoding: str) -> None:
     assert all(ready.text == text[ready.chunk.start : ready.chunk.end] for ready in chunks)
 
 
-def test_an_encoding_that_remembers_may_give_places_where_it_has_nothing_to_remember() -> None:
+def test_stateful_encoding_may_have_byte_range() -> None:
+    """Where it has nothing to remember."""
     data, chunks = cut_in("山田太郎 owes 百万円 to a bank. " * 300, "iso2022_jp")
     assert len(chunks) > 2
     for ready in chunks:
         assert data[ready.chunk.byte_start : ready.chunk.byte_end].decode("iso2022_jp") == ready.text
 
 
-def test_bytes_that_have_two_spellings_are_found_where_they_are() -> None:
+def test_ambiguous_bytes_are_located() -> None:
     """Windows' Japanese has characters with two codes; both are two bytes long, so the places hold."""
     data = b"\x87\x90 \x81\xe0 and text. " * 500
     decoded = DecodedText(data.decode("cp932"), "cp932")
@@ -113,7 +114,7 @@ def test_bytes_that_have_two_spellings_are_found_where_they_are() -> None:
 @example("\u0301", "utf-8", TEXT_ELEMENT)
 @example("ab" + "\u0301" * 400, "utf-16-le", TEXT_ELEMENT)
 @given(any_text.filter(bool), st.sampled_from([*MARKS]), st.sampled_from([CODE_POINT, UTF16, TEXT_ELEMENT]))
-def test_a_chunk_knows_where_it_lies_in_every_unit(sample: str, encoding: str, unit: str) -> None:
+def test_chunk_knows_its_offsets(sample: str, encoding: str, unit: str) -> None:
     text = (sample * 6_000)[:6_000]
     data = MARKS[encoding] + text.encode(encoding)
     decoded = DecodedText(text, encoding, len(MARKS[encoding]))
@@ -147,7 +148,8 @@ def damaged_documents(draw: st.DrawFn) -> tuple[bytes, str]:
 
 @settings(max_examples=60, deadline=None)
 @given(damaged_documents(), st.booleans())
-def test_every_chunk_of_a_damaged_document_is_read_again_exactly(document: tuple[bytes, str], has_mark: bool) -> None:
+def test_damaged_chunks_are_read_again(document: tuple[bytes, str], has_mark: bool) -> None:
+    """Exactly as they were."""
     data, encoding = document
     mark = MARKS.get(encoding, b"") if has_mark else b""
     text = data.decode(encoding, "replace")
@@ -163,7 +165,7 @@ def test_every_chunk_of_a_damaged_document_is_read_again_exactly(document: tuple
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "euc_jp", "utf-16-be"])
-def test_bytes_that_were_replaced_do_not_move_the_places(encoding: str) -> None:
+def test_replaced_bytes_keep_ranges(encoding: str) -> None:
     """U+FFFD has three bytes in UTF-8 and does not exist in older encodings."""
     bad = b"\xd8\x00" if encoding == "utf-16-be" else b"\xff" if encoding != "cp1252" else b"\x81"
     data = b"".join(bad + f"Anna owes ${number}. ".encode(encoding) for number in range(500))
@@ -180,7 +182,7 @@ def test_bytes_that_were_replaced_do_not_move_the_places(encoding: str) -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "iso2022_jp"])
 @pytest.mark.parametrize("characters", [50, 20_000])
-def test_a_chunk_of_compressed_content_is_read_from_all_of_it(encoding: str, characters: int) -> None:
+def test_compressed_chunk_reads_all_content(encoding: str, characters: int) -> None:
     sample = JAPANESE if encoding == "iso2022_jp" else WESTERN
     data = (sample * (characters // len(sample) + 1))[:characters].encode(encoding, "replace")
     stored = gzip.compress(data)
@@ -195,7 +197,7 @@ def test_a_chunk_of_compressed_content_is_read_from_all_of_it(encoding: str, cha
 GAP = " \n\t" * 4_000
 
 
-def test_blank_chunks_are_left_out_and_the_others_numbered_without_them() -> None:
+def test_blank_chunks_are_left_out() -> None:
     text = WESTERN * 100 + GAP + WESTERN * 100
     _, chunks = cut_in(text, "utf-8")
     assert [ready.chunk.index for ready in chunks] == [*range(len(chunks))]
@@ -204,7 +206,8 @@ def test_blank_chunks_are_left_out_and_the_others_numbered_without_them() -> Non
     assert not any(is_blank(ready.text) for ready in chunks)
 
 
-def test_one_chunk_that_is_left_of_a_long_document_is_the_whole_of_it() -> None:
+def test_single_remaining_chunk_is_whole() -> None:
+    """The one chunk that is left of a long document."""
     text = "A short letter." + GAP
     data, [ready] = cut_in(text, "utf-8")
     assert ready.chunk.is_whole
@@ -214,7 +217,7 @@ def test_one_chunk_that_is_left_of_a_long_document_is_the_whole_of_it() -> None:
 
 @settings(max_examples=50)
 @given(st.lists(st.sampled_from([WESTERN, GAP, "\x1a" * 3_000, "word ", "\ufeff" * 900]), min_size=1, max_size=30))
-def test_chunks_and_what_is_blank_between_them_rejoin(parts: list[str]) -> None:
+def test_chunks_and_blanks_rejoin(parts: list[str]) -> None:
     text = "".join(parts)
     owned = [(ready.chunk.own_start, ready.chunk.own_end) for ready in cut_in(text, "utf-8")[1]]
     place = 0

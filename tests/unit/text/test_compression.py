@@ -59,7 +59,7 @@ def problem_of(data: bytes, declared: str = "", limit: int = LIMIT) -> Problem:
         (TEXT, "", None),
     ],
 )
-def test_content_is_unpacked_as_declared_or_recognised(data: bytes, declared: str, found: str | None) -> None:
+def test_content_is_unpacked(data: bytes, declared: str, found: str | None) -> None:
     assert unpack(data, declared, LIMIT) == Unpacked(TEXT, found)
     if found:
         assert unpack(data, found, None) == Unpacked(TEXT, found)
@@ -70,7 +70,7 @@ def test_content_is_unpacked_as_declared_or_recognised(data: bytes, declared: st
 @pytest.mark.parametrize(
     ("data", "found"), [(TEXT, None), (PACKED["gzip"], "gzip"), (b"x^2 + y^2", None), (b";", None)]
 )
-def test_a_wrong_declaration_is_ignored_with_a_warning(declared: str, data: bytes, found: str | None) -> None:
+def test_wrong_declaration_is_ignored_with_warning(declared: str, data: bytes, found: str | None) -> None:
     unpacked = unpack(data, declared, LIMIT)
     assert unpacked[:2] == (TEXT if found else data, found)
     if (declared, found) != ("gzip", "gzip"):
@@ -80,7 +80,7 @@ def test_a_wrong_declaration_is_ignored_with_a_warning(declared: str, data: byte
 
 @pytest.mark.parametrize("kind", PACKED)
 @pytest.mark.parametrize("cut", [1, 9, 30])
-def test_content_that_is_cut_off_is_damaged(kind: str, cut: int) -> None:
+def test_truncated_content_is_damaged(kind: str, cut: int) -> None:
     problem = problem_of(PACKED[kind][:-cut], kind.split()[-1])
     assert problem.code == "DamagedContent"
     assert "in the middle of its content" in problem.message
@@ -88,18 +88,19 @@ def test_content_that_is_cut_off_is_damaged(kind: str, cut: int) -> None:
 
 
 @pytest.mark.parametrize("data", [b"\x1f\x8b", PACKED["gzip"][:8], b"\x1f\x8b\x09 text", PACKED["gzip"] + b"tail"])
-def test_content_with_the_mark_of_gzip_is_gzip_or_damaged(data: bytes) -> None:
+def test_gzip_signature_means_gzip(data: bytes) -> None:
+    """Content with it is gzip or damaged."""
     assert problem_of(data).code == "DamagedContent"
 
 
-def test_a_wrong_checksum_is_damage() -> None:
+def test_wrong_checksum_is_damage() -> None:
     data = bytearray(PACKED["gzip"])
     data[-5] ^= 1
     assert problem_of(bytes(data)).code == "DamagedContent"
 
 
 @pytest.mark.parametrize("kind", PACKED)
-def test_the_limit_counts_unpacked_bytes(kind: str) -> None:
+def test_limit_counts_unpacked_bytes(kind: str) -> None:
     declared = kind.split()[-1]
     assert unpack(PACKED[kind], declared, len(TEXT)).data == TEXT
     problem = problem_of(PACKED[kind], declared, len(TEXT) - 1)
@@ -111,7 +112,7 @@ def test_the_limit_counts_unpacked_bytes(kind: str) -> None:
 @pytest.mark.parametrize(
     "pack", [gzip.compress, zlib.compress, raw_deflate, lambda data: brotli.compress(data, quality=3)]
 )
-def test_a_bomb_takes_no_more_memory_than_the_limit(pack: object) -> None:
+def test_bomb_memory_is_bounded(pack: object) -> None:
     declared = {gzip.compress: "gzip", zlib.compress: "deflate", raw_deflate: "deflate"}.get(pack, "br")  # type: ignore
     bomb = pack(bytes(100 * LIMIT))  # type: ignore
     tracemalloc.start()
@@ -122,11 +123,12 @@ def test_a_bomb_takes_no_more_memory_than_the_limit(pack: object) -> None:
         tracemalloc.stop()
 
 
-def test_a_bomb_in_a_bomb_is_stopped_at_the_first_layer_over_the_limit() -> None:
+def test_nested_bomb_is_stopped() -> None:
+    """At the first layer over the limit."""
     assert problem_of(compressed(compressed(bytes(100 * LIMIT)) * 50)).code == "TooLarge"
 
 
-def test_layers_are_unpacked_up_to_a_limit() -> None:
+def test_layers_are_unpacked_up_to_limit() -> None:
     data = TEXT
     for _ in range(MAX_LAYERS):
         data = compressed(data)
@@ -134,12 +136,12 @@ def test_layers_are_unpacked_up_to_a_limit() -> None:
     assert unpack(compressed(data), "", LIMIT).data.startswith(b"\x1f\x8b")
 
 
-def test_gzip_of_very_many_parts_is_refused() -> None:
+def test_gzip_of_many_parts_is_refused() -> None:
     assert "more than 10,000 parts" in problem_of(compressed(b"") * 10_001).message
 
 
 @given(st.binary(max_size=200), st.sampled_from(["", "gzip", "deflate", "br", "deflate, br", "br, gzip", ",,", "x"]))
-def test_any_bytes_are_unpacked_or_a_document_error(data: bytes, declared: str) -> None:
+def test_any_bytes_are_unpacked_or_document_error(data: bytes, declared: str) -> None:
     for content in (data, b"\x1f\x8b" + data, PACKED["gzip"][:12] + data, b"\x78\x9c" + data):
         try:
             unpacked = unpack(content, declared, LIMIT)
@@ -149,7 +151,7 @@ def test_any_bytes_are_unpacked_or_a_document_error(data: bytes, declared: str) 
             assert unpack(content, unpacked.content_encoding, None).data == unpacked.data
 
 
-def test_random_bytes_are_not_compressed_whatever_is_declared() -> None:
+def test_random_bytes_are_not_compressed() -> None:
     noise = random.Random(5).randbytes(1_000)
     assert unpack(noise, "gzip, deflate", LIMIT).content_encoding is None
     assert problem_of(noise, "br").code == "DamagedContent"

@@ -52,20 +52,21 @@ def test_one_text_in_three_units(text: str, code_points: int, utf16: int, elemen
 
 
 @pytest.mark.parametrize("text", ["\u0301", "\u0301\u0302", "\ufe0fa"])
-def test_a_mark_at_the_start_of_a_text_begins_an_element(text: str) -> None:
+def test_leading_mark_begins_element(text: str) -> None:
     assert length(text, TEXT_ELEMENT) == Ruler(text, TEXT_ELEMENT).to_unit(len(text))
     assert length(text, TEXT_ELEMENT) == 1 + sum(not unicodedata.combining(c) and c != "\ufe0f" for c in text[1:])
 
 
 @given(any_text)
-def test_utf16_is_measured_as_python_encodes_it(text: str) -> None:
+def test_utf16_length_matches_python(text: str) -> None:
     ruler = Ruler(text, UTF16)
     for index in range(len(text) + 1):
         assert ruler.to_unit(index) == len(text[:index].encode("utf-16-le")) // 2
 
 
 @given(any_text, units)
-def test_a_position_leads_back_to_where_it_was_taken_unless_a_mark_follows(text: str, unit: str) -> None:
+def test_positions_round_trip(text: str, unit: str) -> None:
+    """Unless a mark follows."""
     ruler = Ruler(text, unit)
     for index in range(len(text) + 1):
         back = ruler.to_code_point(ruler.to_unit(index))
@@ -78,7 +79,8 @@ def test_a_position_leads_back_to_where_it_was_taken_unless_a_mark_follows(text:
 
 
 @given(any_text, units)
-def test_every_position_of_the_unit_is_a_place_but_the_middle_of_a_pair(text: str, unit: str) -> None:
+def test_every_unit_position_is_valid(text: str, unit: str) -> None:
+    """But for the middle of a surrogate pair."""
     ruler = Ruler(text, unit)
     places = {ruler.to_unit(index) for index in range(len(text) + 1)}
     for position in range(-2, length(text, unit) + 3):
@@ -89,7 +91,7 @@ def test_every_position_of_the_unit_is_a_place_but_the_middle_of_a_pair(text: st
 
 
 @given(any_text, units)
-def test_the_end_of_the_text_is_its_length(text: str, unit: str) -> None:
+def test_end_of_text_is_its_length(text: str, unit: str) -> None:
     assert Ruler(text, unit).to_unit(len(text)) == length(text, unit)
 
 
@@ -100,11 +102,11 @@ def test_positions_never_go_back(text: str, unit: str) -> None:
     assert positions == sorted(positions)
 
 
-def test_the_end_of_an_entity_takes_the_marks_of_its_last_letter_in() -> None:
+def test_entity_end_includes_marks() -> None:
     text = "xyz Zoe\u0308 a"
     ruler = Ruler(text, TEXT_ELEMENT)
     assert (ruler.to_code_point(4), ruler.to_code_point(7)) == (4, 8)
 
 
-def test_no_position_lies_inside_a_surrogate_pair() -> None:
+def test_no_position_splits_surrogate_pair() -> None:
     assert [Ruler("a😀b", UTF16).to_code_point(position) for position in range(6)] == [0, 1, None, 2, 3, None]

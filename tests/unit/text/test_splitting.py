@@ -40,7 +40,8 @@ def cuts(slices: list[Slice]) -> set[int]:
 
 
 @given(mixed, sizes)
-def test_what_the_slices_own_is_the_whole_text_without_gap_or_overlap(text: str, size: tuple[int, int, int]) -> None:
+def test_slices_cover_text_exactly(text: str, size: tuple[int, int, int]) -> None:
+    """What they own has no gap and no overlap."""
     slices = split(text, size[0], lead_in=size[1], run_out=size[2])
     assert "".join(text[part.own_start : part.own_end] for part in slices) == text
     assert slices[0].own_start == 0 and slices[-1].own_end == len(text)
@@ -49,13 +50,13 @@ def test_what_the_slices_own_is_the_whole_text_without_gap_or_overlap(text: str,
 
 
 @given(mixed, sizes)
-def test_no_slice_is_over_the_limit(text: str, size: tuple[int, int, int]) -> None:
+def test_no_slice_is_over_limit(text: str, size: tuple[int, int, int]) -> None:
     limit, lead_in, run_out = size
     assert max(part.end - part.start for part in split(text, limit, lead_in=lead_in, run_out=run_out)) <= limit
 
 
 @given(mixed, sizes)
-def test_every_slice_shows_enough_on_both_sides_of_what_it_owns(text: str, size: tuple[int, int, int]) -> None:
+def test_slices_have_enough_context(text: str, size: tuple[int, int, int]) -> None:
     limit, lead_in, run_out = size
     for part in split(text, limit, lead_in=lead_in, run_out=run_out):
         assert part.start <= max(0, part.own_start - lead_in)
@@ -68,7 +69,8 @@ def parts_a_character(text: str, place: int) -> bool:
 
 
 @given(mixed, st.integers(100, 300))
-def test_no_cut_parts_a_line_end_or_a_character_from_its_marks(text: str, limit: int) -> None:
+def test_cuts_keep_characters_whole(text: str, limit: int) -> None:
+    """No cut parts a line end, or a character from its marks."""
     for place in cuts(split(text, limit, lead_in=5, run_out=5)) - {0, len(text)}:
         # Only where there is no other place within reach at all.
         reach = range(max(1, place - (limit - 10) // 4 + 1), place + 1)
@@ -80,7 +82,7 @@ def test_no_cut_parts_a_line_end_or_a_character_from_its_marks(text: str, limit:
 )
 @pytest.mark.parametrize(("lead_in", "run_out"), [(20, 20), (60, 60)])
 @pytest.mark.parametrize("limit", range(200, 210))
-def test_all_four_edges_of_a_slice_lie_between_words(word: str, limit: int, lead_in: int, run_out: int) -> None:
+def test_slice_edges_lie_between_words(word: str, limit: int, lead_in: int, run_out: int) -> None:
     """Behind the white space, not in it; and white space that carries a mark or a joiner is no place to cut."""
     text = word * 300
     places = cuts(split(text, limit, lead_in=lead_in, run_out=run_out)) - {0, len(text)}
@@ -91,14 +93,14 @@ def test_all_four_edges_of_a_slice_lie_between_words(word: str, limit: int, lead
         assert carried or (text[place - 1].isspace() and not text[place].isspace())
 
 
-def test_a_text_that_fits_is_one_slice() -> None:
+def test_text_that_fits_is_one_slice() -> None:
     assert split("") == [Slice(0, 0, 0, 0)]
     text = "a" * MAX_REQUEST_CHARACTERS
     assert split(text) == [Slice(0, len(text), 0, len(text))]
     assert len(split(text + "a")) == 2
 
 
-def test_the_overlap_is_longer_than_the_longest_entity() -> None:
+def test_overlap_is_longer_than_longest_entity() -> None:
     """An entity of 500 characters that starts on the last owned character ends inside the slice."""
     assert RUN_OUT > LONGEST_ENTITY
     text = ("word " * 100_000)[:300_000]
@@ -120,7 +122,7 @@ def test_the_overlap_is_longer_than_the_longest_entity() -> None:
         (" ", "white space"),
     ],
 )
-def test_the_best_boundary_within_reach_is_taken(boundary: str, place: str) -> None:
+def test_best_boundary_is_taken(boundary: str, place: str) -> None:
     """A better boundary wins over every worse one behind it."""
     worse = {"a blank line": "\n", "a line end": ". ", "a sentence end": " ", "white space": "x"}[place]
     # The seam may lie from 41 to 60: the reach is 20, a slice owns at most 60.
@@ -129,13 +131,13 @@ def test_the_best_boundary_within_reach_is_taken(boundary: str, place: str) -> N
     assert first.own_end == 45 + len(boundary)
 
 
-def test_without_any_boundary_slices_are_cut_at_the_limit() -> None:
+def test_text_without_boundary_is_cut() -> None:
     text = "x" * 1_000
     slices = split(text, 110, lead_in=5, run_out=5)
     assert {part.own_end - part.own_start for part in slices[:-1]} == {50}
 
 
-def test_a_limit_without_room_for_the_overlap_is_refused() -> None:
+def test_too_small_limit_is_refused() -> None:
     with pytest.raises(ValueError, match="a slice of 13 characters has no room for 5 \\+ 5 of overlap"):
         split("x" * 100, 13, lead_in=5, run_out=5)
     assert len(split("x" * 100, 14, lead_in=5, run_out=5)) > 1
@@ -145,7 +147,7 @@ def test_a_limit_without_room_for_the_overlap_is_refused() -> None:
 @pytest.mark.parametrize(
     "unit", ["\n", "\r", "\r\n", " ", "\n ", "\r \n", "\u0301", "\u200d", ".", ". ", "'", ".'", "😀", "x"]
 )
-def test_a_text_of_one_thing_repeated_is_split_like_any_other(unit: str, length: int) -> None:
+def test_repetitive_text_is_split(unit: str, length: int) -> None:
     """These would be the ones to bring a careless pattern to its knees; the time limit of the test run is the bar."""
     text = unit * (length // len(unit))
     slices = split(text)
@@ -155,10 +157,10 @@ def test_a_text_of_one_thing_repeated_is_split_like_any_other(unit: str, length:
 
 
 @pytest.mark.parametrize("text", ["", " \t\r\n", "\u3000\xa0\u2028", "\0\x1a\x1c", "\ufeff\u200b"])
-def test_white_space_and_what_has_no_width_is_blank(text: str) -> None:
+def test_invisible_text_is_blank(text: str) -> None:
     assert is_blank(text)
 
 
 @pytest.mark.parametrize("text", ["a", " . ", "\n" * 1000 + "0", "\ufffd", "\u0301", "\xad"])
-def test_anything_that_shows_is_not_blank(text: str) -> None:
+def test_visible_text_is_not_blank(text: str) -> None:
     assert not is_blank(text)

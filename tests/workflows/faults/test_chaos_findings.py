@@ -10,7 +10,7 @@ from functions.storage.record_store import RecordStore
 from tests.support.world import Call, World, letter
 
 
-def test_an_end_that_loses_to_a_wait_leaves_the_job_a_message() -> None:
+def test_lost_end_keeps_message() -> None:
     """One worker has sent the next message and not yet saved its wait; another is woken by it and finds the job done.
 
     The wait is saved first, so the end may not delete the record; the only message is the one that it consumed.
@@ -27,7 +27,7 @@ def test_an_end_that_loses_to_a_wait_leaves_the_job_a_message() -> None:
     world.check_quiet()
 
 
-def test_a_worker_that_loses_the_race_for_a_step_cancels_nothing() -> None:
+def test_lost_race_cancels_nothing() -> None:
     """Two workers find a job still running, and only one of them finds that it has run for too long."""
     world, (job, etag) = running("a.txt", fate="stuck")
     world.clock.advance(timedelta(minutes=61).total_seconds())
@@ -39,7 +39,8 @@ def test_a_worker_that_loses_the_race_for_a_step_cancels_nothing() -> None:
     assert not [exchange for exchange in world.exchanges("POST") if exchange.path.partition("?")[0].endswith(":cancel")]
 
 
-def test_a_worker_that_dies_while_it_opens_a_job_leaves_no_record_without_a_message() -> None:
+def test_crash_at_opening_leaves_message() -> None:
+    """A worker that dies while it opens a job leaves no record without a message."""
     world = World()
     world.drop("a.txt", letter(1), announce=False)
     seen: list[tuple[int, int]] = []
@@ -49,7 +50,7 @@ def test_a_worker_that_dies_while_it_opens_a_job_leaves_no_record_without_a_mess
     assert all(messages for records, messages in seen if records)
 
 
-def test_a_document_with_the_longest_name_counts_as_done_when_it_is() -> None:
+def test_longest_name_counts_as_done() -> None:
     """Its record's name is shortened, so that no listing tells whose record it is."""
     world = World()
     name = "long-" * 204 + "name"
@@ -99,7 +100,7 @@ def in_between(world: World, action: str, act: Callable[[], object]) -> None:
     world.gate = gate
 
 
-def test_a_wait_that_loses_to_a_wait_leaves_the_job_a_message() -> None:
+def test_lost_wait_keeps_message() -> None:
     """One worker has sent the next message and not yet saved its wait; another is woken by it and loses the race.
 
     The only message of the wait that was saved is the one which the loser consumes.

@@ -80,11 +80,11 @@ def crash_everywhere(scenario: Scenario) -> int:
 # --- One document ---
 
 
-def test_a_lone_document_survives_a_crash_at_every_call() -> None:
+def test_lone_document_survives_any_crash() -> None:
     assert crash_everywhere(Scenario(drop_one)) > 20
 
 
-def test_a_document_that_is_submitted_again_survives_a_crash_at_every_call() -> None:
+def test_resubmitted_document_survives_any_crash() -> None:
     def prepare(world: World) -> None:
         world.script("failed")
         drop_one(world)
@@ -93,7 +93,7 @@ def test_a_document_that_is_submitted_again_survives_a_crash_at_every_call() -> 
 
 
 @pytest.mark.parametrize(("kind", "method"), [("throttle-429", "POST"), ("throttle-429", "GET"), ("error-503", "GET")])
-def test_a_document_that_waits_survives_a_crash_at_every_call(kind: str, method: str) -> None:
+def test_deferred_document_survives_any_crash(kind: str, method: str) -> None:
     def prepare(world: World) -> None:
         world.script(kind, method=method)  # type: ignore[arg-type]
         drop_one(world)
@@ -101,14 +101,14 @@ def test_a_document_that_waits_survives_a_crash_at_every_call(kind: str, method:
     assert crash_everywhere(Scenario(prepare)) > 25
 
 
-def test_a_document_that_ends_in_an_error_report_survives_a_crash_at_every_call() -> None:
+def test_reported_document_survives_any_crash() -> None:
     def check(world: World) -> None:
         world.check_failed("a.txt", "NotText")
 
     assert crash_everywhere(Scenario(lambda world: world.drop("a.txt", b"%PDF-1.7"), check=check)) > 8
 
 
-def test_a_refused_document_survives_a_crash_at_every_call() -> None:
+def test_refused_document_survives_any_crash() -> None:
     def prepare(world: World) -> None:
         world.faults.refused_texts = (letter(1),)
         drop_one(world)
@@ -119,7 +119,8 @@ def test_a_refused_document_survives_a_crash_at_every_call() -> None:
     assert crash_everywhere(Scenario(prepare, check=check)) > 15
 
 
-def test_a_document_that_is_stuck_and_cancelled_survives_a_crash_at_every_call() -> None:
+@pytest.mark.long
+def test_stuck_document_survives_any_crash() -> None:
     def prepare(world: World) -> None:
         world.script("stuck")
         drop_one(world)
@@ -131,7 +132,7 @@ def test_a_document_that_is_stuck_and_cancelled_survives_a_crash_at_every_call()
 # --- A document in two versions ---
 
 
-def test_a_new_version_of_a_finished_document_survives_a_crash_at_every_call() -> None:
+def test_new_version_survives_any_crash() -> None:
     def prepare(world: World) -> None:
         world.drop("a.txt", letter(1))
         world.run()
@@ -141,7 +142,8 @@ def test_a_new_version_of_a_finished_document_survives_a_crash_at_every_call() -
 
 
 @pytest.mark.parametrize("order", ["entities after an error", "an error after entities"])
-def test_a_result_of_the_other_kind_survives_a_crash_at_every_call(order: str) -> None:
+def test_changed_result_kind_survives_any_crash(order: str) -> None:
+    """Entities after an error report, and the other way round."""
     contents: list[str | bytes] = [b"%PDF-1.7", letter(1)]
 
     def prepare(world: World) -> None:
@@ -159,7 +161,7 @@ def test_a_result_of_the_other_kind_survives_a_crash_at_every_call(order: str) -
     assert crash_everywhere(Scenario(prepare, check=check)) > 15
 
 
-def test_a_document_replaced_while_its_job_runs_survives_a_crash_at_every_call() -> None:
+def test_replaced_document_survives_any_crash() -> None:
     def prepare(world: World) -> None:
         world.drop("a.txt", letter(1))
         world.step()
@@ -168,7 +170,7 @@ def test_a_document_replaced_while_its_job_runs_survives_a_crash_at_every_call()
     assert crash_everywhere(Scenario(prepare)) > 30
 
 
-def test_a_document_deleted_while_its_job_runs_survives_a_crash_at_every_call() -> None:
+def test_deleted_document_survives_any_crash() -> None:
     def prepare(world: World) -> None:
         world.keep_no_texts()
         world.drop("a.txt", letter(1))
@@ -185,15 +187,19 @@ def test_a_document_deleted_while_its_job_runs_survives_a_crash_at_every_call() 
 # --- Documents that share a job ---
 
 
-def test_three_documents_that_share_a_job_survive_a_crash_at_every_call() -> None:
+def test_shared_job_survives_any_crash() -> None:
     assert crash_everywhere(SHARED_JOB) > 40
 
 
-def test_a_split_job_survives_a_crash_at_every_call() -> None:
+@pytest.mark.long
+def test_split_job_survives_any_crash() -> None:
     assert crash_everywhere(SPLIT_JOB) > 80
 
 
-def test_a_job_with_one_document_left_out_survives_a_crash_at_every_call() -> None:
+@pytest.mark.long
+def test_partial_job_survives_any_crash() -> None:
+    """One document is missing from its results."""
+
     def prepare(world: World) -> None:
         world.script("missing-documents")
         drop_three(world)
@@ -204,11 +210,12 @@ def test_a_job_with_one_document_left_out_survives_a_crash_at_every_call() -> No
 # --- A long document ---
 
 
-def test_a_long_document_in_several_jobs_survives_a_crash_at_every_call() -> None:
+@pytest.mark.long
+def test_long_document_survives_any_crash() -> None:
     assert crash_everywhere(Scenario(lambda world: world.drop("long.txt", LONG), step=2)) > 80
 
 
-def test_a_long_document_replaced_while_its_jobs_run_survives_a_crash_at_every_call() -> None:
+def test_replaced_long_document_survives_any_crash() -> None:
     def prepare(world: World) -> None:
         world.drop("long.txt", LONG)
         world.step()

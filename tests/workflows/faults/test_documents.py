@@ -46,24 +46,24 @@ def test_compressed_documents_have_their_entities(world: World, text: str, pack,
     assert check(world, "a.txt", text) == []
 
 
-def test_a_wrong_content_encoding_is_ignored_with_a_warning(world: World) -> None:
+def test_wrong_content_encoding_is_ignored_with_warning(world: World) -> None:
     drop(world, "a.txt", SHORT.encode(), content_encoding="gzip")
     assert check(world, "a.txt", SHORT) == ["WrongContentEncoding"]
 
 
-def test_a_damaged_gzip_document_is_reported(world: World) -> None:
+def test_damaged_gzip_document_is_reported(world: World) -> None:
     drop(world, "a.txt", gzip.compress(LONG.encode())[:-100])
     assert world.check_failed("a.txt", "DamagedContent")["error"]["fault"] == "document"
 
 
-def test_a_bomb_is_reported_with_the_limit() -> None:
+def test_compression_bomb_is_reported() -> None:
     world = World(settings={"MAX_DOCUMENT_BYTES": "100000"})
     drop(world, "a.txt", gzip.compress(bytes(10_000_000)), content_encoding="gzip")
     assert "100,000" in world.check_failed("a.txt", "TooLarge")["error"]["message"]
 
 
 @pytest.mark.parametrize("text", LONG_SHORT)
-def test_utf8_with_bad_bytes_has_its_entities_at_their_places(world: World, text: str) -> None:
+def test_damaged_utf8_has_exact_entities(world: World, text: str) -> None:
     data = text.encode()
     places = [3, len(data) // 2, len(data) - 2]
     for place in places:
@@ -75,13 +75,13 @@ def test_utf8_with_bad_bytes_has_its_entities_at_their_places(world: World, text
 
 
 @pytest.mark.parametrize("text", LONG_SHORT)
-def test_a_declared_charset_is_used(world: World, text: str) -> None:
+def test_declared_charset_is_used(world: World, text: str) -> None:
     drop(world, "a.txt", text.encode("cp1252"), content_type="text/plain; charset=windows-1252")
     assert check(world, "a.txt", text) == []
     assert world.entities("a.txt")["document"]["encoding"] == "cp1252"  # type: ignore[index]
 
 
-def test_a_doubtful_encoding_is_marked_for_review(world: World) -> None:
+def test_doubtful_encoding_sets_review(world: World) -> None:
     drop(world, "a.txt", "Peter Brown, La Niña".encode("mac_roman"))
     result = world.entities("a.txt")
     assert result is not None
@@ -106,12 +106,12 @@ def test_blank_chunks_are_not_sent(world: World) -> None:
     assert sum(sent) < len(text) - MAX_REQUEST_CHARACTERS
 
 
-def test_a_long_blank_document_has_no_text(world: World) -> None:
+def test_long_blank_document_has_no_text(world: World) -> None:
     drop(world, "a.txt", b" \r\n" * MAX_REQUEST_CHARACTERS)
     world.check_failed("a.txt", "NoText")
 
 
-def test_a_letter_before_a_long_gap_is_sent_alone(world: World) -> None:
+def test_text_before_long_gap_is_sent(world: World) -> None:
     text = letter(1) + " " * (3 * MAX_REQUEST_CHARACTERS)
     drop(world, "a.txt", text.encode())
     assert check(world, "a.txt", text) == []
@@ -119,6 +119,6 @@ def test_a_letter_before_a_long_gap_is_sent_alone(world: World) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.tar.gz", "a.txt"])
-def test_an_archive_inside_gzip_is_no_text(world: World, name: str) -> None:
+def test_archive_inside_gzip_is_no_text(world: World, name: str) -> None:
     drop(world, name, gzip.compress(b"a.txt".ljust(257, b"\0") + b"ustar\x0000" + bytes(248) + SHORT.encode()))
     assert "tar archive" in world.check_failed(name, "NotText")["error"]["message"]

@@ -16,7 +16,7 @@ def defined_in(file: str) -> set[str]:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.split("|")[1].strip()[:50])
-def test_each_fault_is_shown_by_tests_that_exist(row: str) -> None:
+def test_each_fault_has_existing_tests(row: str) -> None:
     cells = [cell.strip() for cell in row.strip().strip("|").split(" | ")]
     assert len(cells) == 4
     assert all(cells), "no empty cell"
@@ -27,5 +27,5 @@ def test_each_fault_is_shown_by_tests_that_exist(row: str) -> None:
         assert link["test"] in defined_in(link["file"])
 
 
-def test_the_table_has_rows_to_check() -> None:
+def test_table_has_rows_to_check() -> None:
     assert len(ROWS) > 40

@@ -10,9 +10,11 @@ from tests.benchmarks.incidents import KINDS, LIMIT_MINUTES, MINUTES, run
 from tests.support.scenarios import lines
 from tests.support.world import World, letter
 
+LENGTHS = [pytest.param(minutes, marks=[pytest.mark.long] * (minutes != 10)) for minutes in MINUTES]
+
 
 @pytest.mark.parametrize("documents", [1, 100])
-@pytest.mark.parametrize("minutes", MINUTES)
+@pytest.mark.parametrize("minutes", LENGTHS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_incident_leaves_no_damage(kind: str, minutes: float, documents: int) -> None:
     """Every document has its entities soon after the end, was submitted twice at most, and none was reported."""
@@ -31,7 +33,7 @@ def test_incident_with_dying_workers(kind: str, seed: int) -> None:
     assert outcome.most_submissions <= 3
 
 
-def test_poison_document_costs_its_neighbours_little(caplog: pytest.LogCaptureFixture) -> None:
+def test_poison_document_costs_neighbours_little(caplog: pytest.LogCaptureFixture) -> None:
     """One of 25 documents makes every job with it fail, in a service that is healthy otherwise and idle."""
     world = World()
     world.faults.poison_texts = (letter(7),)
@@ -57,7 +59,7 @@ def test_poison_document_costs_its_neighbours_little(caplog: pytest.LogCaptureFi
     world.check_quiet()
 
 
-def test_lone_poison_document_is_not_blamed_without_proof() -> None:
+def test_lone_poison_document_needs_proof() -> None:
     """Nothing else is submitted: that the service is healthy is known from control documents only."""
     world = World()
     world.faults.poison_texts = (letter(1),)

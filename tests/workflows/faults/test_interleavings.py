@@ -268,9 +268,10 @@ def check_meeting(make: Callable[[World], tuple[Flow, Flow]], turns: Turns, worl
 
 
 @pytest.mark.parametrize("make", MEETINGS, ids=lambda make: make.__name__)
-def test_two_flows_that_meet_leave_one_right_result_and_pay_once(
+def test_two_flows_pay_once(
     make: Callable[[World], tuple[Flow, Flow]],
 ) -> None:
+    """They meet at any call, and leave one right result."""
     worlds = 0
     for turns, world in all_meetings(make, deep=False):
         check_meeting(make, turns, world)
@@ -282,7 +283,7 @@ REPLACED = [replaced, replaced_by_one_that_fails_at_once, replaced_while_it_is_r
 
 
 @pytest.mark.parametrize("make", REPLACED, ids=lambda make: make.__name__)
-def test_an_old_and_a_new_version_that_meet_twice_leave_the_new_result(
+def test_two_versions_leave_newer_result(
     make: Callable[[World], tuple[Flow, Flow]],
 ) -> None:
     worlds = 0
@@ -618,7 +619,7 @@ TestInterleavings.settings = settings(
 )
 
 
-def test_the_machine_would_notice_an_older_result_over_a_newer() -> None:
+def test_overwritten_newer_result_is_noticed() -> None:
     """The checks of the machine are checks: a result that goes backwards fails."""
     machine = Interleavings()
     machine.start([], "event")
@@ -630,6 +631,6 @@ def test_the_machine_would_notice_an_older_result_over_a_newer() -> None:
         output.write_result("a.entities.json", b"{}", {"source_etag": old}, etag)
 
 
-def test_a_message_names_a_job_and_a_step_only() -> None:
+def test_message_has_job_and_step() -> None:
     """The machine tells messages apart by these two; a third field would hide differences from it."""
     assert json.loads(JobMessage("a", 1).encode()) == {"job": "a", "step": 1}

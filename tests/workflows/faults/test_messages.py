@@ -65,7 +65,7 @@ def check_end(world: World, counting: Counting) -> None:
     world.check_quiet()
 
 
-def test_outage_of_the_consumers_adds_one_message() -> None:
+def test_consumer_outage_adds_one_message() -> None:
     """Nobody receives for two hours, while the sweep finds every job overdue each five minutes."""
     world = World()
     drop(world)
@@ -97,7 +97,7 @@ def test_outage_of_the_consumers_adds_one_message() -> None:
         ("queue", "send", "after", Crash),
     ],
 )
-def test_lasting_fault_multiplies_no_messages(place: str, action: str, moment: str, error: type[BaseException]) -> None:
+def test_lasting_fault_adds_no_messages(place: str, action: str, moment: str, error: type[BaseException]) -> None:
     world = World()
     drop(world)
     while world.events.messages:
@@ -115,7 +115,7 @@ def test_lasting_fault_multiplies_no_messages(place: str, action: str, moment: s
 
 
 @pytest.mark.parametrize("copies", [2, 4])
-def test_workers_with_the_same_message_leave_one(copies: int) -> None:
+def test_duplicate_workers_leave_one_message(copies: int) -> None:
     """The same message, received by several workers whose calls alternate: who comes too late takes his back."""
     world = World()
     world.drop("a.txt", letter(1))

@@ -70,7 +70,7 @@ def each(run: Callable[[int], bool]) -> int:
 
 
 @pytest.mark.parametrize("kinds", ["entities after an error", "an error after entities"])
-def test_a_result_written_during_a_comparison_is_kept(kinds: str) -> None:
+def test_result_written_during_comparison_is_kept(kinds: str) -> None:
     """The listing of records shows the version before: the result of the new one is not in its place, it seems."""
     first, second = (PDF, letter(1)) if kinds.startswith("entities") else (letter(1), PDF)
 
@@ -100,7 +100,7 @@ def test_a_result_written_during_a_comparison_is_kept(kinds: str) -> None:
     assert each(run) > 12
 
 
-def test_a_stray_result_that_becomes_right_is_kept() -> None:
+def test_stray_result_may_become_right() -> None:
     """Both kinds of result are there; the document is replaced, and ends with the other kind than before."""
 
     def run(number: int) -> bool:
@@ -127,7 +127,7 @@ def test_a_stray_result_that_becomes_right_is_kept() -> None:
 
 
 @pytest.mark.parametrize("content", [letter(1), PDF])
-def test_a_crash_loses_no_document_whose_result_is_lost(content: str | bytes) -> None:
+def test_crash_keeps_document_with_lost_result(content: str | bytes) -> None:
     """Its record is claimed over, not deleted: without it the document would be older than the date to ignore."""
 
     def run(number: int) -> bool:
@@ -174,7 +174,7 @@ def test_two_comparisons_at_once_submit_once() -> None:
     assert each(run) > 25
 
 
-def test_a_result_restored_during_a_comparison_is_not_made_again(world: World) -> None:
+def test_restored_result_is_not_repeated(world: World) -> None:
     """Somebody copies it back between the listing and the look."""
     world.drop("a.txt", letter(1))
     world.run()
@@ -206,7 +206,8 @@ def night(world: World) -> int:
 
 
 @pytest.mark.parametrize("fault", [Fault.SERVICE, Fault.STORAGE, Fault.CONFIGURATION])
-def test_a_report_for_another_cause_is_taken_up_at_night(world: World, fault: Fault) -> None:
+def test_report_for_other_cause_is_retried(world: World, fault: Fault) -> None:
+    """At night, if its cause was not the document."""
     world.drop("a.txt", letter(1), announce=False)
     report_as(world, fault)
     world.check_failed("a.txt", "Some")
@@ -220,7 +221,7 @@ def test_a_report_for_another_cause_is_taken_up_at_night(world: World, fault: Fa
 
 
 @pytest.mark.parametrize("content", [letter(1), PDF])
-def test_a_deleted_result_is_a_replay_and_counts_anew(world: World, content: str | bytes) -> None:
+def test_deleted_result_means_replay(world: World, content: str | bytes) -> None:
     world.drop("a.txt", content)
     for _ in range(8):
         world.run()
@@ -233,7 +234,7 @@ def test_a_deleted_result_is_a_replay_and_counts_anew(world: World, content: str
     assert len(list(world.output.list())) == 1
 
 
-def test_a_report_for_the_document_stays(world: World) -> None:
+def test_report_for_document_stays(world: World) -> None:
     world.drop("a.txt", letter(1), announce=False)
     report_as(world, Fault.DOCUMENT)
     assert night(world) == 0
@@ -241,7 +242,8 @@ def test_a_report_for_the_document_stays(world: World) -> None:
     world.check_failed("a.txt", "Some")
 
 
-def test_a_report_is_taken_up_once_a_night_within_the_time_limit() -> None:
+def test_report_is_retried_nightly() -> None:
+    """Once a night within the time limit."""
     world = World(settings={"GIVE_UP_HOURS": "72"})
 
     def break_down(call: Call) -> None:
@@ -261,7 +263,7 @@ def test_a_report_is_taken_up_once_a_night_within_the_time_limit() -> None:
 
 
 @pytest.mark.parametrize("metadata", [{}, {"first_reported": "yesterday"}, {"first_reported": "2025-01-15T12:00:00"}])
-def test_a_report_without_its_time_is_left_alone(world: World, metadata: dict[str, str]) -> None:
+def test_report_without_time_is_kept(world: World, metadata: dict[str, str]) -> None:
     """Records of the version before say neither whose fault it was nor since when."""
     world.drop("a.txt", letter(1), announce=False)
     report_as(world, Fault.SERVICE)
@@ -273,7 +275,7 @@ def test_a_report_without_its_time_is_left_alone(world: World, metadata: dict[st
     assert night(world) == 0
 
 
-def test_a_report_is_taken_up_once_by_two_comparisons() -> None:
+def test_two_comparisons_retry_report_once() -> None:
     def run(number: int) -> bool:
         world = World()
         world.drop("a.txt", letter(1), announce=False)
@@ -290,7 +292,7 @@ def test_a_report_is_taken_up_once_by_two_comparisons() -> None:
     assert each(run) > 10
 
 
-def test_an_event_takes_nothing_up_that_was_reported(world: World) -> None:
+def test_event_retries_no_report(world: World) -> None:
     world.drop("a.txt", letter(1), announce=False)
     report_as(world, Fault.SERVICE)
     world.announce("a.txt")

@@ -42,7 +42,7 @@ def sweep_for(world: World, duration: timedelta) -> None:
 
 
 @pytest.mark.parametrize(("status", "code"), [FORBIDDEN, ENCRYPTED])
-def test_a_document_refused_for_itself_is_reported_after_an_hour(world: World, status: int, code: str) -> None:
+def test_refused_document_is_reported(world: World, status: int, code: str) -> None:
     world.gate = refuse("refused.txt", status=status, code=code)
     world.drop("good.txt", letter(1))
     world.drop("refused.txt", letter(2))
@@ -58,7 +58,7 @@ def test_a_document_refused_for_itself_is_reported_after_an_hour(world: World, s
     assert world.submissions_of(letter(2)) == 0
 
 
-def test_an_outage_is_no_refusal_of_single_documents(world: World) -> None:
+def test_outage_is_no_refusal(world: World) -> None:
     """403 for all of them, as where a role was taken away: nobody is reported, and all go on after it."""
     world.drop("before.txt", letter(0))
     world.run()
@@ -77,7 +77,7 @@ def test_an_outage_is_no_refusal_of_single_documents(world: World) -> None:
 
 
 @pytest.mark.parametrize(("place", "action"), [("queue", "send"), ("state", "write")])
-def test_a_lost_role_elsewhere_is_no_refusal_of_documents(world: World, place: str, action: str) -> None:
+def test_lost_role_is_no_refusal(world: World, place: str, action: str) -> None:
     """The documents themselves can be read all the time."""
     world.drop("before.txt", letter(0))
     world.run()
@@ -98,7 +98,7 @@ def test_a_lost_role_elsewhere_is_no_refusal_of_documents(world: World, place: s
     assert all(world.submissions_of(letter(number)) == 1 for number in range(4))
 
 
-def test_a_failing_storage_is_not_taken_for_a_refusal(world: World) -> None:
+def test_failing_storage_is_no_refusal(world: World) -> None:
     """A blob that answers 500 may be well again; others are read meanwhile."""
     world.gate = refuse("odd.txt", status=500, code="InternalError")
     world.drop("good.txt", letter(1))
@@ -110,7 +110,7 @@ def test_a_failing_storage_is_not_taken_for_a_refusal(world: World) -> None:
     world.check_right("good.txt", "odd.txt")
 
 
-def test_a_single_document_refused_for_good_is_reported_in_the_end() -> None:
+def test_permanent_refusal_is_reported() -> None:
     """There is no other that could show whose fault it is."""
     world = World(settings={"GIVE_UP_HOURS": "2"})
     world.gate = refuse("only.txt")
@@ -123,7 +123,7 @@ def test_a_single_document_refused_for_good_is_reported_in_the_end() -> None:
 
 
 @pytest.mark.parametrize("days", [1, 20])
-def test_a_reported_refusal_is_taken_up_again_at_the_same_etag(world: World, days: int) -> None:
+def test_reported_refusal_is_retried(world: World, days: int) -> None:
     """Its access was corrected, which makes no event: however late, the next night finds it."""
     world.gate = refuse("refused.txt")
     world.drop("good.txt", letter(1))
@@ -146,7 +146,7 @@ def test_a_reported_refusal_is_taken_up_again_at_the_same_etag(world: World, day
     assert world.submissions_of(letter(2)) == 1
 
 
-def test_a_refused_document_that_is_replaced_is_forgotten(world: World) -> None:
+def test_refusal_of_replaced_document_is_deleted(world: World) -> None:
     world.gate = refuse("a.txt")
     world.drop("a.txt", letter(1))
     sweep_for(world, timedelta(minutes=10))
@@ -158,7 +158,7 @@ def test_a_refused_document_that_is_replaced_is_forgotten(world: World) -> None:
     assert (world.submissions_of(letter(1)), world.submissions_of(letter(1, version=2))) == (0, 1)
 
 
-def test_a_refused_document_that_is_deleted_is_forgotten(world: World) -> None:
+def test_refusal_of_deleted_document_is_deleted(world: World) -> None:
     world.gate = refuse("a.txt")
     world.drop("a.txt", letter(1))
     sweep_for(world, timedelta(minutes=10))
@@ -169,7 +169,7 @@ def test_a_refused_document_that_is_deleted_is_forgotten(world: World) -> None:
     assert results_of(world) == []
 
 
-def test_a_damaged_refusal_hinders_nobody(world: World) -> None:
+def test_damaged_refusal_affects_no_others(world: World) -> None:
     world.gate = refuse("a.txt", "b.txt")
     world.drop("a.txt", letter(1))
     world.drop("b.txt", letter(2))
@@ -185,7 +185,7 @@ def test_a_damaged_refusal_hinders_nobody(world: World) -> None:
     assert list(world.state.list("refused/")) == []
 
 
-def test_a_proxy_that_says_404_is_no_missing_document(world: World) -> None:
+def test_proxys_404_is_not_missing_document(world: World) -> None:
     """Without the storage's own code it is not the storage that says so: see the contract suite."""
     world.drop("a.txt", letter(1))
     world.run()
@@ -223,7 +223,7 @@ def refused_for_an_hour() -> World:
     return world
 
 
-def test_a_crash_while_a_refusal_is_reported_loses_nothing() -> None:
+def test_crash_while_reporting_loses_nothing() -> None:
     def die() -> None:
         raise Crash("killed")
 
@@ -251,7 +251,7 @@ def test_a_crash_while_a_refusal_is_reported_loses_nothing() -> None:
 
 
 @pytest.mark.parametrize("is_refused", [True, False])
-def test_two_sweeps_at_once_handle_a_refusal_once(is_refused: bool) -> None:
+def test_two_sweeps_handle_refusal_once(is_refused: bool) -> None:
     refused = refuse("refused.txt") if is_refused else lambda call: None
     for number in count(1):
         world = refused_for_an_hour()
@@ -289,7 +289,7 @@ def archive(world: World, *, announce: bool = True) -> None:
 
 
 @pytest.mark.parametrize("announce", [True, False])
-def test_an_archived_document_is_deferred_and_goes_on_once_rehydrated(
+def test_archived_document_waits_for_rehydration(
     world: World, announce: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     """No event comes with the rehydration: BlobTierChanged is not BlobCreated."""
@@ -316,7 +316,7 @@ def test_an_archived_document_is_deferred_and_goes_on_once_rehydrated(
 
 
 @pytest.mark.parametrize("more_days", [0, 30])
-def test_an_archived_document_is_reported_after_its_time_limit(world: World, more_days: int) -> None:
+def test_archived_document_is_finally_reported(world: World, more_days: int) -> None:
     archive(world)
     world.run()
     for _ in range(int(world.app.parts.settings.give_up_hours / 24) + 1):
@@ -338,7 +338,7 @@ def test_an_archived_document_is_reported_after_its_time_limit(world: World, mor
     assert world.submissions_of(letter(1)) == 1
 
 
-def test_a_finished_document_may_be_archived(world: World) -> None:
+def test_finished_document_may_be_archived(world: World) -> None:
     world.drop("a.txt", letter(1))
     world.run()
     world.intake.change("a.txt", tier="Archive")
@@ -353,9 +353,7 @@ UNSAFE = ["../private/secret.txt", "a/../../b.txt", "./a.txt", "a/.", "..\\b.txt
 
 @pytest.mark.parametrize("name", UNSAFE)
 @pytest.mark.parametrize("found_by", ["event", "reconcile", "rescue"])
-def test_an_unsafe_name_is_reported_once(
-    world: World, name: str, found_by: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_unsafe_name_is_reported_once(world: World, name: str, found_by: str, caplog: pytest.LogCaptureFixture) -> None:
     calls: list[Call] = []
     world.gate = calls.append
     etag = world.intake.upload(name, letter(1).encode())
@@ -384,14 +382,14 @@ def test_an_unsafe_name_is_reported_once(
 
 
 @pytest.mark.parametrize("name", ["a..b", ".hidden", "...", "x/.../y.txt", "100%.txt", "a.b/c..txt", "%2F.txt"])
-def test_dots_in_a_name_do_no_harm(world: World, name: str) -> None:
+def test_dots_in_name_are_accepted(world: World, name: str) -> None:
     world.drop(name, letter(1))
     world.run()
     world.check_right(name)
     assert world.reconcile().done == 1
 
 
-def test_an_unsafe_name_that_is_gone_leaves_nothing(world: World) -> None:
+def test_deleted_unsafe_name_leaves_nothing(world: World) -> None:
     world.worker.app.submitter.submit("../gone.txt")
     assert results_of(world) == []
 
@@ -408,7 +406,7 @@ FOLDERS = [
 
 
 @pytest.mark.parametrize(("name", "properties"), FOLDERS)
-def test_a_folder_marker_is_no_document(world: World, name: str, properties: dict[str, object]) -> None:
+def test_folder_marker_is_not_document(world: World, name: str, properties: dict[str, object]) -> None:
     world.intake.upload(name, b"", **properties)
     world.announce(name)
     world.drop("folder/a.txt", letter(1))
@@ -420,7 +418,7 @@ def test_a_folder_marker_is_no_document(world: World, name: str, properties: dic
 
 
 @pytest.mark.parametrize("properties", [{"metadata": {"hdi_isfolder": "false"}}, {"content_type": "text/plain"}, {}])
-def test_an_empty_document_is_still_reported(world: World, properties: dict[str, object]) -> None:
+def test_empty_document_is_still_reported(world: World, properties: dict[str, object]) -> None:
     world.intake.upload("empty.txt", b"", **properties)
     world.announce("empty.txt")
     world.run()
@@ -430,7 +428,7 @@ def test_an_empty_document_is_still_reported(world: World, properties: dict[str,
 # --- Faults of the app itself ---
 
 
-def test_a_fault_of_the_app_is_reported_at_once(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_app_fault_is_reported(world: World, caplog: pytest.LogCaptureFixture) -> None:
     def break_down(call: Call) -> None:
         if call[:3] == ("intake", "read", "odd.txt"):
             raise ZeroDivisionError

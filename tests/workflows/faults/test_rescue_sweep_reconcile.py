@@ -31,7 +31,7 @@ def lose_all_messages(world: World) -> None:
 # --- Sweep ---
 
 
-def test_the_sweep_puts_a_job_back_whose_message_was_lost(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_sweep_restores_lost_message(world: World, caplog: pytest.LogCaptureFixture) -> None:
     world.drop("a.txt", letter(1))
     world.step()
     lose_all_messages(world)
@@ -46,7 +46,8 @@ def test_the_sweep_puts_a_job_back_whose_message_was_lost(world: World, caplog: 
     assert world.submissions_of(letter(1)) == 1
 
 
-def test_the_sweep_is_patient_up_to_its_grace_and_not_longer(world: World) -> None:
+def test_sweep_grace_is_inclusive(world: World) -> None:
+    """A job is overdue after its grace, not at its end."""
     world.drop("a.txt", letter(1))
     world.step()
     lose_all_messages(world)
@@ -57,7 +58,7 @@ def test_the_sweep_is_patient_up_to_its_grace_and_not_longer(world: World) -> No
     assert world.sweep() == 1
 
 
-def test_the_sweep_does_not_touch_a_job_on_time(world: World) -> None:
+def test_sweep_keeps_job_on_time(world: World) -> None:
     world.faults.rates = {"quota-403@POST": 1.0}
     world.drop("waits.txt", letter(1))
     world.run_for(timedelta(minutes=1))
@@ -70,7 +71,7 @@ def test_the_sweep_does_not_touch_a_job_on_time(world: World) -> None:
     assert world.jobs.messages == messages
 
 
-def test_a_second_sweep_puts_nothing_back_again(world: World) -> None:
+def test_second_sweep_restores_nothing(world: World) -> None:
     for number in range(5):
         world.drop(f"{number}.txt", letter(number))
     for _ in range(5):
@@ -82,7 +83,7 @@ def test_a_second_sweep_puts_nothing_back_again(world: World) -> None:
     assert len(world.jobs.messages) == 5
 
 
-def test_sweeps_on_two_instances_at_once_put_each_job_back_once(world: World) -> None:
+def test_two_sweeps_restore_each_job_once(world: World) -> None:
     """The other instance sweeps in the middle of ours, at each of its calls in turn."""
     for number in itertools.count(1):
         world, passed = World(), 0
@@ -107,7 +108,7 @@ def test_sweeps_on_two_instances_at_once_put_each_job_back_once(world: World) ->
     assert number > 6
 
 
-def test_nobody_consuming_the_queue_adds_one_message_an_hour(world: World) -> None:
+def test_idle_queue_gains_hourly_message(world: World) -> None:
     """While the queue's consumers are down a job has its own message, and one more that expires within the hour."""
     for number in range(3):
         world.drop(f"{number}.txt", letter(number))
@@ -124,7 +125,8 @@ def test_nobody_consuming_the_queue_adds_one_message_an_hour(world: World) -> No
     assert [world.submissions_of(letter(number)) for number in range(3)] == [1, 1, 1]
 
 
-def test_sweep_finds_a_job_whose_extra_message_was_lost_too(world: World) -> None:
+def test_sweep_restores_message_twice(world: World) -> None:
+    """The sweep's own message was lost, too."""
     world.drop("a.txt", letter(1))
     world.step()
     lose_all_messages(world)
@@ -140,7 +142,7 @@ def test_sweep_finds_a_job_whose_extra_message_was_lost_too(world: World) -> Non
 
 
 @pytest.mark.parametrize("metadata", [{}, {"due": "soon"}, {"due": "2025-01-15T12:00:00"}])
-def test_sweep_drives_a_job_that_cannot_be_dated(world: World, metadata: dict[str, str]) -> None:
+def test_sweep_restores_undated_job(world: World, metadata: dict[str, str]) -> None:
     """A tool has damaged the metadata; the record itself says when the job is due."""
     for name in ("bad.txt", "good.txt"):
         world.drop(name, letter(1 if name == "bad.txt" else 2))
@@ -168,7 +170,7 @@ class ListingBreaks(MemoryContainer):
             yield info
 
 
-def test_sweep_handles_what_a_broken_listing_gave(caplog: pytest.LogCaptureFixture) -> None:
+def test_sweep_uses_partial_listing(caplog: pytest.LogCaptureFixture) -> None:
     clock = MovableClock()
     state = ListingBreaks(clock)
     world = World(clock=clock, state=state)
@@ -189,7 +191,7 @@ def test_sweep_handles_what_a_broken_listing_gave(caplog: pytest.LogCaptureFixtu
 
 @pytest.mark.parametrize("which", ["intake", "output", "state"])
 @pytest.mark.parametrize("after", [0, 1, 3])
-def test_reconcile_handles_what_a_broken_listing_gave(which: str, after: int) -> None:
+def test_reconcile_uses_partial_listing(which: str, after: int) -> None:
     """Half a listing shows the other half as missing: nothing is withdrawn, forgotten or submitted for that."""
     clock = MovableClock()
     stores = {place: ListingBreaks(clock) for place in ("intake", "output", "state")}
@@ -214,7 +216,8 @@ def test_reconcile_handles_what_a_broken_listing_gave(which: str, after: int) ->
     assert all(world.submissions_of(letter(number)) == 1 for number in range(5))
 
 
-def test_a_sweep_that_is_killed_is_made_up_for_within_minutes() -> None:
+def test_killed_sweep_is_repeated() -> None:
+    """Within minutes."""
     for number in itertools.count(1):
         world, passed = World(), 0
         world.drop("a.txt", letter(1))
@@ -245,7 +248,8 @@ def test_a_sweep_that_is_killed_is_made_up_for_within_minutes() -> None:
     assert number > 8
 
 
-def test_a_sweep_that_fails_at_one_job_is_made_up_for_by_the_next(world: World) -> None:
+def test_failed_sweep_is_repeated(world: World) -> None:
+    """What fails at one job is left to the next sweep."""
     for number in range(3):
         world.drop(f"{number}.txt", letter(number))
         world.step()
@@ -281,7 +285,7 @@ PREFIX_NAMES = [
 ]
 
 
-def test_reconcile_finds_documents_whose_event_never_came(world: World) -> None:
+def test_reconcile_finds_lost_events(world: World) -> None:
     for number in range(60):
         world.drop(f"{number}.txt", letter(number), announce=False)
     tally = world.reconcile()
@@ -293,9 +297,7 @@ def test_reconcile_finds_documents_whose_event_never_came(world: World) -> None:
     assert all(world.submissions_of(letter(number)) == 1 for number in range(60))
 
 
-def test_reconcile_ends_with_one_line_in_which_the_sums_are_right(
-    world: World, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_reconcile_logs_right_sums(world: World, caplog: pytest.LogCaptureFixture) -> None:
     for number in range(4):
         world.drop(f"done-{number}.txt", letter(number))
     world.drop("failed.txt", b"%PDF-1.7")
@@ -319,7 +321,7 @@ def test_reconcile_ends_with_one_line_in_which_the_sums_are_right(
 
 
 @pytest.mark.parametrize("lost", [None, *PREFIX_NAMES])
-def test_names_that_are_beginnings_of_others_do_not_confuse_the_three_listings(lost: str | None, world: World) -> None:
+def test_prefix_names_do_not_confuse_listings(lost: str | None, world: World) -> None:
     """The listings are sorted by different names: "a-1" is behind "a", its result before that of "a"."""
     for number, name in enumerate(PREFIX_NAMES):
         world.drop(name, letter(number) if number % 3 else b"%PDF-1.7")
@@ -336,7 +338,7 @@ def test_names_that_are_beginnings_of_others_do_not_confuse_the_three_listings(l
     assert (tally.done, tally.failed, tally.submitted) == (6, 3, 0)
 
 
-def test_reconcile_finds_a_replaced_document_whose_event_never_came(world: World) -> None:
+def test_reconcile_finds_replaced_document(world: World) -> None:
     world.drop("a.txt", letter(1))
     world.run()
     world.drop("a.txt", letter(1, version=2), announce=False)
@@ -345,7 +347,7 @@ def test_reconcile_finds_a_replaced_document_whose_event_never_came(world: World
     world.check_right("a.txt")
 
 
-def test_reconcile_leaves_documents_alone_whose_job_lives(world: World) -> None:
+def test_reconcile_keeps_active_jobs(world: World) -> None:
     for number in range(5):
         world.drop(f"{number}.txt", letter(number))
         world.step()
@@ -353,7 +355,7 @@ def test_reconcile_leaves_documents_alone_whose_job_lives(world: World) -> None:
     assert (tally.pending, tally.submitted) == (5, 0)
 
 
-def test_reconcile_forgets_documents_that_are_gone(world: World) -> None:
+def test_reconcile_deletes_old_records(world: World) -> None:
     world.drop("a.txt", letter(1))
     world.drop("b.txt", letter(2))
     world.run()
@@ -364,7 +366,8 @@ def test_reconcile_forgets_documents_that_are_gone(world: World) -> None:
     assert world.entities("a.txt") is not None, "the result of a deleted document is its owner's"
 
 
-def test_documents_before_a_date_are_ignored_unless_they_were_taken_on() -> None:
+def test_documents_before_date_are_ignored() -> None:
+    """Unless they have been processed before."""
     world = World()
     world.drop("old.txt", letter(1), announce=False)
     world.drop("old-but-known.txt", letter(2))
@@ -387,7 +390,7 @@ def test_documents_before_a_date_are_ignored_unless_they_were_taken_on() -> None
     world.check_right("old.txt")
 
 
-def test_one_document_that_cannot_be_read_does_not_keep_the_others_from_being_found(world: World) -> None:
+def test_unreadable_document_affects_no_others(world: World) -> None:
     world.gate = refuse("refused.txt")
     for number in range(30):
         world.drop(f"{number:02}.txt", letter(number), announce=False)
@@ -399,7 +402,7 @@ def test_one_document_that_cannot_be_read_does_not_keep_the_others_from_being_fo
     assert accepted(world) == [25, 5], "nobody is submitted by himself because of it"
 
 
-def test_reconcile_submits_at_half_of_the_budget() -> None:
+def test_reconcile_uses_half_the_budget() -> None:
     world = World(settings={"REQUESTS_PER_MINUTE": "60"})
     for number in range(100):
         world.drop(f"{number}.txt", letter(number), announce=False)
@@ -409,7 +412,7 @@ def test_reconcile_submits_at_half_of_the_budget() -> None:
     assert world.clock() - start == timedelta(seconds=24)
 
 
-def test_a_long_run_stops_and_the_next_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+def test_long_run_continues_next_time(caplog: pytest.LogCaptureFixture) -> None:
     world = World(settings={"REQUESTS_PER_MINUTE": "1"})
     for number in range(110):
         world.drop(f"{number:03}.txt", letter(number), announce=False)
@@ -454,7 +457,8 @@ class LazyContainer(MemoryContainer):
 
 
 @pytest.mark.long
-def test_a_comparison_of_100_000_documents_holds_on_to_a_handful() -> None:
+def test_large_comparison_needs_little_memory() -> None:
+    """100,000 documents, of which it holds on to a handful."""
     intake = LazyContainer(100_000, "{}")
     state = LazyContainer(100_000, "documents/{}", state="done", owner="x")
     output = LazyContainer(100_000, "{}.entities.json")
@@ -465,7 +469,8 @@ def test_a_comparison_of_100_000_documents_holds_on_to_a_handful() -> None:
     assert 1 < Tracked.most < 50
 
 
-def test_side_by_side_takes_no_more_from_a_listing_than_it_gives() -> None:
+def test_merge_reads_listings_lazily() -> None:
+    """It takes no more from a listing than it gives."""
     taken = 0
 
     def endless() -> Iterator[BlobInfo]:
@@ -490,7 +495,7 @@ def poison(world: World, name: str) -> None:
     world.poisoned_events.put(world.event_text(name))
 
 
-def test_a_poisoned_document_goes_back_to_work(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_poisoned_document_is_retried(world: World, caplog: pytest.LogCaptureFixture) -> None:
     world.drop("a.txt", letter(1), announce=False)
     poison(world, "a.txt")
     world.run()
@@ -499,7 +504,7 @@ def test_a_poisoned_document_goes_back_to_work(world: World, caplog: pytest.LogC
     assert len(lines(caplog, "document_rescued")) == 1
 
 
-def test_a_document_that_breaks_the_app_ends_in_an_error_report(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_failing_document_is_reported(world: World, caplog: pytest.LogCaptureFixture) -> None:
     def break_down(call: Call) -> None:
         if (call.place, call.action, call.name) == ("intake", "read", "odd.txt"):
             raise ZeroDivisionError
@@ -516,7 +521,7 @@ def test_a_document_that_breaks_the_app_ends_in_an_error_report(world: World, ca
     world.check_quiet()
 
 
-def test_a_poisoned_document_that_is_gone_leaves_nothing(world: World) -> None:
+def test_deleted_poisoned_document_leaves_nothing(world: World) -> None:
     poison(world, "gone.txt")
     world.run()
     world.check_quiet()
@@ -524,7 +529,7 @@ def test_a_poisoned_document_that_is_gone_leaves_nothing(world: World) -> None:
     assert list(world.state.list()) == []
 
 
-def test_a_poisoned_document_that_has_its_result_already_is_left_alone(world: World) -> None:
+def test_finished_poisoned_document_is_kept(world: World) -> None:
     world.drop("a.txt", letter(1))
     world.run()
     before = world.output.get_properties("a.txt.entities.json").etag
@@ -534,9 +539,7 @@ def test_a_poisoned_document_that_has_its_result_already_is_left_alone(world: Wo
     assert world.submissions_of(letter(1)) == 1
 
 
-def test_a_job_whose_steps_fail_goes_back_to_work_after_growing_waits(
-    world: World, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_failing_job_waits_ever_longer(world: World, caplog: pytest.LogCaptureFixture) -> None:
     failures = 12
 
     def break_down(call: Call) -> None:
@@ -556,7 +559,9 @@ def test_a_job_whose_steps_fail_goes_back_to_work_after_growing_waits(
     assert len(lines(caplog, "job_step_failed")) == 12
 
 
-def test_a_job_whose_steps_always_fail_ends_in_a_report_with_the_last_recorded_cause(world: World) -> None:
+def test_failing_job_reports_last_cause(world: World) -> None:
+    """Its steps always fail; the cause is the last one that was recorded."""
+
     def break_down(call: Call) -> None:
         if (call.place, call.action) == ("output", "write") and call.name.endswith(".entities.json"):
             raise ZeroDivisionError
@@ -574,7 +579,7 @@ def test_a_job_whose_steps_always_fail_ends_in_a_report_with_the_last_recorded_c
     world.check_quiet()
 
 
-def test_a_poisoned_message_of_an_earlier_step_is_dropped(world: World) -> None:
+def test_outdated_poison_message_is_dropped(world: World) -> None:
     world.drop("a.txt", letter(1))
     world.step()
     (message,) = world.jobs.messages
@@ -587,7 +592,7 @@ def test_a_poisoned_message_of_an_earlier_step_is_dropped(world: World) -> None:
     assert world.jobs.messages == [message]
 
 
-def test_a_poisoned_message_of_a_job_that_has_ended_is_dropped(world: World) -> None:
+def test_ended_jobs_poison_message_is_dropped(world: World) -> None:
     world.poisoned_jobs.put('{"job": "ended", "step": 1}')
     world.run()
     world.check_quiet()

@@ -24,7 +24,7 @@ def stamp(world: World, name: str, content: str | bytes, **metadata: str) -> str
 
 
 @pytest.mark.parametrize("text", [letter(1), LONG], ids=["short", "long"])
-def test_same_content_gets_the_result_it_had(world: World, text: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_same_content_keeps_result(world: World, text: str, caplog: pytest.LogCaptureFixture) -> None:
     world.drop("a.txt", text)
     world.run()
     before, billed = world.entities("a.txt"), world.service.counters.documents_accepted
@@ -50,7 +50,7 @@ def test_same_content_gets_the_result_it_had(world: World, text: str, caplog: py
     assert (tally.done, tally.submitted) == (1, 0)
 
 
-def test_a_carried_over_result_is_carried_over_again(world: World) -> None:
+def test_result_is_carried_over_twice(world: World) -> None:
     world.drop("a.txt", letter(1))
     world.run()
     for _ in range(3):
@@ -61,7 +61,7 @@ def test_a_carried_over_result_is_carried_over_again(world: World) -> None:
     assert world.submissions_of(letter(1)) == 1
 
 
-def test_reconcile_carries_over_what_no_event_told(world: World) -> None:
+def test_reconcile_carries_over_result(world: World) -> None:
     world.drop("a.txt", letter(1))
     world.run()
     world.intake.upload("a.txt", letter(1).encode(), metadata={"scan": "clean"})
@@ -81,7 +81,7 @@ OTHER_WORK = [
 
 
 @pytest.mark.parametrize("settings", OTHER_WORK, ids=lambda settings: next(iter(settings)))
-def test_other_work_is_submitted_again(world: World, settings: dict[str, str]) -> None:
+def test_other_settings_are_submitted_again(world: World, settings: dict[str, str]) -> None:
     world.drop("a.txt", letter(1))
     world.run()
     world.restart(**settings)
@@ -92,7 +92,7 @@ def test_other_work_is_submitted_again(world: World, settings: dict[str, str]) -
     assert world.exchanges("POST"), "submitted by the new worker"
 
 
-def test_a_language_in_the_metadata_is_other_work(world: World) -> None:
+def test_language_change_is_submitted_again(world: World) -> None:
     world.drop("a.txt", letter(1))
     world.run()
     stamp(world, "a.txt", letter(1), language="de")
@@ -109,7 +109,7 @@ def test_reports_are_not_carried_over(world: World) -> None:
 
 
 @pytest.mark.parametrize("damage", ["deleted", "not a result", "of another version"])
-def test_a_result_that_is_not_there_is_made_again(world: World, damage: str) -> None:
+def test_missing_result_is_submitted_again(world: World, damage: str) -> None:
     world.drop("a.txt", letter(1))
     world.run()
     name = entities_name("a.txt")
@@ -126,7 +126,7 @@ def test_a_result_that_is_not_there_is_made_again(world: World, damage: str) -> 
     assert world.submissions_of(letter(1)) == 2
 
 
-def test_other_content_under_the_same_name_is_submitted(world: World) -> None:
+def test_other_content_is_submitted(world: World) -> None:
     world.drop("a.txt", letter(1))
     world.run()
     stamp(world, "a.txt", letter(2))
@@ -141,7 +141,7 @@ def prepare(world: World) -> None:
     stamp(world, "a.txt", letter(1))
 
 
-def test_a_crash_while_carrying_over_costs_nothing() -> None:
+def test_crash_while_carrying_over_is_free() -> None:
     scenario = Scenario(prepare)
     whole = CrashAt(0)
     scenario.play(scenario.start(whole))
@@ -164,7 +164,7 @@ def test_a_crash_while_carrying_over_costs_nothing() -> None:
 
 
 @pytest.mark.parametrize("other", ["the same event", "a new version", "a report"])
-def test_whoever_comes_in_between_leaves_one_right_result(other: str) -> None:
+def test_concurrent_change_leaves_one_result(other: str) -> None:
     for number in range(1, 40):
         world = World()
         prepare(world)
@@ -205,7 +205,7 @@ def test_whoever_comes_in_between_leaves_one_right_result(other: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["language", "Language", "LANGUAGE"])
-def test_a_document_may_name_its_language(world: World, key: str) -> None:
+def test_document_may_name_language(world: World, key: str) -> None:
     world.intake.upload("a.txt", letter(1).encode(), metadata={key: "pt-BR"})
     world.announce("a.txt")
     world.step()
@@ -218,7 +218,7 @@ def test_a_document_may_name_its_language(world: World, key: str) -> None:
 
 
 @pytest.mark.parametrize("metadata", [{}, {"language": " "}])
-def test_a_document_without_a_language_has_that_of_the_setting(world: World, metadata: dict[str, str]) -> None:
+def test_setting_gives_default_language(world: World, metadata: dict[str, str]) -> None:
     world.intake.upload("a.txt", letter(1).encode(), metadata=metadata)
     world.announce("a.txt")
     world.step()
@@ -231,7 +231,7 @@ def test_a_document_without_a_language_has_that_of_the_setting(world: World, met
 
 
 @pytest.mark.parametrize("language", ["English (US)", "e", "en_US", "de-", "<en>", "x" * 500])
-def test_a_bad_language_is_the_documents_fault(world: World, language: str) -> None:
+def test_bad_language_is_documents_fault(world: World, language: str) -> None:
     world.intake.upload("a.txt", letter(1).encode(), metadata={"language": language})
     world.announce("a.txt")
     world.run()

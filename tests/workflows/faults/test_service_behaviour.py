@@ -64,7 +64,8 @@ def check_goes_on_once_it_is_over(world: World, within: timedelta) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
-def test_429_with_retry_after_waits_as_long_as_asked_and_counts_as_no_failure(world: World, method: Method) -> None:
+def test_429_waits_for_retry_after(world: World, method: Method) -> None:
+    """As long as asked, without counting a failure."""
     world.faults.retry_after_seconds = 17
     world.script("throttle-429", times=2, method=method)
     world.drop("a.txt", letter(1))
@@ -78,7 +79,7 @@ def test_429_with_retry_after_waits_as_long_as_asked_and_counts_as_no_failure(wo
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
-def test_429_without_retry_after_backs_off_with_a_growing_wait(world: World, method: Method) -> None:
+def test_429_without_retry_after_backs_off(world: World, method: Method) -> None:
     world.script("throttle-429-bare", times=8, method=method)
     world.drop("a.txt", letter(1))
     world.run()
@@ -90,7 +91,7 @@ def test_429_without_retry_after_backs_off_with_a_growing_wait(world: World, met
     assert world.submissions_of(letter(1)) == 1
 
 
-def test_after_a_429_the_whole_worker_honours_the_pause(world: World) -> None:
+def test_429_pauses_whole_worker(world: World) -> None:
     world.faults.retry_after_seconds = 30
     world.script("throttle-429", method="POST")
     world.drop("a.txt", letter(1))
@@ -106,7 +107,7 @@ def test_after_a_429_the_whole_worker_honours_the_pause(world: World) -> None:
     assert world.worker.wire.exchanges[1].at - throttled_at >= timedelta(seconds=30)
 
 
-def test_a_throttled_service_fails_nothing_for_days(world: World) -> None:
+def test_throttling_for_days_fails_nothing(world: World) -> None:
     world.faults.rates = {"throttle-429-bare@POST": 1.0}
     world.drop("a.txt", letter(1))
     world.run_for(timedelta(days=1))
@@ -114,9 +115,8 @@ def test_a_throttled_service_fails_nothing_for_days(world: World) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
-def test_403_quota_with_days_of_retry_after_waits_and_looks_again_within_hours(
-    world: World, method: Method, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_used_up_quota_is_retried(world: World, method: Method, caplog: pytest.LogCaptureFixture) -> None:
+    """Within hours, though `Retry-After` asks for days."""
     world.faults.rates = {f"quota-403@{method}": 1.0}
     world.drop("a.txt", letter(1))
     world.run_for(timedelta(hours=13))
@@ -167,15 +167,13 @@ def check_fix(
         ("missing-role-403", "Cognitive Services Language Reader"),
     ],
 )
-def test_wrong_key_or_role_makes_documents_wait(
-    world: World, caplog: pytest.LogCaptureFixture, kind: str, advice: str
-) -> None:
+def test_wrong_key_or_role_defers(world: World, caplog: pytest.LogCaptureFixture, kind: str, advice: str) -> None:
     world.faults.rates = {f"{kind}@POST": 1.0}
     check_fix(world, caplog, world.faults.rates.clear, advice)
     assert [world.submissions_of(letter(number)) for number in (1, 2, 3)] == [1, 1, 1]
 
 
-def test_restart_with_the_right_key_lets_documents_go_on(
+def test_right_key_resumes_documents(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     world = World(settings={"LANGUAGE_KEY": "mistyped"})
@@ -183,7 +181,7 @@ def test_restart_with_the_right_key_lets_documents_go_on(
 
 
 @pytest.mark.parametrize("kind", ["wrong-key-401", "missing-role-403"])
-def test_a_key_that_is_changed_while_jobs_run_costs_no_second_submission(world: World, kind: str) -> None:
+def test_key_change_costs_no_submission(world: World, kind: str) -> None:
     world.drop("a.txt", letter(1))
     world.step()
     world.faults.rates = {f"{kind}@GET": 1.0}
@@ -196,7 +194,7 @@ def test_a_key_that_is_changed_while_jobs_run_costs_no_second_submission(world: 
 
 @pytest.mark.parametrize("form", ["400", "404"])
 @pytest.mark.parametrize("wrong", [{"LANGUAGE_PROJECT": "laons"}, {"LANGUAGE_DEPLOYMENT": "produktion"}])
-def test_unknown_deployment_at_submission_makes_documents_wait(
+def test_unknown_deployment_at_submission_defers(
     caplog: pytest.LogCaptureFixture, form: Any, wrong: dict[str, str]
 ) -> None:
     world = World(
@@ -207,7 +205,7 @@ def test_unknown_deployment_at_submission_makes_documents_wait(
     assert [world.submissions_of(letter(number)) for number in (1, 2, 3)] == [1, 1, 1]
 
 
-def test_unknown_project_as_failed_job_makes_documents_wait(
+def test_unknown_project_as_failed_job_defers(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     world = World(settings={"LANGUAGE_PROJECT": "laons"}, behaviour=Behaviour(unknown_project="failed-task"))
@@ -225,7 +223,8 @@ def test_unknown_project_as_failed_job_makes_documents_wait(
 # --- Documents that the service refuses ---
 
 
-def test_400_for_the_whole_request_reports_the_culprit_alone_among_25(world: World) -> None:
+def test_400_reports_one_of_25(world: World) -> None:
+    """The one at fault; the others have their entities."""
     world.faults.refused_texts = (letter(17),)
     names = drop_together(world)
     world.run()
@@ -239,7 +238,7 @@ def test_400_for_the_whole_request_reports_the_culprit_alone_among_25(world: Wor
     assert len(world.exchanges("POST")) == 11
 
 
-def test_400_for_a_lone_document_is_its_error_report(world: World) -> None:
+def test_400_reports_lone_document(world: World) -> None:
     world.faults.refused_texts = ("Mary",)
     world.drop("a.txt", letter(1))
     world.run()
@@ -248,7 +247,7 @@ def test_400_for_a_lone_document_is_its_error_report(world: World) -> None:
     assert len(world.exchanges("POST")) == 1
 
 
-def test_an_error_of_one_document_is_its_report_and_not_its_neighbours(world: World) -> None:
+def test_document_error_affects_one_document(world: World) -> None:
     world.script("document-error")
     names = drop_together(world)
     world.run()
@@ -261,7 +260,7 @@ def test_an_error_of_one_document_is_its_report_and_not_its_neighbours(world: Wo
     assert all(world.submissions_of(letter(number)) == 1 for number in range(25))
 
 
-def test_a_passing_error_of_one_document_submits_only_that_document_again(world: World) -> None:
+def test_transient_error_resubmits_one_document(world: World) -> None:
     def trip_over_the_first(body: dict[str, Any]) -> None:
         results = body["tasks"]["items"][0]["results"]
         tripped = results["documents"].pop(0)
@@ -274,7 +273,7 @@ def test_a_passing_error_of_one_document_submits_only_that_document_again(world:
     assert sorted(world.submissions_of(letter(number)) for number in range(3)) == [1, 1, 2]
 
 
-def test_a_document_missing_from_the_results_is_submitted_again_by_itself(world: World) -> None:
+def test_missing_document_is_resubmitted_alone(world: World) -> None:
     world.script("missing-documents")
     names = drop_together(world)
     world.run()
@@ -283,7 +282,7 @@ def test_a_document_missing_from_the_results_is_submitted_again_by_itself(world:
     assert sorted(world.submissions_of(letter(number)) for number in range(25)) == [1] * 24 + [2]
 
 
-def test_a_document_that_is_always_missing_from_the_results_is_reported(world: World) -> None:
+def test_always_missing_document_is_reported(world: World) -> None:
     world.service.faults = SparingControl(rates={"missing-documents": 1.0})
     world.drop("a.txt", letter(1))
     world.run()
@@ -305,7 +304,8 @@ def slow_world() -> World:
 
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("fate", PASSING_FATES)
-def test_a_job_that_comes_to_nothing_once_is_submitted_again(slow_world: World, fate: str, count: int) -> None:
+def test_failed_job_is_submitted_again(slow_world: World, fate: str, count: int) -> None:
+    """Whatever way it failed in."""
     world = slow_world
     world.script(fate)
     names = drop_together(world, count)
@@ -337,8 +337,9 @@ class SparingControl(FaultPlan):
         ("unknown-status", "TimedOut"),
     ],
 )
-def test_job_that_always_fails_ends_in_a_report(slow_world: World, fate: str, code: str) -> None:
+def test_always_failing_job_is_reported(slow_world: World, fate: str, code: str) -> None:
     world = slow_world
+    world.restart(MAX_POLL_SECONDS="300")  # some of these take days, which are many polls
     world.service.faults = SparingControl(rates={fate: 1.0})
     world.drop("a.txt", letter(1))
     world.run(max_steps=100_000)
@@ -348,7 +349,7 @@ def test_job_that_always_fails_ends_in_a_report(slow_world: World, fate: str, co
     world.check_quiet()
 
 
-def test_documents_that_fail_only_together_are_split(world: World) -> None:
+def test_documents_failing_together_are_split(world: World) -> None:
     world.script("failed")
     names = drop_together(world)
     world.run()
@@ -358,9 +359,8 @@ def test_documents_that_fail_only_together_are_split(world: World) -> None:
     assert sizes == [25, 1, 5, 5, 5, 5, 5], "a job of 25, a control document, five jobs of five"
 
 
-def test_an_unknown_status_is_polled_until_the_job_timeout_and_then_submitted_again(
-    world: World, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_unknown_status_ends_at_timeout(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """It is polled until then, and the job is submitted again."""
     world.script("unknown-status")
     world.drop("a.txt", letter(1))
     start = world.clock()
@@ -373,7 +373,7 @@ def test_an_unknown_status_is_polled_until_the_job_timeout_and_then_submitted_ag
 
 
 @pytest.mark.parametrize("status", [400, 404])
-def test_a_job_unknown_to_the_service_is_submitted_again(status: int) -> None:
+def test_unknown_job_is_submitted_again(status: int) -> None:
     world = World(behaviour=Behaviour(unknown_job_status=status, job_seconds=(20.0, 30.0)))
     world.script("vanished", times=1)
     world.drop("a.txt", letter(1))
@@ -382,7 +382,8 @@ def test_a_job_unknown_to_the_service_is_submitted_again(status: int) -> None:
     assert world.submissions_of(letter(1)) == 2
 
 
-def test_a_job_older_than_the_service_keeps_results_is_submitted_again(world: World) -> None:
+def test_expired_job_is_submitted_again(world: World) -> None:
+    """It is older than the service keeps results."""
     world.drop("a.txt", letter(1))
     world.step()
     world.clock.advance(25 * 3600)
@@ -391,7 +392,8 @@ def test_a_job_older_than_the_service_keeps_results_is_submitted_again(world: Wo
     assert world.submissions_of(letter(1)) == 2
 
 
-def test_a_job_that_cannot_be_asked_for_in_24_hours_is_submitted_again(world: World) -> None:
+def test_unreachable_job_is_submitted_again(world: World) -> None:
+    """Nothing is heard of it for 24 hours."""
     world.drop("a.txt", letter(1))
     world.step()
     world.faults.rates = {"error-503@GET": 1.0}
@@ -403,7 +405,7 @@ def test_a_job_that_cannot_be_asked_for_in_24_hours_is_submitted_again(world: Wo
     assert world.submissions_of(letter(1)) == 2
 
 
-def test_stuck_job_is_cancelled_and_submitted_again_whole() -> None:
+def test_stuck_job_is_cancelled_and_resubmitted() -> None:
     world = World(settings={"JOB_TIMEOUT_MINUTES": "5"})
     world.script("stuck")
     names = drop_together(world, 3)
@@ -418,7 +420,7 @@ def test_stuck_job_is_cancelled_and_submitted_again_whole() -> None:
     assert [len(entry.documents) for entry in world.service.counters.ledger] == [3, 3]
 
 
-def test_job_in_the_queue_of_the_service_is_waited_for(world: World) -> None:
+def test_queued_job_is_waited_for(world: World) -> None:
     """`notStarted` for longer than JOB_TIMEOUT_MINUTES is no time-out: that counts from the first `running`."""
     world.faults.not_started_seconds = 5400
     world.script("not-started-long")
@@ -428,7 +430,9 @@ def test_job_in_the_queue_of_the_service_is_waited_for(world: World) -> None:
     assert {world.submissions_of(letter(number)) for number in range(25)} == {1}
 
 
-def test_job_that_never_starts_is_submitted_again_whole_after_a_day(world: World) -> None:
+def test_never_started_job_is_resubmitted() -> None:
+    """Whole, after a day."""
+    world = World(settings={"MAX_POLL_SECONDS": "300"})
     world.script("stuck-not-started")
     names = drop_together(world)
     start = world.clock()
@@ -439,7 +443,8 @@ def test_job_that_never_starts_is_submitted_again_whole_after_a_day(world: World
     assert sizes == [25, 1, 25], "the control document proves that only the job is lost"
 
 
-def test_a_document_without_a_result_is_reported_once_its_time_is_up_with_the_last_cause() -> None:
+def test_time_limit_reports_last_cause() -> None:
+    """A document without a result is reported once its time is over."""
     world = World(settings={"GIVE_UP_HOURS": "2"})
     world.faults.rates = {"error-503@POST": 1.0}
     world.drop("a.txt", letter(1))
@@ -455,7 +460,7 @@ def test_a_document_without_a_result_is_reported_once_its_time_is_up_with_the_la
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
 @pytest.mark.parametrize("kind", ["error-500", "error-502", "error-503", "error-504"])
-def test_an_outage_is_waited_out_without_a_second_submission(world: World, kind: str, method: Method) -> None:
+def test_outage_costs_no_submission(world: World, kind: str, method: Method) -> None:
     world.script(kind, times=7, method=method)
     world.drop("a.txt", letter(1))
     world.run(within=timedelta(minutes=10))
@@ -465,7 +470,7 @@ def test_an_outage_is_waited_out_without_a_second_submission(world: World, kind:
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
-def test_an_outage_of_a_day_fails_nothing(world: World, method: Method) -> None:
+def test_day_of_outage_fails_nothing(world: World, method: Method) -> None:
     world.faults.rates = {f"error-503@{method}": 1.0}
     world.drop("a.txt", letter(1))
     world.run_for(timedelta(hours=23))
@@ -474,7 +479,7 @@ def test_an_outage_of_a_day_fails_nothing(world: World, method: Method) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
 @pytest.mark.parametrize("error", [requests.ConnectTimeout, requests.ConnectionError, requests.exceptions.SSLError])
-def test_a_connection_that_cannot_be_made_is_waited_out(
+def test_failed_connection_defers(
     world: World, method: Method, error: type[requests.RequestException], caplog: pytest.LogCaptureFixture
 ) -> None:
     failures = 6
@@ -494,7 +499,8 @@ def test_a_connection_that_cannot_be_made_is_waited_out(
 
 
 @pytest.mark.parametrize("kind", ["cut-after", "truncated", "garbage", "latency"])
-def test_a_reply_to_a_poll_that_does_not_arrive_whole_is_asked_for_again(world: World, kind: str) -> None:
+def test_truncated_poll_is_repeated(world: World, kind: str) -> None:
+    """Its reply does not arrive whole."""
     world.faults.latency_seconds = (31.0, 60.0)
     world.script(kind, times=3, method="GET")
     names = drop_together(world)
@@ -505,7 +511,8 @@ def test_a_reply_to_a_poll_that_does_not_arrive_whole_is_asked_for_again(world: 
 
 
 @pytest.mark.parametrize("kind", ["cut-after", "truncated", "latency"])
-def test_a_reply_to_a_submission_that_is_lost_costs_one_more_submission_and_no_result(world: World, kind: str) -> None:
+def test_lost_reply_costs_one_submission(world: World, kind: str) -> None:
+    """And no result."""
     world.faults.latency_seconds = (31.0, 60.0)
     world.script(kind, method="POST")
     names = drop_together(world, 3)
@@ -516,9 +523,8 @@ def test_a_reply_to_a_submission_that_is_lost_costs_one_more_submission_and_no_r
 
 
 @pytest.mark.parametrize("body", [b"", b"null", b"[]", b'"succeeded"', b"{}", b'{"status": null}', b'{"status": 7}'])
-def test_a_200_that_is_not_the_state_of_a_job_is_asked_for_again(
-    world: World, body: bytes, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_foreign_200_is_polled_again(world: World, body: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """One that is not the state of a job."""
     left = 3
 
     def rewrite(response: requests.Response) -> None:
@@ -551,7 +557,7 @@ def damage_task(body: dict[str, Any], **changes: Any) -> None:
     ],
     ids=["tasks-a-list", "tasks-a-text", "results-a-text", "no-id", "documents-a-text"],
 )
-def test_results_of_another_shape_than_documented_are_asked_for_again(
+def test_malformed_results_are_polled_again(
     world: World, change: Callable[[dict[str, Any]], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     rewrite_json(world, change, times=2)
@@ -565,7 +571,7 @@ def test_results_of_another_shape_than_documented_are_asked_for_again(
 # --- operation-location ---
 
 
-def test_a_missing_operation_location_submits_again(world: World) -> None:
+def test_missing_location_is_resubmitted(world: World) -> None:
     world.script("missing-location")
     world.drop("a.txt", letter(1))
     world.run()
@@ -573,14 +579,14 @@ def test_a_missing_operation_location_submits_again(world: World) -> None:
     assert world.submissions_of(letter(1)) == 2
 
 
-def test_an_operation_location_that_is_always_missing_is_reported(world: World) -> None:
+def test_always_missing_location_is_reported(world: World) -> None:
     world.script("missing-location", times=1000)
     world.drop("a.txt", letter(1))
     world.run()
     assert "operation-location" in world.check_failed("a.txt", "NoOperationLocation")["error"]["help"]
 
 
-def test_a_relative_operation_location_is_followed(world: World) -> None:
+def test_relative_location_is_followed(world: World) -> None:
     world.script("relative-location")
     world.drop("a.txt", letter(1))
     world.run()
@@ -588,9 +594,7 @@ def test_a_relative_operation_location_is_followed(world: World) -> None:
     assert world.submissions_of(letter(1)) == 1
 
 
-def test_the_key_never_goes_to_a_foreign_host_that_operation_location_names(
-    world: World, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_foreign_location_gets_no_key(world: World, caplog: pytest.LogCaptureFixture) -> None:
     world.script("foreign-location")
     world.drop("a.txt", letter(1))
     world.run()
@@ -600,7 +604,7 @@ def test_the_key_never_goes_to_a_foreign_host_that_operation_location_names(
     assert len(lines(caplog, "foreign_operation_location")) == 1
 
 
-def test_the_key_never_goes_to_a_foreign_host_that_a_next_link_names(world: World) -> None:
+def test_foreign_next_link_gets_no_key(world: World) -> None:
     def lead_astray(body: dict[str, Any]) -> None:
         body["nextLink"] = body["nextLink"].replace(ENDPOINT, "https://language.example.net")
 
@@ -613,7 +617,7 @@ def test_the_key_never_goes_to_a_foreign_host_that_a_next_link_names(world: Worl
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 @pytest.mark.parametrize("method", ["POST", "GET"])
-def test_the_key_never_follows_a_redirect(world: World, status: int, method: Method) -> None:
+def test_redirect_gets_no_key(world: World, status: int, method: Method) -> None:
     left = 2
 
     def redirect(response: requests.Response) -> None:
@@ -637,7 +641,7 @@ SMALL_PAGES = Behaviour(most_on_a_page=20)
 """A service that gives twenty documents a page, as it does unasked, although it is asked for all."""
 
 
-def test_all_pages_of_a_job_are_read() -> None:
+def test_all_pages_are_read() -> None:
     world = World(behaviour=SMALL_PAGES)
     names = drop_together(world)
     world.run()
@@ -646,7 +650,7 @@ def test_all_pages_of_a_job_are_read() -> None:
     assert len(done) == 1
 
 
-def test_repeated_documents_on_overlapping_pages_give_each_entity_once(world: World) -> None:
+def test_overlapping_pages_give_entities_once(world: World) -> None:
     world.script("repeated-documents")
     names = drop_together(world)
     world.run()
@@ -654,7 +658,7 @@ def test_repeated_documents_on_overlapping_pages_give_each_entity_once(world: Wo
     world.check_quiet()
 
 
-def test_a_fault_on_the_second_page_gives_no_half_result() -> None:
+def test_second_page_fault_leaves_no_result() -> None:
     world = World(behaviour=SMALL_PAGES)
     world.faults.rates = {}
     names = drop_together(world)
@@ -673,7 +677,7 @@ def test_a_fault_on_the_second_page_gives_no_half_result() -> None:
     assert all(world.submissions_of(letter(number)) == 1 for number in range(25))
 
 
-def test_entity_offsets_that_do_not_fit_are_kept_with_a_warning(world: World) -> None:
+def test_mismatched_offsets_have_warning(world: World) -> None:
     world.script("misfit-offsets")
     world.drop("a.txt", letter(1))
     world.run()
@@ -689,7 +693,7 @@ def test_entity_offsets_that_do_not_fit_are_kept_with_a_warning(world: World) ->
 
 
 @pytest.mark.parametrize("offset", [-5, 10_000])
-def test_entity_offsets_outside_the_text_are_kept_with_a_warning(world: World, offset: int) -> None:
+def test_offsets_outside_text_have_warning(world: World, offset: int) -> None:
     def misplace(body: dict[str, Any]) -> None:
         body["tasks"]["items"][0]["results"]["documents"][0]["entities"][0]["offset"] = offset
 
@@ -702,7 +706,7 @@ def test_entity_offsets_outside_the_text_are_kept_with_a_warning(world: World, o
     assert len(result["entities"]) == 4
 
 
-def test_a_document_with_a_byte_order_mark_is_submitted_again_with_the_same_text(world: World) -> None:
+def test_byte_order_mark_survives_resubmission(world: World) -> None:
     """Its text is decoded when it is dropped, and read anew for each further submission and for its result."""
     world.script("failed")
     world.drop("a.txt", b"\xef\xbb\xbf" + letter(1).encode())
@@ -716,7 +720,7 @@ def test_a_document_with_a_byte_order_mark_is_submitted_again_with_the_same_text
 # --- The budget ---
 
 
-def test_polling_many_jobs_never_starves_submissions() -> None:
+def test_polls_never_starve_submissions() -> None:
     world = World(settings={"REQUESTS_PER_MINUTE": "30", "JOB_TIMEOUT_MINUTES": "1440"})
     world.script("stuck", times=40)
     for number in range(40):
@@ -730,7 +734,7 @@ def test_polling_many_jobs_never_starves_submissions() -> None:
     assert len(world.exchanges("GET")) > polls
 
 
-def test_the_budget_holds_for_submissions_and_polls_together() -> None:
+def test_budget_covers_submissions_and_polls() -> None:
     world = World(settings={"REQUESTS_PER_MINUTE": "60"})
     for number in range(50):
         world.drop(f"{number}.txt", letter(number))
@@ -744,7 +748,7 @@ def test_the_budget_holds_for_submissions_and_polls_together() -> None:
         assert len(in_a_minute) <= 60 + burst
 
 
-def test_a_job_that_waits_for_the_budget_does_not_read_its_documents_each_time() -> None:
+def test_waiting_job_reads_no_documents() -> None:
     """Else a backlog behind a short budget makes more storage requests than requests to the service."""
     world = World(settings={"REQUESTS_PER_MINUTE": "2"})
     reads: list[str] = []
@@ -764,7 +768,7 @@ def test_a_job_that_waits_for_the_budget_does_not_read_its_documents_each_time()
 
 
 @pytest.mark.parametrize("budget", ["2", "6", "12"])
-def test_the_second_page_is_read_with_the_smallest_budget(budget: str) -> None:
+def test_smallest_budget_reads_second_page(budget: str) -> None:
     world = World(settings={"REQUESTS_PER_MINUTE": budget}, behaviour=SMALL_PAGES)
     names = drop_together(world)
     world.run(within=timedelta(minutes=10))
@@ -773,7 +777,7 @@ def test_the_second_page_is_read_with_the_smallest_budget(budget: str) -> None:
     assert len(world.exchanges("GET")) == 2
 
 
-def test_full_jobs_do_not_keep_each_other_from_their_second_pages() -> None:
+def test_full_jobs_read_second_pages() -> None:
     world = World(settings={"REQUESTS_PER_MINUTE": "60"}, behaviour=SMALL_PAGES)
     for job in range(12):
         names = [f"{job}-{number}" for number in range(25)]
@@ -785,7 +789,7 @@ def test_full_jobs_do_not_keep_each_other_from_their_second_pages() -> None:
     assert len(world.exchanges("GET")) <= 2 * 12 + 6
 
 
-def test_jobs_that_wait_for_the_budget_come_back_one_after_the_other() -> None:
+def test_budget_waits_are_spread() -> None:
     """Sixty lone documents at sixty requests a minute take few more messages than requests."""
     world = World(settings={"REQUESTS_PER_MINUTE": "60"})
     names = [f"{number}.txt" for number in range(60)]

@@ -47,7 +47,7 @@ def submitted(world: World) -> list[int]:
 
 
 @pytest.mark.parametrize("runs", [2, 4, 40])
-def test_few_runs_at_a_time_fill_a_request(runs: int) -> None:
+def test_few_runs_fill_request(runs: int) -> None:
     world = World(settings=LONG_LINGER)
     names = drop(world, 2 * MAX_REQUEST_DOCUMENTS)
     with ThreadPoolExecutor(runs) as threads:
@@ -58,7 +58,7 @@ def test_few_runs_at_a_time_fill_a_request(runs: int) -> None:
     world.check_quiet()
 
 
-def test_who_follows_does_not_wait_for_the_request() -> None:
+def test_followers_do_not_wait() -> None:
     world = World(settings=LONG_LINGER)
     first, second = drop(world, 2)
     boarded: list[object] = []
@@ -86,7 +86,7 @@ def test_who_follows_does_not_wait_for_the_request() -> None:
 
 
 @pytest.mark.parametrize("error", [ServiceResponseError("no answer"), Changed("jobs/")], ids=["fault", "taken"])
-def test_a_document_that_could_not_be_listed_comes_again_and_the_others_are_submitted(error: Exception) -> None:
+def test_unlisted_document_comes_again(error: Exception) -> None:
     """The storage failed, or somebody else has the job by now."""
     world = World()
     names = drop(world, 2)
@@ -99,7 +99,7 @@ def test_a_document_that_could_not_be_listed_comes_again_and_the_others_are_subm
     world.check_quiet()
 
 
-def test_a_listing_whose_answer_was_lost_is_recognised() -> None:
+def test_lost_listing_answer_is_recognised() -> None:
     """The storage client repeats a write that got no answer, and then meets its own."""
     world = World()
     names = drop(world, 2)
@@ -112,7 +112,7 @@ def test_a_listing_whose_answer_was_lost_is_recognised() -> None:
 
 
 @pytest.mark.parametrize("late", [0, 1])
-def test_a_document_that_was_claimed_when_its_job_had_gone_without_it_gets_a_job_of_its_own(late: int) -> None:
+def test_late_claim_gets_own_job(late: int) -> None:
     """So slow was the storage that the job's message came back first, and found a document that nobody had claimed."""
     world = World()
     names = drop(world, 2)
@@ -141,7 +141,7 @@ def test_a_document_that_was_claimed_when_its_job_had_gone_without_it_gets_a_job
     assert sum(submitted(world)) == len(names)
 
 
-def test_the_same_document_twice_takes_one_seat() -> None:
+def test_same_document_has_one_entry() -> None:
     world = World()
     (name,) = drop(world, 1)
     world.deliver_together(name, name)

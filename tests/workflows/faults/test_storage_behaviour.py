@@ -89,25 +89,27 @@ def fail_everywhere(scenario: Scenario) -> int:
     return whole.passed
 
 
-def test_a_lone_document_survives_a_fault_of_any_storage_call() -> None:
+def test_lone_document_survives_storage_faults() -> None:
     assert fail_everywhere(Scenario(drop_one)) > 20
 
 
-def test_documents_that_share_a_job_survive_a_fault_of_any_storage_call() -> None:
+def test_shared_job_survives_storage_faults() -> None:
     """Also one that was carried out, and whose answer was lost: the document is ours, and nobody has told us."""
     assert fail_everywhere(SHARED_JOB) > 40
 
 
-def test_a_split_job_survives_a_fault_of_any_storage_call() -> None:
+@pytest.mark.long
+def test_split_job_survives_storage_faults() -> None:
     assert fail_everywhere(SPLIT_JOB) > 80
 
 
-def test_a_long_document_survives_a_fault_of_any_storage_call() -> None:
+@pytest.mark.long
+def test_long_document_survives_storage_faults() -> None:
     long = LONG[: int(MAX_REQUEST_CHARACTERS * 1.2)]
     assert fail_everywhere(Scenario(lambda world: world.drop("long.txt", long))) > 60
 
 
-def test_parts_that_are_seen_before_their_document_is_claimed_are_put_back(world: World) -> None:
+def test_unclaimed_parts_are_put_back(world: World) -> None:
     """So slow was the storage that the parts' messages came back first: without an owner, a part ends."""
     other = world.start_worker(gate=lambda call: None)
 
@@ -127,7 +129,9 @@ def test_parts_that_are_seen_before_their_document_is_claimed_are_put_back(world
     assert world.reconcile().submitted == 0
 
 
-def test_a_new_version_with_another_kind_of_result_survives_a_fault_of_any_storage_call() -> None:
+def test_changed_result_kind_survives_storage_faults() -> None:
+    """A new version with a result of the other kind."""
+
     def prepare(world: World) -> None:
         world.drop("a.txt", b"%PDF-1.7")
         world.run()
@@ -138,9 +142,7 @@ def test_a_new_version_with_another_kind_of_result_survives_a_fault_of_any_stora
 
 @pytest.mark.parametrize("place", ["intake", "output", "state", "queue"])
 @pytest.mark.parametrize("minutes", [2, 90])
-def test_an_outage_of_a_part_of_the_storage_loses_nothing_and_fails_nothing(
-    world: World, place: str, minutes: int
-) -> None:
+def test_partial_storage_outage_loses_nothing(world: World, place: str, minutes: int) -> None:
     world.drop("before.txt", letter(1))
     world.step()
     end = world.clock() + timedelta(minutes=minutes)
@@ -169,7 +171,7 @@ def try_sweep(world: World) -> None:
         world.sweep()
 
 
-def test_one_leased_result_holds_up_neither_its_neighbours_nor_itself_for_ever(world: World) -> None:
+def test_leased_result_delays_only_itself(world: World) -> None:
     """Somebody has a result open and leased; storage answers 412, which is no lost race."""
     is_leased = True
 
@@ -223,7 +225,7 @@ def emulator(tmp_path: Path) -> Iterator[OnTheEmulator]:
 
 @pytest.mark.long
 @pytest.mark.processes
-def test_a_restart_of_the_emulator_in_the_middle_of_a_run_loses_nothing(emulator: OnTheEmulator) -> None:
+def test_emulator_restart_loses_nothing(emulator: OnTheEmulator) -> None:
     calls, is_down = 0, False
     failed: list[Call] = []
 
@@ -265,7 +267,8 @@ def once(world: World, place: str, action: str, moment: str, act: Callable[[], o
     world.gate = gate
 
 
-def test_the_event_of_a_version_that_is_replaced_before_it_is_read_submits_the_new_one_once(world: World) -> None:
+def test_event_of_replaced_version_submits_once(world: World) -> None:
+    """The version is replaced before it is read; the new one is submitted."""
     world.drop("a.txt", letter(1))
     world.drop("a.txt", letter(1, version=2))
     world.run()
@@ -273,7 +276,7 @@ def test_the_event_of_a_version_that_is_replaced_before_it_is_read_submits_the_n
     assert (world.submissions_of(letter(1)), world.submissions_of(letter(1, version=2))) == (0, 1)
 
 
-def test_a_document_deleted_before_it_is_read_leaves_nothing(world: World) -> None:
+def test_document_deleted_before_reading_leaves_nothing(world: World) -> None:
     world.drop("a.txt", letter(1))
     once(world, "intake", "read", "before", lambda: world.remove("a.txt"))
     world.run()
@@ -297,7 +300,7 @@ MOMENTS = [
 
 
 @pytest.mark.parametrize(("place", "action", "moment", "name"), MOMENTS)
-def test_a_document_replaced_at_any_moment_ends_with_the_result_of_its_new_version(
+def test_document_replaced_anytime_has_new_result(
     world: World, place: str, action: str, moment: str, name: str
 ) -> None:
     world.drop("a.txt", letter(1))
@@ -311,7 +314,7 @@ def test_a_document_replaced_at_any_moment_ends_with_the_result_of_its_new_versi
 
 @pytest.mark.parametrize("has_text", [True, False])
 @pytest.mark.parametrize(("place", "action", "moment", "name"), MOMENTS)
-def test_a_document_deleted_at_any_moment_leaves_no_work_behind(
+def test_document_deleted_anytime_leaves_nothing(
     world: World, place: str, action: str, moment: str, name: str, has_text: bool
 ) -> None:
     """A worker that still has the text writes the result, as if the document had been deleted a moment later."""
@@ -329,7 +332,7 @@ def test_a_document_deleted_at_any_moment_leaves_no_work_behind(
         assert list(world.output.list()) == [], "no result of a document that was deleted before it was written"
 
 
-def test_a_document_deleted_and_dropped_again_is_a_new_document(world: World) -> None:
+def test_document_dropped_again_is_new(world: World) -> None:
     world.drop("a.txt", letter(1))
     world.step()
     world.remove("a.txt")
@@ -339,7 +342,8 @@ def test_a_document_deleted_and_dropped_again_is_a_new_document(world: World) ->
     world.check_quiet()
 
 
-def test_a_document_that_is_still_being_appended_to_ends_with_the_result_of_all_of_it(world: World) -> None:
+def test_growing_document_ends_complete(world: World) -> None:
+    """It is still being appended to while it is read."""
     text = ""
     for part in range(1, 8):
         text += letter(part)
@@ -353,7 +357,7 @@ def test_a_document_that_is_still_being_appended_to_ends_with_the_result_of_all_
     assert world.submissions_of(text) == 1
 
 
-def test_a_document_that_changes_with_every_look_is_not_given_up(world: World) -> None:
+def test_changing_document_is_not_given_up(world: World) -> None:
     """So many changes that a read loses all its races, five times: the event is poisoned and rescued."""
     changes = 0
 
@@ -404,7 +408,7 @@ def submit_in_between(number: int) -> bool:
     return gate.passed >= number
 
 
-def test_two_hosts_with_the_same_event_submit_once() -> None:
+def test_duplicate_event_submits_once() -> None:
     tried = list(takewhile(submit_in_between, count(1)))
     assert len(tried) > 10
 
@@ -431,7 +435,8 @@ def step_in_between(number: int, fates: tuple[str, ...]) -> bool:
 
 
 @pytest.mark.parametrize("fates", [(), ("failed",), ("missing-documents",)])
-def test_a_step_taken_by_two_workers_writes_one_result_and_submits_nothing_twice(fates: tuple[str, ...]) -> None:
+def test_duplicate_step_writes_one_result(fates: tuple[str, ...]) -> None:
+    """Two workers take it, and nothing is submitted twice."""
     tried = list(takewhile(lambda number: step_in_between(number, fates), count(1)))
     assert len(tried) > 6
 
@@ -454,9 +459,8 @@ FOREIGN = ['{"job": "a", "step": 1, "more": true}', '{"job": "unknown", "step": 
 
 
 @pytest.mark.parametrize("text", [*JUNK, *FOREIGN, "x" * 60_000])
-def test_a_message_that_is_not_one_of_ours_is_set_aside_and_the_queue_goes_on(
-    world: World, text: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_foreign_message_is_discarded(world: World, text: str, caplog: pytest.LogCaptureFixture) -> None:
+    """One that is not ours; the queue goes on."""
     world.jobs.put(text)
     world.poisoned_jobs.put(text)
     world.drop("a.txt", letter(1))
@@ -477,7 +481,7 @@ NOT_OURS = [
 
 
 @pytest.mark.parametrize("text", NOT_OURS)
-def test_another_apps_poison_message_is_left_for_it(world: World, text: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_other_apps_poison_message_is_kept(world: World, text: str, caplog: pytest.LogCaptureFixture) -> None:
     """Put back unchanged and hidden for an hour, logged once an hour, for as long as it would have lived."""
     world.drop("a.txt", letter(1), announce=False)
     start, life = world.clock(), timedelta(hours=10)
@@ -494,7 +498,7 @@ def test_another_apps_poison_message_is_left_for_it(world: World, text: str, cap
     assert list(world.output.list()) == []
 
 
-def test_many_foreign_messages_are_logged_once_an_hour(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_foreign_messages_are_logged_hourly(world: World, caplog: pytest.LogCaptureFixture) -> None:
     for number in range(50):
         world.poisoned_events.put(f'{{"ContainerName": "others", "BlobName": "{number}"}}', ttl_s=3 * 24 * 3600)
     world.run_for(timedelta(minutes=30))
@@ -506,7 +510,7 @@ def test_many_foreign_messages_are_logged_once_an_hour(world: World, caplog: pyt
     assert len(world.poisoned_events.messages) == 50
 
 
-def test_a_host_that_dies_does_not_multiply_foreign_messages(world: World) -> None:
+def test_crash_duplicates_no_foreign_messages(world: World) -> None:
     """It puts the message back and dies before it deletes it, again and again: a new one comes once an hour at most."""
     text = '{"ContainerName": "others", "BlobName": "a.txt"}'
     world.poisoned_events.put(text, ttl_s=7 * 24 * 3600)
@@ -520,7 +524,7 @@ def test_a_host_that_dies_does_not_multiply_foreign_messages(world: World) -> No
     assert len(world.poisoned_events.messages) == 1
 
 
-def test_a_message_for_our_trigger_is_ours(world: World) -> None:
+def test_own_trigger_message_is_accepted(world: World) -> None:
     world.drop("a.txt", letter(1), announce=False)
     text = {"FunctionId": "Host.Functions.submit", **json.loads(world.event_text("a.txt"))}
     world.poisoned_events.put(json.dumps(text))
@@ -529,7 +533,7 @@ def test_a_message_for_our_trigger_is_ours(world: World) -> None:
     world.check_quiet()
 
 
-def test_messages_of_an_earlier_step_do_nothing(world: World) -> None:
+def test_outdated_messages_do_nothing(world: World) -> None:
     world.drop("a.txt", letter(1))
     world.step()
     (message,) = world.jobs.messages
@@ -544,9 +548,10 @@ def test_messages_of_an_earlier_step_do_nothing(world: World) -> None:
     world.check_right("a.txt")
 
 
-def test_a_message_delivered_many_times_asks_the_service_once_for_each_delivery_at_most_and_writes_once(
+def test_repeated_message_writes_once(
     world: World,
 ) -> None:
+    """It asks the service at most once for each delivery."""
     world.drop("a.txt", letter(1))
     world.step()
     (message,) = world.jobs.messages
@@ -571,9 +576,10 @@ NO_ZONE = b"2025-01-15T12:00:00"
 
 @pytest.mark.parametrize("damage", [b"", b"junk", b"{}", b"[]", b"\xff\xfe", b'{"id": 5}', NO_ZONE])
 @pytest.mark.parametrize("found_by", ["message", "sweep"])
-def test_a_damaged_job_record_is_set_aside_and_reconcile_finds_its_documents(
+def test_damaged_job_record_is_quarantined(
     world: World, damage: bytes, found_by: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """Reconcile finds its documents."""
     world.drop("a.txt", letter(1))
     world.step()
     (record,) = world.state.list("jobs/")
@@ -597,7 +603,8 @@ def test_a_damaged_job_record_is_set_aside_and_reconcile_finds_its_documents(
 
 @pytest.mark.parametrize("damage", [b"", b"junk", b"{}", b'{"document": null}'])
 @pytest.mark.parametrize("when", ["before the result", "after the result"])
-def test_a_damaged_document_record_is_worth_as_much_as_none(world: World, damage: bytes, when: str) -> None:
+def test_damaged_document_record_is_replaced(world: World, damage: bytes, when: str) -> None:
+    """As if there were none."""
     world.drop("a.txt", letter(1))
     world.step()
     if when == "after the result":
@@ -611,7 +618,7 @@ def test_a_damaged_document_record_is_worth_as_much_as_none(world: World, damage
     assert world.reconcile().done == 1
 
 
-def test_blobs_of_others_among_our_records_stop_nothing(world: World) -> None:
+def test_foreign_blobs_stop_nothing(world: World) -> None:
     world.state.write("jobs/notes.txt", b"mine")
     world.state.write("documents/no-such-document.txt", b"mine")
     world.state.write("readme.md", b"mine")
@@ -630,7 +637,7 @@ def test_blobs_of_others_among_our_records_stop_nothing(world: World) -> None:
 
 
 @pytest.mark.parametrize("content", [letter(1), b"%PDF-1.7"])
-def test_a_deleted_result_is_made_again_by_reconcile(world: World, content: str | bytes) -> None:
+def test_reconcile_repeats_deleted_result(world: World, content: str | bytes) -> None:
     world.drop("a.txt", content)
     world.drop("b.txt", letter(2))
     world.run()
@@ -650,7 +657,8 @@ def test_a_deleted_result_is_made_again_by_reconcile(world: World, content: str 
     assert world.submissions_of(letter(2)) == 1
 
 
-def test_of_two_results_of_one_document_reconcile_keeps_the_one_of_its_version(world: World) -> None:
+def test_reconcile_keeps_right_result(world: World) -> None:
+    """Of two results of a document, the one of its version."""
     world.drop("good.txt", letter(1))
     world.drop("bad.txt", b"%PDF-1.7")
     world.run()
@@ -662,7 +670,7 @@ def test_of_two_results_of_one_document_reconcile_keeps_the_one_of_its_version(w
     world.check_failed("bad.txt", "NotText")
 
 
-def test_a_new_version_takes_both_results_of_the_old_one_away(world: World) -> None:
+def test_new_version_removes_old_results(world: World) -> None:
     world.drop("a.txt", letter(1))
     world.run()
     world.output.write("a.txt.error.json", b"{}")
@@ -671,7 +679,8 @@ def test_a_new_version_takes_both_results_of_the_old_one_away(world: World) -> N
     world.check_right("a.txt")
 
 
-def test_a_wiped_state_container_costs_the_work_again_and_loses_nothing(world: World) -> None:
+def test_wiped_state_loses_nothing(world: World) -> None:
+    """It costs the work again."""
     world.drop("done.txt", letter(1))
     world.drop("failed.txt", b"%PDF-1.7")
     world.run()
@@ -690,7 +699,7 @@ def test_a_wiped_state_container_costs_the_work_again_and_loses_nothing(world: W
     assert (tally.dropped, tally.done, tally.failed, tally.submitted) == (3, 2, 1, 0)
 
 
-def test_a_result_left_by_a_forgotten_version_of_the_other_kind_is_taken_away(world: World) -> None:
+def test_outdated_result_kind_is_removed(world: World) -> None:
     """The record of the first version is wiped, so the second does not know what the first has left."""
     world.drop("a.txt", letter(1))
     world.run()
@@ -701,7 +710,7 @@ def test_a_result_left_by_a_forgotten_version_of_the_other_kind_is_taken_away(wo
     world.check_failed("a.txt", "NotText")
 
 
-def test_a_record_of_this_version_says_so_in_its_metadata(world: World) -> None:
+def test_record_metadata_names_version(world: World) -> None:
     """What reconcile reads from a listing is what the record says."""
     world.drop("a.txt", letter(1))
     world.run()
@@ -711,7 +720,8 @@ def test_a_record_of_this_version_says_so_in_its_metadata(world: World) -> None:
     assert info.metadata["source_etag"] == record["document"]["etag"] == world.intake.get_properties("a.txt").etag
 
 
-def test_a_storage_that_cannot_be_reached_is_an_outage_like_any_other(world: World) -> None:
+def test_unreachable_storage_is_outage(world: World) -> None:
+    """And no refusal of a document."""
     failures = 12
 
     def refuse(call: Call) -> None:
