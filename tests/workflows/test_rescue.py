@@ -29,7 +29,7 @@ def test_a_poisoned_document_goes_back_to_work(world: World, caplog: pytest.LogC
     world.check_quiet()
 
 
-def test_a_document_that_the_storage_refuses_is_remembered(world: World) -> None:
+def test_a_refused_document_is_remembered(world: World) -> None:
     """The sweep tries it again; no report is written."""
     world.drop("a.txt", letter(1), announce=False)
     world.gate = refuse("a.txt")
