@@ -520,8 +520,12 @@ def submissions_with(record: DocumentRecord, job: Job) -> int:
 
 
 def count_submission(record: DocumentRecord, job: Job) -> DocumentRecord:
-    """Return the record of a document that counts the submission of `job`, which is reserved and owns it."""
-    return msgspec.structs.replace(record, submissions=max(record.submissions, submissions_with(record, job)))
+    """Return the record of a document that counts the submission of `job`, which is reserved and owns it.
+
+    The job's work is what is submitted: it may have followed a correction since the document was claimed.
+    """
+    submissions = max(record.submissions, submissions_with(record, job))
+    return msgspec.structs.replace(record, submissions=submissions, work=job.work)
 
 
 def _next(record: DocumentRecord | None, event: DocumentEvent, name: str) -> DocumentState:

@@ -159,6 +159,13 @@ def test_submissions_add_up_over_owners(before: int, counted: int, submissions: 
     assert count_submission(held, job) == record(submissions=expected, submissions_before=before)
 
 
+def test_counted_submission_keeps_its_work() -> None:
+    """The job may have followed a correction since the document was claimed."""
+    corrected = work(LANGUAGE_DEPLOYMENT="corrected")
+    counted = count_submission(record(submissions=1), reserved_job(work=corrected))
+    assert counted == record(submissions=1, work=corrected)
+
+
 def test_submission_is_counted_once() -> None:
     """Parts of a document, and repetitions of a step, count the same submission."""
     job = reserved_job(submissions=2)
