@@ -15,7 +15,7 @@ from .language.auth import default_auth
 from .language.budget import RequestBudget
 from .language.client import LanguageClient, default_session
 from .language.poll_timer import PollTimer
-from .language.service import LanguageService
+from .language.service import LanguageService, PollDelays
 from .settings import Settings
 from .storage.azure_containers import AzureContainer
 from .storage.azure_queues import AzureJobQueue, AzureTextQueue
@@ -69,7 +69,7 @@ class Parts:
     queue: JobQueue
     poison_queue: PoisonQueue
     language: LanguageService
-    poll_timer: PollTimer
+    poll_timer: PollDelays
     health: HealthMonitor
     clock: Callable[[], datetime] = utcnow
     sleep: Callable[[float], None] = time.sleep

@@ -85,7 +85,6 @@ class LocalProcess:
 
     @property
     def running(self) -> bool:
-        """Whether the process is running."""
         return self._process is not None and self._process.poll() is None
 
     @property

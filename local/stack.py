@@ -26,8 +26,8 @@ from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
 
 from functions.settings import SETTINGS
+from local.azurite import Azurite
 from local.process import ROOT, LocalProcess
-from local.storage import Azurite
 
 SAMPLES = ROOT / "samples"
 MODEL_CACHE = ROOT / ".cache" / "language-models"
@@ -209,12 +209,10 @@ class Stack:
 
     @property
     def connection_string(self) -> str:
-        """The storage connection string."""
         return self.storage.connection_string
 
     @property
     def language_url(self) -> str:
-        """The Language endpoint."""
         return self.language.url
 
     @property

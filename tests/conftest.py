@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from local.storage import Azurite
+from local.azurite import Azurite
 
 
 @pytest.fixture(scope="session")

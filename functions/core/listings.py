@@ -13,8 +13,7 @@ class Named(Protocol):
     """Anything with a blob's name."""
 
     @property
-    def name(self) -> str:
-        """The name."""
+    def name(self) -> str: ...
 
 
 N = TypeVar("N", bound=Named)

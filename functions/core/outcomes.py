@@ -106,7 +106,7 @@ class StillRunning:
 class Finished:
     """The service is done; `chunks` has an answer by the id of each chunk, except for those that it left out."""
 
-    job_id: str
+    operation_id: str
     status: str
     chunks: Mapping[str, FoundEntities | Problem] = field(default_factory=dict)
     created: datetime | None = None

@@ -23,8 +23,7 @@ class Sized(Protocol):
     """Anything that carries the text of one chunk."""
 
     @property
-    def text(self) -> str:
-        """The text that is sent."""
+    def text(self) -> str: ...
 
     @property
     def work(self) -> WorkSpec:

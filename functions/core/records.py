@@ -66,7 +66,8 @@ class Chunk(Record, frozen=True, kw_only=True):
 class JobFacts(Record, frozen=True, kw_only=True, omit_defaults=False):
     """One of the service's jobs that a result came from."""
 
-    job_id: str
+    operation_id: str = msgspec.field(name="jobId")
+    """The service's own id of the job."""
     submitted_date_time: Moment | None
     completed_date_time: Moment | None
     polls: int

@@ -109,7 +109,7 @@ def document_result(
 def job_facts(job: Job, answer: Finished) -> JobFacts:
     """Return what a result says about the service's job it came from."""
     return JobFacts(
-        job_id=answer.job_id,
+        operation_id=answer.operation_id,
         submitted_date_time=job.submitted,
         completed_date_time=answer.completed,
         polls=job.polls + 1,

@@ -18,7 +18,6 @@ class KeyAuth(AuthBase):
         self._key = key
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Sign a request that is about to be sent."""
         request.headers["Ocp-Apim-Subscription-Key"] = self._key
         return request
 
@@ -30,7 +29,6 @@ class TokenAuth(AuthBase):
         self._provider = provider
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Sign a request that is about to be sent."""
         request.headers["Authorization"] = f"Bearer {self._provider()}"
         return request
 
@@ -39,7 +37,6 @@ class NoAuth(AuthBase):
     """Leaves requests as they are, and keeps `requests` from adding a password of a `.netrc` file."""
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Return the request as it is."""
         return request
 
 

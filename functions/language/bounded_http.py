@@ -121,17 +121,17 @@ class _Session(requests.Session):
 class BoundedAdapter(HTTPAdapter):
     """The transport of a bounded session."""
 
-    def init_poolmanager(self, *args: Any, **options: Any) -> None:  # noqa: D102 - the contract is HTTPAdapter's
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **options)
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
-    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:  # noqa: D102 - the contract is HTTPAdapter's
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
         manager = super().proxy_manager_for(proxy, **options)
         if not proxy.lower().startswith("socks"):
             manager.pool_classes_by_scheme = _POOLS
         return manager
 
-    def send(self, *args: Any, **options: Any) -> requests.Response:  # noqa: D102 - the contract is HTTPAdapter's
+    def send(self, *args: Any, **options: Any) -> requests.Response:
         exchange = _current()
         if exchange is not None:
             exchange.is_bounded = True

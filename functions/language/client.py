@@ -147,12 +147,12 @@ class LanguageClient:
     def progress(self, work: WorkSpec, operation_url: str) -> Progress:
         """Return the state of a job, with the results of all its pages once it is done. Raises nothing."""
         try:
-            return self._progress(work.api_version, wire.job_id_of(operation_url) or "")
+            return self._progress(work.api_version, wire.operation_id_of(operation_url) or "")
         except Exception as error:  # Asking again costs nothing.
             return Deferred(DeferReason.UNAVAILABLE, _client_failed(error, operation_url))
 
-    def _progress(self, api_version: str, job_id: str) -> Progress:
-        path, allowance = wire.status_path(api_version, job_id), self._allowance()
+    def _progress(self, api_version: str, operation_id: str) -> Progress:
+        path, allowance = wire.status_path(api_version, operation_id), self._allowance()
         first = self._page(path, allowance)
         if not isinstance(first.progress, Finished):
             return first.progress
@@ -170,7 +170,7 @@ class LanguageClient:
 
     def cancel(self, work: WorkSpec, operation_url: str) -> None:
         """Ask the service to stop a job, where the API can; whether it does makes no difference to us."""
-        path = wire.cancel_path(work.api_version, wire.job_id_of(operation_url) or "")
+        path = wire.cancel_path(work.api_version, wire.operation_id_of(operation_url) or "")
         if path is not None and not self._take(RequestKind.POLL):
             self._send(RequestKind.POLL, "POST", path, self._allowance())
 
@@ -287,7 +287,7 @@ def _is_body_needed(request: requests.PreparedRequest, response: requests.Respon
     not to be lost for a body that should be empty.
     """
     if request.method == "POST" and 200 <= response.status_code < 300:
-        return wire.job_id_of(response.headers.get("operation-location", "")) is None
+        return wire.operation_id_of(response.headers.get("operation-location", "")) is None
     return wire.is_json(response.headers)
 
 

@@ -58,9 +58,9 @@ __all__ = [
     "cancel_path",
     "is_foreign",
     "is_json",
-    "job_id_of",
     "join_pages",
     "no_answer",
+    "operation_id_of",
     "operation_path",
     "own_error",
     "page_outcome",
@@ -83,27 +83,27 @@ def submit_path(api_version: str) -> str:
     return f"/language/analyze-text/jobs?api-version={api_version}"
 
 
-def operation_path(api_version: str, job_id: str) -> str:
+def operation_path(api_version: str, operation_id: str) -> str:
     """Return path and query of a job's state."""
     if api_version == PREVIEW_API_VERSION:
-        return f"/text/analytics/{PREVIEW_API_VERSION}/analyze/jobs/{job_id}"
-    return f"/language/analyze-text/jobs/{job_id}?api-version={api_version}"
+        return f"/text/analytics/{PREVIEW_API_VERSION}/analyze/jobs/{operation_id}"
+    return f"/language/analyze-text/jobs/{operation_id}?api-version={api_version}"
 
 
-def status_path(api_version: str, job_id: str) -> str:
+def status_path(api_version: str, operation_id: str) -> str:
     """Return path and query of the question for a job's state, with as many documents on a page as a job can have.
 
     A page has 20 unless asked otherwise, so a full job would take two requests (docs/language-api.md 3).
     """
-    path = operation_path(api_version, job_id)
+    path = operation_path(api_version, operation_id)
     return f"{path}?$top={MAX_REQUEST_DOCUMENTS}" if "?" not in path else f"{path}&top={MAX_REQUEST_DOCUMENTS}"
 
 
-def cancel_path(api_version: str, job_id: str) -> str | None:
+def cancel_path(api_version: str, operation_id: str) -> str | None:
     """Return path and query of a cancellation; None where the API has none (the preview)."""
     if api_version == PREVIEW_API_VERSION:
         return None
-    return f"/language/analyze-text/jobs/{job_id}:cancel?api-version={api_version}"
+    return f"/language/analyze-text/jobs/{operation_id}:cancel?api-version={api_version}"
 
 
 def submission_body(
@@ -134,25 +134,25 @@ def _tasks(work: WorkSpec) -> Any:
 # --- Replies to a submission ---
 
 # Ids of 2022 are GUIDs, those of 2020 a GUID and a number. What could lead to another path is no id.
-_JOB_ID = re.compile(r"/jobs/([A-Za-z0-9][A-Za-z0-9_.-]{0,199})\Z")
+_OPERATION_ID = re.compile(r"/jobs/([A-Za-z0-9][A-Za-z0-9_.-]{0,199})\Z")
 
 
-def job_id_of(operation_url: str) -> str | None:
+def operation_id_of(operation_url: str) -> str | None:
     """Return the service's job id in an operation URL, absolute or relative; None where there is none."""
     try:
         path = urlsplit(operation_url).path
     except ValueError:  # for instance brackets that are not closed
         return None
-    match = _JOB_ID.search(path.removesuffix("/"))
+    match = _OPERATION_ID.search(path.removesuffix("/"))
     return match.group(1) if match else None
 
 
 def submission_outcome(endpoint: str, api_version: str, reply: Reply, now: datetime) -> Submission:
     """Return what came of a POST to a resource."""
     if 200 <= reply.status < 300:
-        job_id = job_id_of(reply.headers.get("operation-location", ""))
+        operation_id = operation_id_of(reply.headers.get("operation-location", ""))
         # Only the id is taken from the header: the key goes to the configured endpoint, whatever host it names.
-        return Accepted(endpoint + operation_path(api_version, job_id)) if job_id else _no_job(reply, now)
+        return Accepted(endpoint + operation_path(api_version, operation_id)) if operation_id else _no_job(reply, now)
     error = own_error(reply)
     if error is None:
         return Unanswered(unrecognized(reply), _foreign_wait_s(reply, now))
@@ -220,7 +220,7 @@ def join_pages(first: Finished, pages: Sequence[Finished]) -> Finished:
     for page in (first, *pages):
         for chunk, found in page.chunks.items():
             chunks.setdefault(chunk, found)
-    return Finished(first.job_id, first.status, chunks, first.created, first.completed)
+    return Finished(first.operation_id, first.status, chunks, first.created, first.completed)
 
 
 def _lost_or_deferred(reply: Reply, now: datetime) -> JobLost | Deferred:

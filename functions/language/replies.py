@@ -101,9 +101,9 @@ def _finished(state: State, status: str) -> Finished:
                 answers[chunk].append(parse_entry(entry, warnings))
             for chunk, entry in _entries(results.get("errors")):
                 answers[chunk].append(_document_problem(entry))
-    job_id = state.get("jobId")
+    operation_id = state.get("jobId")
     return Finished(
-        job_id=shortened(job_id, MAX_ID) if isinstance(job_id, str) else "",
+        operation_id=shortened(operation_id, MAX_ID) if isinstance(operation_id, str) else "",
         status=status,
         chunks={chunk: _one_of(given) for chunk, given in answers.items()},
         created=_moment(state.get("createdDateTime")),

@@ -34,3 +34,14 @@ class LanguageService(Protocol):
 
     def cancel(self, work: WorkSpec, operation_url: str) -> None:
         """Ask the service to stop a job, where the API can."""
+
+
+class PollDelays(Protocol):
+    """What is learnt about how long jobs take; shared by all threads."""
+
+    @property
+    def first_poll_s(self) -> float:
+        """How long to wait before the first poll of a job."""
+
+    def saw(self, duration_s: float) -> None:
+        """Remember how long a job took, by the service's own clock."""

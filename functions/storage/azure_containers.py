@@ -35,7 +35,6 @@ class AzureContainer:
         end: int | None = None,
         limit: int | None = None,
     ) -> Blob:
-        """See `Container.read`."""
         with _named_outcomes(name), self._gone_is_not_changed(name):
             download = self._blob(name).download_blob(
                 offset=None if end is None else start,
@@ -63,7 +62,6 @@ class AzureContainer:
         return seen.etag == etag and seen.size_bytes == 0
 
     def get_properties(self, name: str) -> BlobInfo:
-        """See `Container.get_properties`."""
         with _named_outcomes(name):
             return _info(name, self._blob(name).get_blob_properties())
 
@@ -76,7 +74,6 @@ class AzureContainer:
         if_absent: bool = False,
         metadata: Mapping[str, str] | None = None,
     ) -> str:
-        """See `Container.write`."""
         from azure.storage.blob import ContentSettings
 
         def upload() -> str:
@@ -100,12 +97,10 @@ class AzureContainer:
                 return upload()
 
     def delete(self, name: str, *, if_match: str | None = None) -> None:
-        """See `Container.delete`."""
         with _named_outcomes(name), self._gone_is_not_changed(name):
             self._blob(name).delete_blob(**_at_version(if_match))
 
     def list(self, prefix: str = "") -> Iterator[BlobInfo]:
-        """See `Container.list`."""
         try:
             with redacted_errors():
                 for properties in self._client.list_blobs(name_starts_with=prefix or None, include=["metadata"]):

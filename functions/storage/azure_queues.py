@@ -28,7 +28,6 @@ class AzureJobQueue:
         self._client = client
 
     def send(self, message: JobMessage, delay_s: float, ttl_s: float | None = None) -> Receipt:
-        """See `JobQueue.send`."""
         time_to_live = NEVER if ttl_s is None else max(1, round(ttl_s))
 
         @redacted_errors()
@@ -45,7 +44,6 @@ class AzureJobQueue:
         return Receipt(str(sent.id), str(sent.pop_receipt))
 
     def resend(self, receipt: Receipt, message: JobMessage, delay_s: float) -> Receipt:
-        """See `JobQueue.resend`."""
         try:
             with redacted_errors():
                 updated = self._client.update_message(
@@ -63,7 +61,6 @@ class AzureJobQueue:
         return Receipt(str(updated.id), str(updated.pop_receipt))
 
     def discard(self, receipt: Receipt) -> None:
-        """See `JobQueue.discard`."""
         try:
             with redacted_errors():
                 self._client.delete_message(receipt.message_id, receipt.pop_receipt)
@@ -80,7 +77,6 @@ class AzureTextQueue:
         self._client = client
 
     def put(self, text: str, delay_s: float, ttl_s: float | None = None) -> None:
-        """See `TextQueue.put`."""
 
         def send() -> None:
             time_to_live = NEVER if ttl_s is None else max(1, round(ttl_s))

@@ -28,7 +28,6 @@ class MemoryContainer:
         end: int | None = None,
         limit: int | None = None,
     ) -> Blob:
-        """See `Container.read`."""
         with self._lock:
             blob = self._at(name, if_match)
         if limit is not None and blob.info.size_bytes > limit:
@@ -36,7 +35,6 @@ class MemoryContainer:
         return Blob(blob.info, blob.data[start:end] if end is not None else blob.data)
 
     def get_properties(self, name: str) -> BlobInfo:
-        """See `Container.look`."""
         with self._lock:
             return self._at(name, None).info
 
@@ -64,13 +62,11 @@ class MemoryContainer:
             return etag
 
     def delete(self, name: str, *, if_match: str | None = None) -> None:
-        """See `Container.delete`."""
         with self._lock:
             self._at(name, if_match)
             del self._blobs[name]
 
     def list(self, prefix: str = "") -> Iterator[BlobInfo]:
-        """See `Container.list`."""
         with self._lock:
             infos = [blob.info for name, blob in self._blobs.items() if name.startswith(prefix)]
         return iter(sorted(infos, key=lambda info: info.name.encode("utf-16-be")))

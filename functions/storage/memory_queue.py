@@ -33,11 +33,9 @@ class MemoryQueue:
         self._lock = threading.Lock()
 
     def send(self, message: JobMessage, delay_s: float, ttl_s: float | None = None) -> Receipt:
-        """See `JobQueue.send`."""
         return self.put(message.encode(), delay_s, ttl_s)
 
     def resend(self, receipt: Receipt, message: JobMessage, delay_s: float) -> Receipt:
-        """See `JobQueue.resend`."""
         with self._lock:
             present = self._present().get(receipt.message_id)
             if present and present.pop_receipt == receipt.pop_receipt:
@@ -47,7 +45,6 @@ class MemoryQueue:
         return self.send(message, delay_s)
 
     def discard(self, receipt: Receipt) -> None:
-        """See `JobQueue.discard`."""
         with self._lock:
             present = self._messages.get(receipt.message_id)
             if present and present.pop_receipt == receipt.pop_receipt:

@@ -170,7 +170,7 @@ def _with_familiarity(reading: _Reading) -> _Reading:
     return reading._replace(score=reading.score * math.exp(_FAMILIARITY * familiarity(reading.text)))
 
 
-# Fitted on the texts of `tests/encodings` and the translations of Sphinx and Wagtail.
+# Fitted on the texts of `tests/support/encodings` and the translations of Sphinx and Wagtail.
 _FAMILIARITY = 0.05
 _FEW_TO_LEAVE_OUT = 12
 _PRICE = 0.4

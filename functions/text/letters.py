@@ -4,7 +4,7 @@ The same bytes are an ordinary word in one encoding and an odd one in another: `
 language the table at the end lists which letters follow which, the commonest first. A text is worth as much as in the
 language that suits it best, and that its letters within ASCII speak for too.
 
-The table is counted from the translations of several programs by `python -m tests.encodings.followers`.
+The table is counted from the translations of several programs by `python -m tests.support.encodings.followers`.
 """
 
 # ruff: noqa: E501 - a language is one line

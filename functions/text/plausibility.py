@@ -2,7 +2,7 @@
 
 Only characters beyond ASCII are judged: they are what the encodings differ in. Each gets a penalty for where it stands:
 a capital inside a word, a letter of another script, a sign between letters, a character that no text has. The weights
-were fitted on the texts of `tests/encodings` and on translations of another package than the one that
+were fitted on the texts of `tests/support/encodings` and on translations of another package than the one that
 `tests.benchmarks.encodings` measures with.
 """
 

@@ -38,8 +38,7 @@ from ..core.records import Chunk
 from ..core.results import job_facts
 from ..core.work import WorkSpec
 from ..errors import Changed, EntityDropError, Missing, NewerRecord, RecordError
-from ..language.poll_timer import PollTimer
-from ..language.service import LanguageService
+from ..language.service import LanguageService, PollDelays
 from ..storage.containers import is_refusal, is_transient, storage_code
 from ..storage.job_queue import JobQueue
 from ..storage.record_store import RecordStore
@@ -137,7 +136,7 @@ class Poller:
         records: RecordStore,
         queue: JobQueue,
         language: LanguageService,
-        poll_timer: PollTimer,
+        poll_timer: PollDelays,
         publisher: Publisher,
         prober: Prober,
         refusals: Refusals,

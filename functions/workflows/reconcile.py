@@ -149,7 +149,6 @@ class _Row(NamedTuple):
 
     @property
     def metadata(self) -> Mapping[str, str]:
-        """The metadata of the record."""
         return self.record.metadata if self.record else {}
 
 

@@ -16,6 +16,7 @@ from requests import RequestException
 from rich.console import Console
 from rich.text import Text
 
+from local.azurite import StorageMissingError
 from local.demo import view
 from local.demo.folders import OverlappingFoldersError, check_apart
 from local.demo.measure import MeasurementError
@@ -25,7 +26,6 @@ from local.demo.start import start as watch_folder
 from local.file_lock import LockedError, file_lock
 from local.process import ROOT, LocalProcessError, loopback_without_proxy
 from local.stack import SAMPLES, Stack
-from local.storage import StorageMissingError
 
 CACHE = ROOT / ".cache"
 EXIT_INTERRUPTED = 130

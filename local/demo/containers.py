@@ -27,7 +27,6 @@ class StoredResult:
 
     @property
     def is_error(self) -> bool:
-        """Whether it is an error report."""
         return self.name.endswith(ERROR_SUFFIX)
 
 

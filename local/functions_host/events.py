@@ -36,7 +36,6 @@ class EventFile(logging.Handler):
             self.handleError(record)
 
     def close(self) -> None:
-        """Close the file."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1

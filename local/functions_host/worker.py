@@ -211,7 +211,6 @@ class InvocationContext(func.Context):
 
     @property
     def function_name(self) -> str:
-        """The function's name."""
         return self._function_name
 
     @property

@@ -49,7 +49,7 @@ class InProcessAdapter(HTTPAdapter):
         self._service = service
         self._wait = wait
 
-    def send(  # noqa: D102 - the contract is HTTPAdapter's
+    def send(
         self,
         request: requests.PreparedRequest,
         stream: bool = False,

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from functions.errors import DocumentError
 from functions.text.decoding import decode
-from tests.encodings.corpus import LENGTHS, VARIANTS, Case, cases
-from tests.encodings.texts import TEXTS
+from tests.support.encodings.corpus import LENGTHS, VARIANTS, Case, cases
+from tests.support.encodings.texts import TEXTS
 
 PACKAGE = "django==5.2.19"
 _LOCALES = {"zh": "zh_Hans", "zh_tw": "zh_Hant"}
@@ -112,7 +112,7 @@ _NAMES = {"whole": "whole", "spoilt": "one spoilt byte", "controls": "with contr
 def main() -> None:
     """Run the measurement and print its tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--own", action="store_true", help="measure on the texts of tests/encodings")
+    parser.add_argument("--own", action="store_true", help="measure on the texts of tests/support/encodings")
     parser.add_argument("--package", default=PACKAGE, help=f"whose translations to read; default {PACKAGE}")
     parser.add_argument("--wheel", type=Path, help="a wheel that is here already")
     parser.add_argument("--folder", default="", help="only translations under this folder of the package")

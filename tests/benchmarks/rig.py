@@ -17,12 +17,12 @@ import psutil
 import requests
 
 from functions.core.results import entities_name
+from local.azurite import Azurite
 from local.functions_host.connections import find_connection
 from local.functions_host.storage import StorageAccount
 from local.language_service.limits import RECORDED_RULES
 from local.process import ROOT
 from local.stack import DEPLOYMENT, PROJECT, THREADS, HostPart, LanguagePart
-from local.storage import Azurite
 
 from .documents import Document
 

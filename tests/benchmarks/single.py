@@ -259,7 +259,7 @@ def _merge(store: DocumentStore) -> Merging:
     chunks = cut(facts, document.data, decode(document.data), work)
     record = DocumentRecord(document=facts, state=DocumentState.PENDING, owner="job", claimed_at=now, updated=now)
     answers = [_answer(chunk.text) for chunk in chunks]
-    job = JobFacts(job_id="job", submitted_date_time=now, completed_date_time=now, polls=1)
+    job = JobFacts(operation_id="job", submitted_date_time=now, completed_date_time=now, polls=1)
     started = time.perf_counter()
     located = [
         locate(chunk.chunk, chunk.text, answer, unit, job) for chunk, answer in zip(chunks, answers, strict=True)

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.storage import Azurite
+from local.azurite import Azurite
 
 from .burst import run_burst
 from .documents import Document

@@ -44,7 +44,7 @@ from functions.storage.document_store import DocumentStore
 from functions.storage.job_queue import NEVER, JobQueue, Receipt
 from functions.storage.memory_containers import MemoryContainer
 from functions.storage.memory_queue import MemoryQueue
-from local.storage import ACCOUNT_KEY, ACCOUNT_NAME, Azurite
+from local.azurite import ACCOUNT_KEY, ACCOUNT_NAME, Azurite
 
 LONG_NAME = "x" * 1000
 

@@ -9,7 +9,7 @@ from azure.storage.blob import BlobServiceClient
 
 from functions.errors import Changed
 from functions.storage.azure_containers import AzureContainer
-from local.storage import Azurite
+from local.azurite import Azurite
 
 
 class WritesInBetween(RequestsTransport):

@@ -30,7 +30,7 @@ UNITS = (CODE_POINT, UTF16, TEXT_ELEMENT)
 FACTS = DocumentFacts(
     name="a.txt", etag='"0x1"', last_modified=datetime(2026, 11, 23, tzinfo=UTC), size_bytes=1, language="en"
 )
-JOB = JobFacts(job_id="j", submitted_date_time=None, completed_date_time=None, polls=1)
+JOB = JobFacts(operation_id="j", submitted_date_time=None, completed_date_time=None, polls=1)
 
 LETTERS = [file.read_text("utf-8") for file in sorted((SAMPLES / "labelled").glob("*.txt"))]
 FILLERS = [

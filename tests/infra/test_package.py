@@ -147,7 +147,7 @@ STRAYS = (
     "notes.txt",
     "my_functions/extra.py",
     "tests/infra/test_package.py",
-    "local/storage.py",
+    "local/azurite.py",
 )
 """What a developer's folder may hold besides the repository's files, and what of those does not run."""
 

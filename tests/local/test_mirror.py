@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
+from local.azurite import Azurite
 from local.demo.containers import Containers
 from local.demo.folders import ESCAPED_NAMES_FILE
 from local.demo.mirror import Mirror
 from local.demo.names import escaped_path
 from local.stack import Stack
-from local.storage import Azurite
 
 
 @pytest.fixture(scope="module")

@@ -127,7 +127,7 @@ def policy(**changes: Any) -> Policy:
 
 def job_facts(**changes: Any) -> JobFacts:
     given: dict[str, Any] = {
-        "job_id": "3fa85f64-5717",
+        "operation_id": "3fa85f64-5717",
         "submitted_date_time": NOW,
         "completed_date_time": NOW + timedelta(seconds=2),
         "polls": 1,

@@ -80,3 +80,24 @@ def test_no_two_modules_share_a_name() -> None:
     paths = [path for path in (ROOT / "functions").rglob("*.py") if path.stem != "__init__"]
     names = Counter(path.stem for path in paths if path.parent.name != "triggers")
     assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_core_has_no_effects() -> None:
+    """No I/O, no locks, no clock, no randomness of its own: what it needs is an argument."""
+    effects = {"threading", "time", "os", "io", "socket", "subprocess", "requests", "azure", "logging", "concurrent"}
+    found = [
+        (path.name, name)
+        for path in (ROOT / "functions" / "core").glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom) and node.level == 0
+            else []
+        )
+        if name.split(".")[0] in effects
+    ]
+    assert found == []
+    sources = [path.read_text("utf-8") for path in (ROOT / "functions" / "core").glob("*.py")]
+    assert not any(re.search(r"datetime\.now|utcnow|random\.random", source) for source in sources)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from local.azurite import Azurite
 from local.functions_host.connections import find_connection
 from local.functions_host.storage import StorageAccount
-from local.storage import Azurite
 from tests.local.functions_host.stage import Stage
 
 

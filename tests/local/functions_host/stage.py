@@ -18,9 +18,9 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient, ContainerClient
 from azure.storage.queue import QueueServiceClient
 
+from local.azurite import Azurite
 from local.functions_host.host import host_id
 from local.process import LocalProcess
-from local.storage import Azurite
 
 APPS = Path(__file__).parent / "apps"
 

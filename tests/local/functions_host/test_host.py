@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from local.storage import Azurite
+from local.azurite import Azurite
 from tests.local.functions_host.stage import HOST_JSON, Stage, wait_until
 
 pytestmark = pytest.mark.processes

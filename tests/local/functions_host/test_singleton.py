@@ -8,9 +8,9 @@ import uuid
 import pytest
 from azure.storage.blob import BlobLeaseClient, BlobServiceClient
 
+from local.azurite import Azurite
 from local.functions_host.singleton import Singleton
 from local.functions_host.storage import Container, StorageAccount
-from local.storage import Azurite
 from tests.local.functions_host.stage import wait_until
 
 

@@ -7,10 +7,10 @@ import uuid
 import pytest
 from azure.storage.blob import BlobServiceClient
 
+from local.azurite import Azurite
 from local.functions_host.connections import find_connection
 from local.functions_host.errors import StorageError
 from local.functions_host.storage import Container, StorageAccount, _Token, string_to_sign
-from local.storage import Azurite
 
 
 @pytest.fixture

@@ -114,7 +114,7 @@ def test_every_generation_finishes_job(
     assert isinstance(answer, FoundEntities)
     assert len(answer.entities) >= 4
     assert sorted(answer.entities, key=lambda one: one.offset) == list(found_in(TEXT).entities)
-    assert done.job_id and done.job_id in url
+    assert done.operation_id and done.operation_id in url
     assert done.duration_s == pytest.approx(JOB_S, abs=1.01)
     assert stage.requests == {"submit": 1, "status": 2}
 

@@ -25,9 +25,9 @@ from functions.language.error_codes import FAULTS, MAX_RECORDED_BYTES
 from functions.language.payloads import (
     cancel_path,
     is_foreign,
-    job_id_of,
     join_pages,
     no_answer,
+    operation_id_of,
     operation_path,
     own_error,
     page_outcome,
@@ -142,7 +142,7 @@ def test_document_languages_override_setting() -> None:
 def test_previews_operation_has_its_own_path() -> None:
     """Job ids of 2020 were a GUID and a number of ticks."""
     assert submission_outcome(ENDPOINT, CT1, reply(202, Operation_Location=OWN_CT1), NOW) == Accepted(OWN_CT1)
-    assert job_id_of(f"{OWN_CT1}_637500000000000000") == f"{JOB}_637500000000000000"
+    assert operation_id_of(f"{OWN_CT1}_637500000000000000") == f"{JOB}_637500000000000000"
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_unusable_location_leaves_acceptance_open(status: int, location: str | N
 
 @pytest.mark.parametrize("job_id", ["a/../b", "a%2Fb", "a b", "a:cancel", "", ".", "..", "-", "a" * 201])
 def test_unsafe_id_is_refused(job_id: str) -> None:
-    found = job_id_of(f"{ENDPOINT}/language/analyze-text/jobs/{job_id}")
+    found = operation_id_of(f"{ENDPOINT}/language/analyze-text/jobs/{job_id}")
     assert found is None or "/" not in found
 
 
@@ -540,7 +540,7 @@ def test_recorded_result_is_read() -> None:
     assert isinstance(found, Finished)
     problem = found.chunks["1"]
     assert found == Finished(
-        job_id=JOB,
+        operation_id=JOB,
         status="succeeded",
         chunks={"0": GATES, "1": problem},
         created=CREATED,
@@ -739,7 +739,7 @@ def test_failed_job_accuses_no_document(error: dict[str, Any]) -> None:
 )
 def test_preview_results_are_found(tasks: dict[str, Any], status: str) -> None:
     assert progress(ct1_page(tasks, status)) == Finished(
-        job_id=JOB,
+        operation_id=JOB,
         status=status,
         chunks={"0": GATES},
         created=datetime(2021, 10, 23, 0, 43, 56, tzinfo=UTC),

@@ -254,7 +254,7 @@ def result_of(index: int, *offsets: int, job: JobFacts | None = None, warning: s
 
 
 def test_merged_result_is_sorted() -> None:
-    other = service_job(job_id="other")
+    other = service_job(operation_id="other")
     chunks = [result_of(2, 25, 21), result_of(0, 4, 1, job=other, warning="first"), result_of(1, 12, warning="second")]
     entities, warnings, jobs, records = merge(chunks)
     assert [entity.offset for entity in entities] == [1, 4, 12, 21, 25]
@@ -294,7 +294,7 @@ def test_final_poll_counts() -> None:
     job = running_job(polls=2)
     answer = Finished("3fa8", "succeeded", completed=NOW + timedelta(seconds=1))
     assert job_facts(job, answer) == JobFacts(
-        job_id="3fa8",
+        operation_id="3fa8",
         submitted_date_time=job.submitted,
         completed_date_time=NOW + timedelta(seconds=1),
         polls=3,

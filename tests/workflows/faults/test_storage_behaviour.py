@@ -18,7 +18,7 @@ from functions.core.jobs import JobMessage
 from functions.errors import Changed
 from functions.storage.azure_containers import AzureContainer
 from functions.text.splitting import MAX_REQUEST_CHARACTERS
-from local.storage import Azurite
+from local.azurite import Azurite
 from tests.support.scenarios import (
     LONG,
     SHARED_JOB,

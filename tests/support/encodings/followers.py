@@ -1,4 +1,4 @@
-"""Counts which letter follows which: `python -m tests.encodings.followers` fills `functions.text.letters`.
+"""Counts which letter follows which: `python -m tests.support.encodings.followers` fills `functions.text.letters`.
 
 The texts are the translations of programs that neither the weights were fitted on nor the benchmark measures with.
 """

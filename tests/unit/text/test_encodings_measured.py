@@ -9,8 +9,8 @@ from collections import Counter, defaultdict
 import pytest
 
 from tests.benchmarks.encodings import outcome
-from tests.encodings.corpus import VARIANTS, cases
-from tests.encodings.texts import TEXTS
+from tests.support.encodings.corpus import VARIANTS, cases
+from tests.support.encodings.texts import TEXTS
 
 pytestmark = pytest.mark.long
 

@@ -6,7 +6,7 @@ import pytest
 
 from functions.text.decoding import decode
 from functions.text.letters import FOLLOWERS, familiarity
-from tests.encodings.followers import LANGUAGES, followers
+from tests.support.encodings.followers import LANGUAGES, followers
 
 
 @pytest.mark.parametrize(

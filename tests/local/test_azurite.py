@@ -13,9 +13,9 @@ from azure.core.exceptions import ServiceRequestError
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
 
-from local import storage as storage_module
+from local import azurite as azurite_module
+from local.azurite import Azurite
 from local.process import ROOT, LocalProcessError
-from local.storage import Azurite
 
 pytestmark = pytest.mark.processes
 
@@ -80,21 +80,21 @@ def test_used_port_is_reported(storage: Azurite) -> None:
 
 
 def test_missing_emulator_says_what_to_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(storage_module, "_PROGRAM", tmp_path / "azurite.js")
-    with pytest.raises(storage_module.StorageMissingError, match="make setup"), Azurite():
+    monkeypatch.setattr(azurite_module, "_PROGRAM", tmp_path / "azurite.js")
+    with pytest.raises(azurite_module.StorageMissingError, match="make setup"), Azurite():
         pass
 
 
 def test_missing_node_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(storage_module.StorageMissingError, match=r"Install Node\.js"), Azurite():
+    with pytest.raises(azurite_module.StorageMissingError, match=r"Install Node\.js"), Azurite():
         pass
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only the Linux kernel tells children of a kill")
 def test_emulator_dies_with_parent() -> None:
     program = (
-        "from local.storage import Azurite\n"
+        "from local.azurite import Azurite\n"
         "emulator = Azurite()\n"
         "emulator.start()\n"
         "print(emulator.process.pid, flush=True)\n"
