@@ -191,7 +191,7 @@ def test_a_deferred_job_keeps_its_work(world: World) -> None:
 
 
 @pytest.mark.parametrize("state", JobState)
-def test_a_job_of_the_first_release_follows_the_settings(world: World, state: JobState) -> None:
+def test_first_releases_job_follows_settings(world: World, state: JobState) -> None:
     """It does not say what is to be done: that was always what the settings say."""
     if state is JobState.WAITING:
         world.script("throttle-429", method="POST")

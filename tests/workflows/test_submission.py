@@ -93,7 +93,7 @@ def test_a_long_document_is_opened_as_several_jobs(world: World) -> None:
     assert messages(world) == [(JobMessage(f"job-1.{number}", 0).encode(), 0.0) for number in range(3)]
 
 
-def test_the_jobs_of_a_long_document_share_an_owner(world: World) -> None:
+def test_jobs_of_long_document_share_owner(world: World) -> None:
     world.drop("long.txt", LONG, announce=False)
     world.app.submitter.submit("long.txt")
     records = world.app.parts.records
