@@ -140,7 +140,7 @@ def test_values_are_not_read_as_templates() -> None:
     assert problems.THROTTLED.problem(reason="{status} {0} {").message.endswith(": {status} {0} {")
 
 
-def test_the_code_and_error_of_the_service_are_passed_on() -> None:
+def test_service_code_and_error_are_passed_on() -> None:
     error = {"code": "InvalidDocument", "message": "It is empty."}
     problem = problems.DOCUMENT_REFUSED.problem(service=error, service_code="InvalidDocument", reason="It is empty.")
     assert (problem.code, problem.service) == ("InvalidDocument", error)

@@ -60,7 +60,7 @@ def test_a_newer_record_may_have_any_shape() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[]", {"version": "new"}, {"version": 2}])
-def test_what_is_no_record_is_not_taken_for_newer(content: Any) -> None:
+def test_other_content_is_not_newer(content: Any) -> None:
     with pytest.raises(RecordError, match="is not a Refusal"):
         decode(blob(content), Refusal)
 

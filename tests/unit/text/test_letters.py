@@ -20,7 +20,7 @@ from tests.support.encodings.followers import LANGUAGES, followers
         ("täällä ja täältä", "tńńllń ja tńńltń"),
     ],
 )
-def test_words_of_a_language_are_more_familiar_than_their_misreadings(right: str, wrong: str) -> None:
+def test_words_are_more_familiar_than_misreadings(right: str, wrong: str) -> None:
     assert familiarity(right) > 0
     assert familiarity(right) > familiarity(wrong)
 
@@ -65,6 +65,6 @@ FAROESE = (
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "iso8859_15"])
-def test_long_text_in_a_language_without_a_table_is_read(encoding: str) -> None:
+def test_language_without_table_is_read(encoding: str) -> None:
     assert "fo" not in FOLLOWERS
     assert decode((FAROESE * 12).encode(encoding)).text == FAROESE * 12

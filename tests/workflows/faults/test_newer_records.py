@@ -132,7 +132,7 @@ def test_job_with_a_newer_document_record_waits(world: World, newer: NewerReleas
     world.check_quiet()
 
 
-def test_document_of_a_newer_owner_does_not_stop_its_neighbours(world: World, newer: NewerRelease) -> None:
+def test_newer_owner_stops_no_neighbours(world: World, newer: NewerRelease) -> None:
     submitted(world, "a.txt", "bb.txt")
     left = newer.write("documents/a.txt", owner="another")
     world.run()
@@ -141,7 +141,7 @@ def test_document_of_a_newer_owner_does_not_stop_its_neighbours(world: World, ne
     assert world.state.get_properties("documents/a.txt") == left
 
 
-def test_waiting_job_leaves_out_a_document_of_a_newer_owner(world: World, newer: NewerRelease) -> None:
+def test_waiting_job_leaves_out_newer_owners(world: World, newer: NewerRelease) -> None:
     world.script("throttle-429", method="POST")
     submitted(world, "a.txt", "bb.txt")
     newer.write("documents/a.txt", owner="another")
@@ -151,9 +151,7 @@ def test_waiting_job_leaves_out_a_document_of_a_newer_owner(world: World, newer:
     assert world.submissions_of(letter(len("a.txt"))) == 0
 
 
-def test_event_of_a_document_with_a_newer_record_comes_back(
-    world: World, newer: NewerRelease, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_event_of_newer_record_comes_back(world: World, newer: NewerRelease, caplog: pytest.LogCaptureFixture) -> None:
     """Five failures at once put it on the poison queue, whose message is put back for a minute each time."""
     world.drop("a.txt", letter(1))
     world.settle()
