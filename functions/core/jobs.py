@@ -67,6 +67,10 @@ class Job(Record, frozen=True, kw_only=True):
     """When its last submission failed. Until the health of the service has told why, it is not submitted again."""
     failed_sent: Moment | None = None
     """When that submission was sent."""
+    failure: Problem | None = None
+    """Why that submission failed; `last_error` may be a later wait's."""
+    failed_unanswered: bool = False
+    """Whether it got no answer of the service itself: a cause on the way says nothing of the documents."""
     retry_at: Moment | None = None
     """When it is submitted again, once that is decided."""
     lone: LoneFailures | None = None

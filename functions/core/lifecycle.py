@@ -200,6 +200,8 @@ def refuse(job: Job, now: datetime, due: datetime, problem: Problem) -> Job | No
         refused_at=now,
         failed_at=now,
         failed_sent=now,
+        failure=problem,
+        failed_unanswered=False,
         retry_at=None,
         last_error=problem,
     )
@@ -220,8 +222,11 @@ def refuse_language(job: Job, due: datetime, problem: Problem) -> Job | None:
     )
 
 
-def fail(job: Job, now: datetime, due: datetime, problem: Problem) -> Job | None:
-    """Return a job whose submission failed; why, is decided before it is submitted again."""
+def fail(job: Job, now: datetime, due: datetime, problem: Problem, *, is_unanswered: bool) -> Job | None:
+    """Return a job whose submission failed; why, is decided before it is submitted again.
+
+    `is_unanswered` where no answer of the service itself came.
+    """
     return move_job(
         job,
         JobEvent.FAILED,
@@ -229,6 +234,8 @@ def fail(job: Job, now: datetime, due: datetime, problem: Problem) -> Job | None
         waits=0,
         failed_at=now,
         failed_sent=job.submitted or now,
+        failure=problem,
+        failed_unanswered=is_unanswered,
         retry_at=None,
         refused_at=None,
         is_scout=False,
@@ -359,7 +366,13 @@ def as_scout(part: Job) -> Job:
 
 def awaiting_scout(part: Job, job: Job) -> Job:
     """Return a part that waits for the verdict on the failure of `job`."""
-    return msgspec.structs.replace(part, failed_at=job.failed_at, failed_sent=job.failed_sent)
+    return msgspec.structs.replace(
+        part,
+        failed_at=job.failed_at,
+        failed_sent=job.failed_sent,
+        failure=job.failure,
+        failed_unanswered=job.failed_unanswered,
+    )
 
 
 def part_id(job_id: str, chunks: tuple[Chunk, ...]) -> str:

@@ -176,6 +176,8 @@ def _isolate(job: Job, failed_at: datetime, now: datetime, *, is_proven: bool) -
     if len(job.chunks) > 1:
         return _split(job, job.last_error, now)
     known = job.lone or LoneFailures(since=failed_at, count=0, proven=0)
+    # What happened on the way to the service (a proxy, a broken connection) is never the document's fault.
+    is_proven = is_proven and not job.failed_unanswered
     lone = LoneFailures(since=known.since, count=known.count + 1, proven=known.proven + is_proven)
     if job.is_last:
         return exhausted(lifecycle.with_lone_failures(job, lone), now)
@@ -245,7 +247,7 @@ def exhausted(job: Job, now: datetime) -> Step:
 
 def exhausted_problem(job: Job) -> Problem:
     """Return why the documents of a job are reported that have no submission left: with the last known cause."""
-    last = job.last_error or UNANSWERED_SO_FAR
+    last = job.failure or job.last_error or UNANSWERED_SO_FAR
     if job.lone and job.lone.proven >= PROVEN_FAILURES:
         return problems.FAILED_ALONE.problem(
             service=last.service, last_code=last.code, times=job.lone.count, reason=last.message
@@ -392,7 +394,7 @@ def _failed(job: Job, failure: Failure, now: datetime, policy: Policy, wait_s: f
         return replace(_give_up(job, failure.problem, now), failure=failure)
     asked = timedelta(seconds=wait_s)
     due = now + max(asked, policy.within(VERDICT_WAIT_S))
-    waiting = lifecycle.fail(job, now, due, failure.problem)
+    waiting = lifecycle.fail(job, now, due, failure.problem, is_unanswered=failure.level is Level.RESOURCE)
     is_suspect = job.lone is not None and job.lone.proven > 0
     return Step(event=JobEvent.FAILED, job=waiting, reason=failure.problem, failure=None if is_suspect else failure)
 

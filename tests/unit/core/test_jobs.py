@@ -28,6 +28,8 @@ COUNTED: dict[str, Any] = {
     "is_scout": True,
     "failed_at": after(-20),
     "failed_sent": after(-30),
+    "failure": PROBLEM,
+    "failed_unanswered": True,
     "retry_at": after(-10),
     "refused_at": after(-40),
     "refused_language": "xx",

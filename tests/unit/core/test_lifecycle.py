@@ -173,6 +173,7 @@ EVENTS: dict[str, tuple[Job, Callable[[Job], Job | None], dict[str, Any]]] = {
             "refused_at": NOW,
             "failed_at": NOW,
             "failed_sent": NOW,
+            "failure": PROBLEM,
             "retry_at": None,
             "last_error": PROBLEM,
         },
@@ -192,7 +193,7 @@ EVENTS: dict[str, tuple[Job, Callable[[Job], Job | None], dict[str, Any]]] = {
     ),
     "fail": (
         running_job(waits=3, polls=1, retry_at=after(-9), is_scout=True),
-        lambda job: lifecycle.fail(job, NOW, after(20), PROBLEM),
+        lambda job: lifecycle.fail(job, NOW, after(20), PROBLEM, is_unanswered=True),
         {
             **IN_QUEUE,
             "state": JobState.WAITING,
@@ -200,6 +201,8 @@ EVENTS: dict[str, tuple[Job, Callable[[Job], Job | None], dict[str, Any]]] = {
             "waits": 0,
             "failed_at": NOW,
             "failed_sent": after(-2),
+            "failure": PROBLEM,
+            "failed_unanswered": True,
             "retry_at": None,
             "is_scout": False,
             "last_error": PROBLEM,
@@ -316,7 +319,8 @@ def test_a_part_goes_on_counting() -> None:
         trace_parent="00-1-2-01",
     )
     assert lifecycle.as_scout(part) == changed(part, is_scout=True)
-    assert lifecycle.awaiting_scout(part, job) == changed(part, failed_at=job.failed_at, failed_sent=job.failed_sent)
+    of_failure = ("failed_at", "failed_sent", "failure", "failed_unanswered")
+    assert lifecycle.awaiting_scout(part, job) == changed(part, **{name: getattr(job, name) for name in of_failure})
 
 
 def test_the_same_document_alone_keeps_its_failures() -> None:

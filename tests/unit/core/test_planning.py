@@ -222,7 +222,17 @@ def test_unanswered_submission_counts(retry_after: float | None, wait: float) ->
     job = reserved_job(2, submissions=3, waits=2, retry_at=after(-5), refused_at=after(-9), is_scout=True)
     assert submitted(job, Unanswered(PROBLEM, retry_after)) == Step(
         event=JobEvent.FAILED,
-        job=waiting_job(2, step=4, due=after(wait), submissions=3, failed_at=NOW, failed_sent=NOW, last_error=PROBLEM),
+        job=waiting_job(
+            2,
+            step=4,
+            due=after(wait),
+            submissions=3,
+            failed_at=NOW,
+            failed_sent=NOW,
+            failure=PROBLEM,
+            failed_unanswered=True,
+            last_error=PROBLEM,
+        ),
         reason=PROBLEM,
         failure=Failure(level=Level.RESOURCE, problem=PROBLEM),
     )
@@ -267,6 +277,7 @@ def test_undocumented_refusal_awaits_its_verdict() -> None:
             refused_at=NOW,
             failed_at=NOW,
             failed_sent=NOW,
+            failure=PROBLEM,
             last_error=PROBLEM,
         ),
         reason=PROBLEM,
@@ -693,6 +704,22 @@ def test_unread_document_blames_storage() -> None:
     assert UNANSWERED_SO_FAR.fault is Fault.STORAGE
 
 
+def test_unanswered_failures_prove_nothing() -> None:
+    """A proxy's page for one document, again and again, is the way's fault, and is tried again at night."""
+    job = failed_job(failed_unanswered=True, failure=PROBLEM, last_error=DEPLOYMENT)
+    step = asked(job, Assessment(proof=Proof.DOCUMENTS), after(60))
+    assert step and step.job and step.job.lone == LoneFailures(since=job.failed_at, count=1, proven=0)
+    last = failed_job(
+        failed_unanswered=True,
+        failure=PROBLEM,
+        last_error=DEPLOYMENT,
+        is_last=True,
+        lone=LoneFailures(since=after(-15_000), count=5, proven=1),
+    )
+    step = asked(last, Assessment(proof=Proof.DOCUMENTS), after(60))
+    assert step and step.answers == ((last.chunks[0], PROBLEM),)
+
+
 @pytest.mark.parametrize(("proven", "counts"), [(0, True), (1, False), (4, False)])
 def test_suspect_is_not_counted(proven: int, counts: bool) -> None:
     job = running_job(lone=LoneFailures(since=NOW, count=4, proven=proven))
@@ -904,6 +931,7 @@ def test_missing_result_is_resubmitted(found: dict[str, Problem], problem: Probl
             submissions=1,
             failed_at=NOW,
             failed_sent=after(-2),
+            failure=problem,
             last_error=problem,
         ),
         answers=((chunks(3)[0], FOUND), (chunks(3)[2], BAD_DOCUMENT)),
@@ -938,6 +966,7 @@ def test_failed_job_awaits_its_verdict(problem: Problem, opens: bool) -> None:
             submissions=1,
             failed_at=NOW,
             failed_sent=after(-2),
+            failure=problem,
             last_error=problem,
         ),
         reason=problem,
