@@ -30,9 +30,10 @@ LONGEST_WAIT_IN_LINGERS = 10
 """A lone document waits for one linger. As long as runs come and go, the request waits on, up to so many, but at most
 for `LONGEST_BATCH_S`: one that is half full costs as much as a full one."""
 
-GATHER_S = 0.05
+GATHER_S = 0.02
 """How long the first who joins waits for others before the leader lists them: each listing is a write, and runs that
-come at about the same time shall share one."""
+come at about the same time shall share one. Measured with 800 documents on one host: 20 ms save one write in twelve; 50
+ms save twice that, and cost a third of the documents a minute."""
 
 
 class Submitter:
