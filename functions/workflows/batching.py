@@ -32,8 +32,8 @@ for `LONGEST_BATCH_S`: one that is half full costs as much as a full one."""
 
 GATHER_S = 0.02
 """How long the first who joins waits for others before the leader lists them: each listing is a write, and runs that
-come at about the same time shall share one. Measured with 800 documents on one host: 20 ms save one write in twelve; 50
-ms save twice that, and cost a third of the documents a minute."""
+come at about the same time shall share one. Measured with a burst on one host: 4.6 storage requests of the app for each
+document and 2,300 documents a minute; without it 5.0 and 2,700; with 50 ms 4.7 and 1,700."""
 
 
 class Submitter:
