@@ -1,0 +1,166 @@
+"""What every extractor is given and gives: a text with places, within limits, or the reason why there is none."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+LOCATION_ENTRIES = 200_000
+"""Entries of a location map at most; from there on it gets coarser. A map of every row of a large sheet would need more
+memory than the sheet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much a file may ask for, counted over all levels of a nested one."""
+
+    characters: int = 5_000_000
+    """Of the extracted text."""
+    unpacked_bytes: int = 500_000_000
+    """Of all that is unpacked on the way."""
+    ratio: int = 1_000
+    """Unpacked to packed bytes of one archive member larger than a megabyte."""
+    entries: int = 10_000
+    """Members of archives and parts of mails."""
+    pages: int = 10_000
+    nesting: int = 100
+    """Levels of elements, groups or arrays inside each other."""
+    levels: int = 5
+    """Files inside each other: an attachment of a mail in an archive is on the third."""
+    header_bytes: int = 65_536
+    """Of one header of a mail."""
+
+
+class Reason(StrEnum):
+    """Why a file has no text; each is a problem of its own for the person who dropped it."""
+
+    DAMAGED = "damaged"
+    """It breaks the rules of its format."""
+    PROTECTED = "protected"
+    """A password or a key is needed."""
+    NO_TEXT = "no text"
+    """It can be read, and there is no text in it: scans, pictures, sound."""
+    OLD_FORMAT = "old format"
+    """A format that is not read any more, as doc and ppt."""
+    UNKNOWN_FORMAT = "unknown format"
+    """Nothing that is known."""
+    LIMIT = "limit"
+    """It asks for more than is allowed."""
+
+
+class NotExtractable(Exception):
+    """A file has no text, for a reason.
+
+    `detail` is a sentence for people; for `Reason.LIMIT`, `limit` names the field of `Limits`, or `seconds` or `memory`,
+    and `allowed` is its value.
+    """
+
+    def __init__(self, reason: Reason, detail: str, *, limit: str | None = None, allowed: float | None = None) -> None:
+        self.reason = reason
+        self.detail = detail
+        self.limit = limit
+        self.allowed = allowed
+        super().__init__(f"{reason}: {detail}")
+
+
+Place = Mapping[str, str | int]
+"""Where a piece of text stands, for people: `page`, `slide`, `sheet` and `row`, `heading`, `part` (the path of a mail
+part or an archive member, with `/` between the levels)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocationMap:
+    """From places in the text to places in the file: `starts` are code points of the text, ascending."""
+
+    starts: tuple[int, ...]
+    places: tuple[Place, ...]
+
+    def at(self, position: int) -> Place | None:
+        """Return the place of a position in the text; None where nothing is known."""
+        index = bisect_right(self.starts, position) - 1
+        return self.places[index] if index >= 0 else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extracted:
+    """The text of a file."""
+
+    text: str
+    format: str
+    """The name of the format: `pdf`, `docx`, …"""
+    locations: LocationMap
+    warnings: tuple[tuple[str, str], ...] = ()
+    """Code and message of each warning: pages without text, attachments that could not be read."""
+
+
+@dataclass(slots=True)
+class Output:
+    """Collects the text of a file and where it stands; raises `NotExtractable` beyond the limit of characters.
+
+    Extractors write through it and return nothing. The same output is used by all levels of a nested file.
+    """
+
+    limits: Limits
+    nested: Callable[[str, bytes, "Output"], None] | None = None
+    """Extracts a file inside this one: its name (the next level of `part`), its bytes, this output."""
+    warnings: list[tuple[str, str]] = field(default_factory=list)
+    _parts: list[str] = field(default_factory=list)
+    _length: int = 0
+    _starts: list[int] = field(default_factory=list)
+    _places: list[Place] = field(default_factory=list)
+    _base: dict[str, str | int] = field(default_factory=dict)
+    _unpacked: int = 0
+    _entries: int = 0
+
+    @property
+    def length(self) -> int:
+        """How many characters were written so far."""
+        return self._length
+
+    def write(self, text: str) -> None:
+        """Add text."""
+        self._length += len(text)
+        if self._length > self.limits.characters:
+            raise over_limit("characters", self.limits.characters)
+        self._parts.append(text)
+
+    def place(self, **place: str | int) -> None:
+        """Say where the text stands that is written from here on."""
+        if len(self._starts) >= LOCATION_ENTRIES:
+            return
+        found = {**self._base, **place}
+        if self._starts and self._starts[-1] == self._length:
+            self._places[-1] = found
+        elif not self._places or self._places[-1] != found:
+            self._starts.append(self._length)
+            self._places.append(found)
+
+    def warn(self, code: str, message: str) -> None:
+        """Add a warning."""
+        self.warnings.append((code, message))
+
+    def count_unpacked(self, size: int) -> None:
+        """Count bytes that were unpacked, over all levels."""
+        self._unpacked += size
+        if self._unpacked > self.limits.unpacked_bytes:
+            raise over_limit("unpacked_bytes", self.limits.unpacked_bytes)
+
+    def count_entries(self, count: int = 1) -> None:
+        """Count members of archives and parts of mails, over all levels."""
+        self._entries += count
+        if self._entries > self.limits.entries:
+            raise over_limit("entries", self.limits.entries)
+
+    def extracted(self, format_name: str) -> Extracted:
+        """Return everything that was written."""
+        locations = LocationMap(tuple(self._starts), tuple(self._places))
+        return Extracted(
+            text="".join(self._parts), format=format_name, locations=locations, warnings=tuple(self.warnings)
+        )
+
+
+def over_limit(limit: str, allowed: float) -> NotExtractable:
+    """Return the error of a file that asks for more than is allowed."""
+    return NotExtractable(
+        Reason.LIMIT, f"It has more {limit} than the limit of {allowed:,}.", limit=limit, allowed=allowed
+    )
