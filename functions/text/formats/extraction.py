@@ -232,6 +232,13 @@ def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+def as_seen(text: str) -> str:
+    """Return text without soft hyphens and places to break a line, and with the usual hyphen for the fixed one."""
+    return text if text.isascii() else text.translate(_AS_SEEN)
+
+
+_AS_SEEN = dict.fromkeys(map(ord, "\u00ad\u200b\u2060\ufeff")) | {0x2011: "-"}
+
 _ASKS_FOR = {
     "characters": "has more than {} characters of text",
     "unpacked_bytes": "unpacks to more than {} bytes",

@@ -91,7 +91,8 @@ def _extract(data: bytes, output: Output) -> str:
     except RecursionError as error:
         raise over_limit("nesting", output.limits.nesting) from error
     if output.is_blank_from(begin):
-        raise NotExtractable(Reason.NO_TEXT, "There is no text in it, or only white space.")
+        left_out = [message for code, message in output.warnings if code == "PartNotRead"]
+        raise NotExtractable(Reason.NO_TEXT, " ".join(["There is no text in it, or only white space.", *left_out[:3]]))
     return name
 
 

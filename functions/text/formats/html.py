@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from .extraction import Output, over_limit, words
+from .extraction import Output, as_seen, over_limit, words
 from .plain import decoded
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ _NOT_SHOWN = words(
 )
 _HIDDEN_STYLE = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all)", re.I)
 _SPACES = re.compile("[ \t\n\r\f\u00a0]+")
-_NOT_VISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
-"""Soft hyphens and other places where a line may break."""
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
 _DEEP_FROM = 20_000
 """Tags from which their nesting is looked at before the parser: its time grows with the square of it."""
@@ -161,7 +159,7 @@ class _Writer:
             self._break(tag)
 
     def text(self, text: str) -> None:
-        text = _NOT_VISIBLE.sub("", text)
+        text = as_seen(text)
         if self._preformatted:
             self._write(text.replace("\r\n", "\n").replace("\r", "\n"))
             return

@@ -9,7 +9,7 @@ import re
 from ctypes import create_string_buffer
 from typing import TYPE_CHECKING, Any
 
-from .extraction import NotExtractable, Output, Reason
+from .extraction import NotExtractable, Output, Reason, as_seen
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfPage
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _PASSWORD_ERRORS = (4, 5)
 """A password is needed; a security handler is not supported (fpdfview.h, FPDF_ERR_PASSWORD and FPDF_ERR_SECURITY)."""
 
-_HYPHENATED = re.compile("[\ufffe\x02](?:\r?\n)?|\u00ad(?:\r?\n)?|\u200b")
+_HYPHENATED = re.compile("[\ufffe\x02\u00ad](?:\r?\n)?")
 """What the library gives for a hyphen at the end of a line, with the line end left out; and soft hyphens."""
 _LINE_ENDS = re.compile(r"[ \t]*(?:\r\n|\r|\n|\x0b|\x0c)")
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ufdd0-\ufdef\uffff]")
@@ -134,7 +134,7 @@ def _text_of(page: "PdfPage") -> str:
 
 def _clean(text: str) -> str:
     text = _HYPHENATED.sub("", text)
-    text = _CONTROLS.sub("", _LINE_ENDS.sub("\n", text))
+    text = _CONTROLS.sub("", _LINE_ENDS.sub("\n", as_seen(text)))
     return _LIGATURES.sub(lambda found: _LETTERS[found.group()], text)
 
 

@@ -9,7 +9,7 @@ program put there.
 import re
 from dataclasses import dataclass, replace
 
-from .extraction import NotExtractable, Output, Reason, over_limit, words
+from .extraction import NotExtractable, Output, Reason, as_seen, over_limit, words
 
 _TOKEN = re.compile(
     rb"\\(?:([a-zA-Z]{1,32})(-?[0-9]{1,10})?[ ]?|'([0-9a-fA-F]{2})|([^a-zA-Z]))|([{}])|([^\\{}\r\n]+)|[\r\n]+",
@@ -182,8 +182,7 @@ class _Reader:
         elif word == b"u":
             self._unicode(value or 0)
         elif word in _TEXTS:
-            text = " " if word == b"tab" and self._group.destination in _NUMBERS else _TEXTS[word]
-            self._write(text)
+            self._write(self._space() if word == b"tab" and self._group.destination in _NUMBERS else _TEXTS[word])
         elif word in _SETTERS:
             _SETTERS[word](self, value)
 
@@ -280,6 +279,11 @@ class _Reader:
                 text = data.decode("cp1252", "replace")
             self._parts.append(text.lstrip() if self._group.destination in _NUMBERS else text)
 
+    def _space(self) -> str:
+        """Return what stands for a tab beside a list number."""
+        self._flush()
+        return " " if self._parts and not self._parts[-1][-1:].isspace() else ""
+
     def _break(self) -> None:
         """End the line, if there is one."""
         last = self._parts[-1] if self._parts else ""
@@ -289,7 +293,7 @@ class _Reader:
     def _pour(self) -> None:
         text = "".join(self._parts)
         self._parts.clear()
-        self._output.write(_BEFORE_LINE_END.sub("\n", text.replace("\u00ad", "")))
+        self._output.write(_BEFORE_LINE_END.sub("\n", as_seen(text)))
 
 
 _BEFORE_LINE_END = re.compile(r"[ \t]+\n")
