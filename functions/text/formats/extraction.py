@@ -233,11 +233,15 @@ def words(text: str) -> frozenset[str]:
 
 
 def as_seen(text: str) -> str:
-    """Return text without soft hyphens and places to break a line, and with the usual hyphen for the fixed one."""
+    """Return text without soft hyphens and places to break a line, with the usual hyphen, and without ligatures."""
     return text if text.isascii() else text.translate(_AS_SEEN)
 
 
-_AS_SEEN = dict.fromkeys(map(ord, "\u00ad\u200b\u2060\ufeff")) | {0x2011: "-"}
+_AS_SEEN: dict[int, str | None] = {
+    **dict.fromkeys(map(ord, "\u00ad\u200b\u2060\ufeff")),
+    0x2011: "-",
+    **dict(zip(range(0xFB00, 0xFB07), ("ff", "fi", "fl", "ffi", "ffl", "st", "st"), strict=True)),
+}
 
 _ASKS_FOR = {
     "characters": "has more than {} characters of text",
