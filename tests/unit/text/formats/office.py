@@ -120,12 +120,12 @@ def opened(kind: str, content: str, styles: str = "", automatic: str = "", membe
     return zipped({name: part.encode() for name, part in found.items()})
 
 
-def odt(content: str, **others: str) -> bytes:
-    return opened("text", content, **others)
+def odt(content: str, styles: str = "", automatic: str = "", members: Parts | None = None) -> bytes:
+    return opened("text", content, styles, automatic, members)
 
 
-def ods(content: str, **others: str) -> bytes:
-    return opened("spreadsheet", content, **others)
+def ods(content: str, styles: str = "", automatic: str = "") -> bytes:
+    return opened("spreadsheet", content, styles, automatic)
 
 
 def epub(*pages: str, encryption: str = "") -> bytes:
