@@ -51,11 +51,11 @@ class _Block:
     pieces: list[str] = field(default_factory=list)
     headings: list[tuple[int, str]] = field(default_factory=list)
     """Which piece begins under which heading."""
-    carried: str = ""
-    """Text of a paragraph that goes on in the next one."""
+    carried: list[str] = field(default_factory=list)
+    """Text of paragraphs that go on in the next one."""
 
     def text(self) -> str:
-        return "".join(self.pieces) + self.carried
+        return "".join(self.pieces + self.carried)
 
 
 @dataclass(slots=True)
@@ -193,6 +193,7 @@ class _WordReader(OfficeReader):
         self._paragraphs: list[_Paragraph] = []
         self._rows: list[_Row] = []
         self._fields: list[_Field] = []
+        self._hidden_fields = 0
         self._simple_fields: list[bool] = []
         """For each open one, whether its result is not shown."""
         self._note: tuple[str, str] | None = None
@@ -289,9 +290,10 @@ class _WordReader(OfficeReader):
             text = f"{label} {text}"
         begin = len(block.pieces)
         if paragraph.goes_on:
-            block.carried += text
+            block.carried.append(text)
         else:
-            text, block.carried = block.carried + text, ""
+            text = "".join((*block.carried, text))
+            block.carried.clear()
             self._document.count(1)
             block.pieces.append(text + "\n")
         block.pieces += paragraph.after
@@ -377,7 +379,7 @@ class _WordReader(OfficeReader):
         hidden = self._run_hidden
         if hidden is None and self._paragraph_style:
             hidden = self._paragraph_style.hidden
-        return bool(hidden) or any(each.is_hidden for each in self._fields) or any(self._simple_fields)
+        return bool(hidden) or self._hidden_fields > 0 or any(self._simple_fields)
 
     def _add(self, text: str) -> None:
         if self._paragraphs and not self._in_paragraph_properties and not self._is_hidden():
@@ -395,10 +397,12 @@ class _WordReader(OfficeReader):
         kind = attributes.get("w:fldCharType")
         if kind == "begin":
             self._fields.append(_Field())
-        elif kind == "separate" and self._fields:
+            self._hidden_fields += 1
+        elif kind == "separate" and self._fields and not self._fields[-1].is_result:
             self._fields[-1].is_result = True
+            self._hidden_fields -= not self._fields[-1].is_hidden
         elif kind == "end" and self._fields:
-            self._fields.pop()
+            self._hidden_fields -= self._fields.pop().is_hidden
 
     def _start_simple_field(self, attributes: Attributes) -> None:
         self._simple_fields.append(_is_page_field(attributes.get("w:instr", "")))

@@ -12,6 +12,9 @@ LOCATION_ENTRIES = 200_000
 large sheet would need more memory than the sheet."""
 _FINE = ("row", "heading")
 
+_PLACE_CHARACTERS = 300
+"""Of a name or a heading in a place; every row of a sheet repeats the sheet's name."""
+
 _WARNINGS = 100
 """Warnings about a file; an archive may have thousands of members that cannot be read."""
 
@@ -158,6 +161,9 @@ class Output:
         found: dict[str, str | int] = {"part": self.path, **place} if self._path else {**place}
         if len(self._starts) >= LOCATION_ENTRIES:
             found = {key: value for key, value in found.items() if key not in _FINE}
+        for key, value in found.items():
+            if isinstance(value, str) and len(value) > _PLACE_CHARACTERS:
+                found[key] = value[:_PLACE_CHARACTERS]
         if self._starts and self._starts[-1] == self._length:
             self._places[-1] = found
         elif not self._places or self._places[-1] != found:

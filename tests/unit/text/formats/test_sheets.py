@@ -122,7 +122,8 @@ def test_repeated_rows_and_cells_of_ods() -> None:
     rows = (
         f'<table:table-row table:number-rows-repeated="2">{cell.format(1, "")}{filled}</table:table-row>'
         f'<table:table-row table:number-rows-repeated="1000000">{cell.format(16384, "")}</table:table-row>'
-        f'<table:table-row table:visibility="collapse">{filled}</table:table-row><table:table-row>{filled}</table:table-row>'
+        f'<table:table-row table:visibility="collapse">{filled}</table:table-row>'
+        f"<table:table-row>{filled}</table:table-row>"
     )
     found = extracted(ods(f'<table:table table:name="S">{rows}</table:table>'))
     assert [(text, place.get("row")) for text, place in places(found)] == [
