@@ -38,16 +38,14 @@ class HiddenColumns:
 
 
 class SheetWriter:
-    """Writes rows of cells, with tabs between the columns that are shown."""
+    """Writes rows of cells, with tabs between the columns that are shown; before the first one the name of the sheet."""
 
     def __init__(self, output: Output, sheet: str) -> None:
-        """Begin a sheet with its name."""
+        self.hidden = HiddenColumns()
         self._output = output
         self._sheet = sheet
-        self.hidden = HiddenColumns()
+        self._is_empty = True
         output.count_pages()
-        output.place(sheet=sheet)
-        output.write(f"{sheet}\n")
 
     def row(self, number: int, cells: Iterable[tuple[int, str]]) -> None:
         """Write a row, unless all of its cells are empty; cells come with their columns, in their order."""
@@ -59,21 +57,28 @@ class SheetWriter:
                 parts.append("\t" * (position - written) + as_seen(text))
                 written = max(position, written)
         if parts:
-            self._output.place(sheet=self._sheet, row=number)
-            self._output.write("".join(parts) + "\n")
+            self._write("".join(parts), number)
 
     def lines(self, lines: Iterable[str], row: int | None = None) -> None:
         """Write lines that belong to a row, or to the whole sheet."""
         for line in lines:
-            if row is None:
-                self._output.place(sheet=self._sheet)
-            else:
-                self._output.place(sheet=self._sheet, row=row)
-            self._output.write(f"{as_seen(line)}\n")
+            self._write(as_seen(line), row)
 
     def end(self) -> None:
         """Separate the sheet from the next one."""
-        self._output.write("\n")
+        if not self._is_empty:
+            self._output.write("\n")
+
+    def _write(self, line: str, row: int | None) -> None:
+        if self._is_empty:
+            self._is_empty = False
+            self._output.place(sheet=self._sheet)
+            self._output.write(f"{self._sheet}\n")
+        if row is None:
+            self._output.place(sheet=self._sheet)
+        else:
+            self._output.place(sheet=self._sheet, row=row)
+        self._output.write(f"{line}\n")
 
 
 def margin_lines(codes: str) -> list[str]:

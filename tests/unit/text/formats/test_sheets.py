@@ -59,6 +59,10 @@ def test_rows_are_places(name: str) -> None:
     ]  # fmt: skip
 
 
+def test_sheets_without_text_have_no_name() -> None:
+    assert refused(xlsx("")).reason is Reason.NO_TEXT
+
+
 # --- xlsx ---
 
 
