@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from .drawings import chart_lines, diagram_lines
 from .extraction import Output, as_seen, over_limit, words
 from .ooxml import OfficeReader, Package, Relationship, is_on, number
-from .word_numbering import Numbering
+from .word_numbering import Numbering, numbering_of
 from .word_styles import Style, Styles, styles_of
 from .xml_reader import Attributes
 
@@ -108,11 +108,19 @@ class _Document:
         self._sections: list[_Section] = []
         styles = self._part("styles")
         self.styles = styles_of(package.bytes_of(styles), package.limits) if styles in package else Styles({})
-        self.numbering = Numbering()
-        package.read_if_there(self._part("numbering"), self.numbering)
+        self._numbering: Numbering | None = None
         self.notes: dict[tuple[str, str], str] = {}
         for kind in ("footnote", "endnote", "comment"):
             self._read_notes(kind)
+
+    @property
+    def numbering(self) -> Numbering:
+        """The numbers of lists, read once a paragraph needs one."""
+        if self._numbering is None:
+            part = self._part("numbering")
+            data = self.package.bytes_of(part) if part in self.package else b"<none/>"
+            self._numbering = numbering_of(data, self.package.limits)
+        return self._numbering
 
     def body(self) -> _Block:
         """Read the main part."""

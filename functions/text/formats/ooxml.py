@@ -6,7 +6,7 @@ from posixpath import join, normpath
 
 from .archives import Archive
 from .extraction import NotExtractable, Output, Reason
-from .xml_reader import Attributes, ElementReader, Names, Reader, read
+from .xml_reader import Attributes, ElementReader, Names, read
 
 _OPENXML = "http://schemas.openxmlformats.org"
 _STRICT = "http://purl.oclc.org/ooxml"
@@ -31,6 +31,10 @@ NAMES = Names(
         "http://schemas.microsoft.com/office/spreadsheetml/2018/threadedcomments": "tc",
     }
 )
+
+KEPT_BYTES = 1_000_000
+"""Styles and lists up to this size are kept read: documents made from the same template have the same ones, and reading
+them would need most of a small document's time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +75,11 @@ class Package:
         """Return the content of a part, at once."""
         return b"".join(self.chunks(part))
 
-    def read(self, part: str, reader: Reader) -> None:
+    def read(self, part: str, reader: ElementReader) -> None:
         """Read a part as XML."""
         read(self.chunks(part), reader, NAMES, self.limits)
 
-    def read_if_there(self, part: str | None, reader: Reader) -> None:
+    def read_if_there(self, part: str | None, reader: ElementReader) -> None:
         """Read a part as XML, or nothing where a file lacks one that it refers to."""
         if part is not None and part in self:
             self.read(part, reader)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from .archives import Archive
 from .extraction import NotExtractable, Output, Reason, as_seen, over_limit, words
-from .xml_reader import Attributes, ElementReader, Names, Reader, read
+from .xml_reader import Attributes, ElementReader, Names, read
 
 _OASIS = "urn:oasis:names:tc:opendocument:xmlns"
 _VOCABULARIES = words("office style text table draw presentation number form chart manifest meta")
@@ -41,11 +41,11 @@ class OpenDocument:
         self._limits = output.limits
         self._refuse_protected()
 
-    def read(self, part: str, reader: Reader) -> None:
+    def read(self, part: str, reader: ElementReader) -> None:
         """Read a part as XML."""
         read(self._archive.chunks(part), reader, NAMES, self._limits)
 
-    def read_if_there(self, part: str, reader: Reader) -> None:
+    def read_if_there(self, part: str, reader: ElementReader) -> None:
         """Read a part as XML that a file need not have."""
         if part in self._archive:
             self.read(part, reader)

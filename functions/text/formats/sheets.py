@@ -38,7 +38,7 @@ class HiddenColumns:
 
 
 class SheetWriter:
-    """Writes rows of cells, with tabs between the columns that are shown; before the first one the name of the sheet."""
+    """Writes rows of cells, with tabs between the columns that are shown, below the name of the sheet."""
 
     def __init__(self, output: Output, sheet: str) -> None:
         self.hidden = HiddenColumns()

@@ -4,12 +4,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from .extraction import Limits
-from .ooxml import NAMES, OfficeReader, is_on, number
+from .ooxml import KEPT_BYTES, NAMES, OfficeReader, is_on, number
 from .xml_reader import Attributes, read
 
-_KEPT_BYTES = 1_000_000
-"""Styles of usual size are kept read, because documents made from the same template have the same ones, and reading
-them would need most of a small document's time."""
 _BASES = 20
 """Styles that are based on each other."""
 
@@ -55,7 +52,7 @@ class Styles:
 
 def styles_of(data: bytes, limits: Limits) -> Styles:
     """Read styles.xml."""
-    return Styles(_kept(data, limits) if len(data) <= _KEPT_BYTES else _read(data, limits))
+    return Styles(_kept(data, limits) if len(data) <= KEPT_BYTES else _read(data, limits))
 
 
 @lru_cache(maxsize=16)

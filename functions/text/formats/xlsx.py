@@ -224,7 +224,7 @@ class _SheetReader(_TextReader):
         self._cell = _Cell()
         self._margins: list[str] = []
         self._value = ""
-        self._skips |= {"s:f"}
+        self.skips |= {"s:f"}
         self.starts |= {
             "s:col": self._columns,
             "s:row": self._start_row,

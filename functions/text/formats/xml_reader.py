@@ -5,7 +5,6 @@ of other vocabularies come with their local name alone behind a colon.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Protocol
 
 from .extraction import Limits, NotExtractable, Reason, over_limit
 
@@ -34,85 +33,66 @@ class Names(dict[str, str]):
         return found
 
 
-class Reader(Protocol):
-    """Is told what a file has, in its order."""
-
-    def start(self, name: str, attributes: Attributes) -> None:
-        """Take the start of an element."""
-
-    def end(self, name: str) -> None:
-        """Take the end of an element."""
-
-    def text(self, data: str) -> None:
-        """Take a piece of character data."""
-
-
 class ElementReader:
-    """A reader with a function for each element that it knows, without what is inside of elements that it skips."""
+    """Has a function for each element that it knows, and takes nothing of what is inside of elements that it skips."""
 
     def __init__(self, skipped: frozenset[str] = frozenset()) -> None:
         self.starts: dict[str, Callable[[Attributes], None]] = {}
         self.ends: dict[str, Callable[[], None]] = {}
-        self._skips = skipped
-        self._skipped = 0
-
-    def start(self, name: str, attributes: Attributes) -> None:
-        """Call the function for the start of this element."""
-        if self._skipped:
-            self._skipped += 1
-            return
-        known = self.starts.get(name)
-        if known:
-            known(attributes)
-        if name in self._skips:
-            self.skip()
-
-    def end(self, name: str) -> None:
-        """Call the function for the end of this element, also of one that was skipped."""
-        if self._skipped:
-            self._skipped -= 1
-            if self._skipped:
-                return
-        known = self.ends.get(name)
-        if known:
-            known()
-
-    def text(self, data: str) -> None:
-        """Call `characters`, if nothing is skipped here."""
-        if not self._skipped:
-            self.characters(data)
+        self.skips = skipped
+        self.skipped = 0
+        """How many open elements are inside of a skipped one, itself included."""
 
     def characters(self, data: str) -> None:
         """Take character data that is not skipped."""
 
     def skip(self) -> None:
-        """Skip the element that has just been started, with all that is in it."""
-        self._skipped = 1
+        """Skip the element that has just been started; its end is told."""
+        self.skipped = 1
 
 
-def read(chunks: Iterable[bytes], reader: Reader, names: Names, limits: Limits) -> None:
+def read(chunks: Iterable[bytes], reader: ElementReader, names: Names, limits: Limits) -> None:
     """Read a file; raises `NotExtractable` if it is damaged, declares entities or is nested too deep."""
     from xml.parsers import expat
 
     depth = 0
+    starts, ends, skips = reader.starts, reader.ends, reader.skips
 
+    # These are called for everything in a file, and most of it is nothing that a reader knows.
     def start(name: str, attributes: dict[str, str]) -> None:
         nonlocal depth
         depth += 1
         if depth > limits.nesting:
             raise over_limit("nesting", limits.nesting)
-        reader.start(names[name], {names[key]: value for key, value in attributes.items()} if attributes else _NONE)
+        if reader.skipped:
+            reader.skipped += 1
+            return
+        short = names[name]
+        if short in starts:
+            starts[short]({names[key]: value for key, value in attributes.items()} if attributes else _NONE)
+        if short in skips:
+            reader.skip()
 
     def end(name: str) -> None:
         nonlocal depth
         depth -= 1
-        reader.end(names[name])
+        if reader.skipped:
+            reader.skipped -= 1
+            if reader.skipped:
+                return
+        short = names[name]
+        if short in ends:
+            ends[short]()
+
+    def characters(data: str) -> None:
+        if not reader.skipped:
+            reader.characters(data)
 
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
     parser.StartElementHandler = start
     parser.EndElementHandler = end
-    parser.CharacterDataHandler = reader.text
+    parser.CharacterDataHandler = characters
     parser.EntityDeclHandler = _refuse_entities
     try:
         for chunk in _pieces(chunks):
