@@ -89,7 +89,7 @@ def _markup_view(head: bytes) -> str:
         if head.startswith(mark):
             head = head[len(mark) :]
             break
-    if head[:_UTF_16_BYTES].count(b"\0") >= 0.4 * len(head[:_UTF_16_BYTES]):
+    if any(each and each.count(0) == len(each) for each in (head[:_UTF_16_BYTES:2], head[1:_UTF_16_BYTES:2])):
         head = head.replace(b"\0", b"")
     return head.decode("latin-1")
 
