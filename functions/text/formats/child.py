@@ -47,11 +47,13 @@ def warm_up() -> None:
     """Do once what reads from disk at first use: codecs, and the tables of the languages."""
     import codecs
     import contextlib
-    import encodings.aliases
+    import encodings
+    import pkgutil
 
-    for name in sorted(set(encodings.aliases.aliases.values())):
-        with contextlib.suppress(LookupError):
-            codecs.lookup(name)
+    for module in pkgutil.iter_modules(encodings.__path__):
+        # Those of Windows are not there elsewhere.
+        with contextlib.suppress(LookupError, ImportError):
+            codecs.lookup(module.name)
     limits = Limits()
     for sample in _SAMPLES:
         with contextlib.suppress(NotExtractable):

@@ -48,7 +48,7 @@ FORMATS = {
     "odt": Format("odt", libraries=_OFFICE),
     "epub": Format("epub", libraries=_OFFICE),
     "rtf": Format("rtf"),
-    "eml": Format("eml", libraries=("email.parser", "email.policy", "email.headerregistry", "email.utils")),
+    "eml": Format("eml", libraries=("email.parser", "email.policy", "email.generator", "email.utils")),
     "msg": Format("msg", libraries=("olefile",)),
     "zip": Format("zip", libraries=("zipfile",)),
 }

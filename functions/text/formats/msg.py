@@ -5,7 +5,8 @@ attached to it included.
 """
 
 import struct
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -44,7 +45,10 @@ def format_of(data: bytes) -> str:
 def extract(data: bytes, output: Output) -> None:
     """Write headers, body, and attachments."""
     with _opened(data) as file:
-        _write_message(_Storage(file, (), output), output)
+        children: dict[tuple[str, ...], set[str]] = defaultdict(set)
+        for path in _paths(file):
+            children[tuple(path[:-1])].add(path[-1])
+        _write_message(_Storage(file, children, (), output), output)
 
 
 def _opened(data: bytes) -> "OleFileIO":
@@ -69,13 +73,14 @@ def _paths(file: "OleFileIO") -> list[list[str]]:
 class _Storage:
     """The properties of a message or an attachment."""
 
-    def __init__(self, file: "OleFileIO", path: tuple[str, ...], output: Output) -> None:
-        self.file = file
+    def __init__(
+        self, file: "OleFileIO", children: Mapping[tuple[str, ...], set[str]], path: tuple[str, ...], output: Output
+    ) -> None:
+        self._file = file
+        self._children = children
         self.path = path
         self._output = output
-        self._names = frozenset(
-            each[len(path)] for each in _paths(file) if tuple(each[: len(path)]) == path != tuple(each)
-        )
+        self._names = children.get(path, set())
         self._fixed = self._read_fixed()
 
     def text(self, tag: str) -> str:
@@ -117,12 +122,15 @@ class _Storage:
     def attachments(self) -> Iterator["_Storage"]:
         """Return the attachments, in their order."""
         for name in sorted(each for each in self._names if each.startswith(_ATTACHMENT)):
-            yield _Storage(self.file, (*self.path, name), self._output)
+            yield self._inside(name)
 
     def embedded(self) -> "_Storage | None":
         """Return the message that an attachment is; None where it is a file."""
         name = f"__substg1.0_{_CONTENT}{_STORAGE}"
-        return _Storage(self.file, (*self.path, name), self._output) if name in self._names else None
+        return self._inside(name) if name in self._names else None
+
+    def _inside(self, name: str) -> "_Storage":
+        return _Storage(self._file, self._children, (*self.path, name), self._output)
 
     def _stream(self, tag: str, kind: str) -> bytes | None:
         name = f"__substg1.0_{tag}{kind}"
@@ -130,7 +138,7 @@ class _Storage:
 
     def _read(self, name: str) -> bytes:
         try:
-            with self.file.openstream([*self.path, name]) as stream:
+            with self._file.openstream([*self.path, name]) as stream:
                 data: bytes = stream.read()
         except MemoryError:
             raise

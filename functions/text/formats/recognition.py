@@ -37,6 +37,8 @@ def recognise(head: bytes) -> str:
     if binary:
         return binary
     text = _markup_view(head)
+    if "\0" in text:
+        return "plain"
     for name, is_format in _TEXTS:
         if is_format(text):
             return name
@@ -78,13 +80,16 @@ def _other_media(head: bytes) -> str | None:
     return next((kind for mark, kind in _MEDIA if mark.match(head)), None)
 
 
+_UTF_16_BYTES = 64
+
+
 def _markup_view(head: bytes) -> str:
     """Return text in which ASCII characters are what they are, whichever encoding the bytes have."""
     for mark in _MARKS:
         if head.startswith(mark):
             head = head[len(mark) :]
             break
-    if b"\0" in head[:64]:
+    if any(each and each.count(0) == len(each) for each in (head[:_UTF_16_BYTES:2], head[1:_UTF_16_BYTES:2])):
         head = head.replace(b"\0", b"")
     return head.decode("latin-1")
 

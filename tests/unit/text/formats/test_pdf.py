@@ -68,3 +68,16 @@ def test_header_may_stand_after_other_bytes() -> None:
 
 def test_pages_over_the_limit_are_refused() -> None:
     assert refused(sample("partly_scanned.pdf"), pages=3).limit == "pages"
+
+
+def test_text_typed_onto_a_page_is_read() -> None:
+    objects = page(b"BT /F 12 Tf 72 700 Td (Printed) Tj ET")
+    objects[3] = objects[3].replace(b"/Type /Page ", b"/Type /Page /Annots [6 0 R 7 0 R] ")
+    note = b"<< /Type /Annot /Subtype /FreeText /Rect [0 0 90 90] /F %d /Contents (%b) >>"
+    objects |= {6: note % (4, b"typed"), 7: note % (2, b"hidden")}
+    assert extracted(pdf(objects)).text == "Printed\ntyped\n"
+
+
+def test_text_drawn_as_shapes_is_a_picture() -> None:
+    error = refused(pdf(page(b"0 0 m 9 9 l S " * 200)))
+    assert (error.reason, "pictures without text" in error.detail) == (Reason.NO_TEXT, True)

@@ -56,6 +56,8 @@ RECOGNISED = {
         b"One, two\nthree, four, five\n",
         b"\x00\x01\x02\x03",
         b"7z\xbc\xaf\x27\x1c",
+        b"\x6f\0\0\0\n\n# in a program\n",
+        b"\xa7\x0d\x0d\x0a" + bytes(60) + b"\n\n# in a program\n",
         b"%PDF is a format\n",
         b"as in %PDF-1.4, which\n%PDF-1.4\n is old",
     ],

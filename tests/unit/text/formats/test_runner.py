@@ -15,7 +15,7 @@ from functions.text.formats.runner import Ended, ExtractionUnavailable, Runner
 from local.process import ROOT
 
 from .hostile import CASES, pdf_with_flate_bomb
-from .samples import sample
+from .samples import FOLDER, extracted, sample
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("extraction process")]
 
@@ -94,6 +94,27 @@ def test_memory_bomb_takes_no_neighbour_with_it() -> None:
             runner.extract(pdf_with_flate_bomb())
         assert (caught.value.limit, caught.value.allowed) == ("memory", 300)
         assert runner.extract(b"after").text == "after"
+
+
+def test_nothing_is_imported_after_the_start() -> None:
+    """It could not be: the files of a module cannot be opened any more."""
+    code = (
+        "import sys; from functions.text.formats import child, extractors; "
+        "from functions.text.formats.extraction import Limits, NotExtractable\n"
+        "extractors.load(); child.warm_up(); before = set(sys.modules)\n"
+        "for path in sys.argv[1:]:\n"
+        "    try: extractors.extract(open(path, 'rb').read(), Limits())\n"
+        "    except NotExtractable: pass\n"
+        "print(sorted(set(sys.modules) - before))"
+    )
+    paths = [str(path) for path in FOLDER.iterdir()]
+    done = subprocess.run([sys.executable, "-c", code, *paths], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", ["mail.eml", "archive.zip", "letter.html", "letter.pdf", "letter.rtf"])
+def test_text_is_the_same_in_the_child(name: str, runner: Runner) -> None:
+    assert runner.extract(sample(name)) == extracted(sample(name))
 
 
 def test_threads_share_one_child(runner: Runner) -> None:
