@@ -18,7 +18,7 @@ def extract(data: bytes, output: Output) -> None:
     """Write the text of the sheets; sheets and rows are places."""
     document = OpenDocument(data, output)
     styles = Styles()
-    pages = PagesReader(styles, output.limits.characters)
+    pages = PagesReader(styles, output.limits.characters, same_only=True)
     document.read_if_there("styles.xml", pages)
     document.read("content.xml", _SheetsReader(styles, pages, output))
 

@@ -24,6 +24,7 @@ _MOST_SPACES = 1_000
 _BASES = 20
 """Styles that are based on each other."""
 
+_PAGE_FIELDS = words("text:page-number text:page-count text:sheet-name text:date text:time text:file-name")
 SKIPPED = words(
     "text:tracked-changes text:note-citation text:ruby-text text:page-number text:page-count text:sheet-name "
     "office:forms office:scripts office:event-listeners dc:creator dc:date meta:date-string meta:creator-initials "
@@ -154,6 +155,8 @@ class Paragraph:
     hidden: bool = False
     ends_with_space: bool = True
     """Spaces at the begin, and after another one, are not shown."""
+    has_page_field: bool = False
+    """Whether it has the number of the page, or what else is different on each page or each day."""
     spans: list[bool] = field(default_factory=list)
     """For each open span, whether it is hidden."""
 
@@ -284,13 +287,19 @@ class MasterPage:
 
 
 class PagesReader(ParagraphReader):
-    """Reads the part with the styles that have names, and the headers and footers of pages."""
+    """Reads the part with the styles that have names, and the headers and footers of pages.
 
-    def __init__(self, styles: Styles, characters: int) -> None:
+    With `same_only`, paragraphs that differ from page to page are left out, as new sheets have them: "Page 1".
+    """
+
+    def __init__(self, styles: Styles, characters: int, *, same_only: bool = False) -> None:
         super().__init__(styles, characters)
+        self._same_only = same_only
         self.pages: dict[str, MasterPage] = {}
         self._page = MasterPage()
         self.starts["style:master-page"] = self._start_page
+        for name in _PAGE_FIELDS:
+            self.starts[name] = self._page_field
         for place in ("header", "footer"):
             for kind in ("", "-left", "-first"):
                 self.starts[f"style:{place}{kind}"] = self._start_margin
@@ -306,6 +315,14 @@ class PagesReader(ParagraphReader):
         headers = [line for page in found for line in page.header]
         footers = [line for page in found for line in page.footer]
         return list(dict.fromkeys(headers)), list(dict.fromkeys(footers))
+
+    def labelled(self, text: str, paragraph: Paragraph) -> str:
+        """Return the text of a paragraph, or nothing of one that is not wanted."""
+        return "" if self._same_only and paragraph.has_page_field else text
+
+    def _page_field(self, _: Attributes) -> None:
+        if self._paragraphs:
+            self._paragraphs[-1].has_page_field = True
 
     def _start_page(self, attributes: Attributes) -> None:
         self._page = self.pages.setdefault(attributes.get("style:name", ""), MasterPage())

@@ -20,7 +20,7 @@ Merged title
 Rich bold end
 A text box
 Corbett Bank
-{page}
+
 Second
 \tB3
 
@@ -28,20 +28,19 @@ Second
 
 
 @pytest.mark.parametrize(
-    ("name", "day", "page"),
+    ("name", "day"),
     [
-        # The short date of the country is that of the machine; there it is saved as a format of its own.
-        ("loans.xlsx", "2026-03-03", ""),
-        ("loans_calc.xlsx", "3/3/2026", ""),
-        ("loans.xls", "3/3/2026", ""),
-        # Numbers of pages are left out, and this format has the words around them in the same line.
-        ("loans.ods", "3/3/2026", "Page  of\n"),
+        # The short date of the country is that of the machine; LibreOffice saves it as a format of its own.
+        ("loans.xlsx", "2026-03-03"),
+        ("loans_calc.xlsx", "3/3/2026"),
+        ("loans.xls", "3/3/2026"),
+        ("loans.ods", "3/3/2026"),
     ],
 )
-def test_sheets_are_read_as_seen(name: str, day: str, page: str) -> None:
+def test_sheets_are_read_as_seen(name: str, day: str) -> None:
     found = extracted(sample(name))
     assert found.format == name.rpartition(".")[2]
-    assert found.text == LOANS.format(day=day, page=page)
+    assert found.text == LOANS.format(day=day)
 
 
 def test_xlwt_workbook_is_read_as_seen() -> None:
