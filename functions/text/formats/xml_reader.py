@@ -98,9 +98,12 @@ def read(chunks: Iterable[bytes], reader: ElementReader, names: Names, limits: L
         for chunk in _pieces(chunks):
             parser.Parse(chunk, False)
         parser.Parse(b"", True)
-    except (expat.ExpatError, LookupError, UnicodeError) as error:
-        # An encoding that is not known is a LookupError.
+    except (expat.ExpatError, UnicodeError) as error:
         raise NotExtractable(Reason.DAMAGED, f"It has XML that is not well-formed: {error}.") from error
+    except LookupError as error:
+        if isinstance(error, KeyError | IndexError):
+            raise  # A defect of a reader.
+        raise NotExtractable(Reason.DAMAGED, f"It has XML in an encoding that is not known: {error}.") from error
 
 
 def _pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
