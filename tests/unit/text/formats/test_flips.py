@@ -1,12 +1,14 @@
-"""Some bytes of each sample changed; all of them by `python -m tests.benchmarks.flips`."""
+"""Some bytes of each sample and some XML in office files changed; all of it by commands in `tests.benchmarks`."""
 
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from functions.text.formats.runner import Runner
 from tests.benchmarks.flips import flipped, outcome, samples
+from tests.benchmarks.xml_changes import changed, office_samples
 
 from .compound_file import compound_file
 from .test_mail import message, texts
@@ -34,3 +36,10 @@ def test_changed_byte_of_outlook_mail_has_an_outcome(runner: Runner) -> None:
 def defects(data: bytes, runner: Runner) -> list[str]:
     changed = flipped(data, step=max(1, len(data) // 40))
     return [found for _, each in changed if (found := outcome(runner, each)).startswith("defect")]
+
+
+@pytest.mark.parametrize("path", office_samples(), ids=lambda path: path.name)
+def test_changed_xml_has_an_outcome(path: Path, runner: Runner) -> None:
+    data, random = path.read_bytes(), Random(1)
+    outcomes = [outcome(runner, changed(data, random)) for _ in range(20)]
+    assert [each for each in outcomes if each.startswith("defect")] == []
