@@ -25,6 +25,7 @@ from .claiming import Reports
 from .intake import Gone, Intake, LongDocument, Ready, Rejected
 from .refusals import Refusals
 from .submission import Submission
+from .texts import TextReader
 
 LONGEST_WAIT_IN_LINGERS = 10
 """A lone document waits for one linger. As long as runs come and go, the request waits on, up to so many, but at most
@@ -40,9 +41,16 @@ class Submitter:
     """Submits documents. One instance serves all threads of a worker; it has no thread of its own."""
 
     def __init__(
-        self, intake: Intake, submission: Submission, reports: Reports, refusals: Refusals, linger_s: float
+        self,
+        intake: Intake,
+        texts: TextReader,
+        submission: Submission,
+        reports: Reports,
+        refusals: Refusals,
+        linger_s: float,
     ) -> None:
         self._intake = intake
+        self._texts = texts
         self._submission = submission
         self._reports = reports
         self._refusals = refusals
@@ -70,9 +78,11 @@ class Submitter:
                 self._refusals.note(name, storage_code(error) or "")
                 return
             match outcome:
-                case Ready(chunk):
+                case Ready(chunk, copy):
+                    self._texts.keep_copy(copy)
                     self._submit_together(chunk)
-                case LongDocument(chunks):
+                case LongDocument(chunks, copy):
+                    self._texts.keep_copy(copy)
                     self._submission.submit_long(chunks)
                 case Rejected():
                     self._reports.write(outcome)

@@ -130,15 +130,22 @@ def _found(content: dict[str, Any]) -> RenderableType:
     table.add_column("category")
     table.add_column("text", overflow="fold")
     table.add_column("confidence", justify="right")
+    table.add_column("place", overflow="fold")
     for entity in content["entities"]:
         category = entity["category"]
         colour = _COLOURS[sum(category.encode()) % len(_COLOURS)]
-        table.add_row(plain(category, colour), plain(entity["text"]), f"{entity['confidenceScore']:.2f}")
+        place = plain(_place(entity.get("location", {})), "dim")
+        table.add_row(plain(category, colour), plain(entity["text"]), f"{entity['confidenceScore']:.2f}", place)
     warnings = content["warnings"]
     notes = [plain(warning["message"], "yellow") for warning in warnings[:MOST_WARNINGS]]
     if len(warnings) > MOST_WARNINGS:
         notes.append(Text(f"and {len(warnings) - MOST_WARNINGS} more warnings in the result file", style="yellow"))
     return Group(*notes, table) if content["entities"] else Group(*notes, Text("no entities", style="dim"))
+
+
+def _place(location: dict[str, Any]) -> str:
+    """Say where in a file an entity stands; nothing for a text."""
+    return ", ".join(f"{kind} {place}" for kind, place in location.items())
 
 
 def _report(content: dict[str, Any]) -> RenderableType:
