@@ -130,12 +130,13 @@ def _found(content: dict[str, Any]) -> RenderableType:
     table.add_column("category")
     table.add_column("text", overflow="fold")
     table.add_column("confidence", justify="right")
-    table.add_column("place", overflow="fold")
     for entity in content["entities"]:
         category = entity["category"]
         colour = _COLOURS[sum(category.encode()) % len(_COLOURS)]
-        place = plain(_place(entity.get("location", {})), "dim")
-        table.add_row(plain(category, colour), plain(entity["text"]), f"{entity['confidenceScore']:.2f}", place)
+        found: list[Text | str] = [plain(category, colour), plain(entity["text"]), f"{entity['confidenceScore']:.2f}"]
+        if "location" in entity:
+            found.append(plain(_place(entity["location"]), "dim"))
+        table.add_row(*found)
     warnings = content["warnings"]
     notes = [plain(warning["message"], "yellow") for warning in warnings[:MOST_WARNINGS]]
     if len(warnings) > MOST_WARNINGS:
