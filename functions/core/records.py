@@ -42,11 +42,6 @@ class TextFacts(Record, frozen=True, kw_only=True, omit_defaults=False):
     blob: str | None = None
     sha256: str | None = None
 
-    @property
-    def is_extracted(self) -> bool:
-        """Whether the text was extracted from a file."""
-        return self.source == "extracted"
-
 
 DOCUMENT_TEXT = TextFacts(source="document", format="plain")
 """Of a document that is text itself."""
