@@ -10,11 +10,9 @@ import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.utils import format_datetime
-from enum import Enum
-from functools import partial
 from hashlib import blake2b
 from typing import Any, Literal, Protocol
 from urllib.parse import parse_qsl
@@ -23,13 +21,17 @@ from local.clock import ForwardClock
 from local.language_service import errors, oddities, wire
 from local.language_service.behaviour import ANY_PROJECT, Behaviour
 from local.language_service.counters import Counters
-from local.language_service.errors import Refusal
-from local.language_service.faults import POISONED, FaultPlan, FaultSpecError
+from local.language_service.faults import POISONED, FaultPlan
 from local.language_service.jobs import Dialect, Document, Job, Submission, Task, view
 from local.language_service.labels import ProjectKind
-from local.language_service.limits import MAX_TOP_PREVIEW, RECORDED_RULES, RateLimiter, RateRule
+from local.language_service.limits import MAX_TOP_PREVIEW, RECORDED_RULES
 from local.language_service.model import Entity
 from local.language_service.text_units import offsets_in
+from local.stand_in import errors as gateway_errors
+from local.stand_in.errors import Operation, Refusal
+from local.stand_in.faults import FaultSpecError
+from local.stand_in.messages import Request, Response, encoded
+from local.stand_in.rates import RateLimiter, RateRule
 
 DEFAULT_KEY = "local"
 
@@ -39,6 +41,10 @@ _PREVIEW_JOBS = re.compile(
     re.IGNORECASE,
 )
 _ADMIN = "/admin/"
+_PERMISSION = (
+    "Microsoft.CognitiveServices/accounts/Language/analyze-text/jobs/action to perform "
+    "POST /language/analyze-text/jobs operation."
+)
 #: The first version whose error replies repeat the code in a header (docs/language-api.md 4).
 _ERROR_CODE_HEADER_SINCE = "2024-11-01"
 
@@ -61,71 +67,28 @@ class Project(Protocol):
         """Find the classes of a text with their confidences (projects that classify)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One HTTP request; header names in lower case."""
-
-    method: str
-    #: Scheme, host and port the client spoke to: links in replies start with it.
-    base_url: str
-    path: str
-    query: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-
-
-class Delivery(Enum):
-    """How a response reaches the client."""
-
-    WHOLE = "whole"
-    #: The connection is cut before a byte of the response.
-    CUT = "cut"
-    #: Headers that announce the whole body, half of it, and then the connection is cut.
-    TRUNCATED = "truncated"
-    #: Headers and body byte by byte, spread over ``Response.drip_seconds``.
-    DRIP = "drip"
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """One HTTP response and how it is to be delivered."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes = b""
-    delivery: Delivery = Delivery.WHOLE
-    #: Seconds to wait before the response is sent.
-    delay_seconds: float = 0.0
-    #: Seconds over which the bytes of the response are spread, with ``Delivery.DRIP``.
-    drip_seconds: float = 0.0
-
-
-Operation = Literal["submit", "status", "cancel"]
+OperationName = Literal["submit", "status", "cancel"]
 
 
 @dataclass(frozen=True, slots=True)
 class _Route:
     """What a path asks for."""
 
-    operation: Operation
+    operation: OperationName
     dialect: Dialect
     version: str
     job_id: str = ""
 
     @property
-    def operation_name(self) -> str:
-        """The name that the gateway's messages give the operation."""
+    def names(self) -> Operation:
+        """The names that the gateway's messages give the operation."""
         names = {
             "submit": "Submit analysis job",
             "status": "Get analysis status and results",
             "cancel": "Cancel analysis job",
         }
-        return names[self.operation]
-
-    @property
-    def api_name(self) -> str:
-        """The name that the gateway's messages give the API."""
-        return f"Text Analytics API ({self.version})" if self.dialect.is_preview else f"Language API ({self.version})"
+        api = f"Text Analytics API ({self.version})" if self.dialect.is_preview else f"Language API ({self.version})"
+        return Operation(names[self.operation], api, "TextAnalytics", "S", _PERMISSION)
 
 
 class LanguageService:
@@ -196,7 +159,7 @@ class LanguageService:
         if match:
             version = dict(parse_qsl(request.query)).get("api-version", "")
             if version not in wire.API_VERSIONS:
-                raise errors.no_such_path()
+                raise gateway_errors.no_such_path()
             return _route_of(request.method, Dialect.GA, version, match["job"], bool(match["cancel"]))
         match = _PREVIEW_JOBS.fullmatch(request.path)
         if match:
@@ -205,20 +168,20 @@ class LanguageService:
             if version == "v3.1-preview.ct.1":
                 dialect = Dialect.CT1_DOCS if self.behaviour.preview_shape == "docs" else Dialect.CT1_CLIENT
             return _route_of(request.method, dialect, version, match["job"], cancel=False)
-        raise errors.no_such_path()
+        raise gateway_errors.no_such_path()
 
     def _authorize(self, request: Request) -> None:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and token in self._tokens:
             return
         if request.headers.get("ocp-apim-subscription-key") != self._key:
-            raise errors.wrong_key()
+            raise gateway_errors.wrong_key()
 
     def _admit(self, route: _Route, request: Request, now: datetime) -> None:
         wait = self._limiter.admit(request.path.lower(), now)
         if wait is not None:
             self.counters.throttled[f"{request.method} {route.operation}"] += 1
-            raise errors.too_many_requests(route.operation_name, route.api_name, wait)
+            raise gateway_errors.too_many_requests(route.names, wait)
 
     # --- faults of a request ---------------------------------------------------------------------------------------
 
@@ -248,52 +211,22 @@ class LanguageService:
         """Raise the refusal that a fault stands for; faults of the delivery come later."""
         if fault is None:
             return
-        operation, api, wait = route.operation_name, route.api_name, self.faults.retry_after_seconds
-        refusals: dict[str, Callable[[], Refusal]] = {
-            "error-500": lambda: errors.server_fault(500),
-            "error-502": lambda: errors.server_fault(502),
-            "error-503": lambda: errors.server_fault(503),
-            "error-504": lambda: errors.server_fault(504),
-            "throttle-429": lambda: errors.too_many_requests(operation, api, wait),
-            "throttle-429-bare": lambda: errors.too_many_requests(operation, api, wait, with_header=False),
-            "quota-403": errors.quota_used_up,
-            "wrong-key-401": errors.wrong_key,
-            "other-key-401": lambda: errors.other_kind_of_key(operation, api),
-            "missing-role-401": lambda: errors.missing_role(401),
-            "missing-role-403": lambda: errors.missing_role(403),
-            "unknown-project": lambda: errors.unknown_project(self._unknown_project_status(), "(injected)", ""),
-            # Any refusal will do: nobody sees it.
-            "cut-before": lambda: errors.server_fault(503),
-            **{f"html-{status}": partial(errors.html_page, status) for status in (200, 400, 404, 413, 502)},
-            "json-404": lambda: errors.unknown_job(404, route.job_id),
-            "bad-redirect": errors.malformed_redirect,
-            "huge-retry-after": lambda: errors.huge_retry_after(429, operation, api),
-            "huge-retry-after-503": lambda: errors.huge_retry_after(503, operation, api),
-            "deep-json": errors.deep_json,
-        }
-        if fault in refusals:
-            raise refusals[fault]()
+        refusal = gateway_errors.refusal_for(fault, route.names, self.faults.retry_after_seconds)
+        if fault == "other-key-401":
+            refusal = errors.other_kind_of_key(route.names)
+        elif fault == "unknown-project":
+            refusal = errors.unknown_project(self._unknown_project_status(), "(injected)", "")
+        elif fault == "json-404":
+            refusal = errors.unknown_job(404, route.job_id)
+        if refusal is not None:
+            raise refusal
 
     def _deliver(self, response: Response, fault: str | None, chance: float, now: datetime) -> Response:
         if fault == "html-200-after":
-            return self._refused(errors.html_page(200), None, now)
+            return gateway_errors.html_page(200).response(now)
         if fault == "bad-redirect-after":
-            return self._refused(errors.malformed_redirect(), None, now)
-        if fault == "drip":
-            return replace(response, delivery=Delivery.DRIP, drip_seconds=self.faults.drip_seconds)
-        if fault in ("cut-before", "cut-after"):
-            return replace(response, delivery=Delivery.CUT)
-        if fault == "truncated" and response.body:
-            return replace(response, delivery=Delivery.TRUNCATED)
-        if fault == "truncated":
-            return replace(response, delivery=Delivery.CUT)
-        if fault == "garbage" and response.body:
-            page = b"<html><head><title>Error</title></head><body>The page cannot be displayed.</body></html>"
-            return replace(response, headers={**response.headers, "Content-Type": "text/html"}, body=page)
-        if fault == "latency":
-            low, high = self.faults.latency_seconds
-            return replace(response, delay_seconds=low + (high - low) * chance)
-        return response
+            return gateway_errors.malformed_redirect().response(now)
+        return self.faults.delivered(response, fault, chance)
 
     # --- the operations --------------------------------------------------------------------------------------------
 
@@ -398,7 +331,7 @@ class LanguageService:
             lambda task, document: self._results_of(job, task, document),
         )
         status = self.behaviour.preview_poll_status if preview else 200
-        return self._response(status, route.version, now, body=oddities.deepened(_encoded(body), job.fate))
+        return self._response(status, route.version, now, body=oddities.deepened(encoded(body), job.fate))
 
     def _results_of(self, job: Job, task: Task, document: Document) -> dict[str, Any]:
         project = self._project(task)
@@ -450,7 +383,7 @@ class LanguageService:
             "missing-location": None,
             "relative-location": path,
             "foreign-location": f"https://language.example.net{path}",
-            "bad-location": errors.MALFORMED_ADDRESS,
+            "bad-location": gateway_errors.MALFORMED_ADDRESS,
         }.get(fault or "", f"{request.base_url}{path}")
         headers = {"operation-location": location} if location else {}
         # The preview answered in chunks, the later API with a length of 0.
@@ -474,21 +407,8 @@ class LanguageService:
         return Response(status, {**common, **(headers or {})}, body)
 
     def _refused(self, refusal: Refusal, route: _Route | None, now: datetime) -> Response:
-        body = _encoded({"error": refusal.error.as_json()}) if refusal.raw is None else refusal.raw
-        if refusal.foreign:
-            return Response(refusal.status, {"Date": format_datetime(now, usegmt=True), **refusal.headers}, body)
-        headers = {
-            "apim-request-id": str(uuid.uuid4()),
-            "Date": format_datetime(now, usegmt=True),
-            "Strict-Transport-Security": "max-age=31536000; includeSubDomains; preload",
-            "X-Content-Type-Options": "nosniff",
-            "Content-Type": "application/json" if refusal.gateway else "application/json; charset=utf-8",
-        }
-        if not refusal.gateway:
-            headers["x-envoy-upstream-service-time"] = "5"
-            if route is not None and not route.dialect.is_preview and route.version >= _ERROR_CODE_HEADER_SINCE:
-                headers["x-ms-error-code"] = refusal.error.code
-        return Response(refusal.status, {**headers, **refusal.headers}, body)
+        names_code = route is not None and not route.dialect.is_preview and route.version >= _ERROR_CODE_HEADER_SINCE
+        return refusal.response(now, {"x-ms-error-code": refusal.error.code} if names_code else None)
 
     def _count(self, route: _Route | None, response: Response, fault: str | None) -> None:
         counters = self.counters
@@ -504,9 +424,9 @@ class LanguageService:
         try:
             answer = self._admin_answer(part, request)
         except (ValueError, TypeError, KeyError, FaultSpecError) as exc:
-            return Response(400, {"Content-Type": "application/json"}, _encoded({"error": str(exc)}))
+            return Response(400, {"Content-Type": "application/json"}, encoded({"error": str(exc)}))
         status = 404 if answer is None else 200
-        return Response(status, {"Content-Type": "application/json"}, _encoded(answer))
+        return Response(status, {"Content-Type": "application/json"}, encoded(answer))
 
     def _admin_answer(self, part: str, request: Request) -> Any:
         content = json.loads(request.body) if request.body else {}
@@ -548,7 +468,7 @@ def _route_of(method: str, dialect: Dialect, version: str, job_id: str | None, c
         return _Route("cancel", dialect, version, job_id)
     if method == "GET" and job_id and not cancel:
         return _Route("status", dialect, version, job_id)
-    raise errors.no_such_path()
+    raise gateway_errors.no_such_path()
 
 
 def _texts(body: bytes) -> list[str]:
@@ -598,8 +518,3 @@ def _classes_json(found: Sequence[tuple[str, float]], task: Task, dialect: Diale
     if task.kind is ProjectKind.SINGLE_LABEL:
         return {"classification": listed[0] if listed else None}
     return {"classifications": listed}
-
-
-def _encoded(body: Any) -> bytes:
-    # ASCII with escapes: also a lone surrogate from a client's text comes back as it was.
-    return json.dumps(body, separators=(",", ":")).encode("ascii")
