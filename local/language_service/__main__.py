@@ -13,7 +13,8 @@ from local.language_service.faults import KINDS, FaultPlan
 from local.language_service.labels import LabelsFileError, Problem, load_labels
 from local.language_service.limits import rules_for
 from local.language_service.projects import learn_project
-from local.language_service.service import DEFAULT_KEY, LanguageService
+from local.language_service.service import LanguageService
+from local.stand_in.base import DEFAULT_KEY
 from local.stand_in.faults import FaultSpecError
 from local.stand_in.web import HOST, serve
 

@@ -6,9 +6,7 @@ Nothing here knows sockets: ``web`` puts it behind HTTP, ``in_process`` behind a
 import json
 import random
 import re
-import threading
 import uuid
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -17,7 +15,6 @@ from hashlib import blake2b
 from typing import Any, Literal, Protocol
 from urllib.parse import parse_qsl
 
-from local.clock import ForwardClock
 from local.language_service import errors, oddities, wire
 from local.language_service.behaviour import ANY_PROJECT, Behaviour
 from local.language_service.counters import Counters
@@ -28,19 +25,16 @@ from local.language_service.limits import MAX_TOP_PREVIEW, RECORDED_RULES
 from local.language_service.model import Entity
 from local.language_service.text_units import offsets_in
 from local.stand_in import errors as gateway_errors
+from local.stand_in.base import DEFAULT_KEY, ServiceStandIn, location_header
 from local.stand_in.errors import Operation, Refusal
-from local.stand_in.faults import FaultSpecError
 from local.stand_in.messages import Request, Response, encoded
-from local.stand_in.rates import RateLimiter, RateRule
-
-DEFAULT_KEY = "local"
+from local.stand_in.rates import RateRule
 
 _GA_JOBS = re.compile(r"/language/analyze-text/jobs(?:/(?P<job>[^/:]+)(?P<cancel>:cancel)?)?/?", re.IGNORECASE)
 _PREVIEW_JOBS = re.compile(
     r"/text/analytics/(?P<version>v3\.1-preview\.ct\.1|v3\.2-preview\.[12])/analyze(?:/jobs/(?P<job>[^/]+))?/?",
     re.IGNORECASE,
 )
-_ADMIN = "/admin/"
 _PERMISSION = (
     "Microsoft.CognitiveServices/accounts/Language/analyze-text/jobs/action to perform "
     "POST /language/analyze-text/jobs operation."
@@ -91,7 +85,7 @@ class _Route:
         return Operation(names[self.operation], api, "TextAnalytics", "S", _PERMISSION)
 
 
-class LanguageService:
+class LanguageService(ServiceStandIn[_Route, Counters, FaultPlan]):
     """The state of the stand-in and its one trigger, ``handle``. Safe to call from several threads."""
 
     def __init__(
@@ -107,52 +101,19 @@ class LanguageService:
         admin: bool = False,
         new_job_id: Callable[[], str] = lambda: str(uuid.uuid4()),
     ) -> None:
+        super().__init__(
+            key=key,
+            tokens=tokens,
+            faults=faults or FaultPlan(),
+            new_counters=Counters,
+            rate_rules=rate_rules,
+            clock=clock,
+            admin=admin,
+        )
         self.projects = tuple(projects)
         self.behaviour = behaviour or Behaviour()
-        self.faults = faults or FaultPlan()
-        self.counters = Counters()
-        #: Added to the clock; the admin path moves it.
-        self.clock_offset = timedelta(0)
-        self._key = key
-        self._tokens = frozenset(tokens)
-        # The service has a clock of its own: setting this machine's must not stretch a job or a window of requests.
-        self._clock = clock or ForwardClock()
-        self._admin = admin
         self._new_job_id = new_job_id
-        self._limiter = RateLimiter(rate_rules)
         self._jobs: dict[str, Job] = {}
-        #: How often each request (or the documents of each job) was seen: part of what decides its fault.
-        self._seen: Counter[bytes] = Counter()
-        self._lock = threading.RLock()
-
-    def now(self) -> datetime:
-        """Give the service's time."""
-        return self._clock() + self.clock_offset
-
-    def handle(self, request: Request) -> Response:
-        """Answer a request."""
-        if self._admin and request.path.startswith(_ADMIN):
-            with self._lock:
-                return self._handle_admin(request)
-        with self._lock:
-            now = self.now()
-            fault: str | None = None
-            chance = 0.0
-            route: _Route | None = None
-            try:
-                route = self._route(request)
-                self._authorize(request)
-                fault, chance = self._request_fault(route, request)
-                self._refuse_on_purpose(fault, route)
-                self._admit(route, request, now)
-                response = self._perform(route, request, fault, now)
-            except Refusal as refusal:
-                response = self._refused(refusal, route, now)
-            response = self._deliver(response, fault, chance, now)
-            self._count(route, response, fault)
-            return response
-
-    # --- before the work: where, who, how often --------------------------------------------------------------------
 
     def _route(self, request: Request) -> _Route:
         match = _GA_JOBS.fullmatch(request.path)
@@ -170,32 +131,6 @@ class LanguageService:
             return _route_of(request.method, dialect, version, match["job"], cancel=False)
         raise gateway_errors.no_such_path()
 
-    def _authorize(self, request: Request) -> None:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and token in self._tokens:
-            return
-        if request.headers.get("ocp-apim-subscription-key") != self._key:
-            raise gateway_errors.wrong_key()
-
-    def _admit(self, route: _Route, request: Request, now: datetime) -> None:
-        wait = self._limiter.admit(request.path.lower(), now)
-        if wait is not None:
-            self.counters.throttled[f"{request.method} {route.operation}"] += 1
-            raise gateway_errors.too_many_requests(route.names, wait)
-
-    # --- faults of a request ---------------------------------------------------------------------------------------
-
-    def _request_fault(self, route: _Route, request: Request) -> tuple[str | None, float]:
-        """Give the fault of a request, and a number from 0 to 1 that decides how bad it is."""
-        if not self.faults.rates and not self.faults.script:
-            return None, 0.0
-        identity = self._identity(route, request)
-        times = self._times_seen(f"{request.method} {route.operation}".encode() + identity)
-        fault = self.faults.for_request(
-            request.method, submission=route.operation == "submit", identity=identity, times_seen=times
-        )
-        return fault, self.faults.draw("degree", request.method, identity, times)
-
     def _identity(self, route: _Route, request: Request) -> bytes:
         """Say what a request is about: the documents' texts, so that a job's random id does not matter."""
         if route.operation == "submit":
@@ -203,30 +138,15 @@ class LanguageService:
         job = self._jobs.get(route.job_id)
         return texts_digest([document.text for document in job.submission.documents]) if job else b"unknown"
 
-    def _times_seen(self, identity: bytes) -> int:
-        self._seen[identity] += 1
-        return self._seen[identity] - 1
-
-    def _refuse_on_purpose(self, fault: str | None, route: _Route) -> None:
-        """Raise the refusal that a fault stands for; faults of the delivery come later."""
-        if fault is None:
-            return
-        refusal = gateway_errors.refusal_for(fault, route.names, self.faults.retry_after_seconds)
-        if fault == "other-key-401":
-            refusal = errors.other_kind_of_key(route.names)
-        elif fault == "unknown-project":
-            refusal = errors.unknown_project(self._unknown_project_status(), "(injected)", "")
-        elif fault == "json-404":
-            refusal = errors.unknown_job(404, route.job_id)
-        if refusal is not None:
-            raise refusal
-
-    def _deliver(self, response: Response, fault: str | None, chance: float, now: datetime) -> Response:
-        if fault == "html-200-after":
-            return gateway_errors.html_page(200).response(now)
-        if fault == "bad-redirect-after":
-            return gateway_errors.malformed_redirect().response(now)
-        return self.faults.delivered(response, fault, chance)
+    def _own_refusal(self, fault: str, route: _Route) -> Refusal | None:
+        match fault:
+            case "other-key-401":
+                return errors.other_kind_of_key(route.names)
+            case "unknown-project":
+                return errors.unknown_project(self._unknown_project_status(), "(injected)", "")
+            case "json-404":
+                return errors.unknown_job(404, route.job_id)
+        return None
 
     # --- the operations --------------------------------------------------------------------------------------------
 
@@ -379,16 +299,11 @@ class LanguageService:
             path = f"/text/analytics/{submission.api_version}/analyze/jobs/{job.id}"
         else:
             path = f"/language/analyze-text/jobs/{job.id}?api-version={submission.api_version}"
-        location = {
-            "missing-location": None,
-            "relative-location": path,
-            "foreign-location": f"https://language.example.net{path}",
-            "bad-location": gateway_errors.MALFORMED_ADDRESS,
-        }.get(fault or "", f"{request.base_url}{path}")
-        headers = {"operation-location": location} if location else {}
         # The preview answered in chunks, the later API with a length of 0.
         framing = {"Transfer-Encoding": "chunked"} if submission.dialect.is_preview else {"Content-Length": "0"}
-        return self._response(202, submission.api_version, now, headers={**headers, **framing})
+        return self._response(
+            202, submission.api_version, now, headers={**location_header(fault, request.base_url, path), **framing}
+        )
 
     def _response(
         self, status: int, version: str, now: datetime, *, headers: Mapping[str, str] | None = None, body: bytes = b""
@@ -410,48 +325,10 @@ class LanguageService:
         names_code = route is not None and not route.dialect.is_preview and route.version >= _ERROR_CODE_HEADER_SINCE
         return refusal.response(now, {"x-ms-error-code": refusal.error.code} if names_code else None)
 
-    def _count(self, route: _Route | None, response: Response, fault: str | None) -> None:
-        counters = self.counters
-        counters.requests[route.operation if route else "other"] += 1
-        counters.responses[str(response.status)] += 1
-        if fault:
-            counters.faults[fault] += 1
-
     # --- the admin path --------------------------------------------------------------------------------------------
 
-    def _handle_admin(self, request: Request) -> Response:
-        part = request.path.removeprefix(_ADMIN).rstrip("/")
-        try:
-            answer = self._admin_answer(part, request)
-        except (ValueError, TypeError, KeyError, FaultSpecError) as exc:
-            return Response(400, {"Content-Type": "application/json"}, encoded({"error": str(exc)}))
-        status = 404 if answer is None else 200
-        return Response(status, {"Content-Type": "application/json"}, encoded(answer))
-
-    def _admin_answer(self, part: str, request: Request) -> Any:
-        content = json.loads(request.body) if request.body else {}
-        match (request.method, part):
-            case ("GET", "counters"):
-                return self.counters.as_json()
-            case ("GET", "ledger"):
-                return self.counters.ledger_json(int(dict(parse_qsl(request.query)).get("since", "0")))
-            case ("DELETE", "counters"):
-                self.counters = Counters()
-                return self.counters.as_json()
-            case ("GET", "faults"):
-                return self.faults.as_json()
-            case ("PUT", "faults"):
-                self.faults.update(content)
-                return self.faults.as_json()
-            case ("PUT", "clock"):
-                seconds = float(content["advanceSeconds"])
-                if not seconds >= 0:
-                    raise ValueError(f"advanceSeconds is {seconds:g}; the service's clock does not go back.")
-                self.clock_offset += timedelta(seconds=seconds)
-                return {"now": self.now().isoformat()}
-            case ("POST", "entities"):
-                return self._admin_entities(str(content["text"]))
-        return None
+    def _admin_answer(self, method: str, part: str, content: Any) -> Any:
+        return self._admin_entities(str(content["text"])) if (method, part) == ("POST", "entities") else None
 
     def _admin_entities(self, text: str) -> list[dict[str, Any]]:
         """Give what the first entity project finds in a text, with offsets in code points."""

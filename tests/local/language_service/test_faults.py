@@ -113,7 +113,7 @@ def test_reply_can_be_late(suffering: Callable[..., Caller], clock: MovableClock
     [
         ("missing-location", None),
         ("relative-location", "/language/analyze-text/jobs/"),
-        ("foreign-location", "https://language.example.net/language/analyze-text/jobs/"),
+        ("foreign-location", "https://service.example.net/language/analyze-text/jobs/"),
         ("bad-location", "http://[::1/x"),
     ],
 )
