@@ -6,9 +6,9 @@ from hashlib import sha256
 from typing import Any
 
 from local.language_service.jobs import Job
-from local.language_service.text_units import text_elements
 from local.language_service.wire import text_records
 from local.stand_in.base import RequestCounters
+from local.stand_in.text_units import text_elements
 
 
 def text_digest(text: str) -> str:

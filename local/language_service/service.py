@@ -23,12 +23,12 @@ from local.language_service.jobs import Dialect, Document, Job, Submission, Task
 from local.language_service.labels import ProjectKind
 from local.language_service.limits import MAX_TOP_PREVIEW, RECORDED_RULES
 from local.language_service.model import Entity
-from local.language_service.text_units import offsets_in
 from local.stand_in import errors as gateway_errors
 from local.stand_in.base import DEFAULT_KEY, ServiceStandIn, location_header
 from local.stand_in.errors import Operation, Refusal
 from local.stand_in.messages import Request, Response, encoded
 from local.stand_in.rates import RateRule
+from local.stand_in.text_units import offsets_in
 
 _GA_JOBS = re.compile(r"/language/analyze-text/jobs(?:/(?P<job>[^/:]+)(?P<cancel>:cancel)?)?/?", re.IGNORECASE)
 _PREVIEW_JOBS = re.compile(
