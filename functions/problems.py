@@ -12,7 +12,7 @@ docs/problems.md is made from this file by `python -m docs.generate.problems` (a
 """
 
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from .errors import Fault, Problem, Warning
 
@@ -412,6 +412,51 @@ UNPROCESSABLE = ProblemKind(
     "It is tried again for some nights. If that does not help, look for the action document_unprocessable in the logs.",
     fault=Fault.SERVICE,
     is_transient=False,
+)
+
+# --- The situations that every service knows ---
+
+
+class ServiceProblems(NamedTuple):
+    """How a situation that every service knows is told for one of them."""
+
+    misconfigured: ProblemKind
+    wrong_key: ProblemKind
+    missing_role: ProblemKind
+    no_token: ProblemKind
+    quota_exhausted: ProblemKind
+    throttled: ProblemKind
+    over_budget: ProblemKind
+    unavailable: ProblemKind
+    unreachable: ProblemKind
+    no_answer: ProblemKind
+    unrecognized_reply: ProblemKind
+    reply_too_large: ProblemKind
+    no_operation_location: ProblemKind
+    client_failed: ProblemKind
+    refused: ProblemKind
+    refused_with_code: ProblemKind
+    refused_for_document: ProblemKind
+
+
+OF_LANGUAGE = ServiceProblems(
+    misconfigured=MISCONFIGURED,
+    wrong_key=WRONG_KEY,
+    missing_role=MISSING_ROLE,
+    no_token=NO_TOKEN,
+    quota_exhausted=QUOTA_EXHAUSTED,
+    throttled=THROTTLED,
+    over_budget=OVER_BUDGET,
+    unavailable=UNAVAILABLE,
+    unreachable=UNREACHABLE,
+    no_answer=NO_ANSWER,
+    unrecognized_reply=UNRECOGNIZED_REPLY,
+    reply_too_large=REPLY_TOO_LARGE,
+    no_operation_location=NO_OPERATION_LOCATION,
+    client_failed=CLIENT_FAILED,
+    refused=REFUSED,
+    refused_with_code=REFUSED_WITH_CODE,
+    refused_for_document=REFUSED_FOR_DOCUMENT,
 )
 
 # --- Warnings in a result ---
