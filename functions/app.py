@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from .core.planning import Policy
 from .core.work import WorkSpec, work_of
@@ -21,6 +22,7 @@ from .storage.azure_containers import AzureContainer
 from .storage.azure_queues import AzureJobQueue, AzureTextQueue
 from .storage.clients import blob_service, queue
 from .storage.document_store import DocumentStore
+from .storage.extracted_store import ExtractedStore
 from .storage.job_queue import JobQueue
 from .storage.ledger_store import HealthMonitor, HealthStore
 from .storage.poison_queue import BLOB_POISON_QUEUE, PoisonQueue
@@ -28,6 +30,7 @@ from .storage.record_store import RecordStore
 from .workflows.batching import Submitter
 from .workflows.carry_over import CarryOver
 from .workflows.claiming import Claims, Reports
+from .workflows.extractor import Extractor
 from .workflows.intake import Intake
 from .workflows.polling import JobFinder, Poller
 from .workflows.probing import Prober
@@ -40,6 +43,9 @@ from .workflows.steps import Steps
 from .workflows.submission import Submission
 from .workflows.sweep import Sweep
 from .workflows.texts import TextCache, TextReader
+
+if TYPE_CHECKING:
+    from .text.formats.extraction import Extracted
 
 STORAGE_THREADS = 16
 """Threads that read and write the documents of a job at the same time; shared by all runs of a worker."""
@@ -66,6 +72,9 @@ class Parts:
     settings: Settings
     documents: DocumentStore
     records: RecordStore
+    extracted: ExtractedStore
+    extract: "Callable[[bytes], Extracted] | None"
+    """Extracts the text of a file; None where only text is read."""
     queue: JobQueue
     poison_queue: PoisonQueue
     language: LanguageService
@@ -109,17 +118,24 @@ class EntityDrop:
                 rng=parts.rng,
             )
 
-        publisher = Publisher(documents, records, clock)
+        publisher = Publisher(documents, records, parts.extracted, clock)
         refusals = Refusals(records, clock)
         prober = Prober(parts.health, language, clock, has_control=settings.control_documents)
-        texts = TextReader(documents, TextCache(), large_documents)
+        texts = TextReader(documents, parts.extracted, TextCache(), large_documents)
         steps = Steps(records, queue, language, publisher, prober, texts, threads, clock, policy)
 
-        intake = Intake(documents, choose_work, settings.max_document_bytes, large_documents)
+        intake = Intake(
+            documents,
+            choose_work,
+            Extractor(parts.extract),
+            settings.max_document_bytes,
+            settings.max_file_bytes,
+            large_documents,
+        )
         claims = Claims(documents, records, CarryOver(documents, records, clock), clock, parts.new_id)
         reports = Reports(documents, claims, publisher, clock, parts.new_id)
         submission = Submission(records, queue, claims, publisher, prober, steps, threads, clock, policy, parts.new_id)
-        self.submitter = Submitter(intake, submission, reports, refusals, settings.batch_linger_ms / 1000)
+        self.submitter = Submitter(intake, texts, submission, reports, refusals, settings.batch_linger_ms / 1000)
 
         finder = JobFinder(records, queue, choose_work)
         self.poller = Poller(
@@ -143,6 +159,7 @@ class EntityDrop:
             documents=documents,
             records=records,
             intake=intake,
+            texts=texts,
             submission=submission,
             reports=reports,
             refusals=refusals,
@@ -164,6 +181,17 @@ class EntityDrop:
         self.rescue = Rescue(finder, repairs, steps, parts.poison_queue, clock, policy, settings.input_container)
 
 
+def extraction(settings: Settings) -> "Callable[[bytes], Extracted] | None":
+    """Return what extracts texts in a child process, which is started with the first file; None where it is off."""
+    if not settings.extract_seconds:
+        return None
+    from .instance import default_memory_mb
+    from .text.formats.runner import Runner
+
+    memory_mb = settings.extract_memory_mb or default_memory_mb()
+    return Runner(seconds=settings.extract_seconds, memory_mb=memory_mb).extract
+
+
 def connect(settings: Settings) -> EntityDrop:
     """Return the app on Azure Storage and the Language service of the settings; nothing is sent yet."""
     blobs = blob_service(settings.storage)
@@ -177,6 +205,8 @@ def connect(settings: Settings) -> EntityDrop:
         settings=settings,
         documents=DocumentStore(container(settings.input_container), container(settings.output_container)),
         records=RecordStore(state),
+        extracted=ExtractedStore(state),
+        extract=extraction(settings),
         queue=AzureJobQueue(queue(settings.storage, settings.job_queue)),
         poison_queue=PoisonQueue(AzureTextQueue(queue(settings.storage, BLOB_POISON_QUEUE))),
         language=LanguageClient(endpoint, default_session(), default_auth(settings), budget, utcnow),

@@ -65,6 +65,10 @@ class WarningKind:
         """Return a warning of this kind; `fields` fill the template. Raises `KeyError` where one is missing."""
         return Warning(self.code, self.message.format(**fields))
 
+    def covers(self, warning: Warning) -> bool:
+        """Whether a warning has the code of this kind."""
+        return warning.code == self.code
+
     def variant(self, **changes: Any) -> "WarningKind":
         """Return a kind with the same code and other words, for another situation."""
         return replace(self, is_variant=True, **changes)
@@ -134,6 +138,48 @@ UNKNOWN_ENCODING = ProblemKind(
 EBCDIC = UNKNOWN_ENCODING.variant(
     message="The document's {size:,} bytes look like EBCDIC, the encoding of mainframes, which is not read.",
     help=f"Let the transfer convert it to text. {_SAVE_AS_UTF8}",
+)
+DAMAGED_FILE = ProblemKind(
+    "DamagedFile",
+    "The file is damaged. {detail}",
+    "Open it with the program that made it, save it anew and drop it again.",
+    fault=Fault.DOCUMENT,
+    is_transient=False,
+)
+PROTECTED_FILE = ProblemKind(
+    "ProtectedFile",
+    "The file is protected. {detail}",
+    "Save a copy without password or encryption and drop that.",
+    fault=Fault.DOCUMENT,
+    is_transient=False,
+)
+NO_TEXT_IN_FILE = NO_TEXT.variant(
+    message="The file has no text. {detail}",
+    help="Nothing was sent to the service. A scan or a picture has to be turned into text first (OCR).",
+)
+OLD_FORMAT = ProblemKind(
+    "OldFormat",
+    "The file has an old format that is not read. {detail}",
+    "Save it in the program's present format (docx, xlsx, pptx) or as pdf, and drop that.",
+    fault=Fault.DOCUMENT,
+    is_transient=False,
+)
+UNKNOWN_FORMAT = NOT_TEXT.variant(
+    message="The file has a format that is not read. {detail}",
+    help="The formats that are read stand in docs/formats.md. Save it in one of them, or as plain text in UTF-8, and "
+    "drop it again.",
+)
+EXTRACTION_LIMIT = ProblemKind(
+    "ExtractionLimit",
+    "The file can not be read within the limits. {detail}",
+    "Split it, or save it in a simpler form. The limits stand in docs/formats.md; EXTRACT_SECONDS and "
+    "EXTRACT_MEMORY_MB can be raised.",
+    fault=Fault.DOCUMENT,
+    is_transient=False,
+)
+FILE_TOO_LARGE = TOO_LARGE.variant(
+    message="The file has {size:,} bytes; the limit for files that are not text is {limit:,}.",
+    help="Split it before dropping it, or raise the setting MAX_FILE_BYTES.",
 )
 INVALID_LANGUAGE = ProblemKind(
     "InvalidLanguage",
@@ -571,6 +617,41 @@ WRONG_CONTENT_ENCODING = WarningKind(
     "WrongContentEncoding",
     "The document was stored with Content-Encoding {declared!r}, but it is {found}, and was read so.",
     "Nothing to do for this document; correct what stores it.",
+)
+PAGES_WITHOUT_TEXT = WarningKind(
+    "PagesWithoutText",
+    "{file}Pages that are pictures without text were not read: {pages}.",
+    "Turn them into text (OCR) and drop the file again, if they matter.",
+)
+PAGES_DAMAGED = WarningKind(
+    "PagesDamaged",
+    "{file}Pages that are damaged were not read: {pages}.",
+    "Save the file anew with the program that made it, and drop that.",
+)
+DYNAMIC_FORM = WarningKind(
+    "DynamicForm",
+    "The file is a form that only some programs show (XFA); what they show may be missing.",
+    "Print the form to a pdf and drop that.",
+)
+CUT_OFF = WarningKind(
+    "CutOff",
+    "The file ends in the middle: it was cut off, and its end is missing.",
+    "Drop it again, whole.",
+)
+PART_NOT_READ = WarningKind(
+    "PartNotRead",
+    "{part} was left out ({reason}). {detail}",
+    "The other parts of the file were read. Drop the part by itself to see what can be done about it.",
+)
+READ_AS_PLAIN_TEXT = WarningKind(
+    "ReadAsPlainText",
+    "The file begins like {format}, but is not ({cause}); it was read as plain text.",
+    "Nothing to do if it is meant to be plain text.",
+)
+MORE_WARNINGS = WarningKind(
+    "MoreWarnings",
+    "There are more than {limit} warnings about this file.",
+    "Those before it are likely to be of the same kind.",
 )
 ENTITY_UNREADABLE = WarningKind(
     "EntityUnreadable",

@@ -219,7 +219,30 @@ SETTINGS: tuple[Setting, ...] = (
         _integer(0, 10_000),
         "how long the first chunk waits for company; while company comes, up to ten times as long (at most 10 s)",
     ),
-    Setting("MAX_DOCUMENT_BYTES", "10485760", _integer(1, 104_857_600), "larger documents get an error report at once"),
+    Setting(
+        "MAX_DOCUMENT_BYTES",
+        "10485760",
+        _integer(1, 104_857_600),
+        "larger documents of plain text, html, md, csv, json and xml get an error report at once",
+    ),
+    Setting(
+        "MAX_FILE_BYTES",
+        "52428800",
+        _integer(1, 104_857_600),
+        "larger files of all other formats get an error report at once; at least `MAX_DOCUMENT_BYTES` in effect",
+    ),
+    Setting(
+        "EXTRACT_SECONDS",
+        "60",
+        _number(0, 3600),
+        "time limit of the extraction of one file's text; `0` turns extraction off, and only text is read",
+    ),
+    Setting(
+        "EXTRACT_MEMORY_MB",
+        None,
+        _integer(64, 65_536),
+        "memory limit of the extraction; without it the smaller of 600 and 40 % of the instance's memory",
+    ),
     Setting(
         "REQUESTS_PER_MINUTE",
         "1000",
@@ -312,6 +335,9 @@ class Settings:
     blob_trigger_source: str
     batch_linger_ms: int
     max_document_bytes: int
+    max_file_bytes: int
+    extract_seconds: float
+    extract_memory_mb: int | None = None
     requests_per_minute: int
     document_intelligence_endpoint: str | None = None
     document_intelligence_key: Secret | None = None

@@ -124,6 +124,7 @@ module storage 'modules/storage.bicep' = {
     // record would let `reconcile` submit (and pay for) it again. Job records are deleted by the app itself.
     deletions: [
       { name: 'delete-left-over-chunks', prefix: '${settings.STATE_CONTAINER}/pieces/', days: keepChunksDays }
+      { name: 'delete-left-over-texts', prefix: '${settings.STATE_CONTAINER}/extracted/', days: keepChunksDays }
       { name: 'delete-old-dead-letters', prefix: '${deadLetterContainer}/', days: 90 }
     ]
     private: private

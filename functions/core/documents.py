@@ -6,7 +6,7 @@ from typing import NamedTuple
 import msgspec
 
 from ..errors import Problem
-from .records import DocumentFacts, Moment, Record
+from .records import DocumentFacts, Moment, Record, TextFacts
 from .work import FIRST_RELEASE, WorkSpec
 
 HISTORY_LENGTH = 20
@@ -64,6 +64,10 @@ class DocumentRecord(Record, frozen=True, kw_only=True):
     owner: str
     work: WorkSpec = FIRST_RELEASE
     """What is done with this version."""
+    text: TextFacts | None = None
+    """Which text is analysed; None in records of the first release, which read plain text only."""
+    extracted: str | None = None
+    """The key of the working copy of an extracted text."""
     results: tuple[TaskResult, ...] = ()
     """What each task of the work spec has ended with; empty while the version is pending."""
     claimed_at: Moment = msgspec.field(name="claimed")

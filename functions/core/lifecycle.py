@@ -35,7 +35,7 @@ from .documents import (
     TaskResult,
 )
 from .jobs import Job, JobMessage, JobState, LoneFailures
-from .records import Chunk, DocumentFacts
+from .records import Chunk, DocumentFacts, TextFacts
 from .time_limits import RESERVATIONS
 from .work import FIRST_RELEASE, WorkSpec
 
@@ -459,6 +459,8 @@ def claim(
     chunks: int = 1,
     warnings: tuple[str, ...] = (),
     content_sha256: str | None = None,
+    text: TextFacts | None = None,
+    extracted: str | None = None,
     trace_parent: str | None = None,
     is_submitted: bool = True,
 ) -> DocumentRecord:
@@ -488,6 +490,8 @@ def claim(
         submissions_allowed=before + 1 if is_reported else _allowed(None if begins_anew else record),
         first_reported=record.first_reported if record and same_version else None,
         content_sha256=content_sha256,
+        text=text,
+        extracted=extracted,
         trace_parent=trace_parent,
         history=record.history if record else (),
     )

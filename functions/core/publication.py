@@ -19,6 +19,7 @@ from .results import (
     counterpart_name,
     document_result,
     error_report,
+    extracted_name,
     result_metadata,
     result_name,
     to_json,
@@ -75,9 +76,22 @@ class Stale:
     """ETags by name."""
 
 
+class TextWrite(NamedTuple):
+    """An extracted text is to be written beside its result."""
+
+    name: str
+    key: str
+    """Of its working copy."""
+    replaces: str | None
+    """As for the result."""
+
+
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """Write a result, withdraw its counterpart, save the record: in this order."""
+    """Write the extracted text, write the result, withdraw what must not stay, save the record: in this order."""
+
+    text: TextWrite | None
+    """None where the document is text itself, or has no result."""
 
     result: Result
     name: str
@@ -106,15 +120,18 @@ def plan_publication(
     present = present or {}
     result = _result(record, outcome, now)
     name, counterpart = result_name(result), counterpart_name(result)
+    text = _text_write(record, present, outcome)
+    obsolete = [counterpart] if text else [counterpart, extracted_name(claim.document)]
     event = DocumentEvent.EXTRACTED if isinstance(outcome, Extracted) else DocumentEvent.REPORTED
     problem = outcome.problem if isinstance(outcome, Failed) else None
     return Publish(
+        text=text,
         result=result,
         name=name,
         data=to_json(result),
         metadata=result_metadata(record.document, claim.owner),
         replaces=present[name].etag if name in present else None,
-        withdraw={counterpart: present[counterpart].etag} if counterpart in present else {},
+        withdraw={other: present[other].etag for other in obsolete if other in present},
         record=conclude(record, event, now, problem),
     )
 
@@ -132,6 +149,13 @@ def plan_withdrawal(claim: Claim, record: DocumentRecord | None, present: Presen
         if (result.owner, result.source_etag) == (claim.owner, claim.etag)
     }
     return Stale(own)
+
+
+def _text_write(record: DocumentRecord, present: Present, outcome: Outcome) -> TextWrite | None:
+    if not record.extracted or isinstance(outcome, Failed):
+        return None
+    name = extracted_name(record.document.name)
+    return TextWrite(name, record.extracted, present[name].etag if name in present else None)
 
 
 def _result(record: DocumentRecord, outcome: Outcome, now: datetime) -> Result:

@@ -28,6 +28,30 @@ class DocumentFacts(Record, frozen=True, kw_only=True, omit_defaults=False):
     language: str
 
 
+class TextFacts(Record, frozen=True, kw_only=True, omit_defaults=False):
+    """The `text` part of a result: which text the offsets count in.
+
+    `document`: the text of the document itself. `extracted`: the text that was extracted from the file; it stands in
+    the output container in `blob`, and `sha256` is that of its UTF-8.
+    """
+
+    source: str
+    format: str
+    extractor: str | None = None
+    """The version of the extractors."""
+    blob: str | None = None
+    sha256: str | None = None
+
+    @property
+    def is_extracted(self) -> bool:
+        """Whether the text was extracted from a file."""
+        return self.source == "extracted"
+
+
+DOCUMENT_TEXT = TextFacts(source="document", format="plain")
+"""Of a document that is text itself."""
+
+
 class Chunk(Record, frozen=True, kw_only=True):
     """A slice of a document at one version, small enough for one request; most documents are one chunk.
 
@@ -56,6 +80,9 @@ class Chunk(Record, frozen=True, kw_only=True):
     in the uncompressed content."""
     language: str | None = None
     """The document's own language, from its blob metadata; None where that of the work spec holds."""
+    extracted: str | None = None
+    """The key of the working copy that the text is read from; None where it is read from the document itself. Positions
+    in bytes count in that copy."""
 
     @property
     def is_whole(self) -> bool:

@@ -18,13 +18,14 @@ from ..text.offsets import UTF16, length
 from .documents import DocumentRecord
 from .jobs import Job
 from .outcomes import Finished
-from .records import DocumentFacts, JobFacts, Moment, Record
+from .records import DOCUMENT_TEXT, DocumentFacts, JobFacts, Moment, Record
 from .work import WorkSpec
 
 ENTITIES_SUFFIX = CustomEntityRecognition.suffix
 ERROR_SUFFIX = ".error.json"
+EXTRACTED_SUFFIX = ".extracted.txt"
 
-_SHORTENED = re.compile(r"~[0-9a-f]{16}(\.(entities|error)\.json)?$")
+_SHORTENED = re.compile(r"~[0-9a-f]{16}(\.(entities|error)\.json|\.extracted\.txt)?$")
 
 LONGEST_BLOB_NAME = 1024
 """Characters in a blob's name ("Naming and Referencing Containers, Blobs, and Metadata", read 2026-11), taken for
@@ -59,6 +60,11 @@ def entities_name(document: str) -> str:
 def error_name(document: str) -> str:
     """Return the name of the blob with the error report of `document`."""
     return fitting_name("", document, ERROR_SUFFIX)
+
+
+def extracted_name(document: str) -> str:
+    """Return the name of the blob with the text that was extracted from `document`."""
+    return fitting_name("", document, EXTRACTED_SUFFIX)
 
 
 def refused_name(document: str) -> str:
@@ -103,7 +109,8 @@ def document_result(
 ) -> EntitiesResult:
     """Return the result of a document all of whose chunks have come."""
     reading = tuple(reading_warning(stored) for stored in record.warnings)
-    return entities_result(record.document, reading, chunks, work.model_facts, work.string_index_type, now)
+    text = record.text or DOCUMENT_TEXT
+    return entities_result(record.document, text, reading, chunks, work.model_facts, work.string_index_type, now)
 
 
 def job_facts(job: Job, answer: Finished) -> JobFacts:

@@ -10,7 +10,7 @@ from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, Re
 
 from ..errors import Changed, Missing
 from ..redaction import redacted_errors
-from .containers import Blob, BlobInfo, check_name, error_code
+from .containers import JSON_TYPE, Blob, BlobInfo, check_name, error_code
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient, ContainerClient
@@ -73,6 +73,7 @@ class AzureContainer:
         if_match: str | None = None,
         if_absent: bool = False,
         metadata: Mapping[str, str] | None = None,
+        content_type: str = JSON_TYPE,
     ) -> str:
         from azure.storage.blob import ContentSettings
 
@@ -82,7 +83,7 @@ class AzureContainer:
                 length=len(data),
                 overwrite=not if_absent,
                 metadata=dict(metadata or {}),
-                content_settings=ContentSettings(content_type="application/json"),
+                content_settings=ContentSettings(content_type=content_type),
                 **_at_version(if_match),
             )
             return str(written["etag"])

@@ -17,6 +17,9 @@ _DOT_SEGMENT = re.compile(r"(?:^|[/\\])\.{1,2}(?:[/\\]|\Z)")
 
 _FOLDER_TYPES = ("inode/directory", "httpd/unix-directory")
 
+JSON_TYPE = "application/json"
+"""The content type of everything that is written, but for texts."""
+
 ARCHIVED_CODES = ("BlobArchived", "BlobBeingRehydrated")
 """What the storage answers to a read of a blob in the archive tier, and of one on its way back from there ("Blob
 Storage error codes", read 2026-11)."""
@@ -123,6 +126,7 @@ class Container(Protocol):
         if_match: str | None = None,
         if_absent: bool = False,
         metadata: Mapping[str, str] | None = None,
+        content_type: str = JSON_TYPE,
     ) -> str:
         """Write a blob whole, if it is still at `if_match`, or if there is none. Raises `Changed` otherwise."""
 

@@ -1,9 +1,10 @@
 """The documents that people drop and the results they get: the intake and the output container."""
 
+import contextlib
 from collections.abc import Iterator, Mapping
 
 from ..errors import Changed, Missing
-from .containers import Blob, BlobInfo, Container, is_refusal
+from .containers import JSON_TYPE, Blob, BlobInfo, Container, is_refusal
 
 
 class DocumentStore:
@@ -64,12 +65,27 @@ class DocumentStore:
         """Return the result blob `name`. Raises `Missing` and `Changed`."""
         return self._output.read(name)
 
-    def write_result(self, name: str, data: bytes, metadata: Mapping[str, str], replaces: str | None) -> str:
+    def write_result(
+        self,
+        name: str,
+        data: bytes,
+        metadata: Mapping[str, str],
+        replaces: str | None,
+        *,
+        content_type: str = JSON_TYPE,
+    ) -> str:
         """Write a result over the version `replaces`, or where there is none yet, and return its ETag.
 
         Raises `Changed` where somebody else wrote there first.
         """
-        return self._output.write(name, data, if_match=replaces, if_absent=replaces is None, metadata=metadata)
+        return self._output.write(
+            name, data, if_match=replaces, if_absent=replaces is None, metadata=metadata, content_type=content_type
+        )
+
+    def delete_text(self, name: str) -> None:
+        """Delete an extracted text from the output, if it is there."""
+        with contextlib.suppress(Missing):
+            self._output.delete(name)
 
     def withdraw_result(self, name: str, etag: str) -> bool:
         """Delete a result that should not be there, unless it was replaced since; return whether it was deleted."""

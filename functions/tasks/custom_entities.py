@@ -4,7 +4,7 @@ A task module has, in this order: the parameters and how the API's two generatio
 chunk, the places of what was found in the document, and the result file with its suffix.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, ClassVar
@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar
 import msgspec
 
 from .. import problems
-from ..core.records import Chunk, DocumentFacts, JobFacts, Moment, Record
+from ..core.records import Chunk, DocumentFacts, JobFacts, Moment, Record, TextFacts
 from ..errors import Problem, Warning
 from ..text.offsets import UTF16, Ruler, text_records
 
@@ -167,6 +167,14 @@ def _fault_in(entity: Any) -> str:
 # --- Entities at their places in the document, each checked against the text ---
 
 
+Places = Callable[[int], Mapping[str, str | int] | None]
+"""Tells where a position in a text stands in the file that it was extracted from; None where nobody knows."""
+
+
+def nowhere(position: int) -> None:
+    """Know no place: the text is the document itself."""
+
+
 class Entity(Record, frozen=True, kw_only=True):
     """One entity. `offset` and `length` are in the result's string index type, `utf16…` in UTF-16 code units.
 
@@ -181,6 +189,11 @@ class Entity(Record, frozen=True, kw_only=True):
     utf16_offset: int | None
     utf16_length: int | None
     confidence_score: float
+    location: dict[str, str | int] | msgspec.UnsetType = msgspec.UNSET
+    """Where in a file it stands, for people: `page`, `slide`, `sheet` and `row`, `heading`, `part`; not there for
+    text."""
+    end_location: dict[str, str | int] | msgspec.UnsetType = msgspec.UNSET
+    """Where it ends, if that is another place."""
 
 
 class ChunkResult(Record, frozen=True, kw_only=True):
@@ -193,10 +206,13 @@ class ChunkResult(Record, frozen=True, kw_only=True):
     job: JobFacts
 
 
-def locate(chunk: Chunk, text: str, found: FoundEntities, unit: str, job: JobFacts) -> ChunkResult:
+def locate(
+    chunk: Chunk, text: str, found: FoundEntities, unit: str, job: JobFacts, places: Places = nowhere
+) -> ChunkResult:
     """Return the entities that `chunk` owns, at their places in the document.
 
-    `text` is the text of the chunk, `unit` the string index type of the offsets found. An entity belongs to the chunk
+    `text` is the text of the chunk, `unit` the string index type of the offsets found, `places` tells for a position in
+    the document's text, in code points, where in its file that stands. An entity belongs to the chunk
     that owns its start; what starts outside is left to the neighbour. An entity whose offset does not lead to its
     text is kept as the service gave it, with a warning, even where the offset leads out of the chunk.
     """
@@ -212,7 +228,8 @@ def locate(chunk: Chunk, text: str, found: FoundEntities, unit: str, job: JobFac
             continue
         span = (start, end) if start is not None and end is not None and text[start:end] == entity.text else None
         utf16_span = (utf16.to_unit(span[0]), utf16.to_unit(span[1])) if span else None
-        entities.append(_placed(chunk, entity, utf16_span))
+        located = _located(places, chunk.start + span[0], chunk.start + span[1]) if span else {}
+        entities.append(_placed(chunk, entity, utf16_span, located))
         if not span:
             warnings.append(_mismatch(chunk, entity, unit))
     return ChunkResult(
@@ -224,7 +241,18 @@ def locate(chunk: Chunk, text: str, found: FoundEntities, unit: str, job: JobFac
     )
 
 
-def _placed(chunk: Chunk, entity: FoundEntity, utf16: tuple[int, int] | None) -> Entity:
+def _located(places: Places, start: int, end: int) -> dict[str, dict[str, str | int]]:
+    """Return the fields that say where an entity from `start` to `end` stands in its file."""
+    first, last = places(start), places(max(start, end - 1))
+    if not first:
+        return {}
+    found = {"location": dict(first)}
+    return found if not last or last == first else {**found, "end_location": dict(last)}
+
+
+def _placed(
+    chunk: Chunk, entity: FoundEntity, utf16: tuple[int, int] | None, located: dict[str, dict[str, str | int]]
+) -> Entity:
     return Entity(
         text=entity.text,
         category=entity.category,
@@ -234,6 +262,7 @@ def _placed(chunk: Chunk, entity: FoundEntity, utf16: tuple[int, int] | None) ->
         utf16_offset=chunk.utf16_start + utf16[0] if utf16 else None,
         utf16_length=utf16[1] - utf16[0] if utf16 else None,
         confidence_score=entity.confidence_score,
+        **located,
     )
 
 
@@ -280,6 +309,8 @@ class EntitiesResult(Record, frozen=True, kw_only=True, omit_defaults=False):
     review: bool
     """Whether a person should check how the document was read; `warnings` says what is in doubt."""
     completed_date_time: Moment
+    text: TextFacts | msgspec.UnsetType = msgspec.UNSET
+    """Which text the offsets count in; not there in results of earlier versions, which read plain text only."""
     carried_over: bool | msgspec.UnsetType = msgspec.UNSET
     """True, or not there. Whether an earlier version of the document had the same content, whose result this is:
     `jobs` and `completedDateTime` are those of that version, and nothing was submitted for this one."""
@@ -287,6 +318,7 @@ class EntitiesResult(Record, frozen=True, kw_only=True, omit_defaults=False):
 
 def entities_result(
     document: DocumentFacts,
+    text: TextFacts,
     reading: Sequence[Warning],
     chunks: Iterable[ChunkResult],
     model: ModelFacts,
@@ -297,6 +329,7 @@ def entities_result(
     entities, warnings, jobs, text_records = merge(chunks)
     return EntitiesResult(
         document=document,
+        text=text,
         model=model,
         jobs=jobs,
         text_records=text_records,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from ..core.records import Chunk, DocumentFacts
+from ..core.records import DOCUMENT_TEXT, Chunk, DocumentFacts, TextFacts
 from ..core.work import WorkSpec
 from .compression import unpack
 from .damage import Damage, decode_damaged
@@ -35,6 +35,8 @@ class ReadyChunk:
     work: WorkSpec
     warnings: tuple[str, ...] = ()
     """About how the document was read, each as `CODE: message` (see `results.reading_warning`)."""
+    text_facts: TextFacts = DOCUMENT_TEXT
+    """Which text this is a chunk of."""
     content_sha256: str | None = None
     """SHA-256 of the document's content as stored."""
     retake: Retake | None = None

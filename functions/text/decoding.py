@@ -179,17 +179,19 @@ def _unmarked(data: bytes, encoding: str) -> DecodedText:
 # --- other kinds of files ---
 
 
-def _refuse_known_binary(data: bytes) -> None:
+def known_binary(data: bytes) -> str | None:
+    """Return which other kind of file a document begins like, in words ("a PNG picture")."""
     for start, kind in _KNOWN_BINARIES:
         more = _MORE_OF_BINARIES.get(start)
         if data.startswith(start) and (more is None or more.match(data)):
-            raise _not_text(kind)
-    if data[_TAR] == _TAR_MARK:
-        raise _not_text("a tar archive")
+            return kind
+    return "a tar archive" if data[_TAR] == _TAR_MARK else None
 
 
-def _not_text(kind: str) -> DocumentError:
-    return DocumentError(problems.NOT_TEXT.problem(file_type=kind))
+def _refuse_known_binary(data: bytes) -> None:
+    kind = known_binary(data)
+    if kind:
+        raise DocumentError(problems.NOT_TEXT.problem(file_type=kind))
 
 
 def _is_binary(body: bytes) -> bool:

@@ -25,23 +25,32 @@ from .claiming import Reports
 from .intake import Gone, Intake, LongDocument, Ready, Rejected
 from .refusals import Refusals
 from .submission import Submission
+from .texts import TextReader
 
 LONGEST_WAIT_IN_LINGERS = 10
 """A lone document waits for one linger. As long as runs come and go, the request waits on, up to so many, but at most
 for `LONGEST_BATCH_S`: one that is half full costs as much as a full one."""
 
-GATHER_S = 0.05
+GATHER_S = 0.02
 """How long the first who joins waits for others before the leader lists them: each listing is a write, and runs that
-come at about the same time shall share one."""
+come at about the same time shall share one. Measured with a burst on one host: 4.6 storage requests of the app for each
+document and 2,300 documents a minute; without it 5.0 and 2,700; with 50 ms 4.7 and 1,700."""
 
 
 class Submitter:
     """Submits documents. One instance serves all threads of a worker; it has no thread of its own."""
 
     def __init__(
-        self, intake: Intake, submission: Submission, reports: Reports, refusals: Refusals, linger_s: float
+        self,
+        intake: Intake,
+        texts: TextReader,
+        submission: Submission,
+        reports: Reports,
+        refusals: Refusals,
+        linger_s: float,
     ) -> None:
         self._intake = intake
+        self._texts = texts
         self._submission = submission
         self._reports = reports
         self._refusals = refusals
@@ -69,9 +78,11 @@ class Submitter:
                 self._refusals.note(name, storage_code(error) or "")
                 return
             match outcome:
-                case Ready(chunk):
+                case Ready(chunk, copy):
+                    self._texts.keep_copy(copy)
                     self._submit_together(chunk)
-                case LongDocument(chunks):
+                case LongDocument(chunks, copy):
+                    self._texts.keep_copy(copy)
                     self._submission.submit_long(chunks)
                 case Rejected():
                     self._reports.write(outcome)

@@ -58,6 +58,7 @@ class CarryOver:
             chunks=record.chunks,
             warnings=record.warnings,
             content_sha256=item.content_sha256,
+            text=item.text_facts,
             trace_parent=telemetry.trace_parent(),
             is_submitted=False,
         )

@@ -59,6 +59,8 @@ class Claims:
                 chunks=item.chunk.count,
                 warnings=item.warnings,
                 content_sha256=item.content_sha256,
+                text=item.text_facts,
+                extracted=item.chunk.extracted,
                 trace_parent=telemetry.trace_parent(),
             )
 
@@ -101,6 +103,8 @@ class Claims:
             self._clock(),
             warnings=item.warnings,
             content_sha256=item.content_sha256,
+            text=item.text_facts,
+            extracted=item.chunk.extracted,
             trace_parent=trace_parent,
         )
         return StoredRecord(record=record, etag=self._records.save_document(record, stored.etag))

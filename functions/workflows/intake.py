@@ -5,19 +5,23 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import msgspec
 
 from .. import problems
-from ..core.records import DocumentFacts
+from ..core.records import DOCUMENT_TEXT, DocumentFacts, TextFacts
+from ..core.results import extracted_name
 from ..core.work import WorkSpec
 from ..document_languages import language_code
 from ..errors import Changed, DocumentError, Missing, Problem, UnsafeName
 from ..storage.containers import Blob, BlobInfo, check_name
 from ..storage.document_store import DocumentStore
+from ..storage.extracted_store import WorkingCopy, copy_key
 from ..text.chunks import ReadyChunk, cut
 from ..text.compression import is_compressed, unpack
-from ..text.decoding import check_size, decode
+from ..text.decoding import DecodedText, check_size, decode
+from .extractor import HEAD_BYTES, Extractor
 
 logger = logging.getLogger(__name__)
 
@@ -31,16 +35,18 @@ MAX_RACES = 20
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A document that fits into a request."""
+    """A document that fits into a request; `copy` is to be kept before anything refers to it, where there is one."""
 
     chunk: ReadyChunk
+    copy: WorkingCopy | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LongDocument:
-    """A document that takes several requests."""
+    """A document that takes several requests; `copy` as for `Ready`."""
 
     chunks: tuple[ReadyChunk, ...]
+    copy: WorkingCopy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +70,24 @@ IntakeOutcome = Ready | LongDocument | Rejected | Gone
 class Intake:
     """Reads documents. `choose_work` says what is to be done with a document of a name.
 
-    `large_documents` bounds how many documents of more than `LARGE_BYTES` are held in memory at the same time.
+    `large_documents` bounds how many documents of more than `LARGE_BYTES` are held in memory at the same time. Text may
+    have `max_document_bytes`, other files `max_file_bytes`.
     """
 
     def __init__(
         self,
         documents: DocumentStore,
         choose_work: Callable[[str], WorkSpec],
+        extractor: Extractor,
         max_document_bytes: int,
+        max_file_bytes: int,
         large_documents: threading.Semaphore,
     ) -> None:
         self._documents = documents
         self._choose_work = choose_work
+        self._extractor = extractor
         self._max_document_bytes = max_document_bytes
+        self._max_file_bytes = max(max_file_bytes, max_document_bytes)
         self._large_documents = large_documents
 
     def read(self, name: str) -> IntakeOutcome:
@@ -91,7 +102,7 @@ class Intake:
             if is_whole and not is_compressed(blob.data, blob.info.content_encoding):
                 return self._decoded(blob)
             with self._large_documents:
-                return self._decoded(self._read(name, self._max_document_bytes))
+                return self._decoded(blob if is_whole else self._read_large(blob.info))
         except Missing:
             return _gone(name)
 
@@ -113,10 +124,23 @@ class Intake:
         """Return a document as it is now, without its content where it is over the limit."""
         for _ in range(MAX_RACES):
             try:
-                return self._documents.read(name, limit=min(limit, self._max_document_bytes))
+                return self._documents.read(name, limit=limit)
             except Changed:
                 continue  # It was replaced while it was read; the newer version is the one to read.
         raise Changed(name)
+
+    def _read_large(self, info: BlobInfo) -> Blob:
+        """Return a document of more than `LARGE_BYTES`, without its content where it is over its limit.
+
+        Between the two limits its beginning decides which of them holds, and the rest is read only if it may have that
+        size.
+        """
+        limit = self._max_document_bytes
+        if limit < info.size_bytes <= self._max_file_bytes:
+            head = self._documents.read_part(info.name, info.etag, 0, HEAD_BYTES)
+            if not self._extractor.kind_of(head).is_text:
+                limit = self._max_file_bytes
+        return self._read(info.name, limit)
 
     def _unsafe(self, name: str) -> IntakeOutcome:
         """Return the rejection of a name that no request may be made with. A listing takes it."""
@@ -134,18 +158,61 @@ class Intake:
         try:
             language = _own_language(info.metadata)
             facts = msgspec.structs.replace(facts, language=language or work.language)
-            check_size(info.size_bytes, self._max_document_bytes)
-            unpacked = unpack(blob.data, info.content_encoding, self._max_document_bytes)
-            decoded = decode(unpacked.data, info.content_type, unpacked.warnings)
+            content, copy = self._content(blob)
         except DocumentError as error:
             return Rejected(facts, work, error.problem)
+        decoded = content.decoded
         facts = msgspec.structs.replace(facts, encoding=decoded.encoding, characters=len(decoded.text))
         digest = hashlib.sha256(blob.data).hexdigest()
         chunks = tuple(
-            replace(one, chunk=msgspec.structs.replace(one.chunk, language=language), content_sha256=digest)
-            for one in cut(facts, unpacked.data, decoded, work, content_encoding=unpacked.content_encoding)
+            replace(
+                one,
+                chunk=msgspec.structs.replace(one.chunk, language=language, extracted=copy.key if copy else None),
+                text_facts=content.facts,
+                content_sha256=digest,
+            )
+            for one in cut(facts, content.data, decoded, work, content_encoding=content.content_encoding)
         )
-        return Ready(chunks[0]) if len(chunks) == 1 else LongDocument(chunks)
+        return Ready(chunks[0], copy) if len(chunks) == 1 else LongDocument(chunks, copy)
+
+    def _content(self, blob: Blob) -> tuple["_Content", WorkingCopy | None]:
+        """Return the text of a document, and the working copy of it where it was extracted. Raises `DocumentError`."""
+        info = blob.info
+        self._check_size(blob)
+        unpacked = unpack(blob.data, info.content_encoding, self._max_document_bytes)
+        kind = self._extractor.kind_of(unpacked.data[:HEAD_BYTES])
+        if not kind.is_file:
+            decoded = decode(unpacked.data, info.content_type, unpacked.warnings)
+            return _Content(unpacked.data, decoded, unpacked.content_encoding, DOCUMENT_TEXT), None
+        extracted, version = self._extractor.extract(unpacked.data), self._extractor.version
+        data = extracted.text.encode()
+        facts = TextFacts(
+            source="extracted",
+            format=extracted.format,
+            extractor=version,
+            blob=extracted_name(info.name),
+            sha256=hashlib.sha256(data).hexdigest(),
+        )
+        copy = WorkingCopy(copy_key(info.name, info.etag, version), extracted.text, extracted.locations)
+        decoded = DecodedText(extracted.text, "utf-8", warnings=(*unpacked.warnings, *extracted.warnings))
+        return _Content(data, decoded, None, facts), copy
+
+    def _check_size(self, blob: Blob) -> None:
+        """Refuse what is larger than its limit; its content was not read then. Raises `DocumentError`."""
+        size = blob.info.size_bytes
+        if size > self._max_file_bytes:
+            raise DocumentError(problems.FILE_TOO_LARGE.problem(size=size, limit=self._max_file_bytes))
+        if len(blob.data) < size or size == 0:
+            check_size(size, self._max_document_bytes)
+
+
+class _Content(NamedTuple):
+    """The text of a document, and what its chunks are read from."""
+
+    data: bytes
+    decoded: DecodedText
+    content_encoding: str | None
+    facts: TextFacts
 
 
 def _gone(name: str) -> Gone:

@@ -24,14 +24,17 @@ from ..core.publication import (
     plan_withdrawal,
 )
 from ..core.records import Chunk
-from ..core.results import entities_name, error_name
+from ..core.results import entities_name, error_name, extracted_name
 from ..core.work import WorkSpec
 from ..errors import Changed, Missing, Problem
 from ..storage.document_store import DocumentStore
+from ..storage.extracted_store import ExtractedStore
 from ..storage.record_store import RecordStore
 from ..tasks.custom_entities import ChunkResult, EntitiesResult
 
 logger = logging.getLogger(__name__)
+
+TEXT_TYPE = "text/plain; charset=utf-8"
 
 MAX_RACES = 20
 """Races that one result may lose before the step is given back to the queue; each loss means somebody else won."""
@@ -40,9 +43,16 @@ MAX_RACES = 20
 class Publisher:
     """Writes results and error reports, and withdraws those that should not be there."""
 
-    def __init__(self, documents: DocumentStore, records: RecordStore, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        documents: DocumentStore,
+        records: RecordStore,
+        extracted: ExtractedStore,
+        clock: Callable[[], datetime],
+    ) -> None:
         self._documents = documents
         self._records = records
+        self._extracted = extracted
         self._clock = clock
 
     def write_result(
@@ -71,6 +81,9 @@ class Publisher:
             self._withdraw(plan)
         if not chunk.is_whole:
             self._records.delete_chunks(claim.owner, claim.document)
+        # Another owner of the same version has the same copy, and needs it.
+        if chunk.extracted and (record is None or record.document.etag != claim.etag):
+            self._extracted.delete(chunk.extracted)
 
     def delete_record_of_deleted(self, claim: Claim) -> None:
         """Delete the record of a document that was deleted while it was worked on; it gets no result."""
@@ -110,6 +123,8 @@ class Publisher:
             except Changed:
                 present = {plan.name: PresentResult(written, claim.owner, claim.etag)}
                 continue
+            if plan.record.extracted:
+                self._extracted.delete(plan.record.extracted)
             _log_outcome(plan, claim, outcome)
             return True
         raise Changed(claim.document)
@@ -124,14 +139,18 @@ class Publisher:
             job=claim.owner,
         ):
             try:
+                if plan.text:
+                    text = self._extracted.read_text(plan.text.key, None, None)
+                    self._documents.write_result(
+                        plan.text.name, text, plan.metadata, plan.text.replaces, content_type=TEXT_TYPE
+                    )
                 return self._documents.write_result(plan.name, plan.data, plan.metadata, plan.replaces)
             except Changed:
                 return None
 
     def _present(self, document: str) -> Present:
-        found = [
-            self._documents.get_result_properties(name) for name in (entities_name(document), error_name(document))
-        ]
+        names = (entities_name(document), error_name(document), extracted_name(document))
+        found = map(self._documents.get_result_properties, names)
         return {
             info.name: PresentResult(info.etag, info.metadata.get("job"), info.metadata.get("source_etag"))
             for info in found

@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeVar
 from ..core.documents import DocumentState
 from ..core.listings import in_result_order, side_by_side
 from ..core.packing import MAX_REQUEST_DOCUMENTS
-from ..core.results import ENTITIES_SUFFIX, ERROR_SUFFIX, entities_name, error_name
+from ..core.results import ENTITIES_SUFFIX, ERROR_SUFFIX, entities_name, error_name, extracted_name
 from ..core.time_limits import LONGEST_RECONCILE
 from ..errors import Changed, Fault, Missing
 from ..storage.containers import ARCHIVED_CODES, BlobInfo, is_safe
@@ -244,6 +244,9 @@ class _Run:
         except Missing:
             with contextlib.suppress(Missing, Changed):
                 self.records.delete_document(record.name, record.etag)
+            # Deletion raises no event, and what was extracted from a file goes with it.
+            if is_safe(record.name):
+                self.documents.delete_text(extracted_name(record.name))
 
     def _unlisted(self, name: str) -> BlobInfo | None:
         return self.records.unlisted_document(name) if is_safe(name) else None

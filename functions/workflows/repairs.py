@@ -24,6 +24,7 @@ from .intake import Gone, Intake, LongDocument, Ready, Rejected
 from .parallel import run_all
 from .refusals import Refusals
 from .submission import Submission
+from .texts import TextReader
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ class Repairs:
     documents: DocumentStore
     records: RecordStore
     intake: Intake
+    texts: TextReader
     submission: Submission
     reports: Reports
     refusals: Refusals
@@ -64,9 +66,11 @@ class Repairs:
     def read(self, one: Found) -> ReadyChunk | None:
         """Read a document, and return it where it can share a request; else do what is to be done with it."""
         match self.intake.read(one.name):
-            case Ready(chunk):
+            case Ready(chunk, copy):
+                self.texts.keep_copy(copy)
                 return replace(chunk, retake=one.retake)
-            case LongDocument(chunks):
+            case LongDocument(chunks, copy):
+                self.texts.keep_copy(copy)
                 self.submission.submit_long([replace(chunk, retake=one.retake) for chunk in chunks])
             case Rejected() as rejected:
                 self.reports.write(rejected, one.retake)

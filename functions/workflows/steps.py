@@ -115,7 +115,7 @@ class Steps:
             return
         assert facts is not None  # noqa: S101 - results come from a finished job only; for the type checker
         try:
-            text = self._texts.submitted(chunk)
+            text, places = self._texts.submitted(chunk), self._texts.places(chunk)
         except Missing:
             self._publisher.delete_record_of_deleted(claim)
             self._publisher.release_claim(claim, chunk)
@@ -124,10 +124,12 @@ class Steps:
             # The newer version has an event and an owner of its own.
             self._publisher.release_claim(claim, chunk)
             return
-        result = locate(chunk, text, answer, job.work.string_index_type, facts)
+        result = locate(chunk, text, answer, job.work.string_index_type, facts, places)
         if chunk.is_whole:
             known = next((one for one in job.known_records if one.record.document.name == claim.document), None)
-            self._publisher.write_result(claim, [result], job.work, known)
+            is_written = self._publisher.write_result(claim, [result], job.work, known)
+            if chunk.extracted and not is_written:
+                self._publisher.release_claim(claim, chunk)
         else:
             self._gather(job, chunk, result)
 

@@ -133,12 +133,20 @@ def _found(content: dict[str, Any]) -> RenderableType:
     for entity in content["entities"]:
         category = entity["category"]
         colour = _COLOURS[sum(category.encode()) % len(_COLOURS)]
-        table.add_row(plain(category, colour), plain(entity["text"]), f"{entity['confidenceScore']:.2f}")
+        found: list[Text | str] = [plain(category, colour), plain(entity["text"]), f"{entity['confidenceScore']:.2f}"]
+        if "location" in entity:
+            found.append(plain(_place(entity["location"]), "dim"))
+        table.add_row(*found)
     warnings = content["warnings"]
     notes = [plain(warning["message"], "yellow") for warning in warnings[:MOST_WARNINGS]]
     if len(warnings) > MOST_WARNINGS:
         notes.append(Text(f"and {len(warnings) - MOST_WARNINGS} more warnings in the result file", style="yellow"))
     return Group(*notes, table) if content["entities"] else Group(*notes, Text("no entities", style="dim"))
+
+
+def _place(location: dict[str, Any]) -> str:
+    """Say where in a file an entity stands; nothing for a text."""
+    return ", ".join(f"{kind} {place}" for kind, place in location.items())
 
 
 def _report(content: dict[str, Any]) -> RenderableType:

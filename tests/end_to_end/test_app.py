@@ -79,8 +79,8 @@ def test_result_names_its_document(containers: Containers) -> None:
 BAD = {
     "empty.txt": (b"", "EmptyDocument"),
     "blank.txt": (b" \r\n\t ", "NoText"),
-    "picture.png": (b"\x89PNG\r\n\x1a\n" + bytes(100), "NotText"),
-    "report.pdf": (b"%PDF-1.7 and the rest", "NotText"),
+    "picture.png": (b"\x89PNG\r\n\x1a\n" + bytes(100), "NoText"),
+    "report.pdf": (b"%PDF-1.7 and the rest", "DamagedFile"),
     "broken-utf16.txt": (b"\xff\xfeH\x00" + b"\x00\xd8" * 4, "InvalidEncoding"),
 }
 

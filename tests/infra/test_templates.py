@@ -159,6 +159,7 @@ def test_only_stale_blobs_are_deleted() -> None:
     }
     assert ages == {
         "records/pieces/": 1000 // 24 + 7,
+        "records/extracted/": 1000 // 24 + 7,
         "azure-webjobs-hosts/blobreceipts/": 180,
         "event-dead-letters/": 90,
     }

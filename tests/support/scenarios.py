@@ -7,6 +7,8 @@ from itertools import count
 
 import pytest
 
+from functions.text.formats.extraction import Extracted, Limits
+from functions.text.formats.extractors import extract
 from functions.text.splitting import MAX_REQUEST_CHARACTERS
 from tests.support.world import Gate, World, letter
 
@@ -19,14 +21,20 @@ class Scenario:
     play: Callable[[World], None] = lambda world: world.run()
     check: Callable[[World], None] = lambda world: world.check_right(*world.versions)
     settings: dict[str, str] = field(default_factory=dict)
+    extract: Callable[[bytes], Extracted] | None = None
     step: int = 1
     """2 leaves out the crashes just after a call: with one thread they leave what one just before the next leaves."""
 
     def start(self, gate: Gate) -> World:
-        world = World(settings=dict(self.settings))
+        world = World(settings=dict(self.settings), extract=self.extract)
         self.prepare(world)
         world.gate = gate
         return world
+
+
+def in_process(data: bytes) -> Extracted:
+    """Extract the text of a file without a child process."""
+    return extract(data, Limits())
 
 
 def numbered_jobs() -> Callable[[], str]:

@@ -34,6 +34,7 @@ from functions.language.poll_timer import PollTimer
 from functions.settings import Settings
 from functions.storage.containers import Blob, BlobInfo, Container
 from functions.storage.document_store import DocumentStore
+from functions.storage.extracted_store import ExtractedStore
 from functions.storage.job_queue import JobQueue, Receipt
 from functions.storage.ledger_store import LEDGERS, HealthMonitor, HealthStore
 from functions.storage.memory_containers import MemoryContainer
@@ -41,6 +42,7 @@ from functions.storage.memory_queue import MemoryQueue, QueuedMessage
 from functions.storage.poison_queue import PoisonQueue
 from functions.storage.record_store import RecordStore
 from functions.text.chunks import ReadyChunk
+from functions.text.formats.extraction import Extracted
 from functions.workflows.batching import Batch, Entry, Submitter
 from functions.workflows.reconcile import Tally
 from local.language_service.behaviour import Behaviour
@@ -311,6 +313,8 @@ class World:
     settings: dict[str, str] = field(default_factory=dict)
     behaviour: Behaviour = field(default_factory=Behaviour)
     gate: Gate | None = None
+    extract: Callable[[bytes], Extracted] | None = None
+    """What extracts texts from files; without it only text is read."""
     new_id: Callable[[], str] = new_id
     clock: MovableClock = field(default_factory=MovableClock)
     intake: Any = None
@@ -377,6 +381,8 @@ class World:
                 GatedContainer(self.intake, "intake", pass_gate), GatedContainer(self.output, "output", pass_gate)
             ),
             records=RecordStore(GatedContainer(self.state, "state", pass_gate)),
+            extracted=ExtractedStore(GatedContainer(self.state, "state", pass_gate)),
+            extract=self.extract,
             queue=GatedQueue(self.jobs, pass_gate),
             poison_queue=PoisonQueue(self.poisoned_events),
             language=LanguageClient(ENDPOINT, session, KeyAuth(str(read.language_key)), budget, self.clock),
@@ -658,7 +664,7 @@ class _Together(Submitter):
 
     def __init__(self, app: EntityDrop, expected: int) -> None:
         own = app.submitter
-        super().__init__(own._intake, own._submission, own._reports, own._refusals, linger_s=10)
+        super().__init__(own._intake, own._texts, own._submission, own._reports, own._refusals, linger_s=10)
         self._expected = expected
         self._joined: list[tuple[Batch, Entry]] = []
         self._may_start: dict[threading.Thread, threading.Event] = {}

@@ -56,6 +56,14 @@ PATHS = re.compile(r"^(/proc|/tmp|/dev|/etc|/var|/bin|/usr)(/|$)|^(bash|sh)$|^bi
 """Text that is a path, a shell, or the folder of a virtual environment's programs."""
 
 GUARDED = {
+    ("functions/instance.py", "os.sysconf"): "not on Windows",
+    ("functions/text/formats/child.py", "resource"): "on macOS only",
+    ("functions/text/formats/child.py", "os.pread"): "on Linux only",
+    ("functions/text/formats/child.py", "os.sysconf"): "on Linux only",
+    ("functions/text/formats/child.py", "/proc/self/statm"): "on Linux only",
+    ("functions/text/formats/process_limits.py", "resource"): "imported behind a check of sys.platform",
+    ("functions/text/formats/process_limits.py", "ctypes.CDLL(None)"): "on Linux only",
+    ("functions/text/formats/runner.py", "start_new_session"): "behind a check of sys.platform",
     ("local/file_lock.py", "fcntl"): "imported, and called, behind a check of sys.platform; msvcrt on Windows",
     ("local/functions_host/host.py", "resource"): "imported behind a check of sys.platform; psutil on Windows",
     ("local/process.py", "start_new_session"): "behind a check of sys.platform; a process group on Windows",

@@ -84,8 +84,8 @@ def test_message_and_help_are_sentences(name: str) -> None:
     for text in (kind.message, kind.help):
         assert re.match(r"[A-Z{]", text)
         assert "  " not in text and "\n" not in text and "|" not in text
-    # Words of the service are passed on as they are.
-    assert kind.message.endswith((".", "{reason}"))
+    # Words of the service, and sentences about a file, are passed on as they are.
+    assert kind.message.endswith((".", "{reason}", "{detail}"))
     assert kind.help.endswith(".")
 
 

@@ -18,7 +18,7 @@ ENTITIES, ERROR = entities_name("a.txt"), error_name("a.txt")
 
 @pytest.fixture
 def publisher(world: World) -> Publisher:
-    return Publisher(world.app.parts.documents, world.app.parts.records, world.clock)
+    return Publisher(world.app.parts.documents, world.app.parts.records, world.app.parts.extracted, world.clock)
 
 
 def claimed(world: World, owner: str, etag: str) -> StoredRecord:
@@ -61,6 +61,7 @@ def test_a_newer_version_replaces_the_result(world: World, publisher: Publisher)
         "state read documents/a.txt",
         f"output get_properties {ENTITIES}",
         f"output get_properties {ERROR}",
+        "output get_properties a.txt.extracted.txt",
         "state read documents/a.txt",
         f"output write {ENTITIES}",
         "state write documents/a.txt",

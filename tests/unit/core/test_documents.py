@@ -26,6 +26,7 @@ from functions.core.lifecycle import (
     may_write,
     submissions_with,
 )
+from functions.core.records import DOCUMENT_TEXT
 from functions.core.work import FIRST_RELEASE
 from functions.errors import Fault, IllegalTransition, Problem
 from functions.storage.record_format import encode
@@ -312,6 +313,8 @@ def full_record(**changes: Any) -> DocumentRecord:
         "submissions_allowed": 7,
         "first_reported": after(-99),
         "content_sha256": "ab" * 32,
+        "text": DOCUMENT_TEXT,
+        "extracted": "cd" * 32,
         "trace_parent": "00-1-2",
         "results": (TaskResult(task="entities", state=DocumentState.FAILED, code="Some"),),
     }

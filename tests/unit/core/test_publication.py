@@ -52,6 +52,7 @@ def publish(outcome: Outcome, record: DocumentRecord, **changes: Any) -> Publish
         result = error_report(record.document, outcome.problem, outcome.attempts, after(20))
         name, concluded = ERROR, conclude(record, DocumentEvent.REPORTED, after(20), outcome.problem)
     given: dict[str, Any] = {
+        "text": None,
         "result": result,
         "name": name,
         "data": to_json(result),

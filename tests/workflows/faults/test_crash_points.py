@@ -6,6 +6,7 @@ minutes, and the sweep runs. In the end there is one right result for each docum
 one submission was made that would not have been made otherwise.
 """
 
+import hashlib
 import threading
 from dataclasses import dataclass, field
 
@@ -21,6 +22,7 @@ from tests.support.scenarios import (
     deliver_three,
     drop_one,
     drop_three,
+    in_process,
     results_of,
 )
 from tests.support.world import Call, Crash, World, letter
@@ -182,6 +184,26 @@ def test_deleted_document_survives_any_crash() -> None:
         assert world.records() == []
 
     assert crash_everywhere(Scenario(prepare, check=check)) > 8
+
+
+# --- Files ---
+
+
+def test_file_survives_any_crash() -> None:
+    """Also in the middle of its second version, whose text replaces the first one's."""
+
+    def prepare(world: World) -> None:
+        world.drop("a", b"<html><body><p>Mary Miller owes $5</p></body></html>")
+        world.run()
+        world.drop("a", b"<html><body><p>Alan Archer owes $7</p></body></html>")
+
+    def check(world: World) -> None:
+        result = world.entities("a")
+        assert result and [one["text"] for one in result["entities"]] == ["Alan Archer", "$7"]
+        text = world.output.read("a.extracted.txt").data
+        assert hashlib.sha256(text).hexdigest() == result["text"]["sha256"]
+
+    assert crash_everywhere(Scenario(prepare, check=check, extract=in_process)) > 20
 
 
 # --- Documents that share a job ---

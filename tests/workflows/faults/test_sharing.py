@@ -72,7 +72,7 @@ def test_followers_do_not_wait() -> None:
 
     is_open = threading.Event()
     own = world.app.submitter
-    submitter = Watched(own._intake, own._submission, own._reports, own._refusals, own._linger_s)
+    submitter = Watched(own._intake, own._texts, own._submission, own._reports, own._refusals, own._linger_s)
     leader = threading.Thread(target=submitter.submit, args=(first,), daemon=True)
     leader.start()
     is_open.wait()
