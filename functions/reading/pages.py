@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ..core.outcomes import Deferred, JobFailed, JobLost, StillRunning
 
 MAX_JOB_PAGES = 200
-"""Pages that one submission should ask for. A dense page is about 150 KB of JSON, and a reply is cut off at 64 MB."""
+"""Pages that one submission should ask for. A dense page is about 170 KB of JSON, and a reply is cut off at 64 MB."""
 
 
 @dataclass(frozen=True, slots=True)
