@@ -12,7 +12,7 @@ docs/problems.md is made from this file by `python -m docs.generate.problems` (a
 """
 
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from .errors import Fault, Problem, Warning
 
@@ -458,6 +458,130 @@ UNPROCESSABLE = ProblemKind(
     "It is tried again for some nights. If that does not help, look for the action document_unprocessable in the logs.",
     fault=Fault.SERVICE,
     is_transient=False,
+)
+
+# --- The situations that every service knows ---
+
+
+class ServiceProblems(NamedTuple):
+    """How a situation that every service knows is told for one of them."""
+
+    misconfigured: ProblemKind
+    wrong_key: ProblemKind
+    missing_role: ProblemKind
+    no_token: ProblemKind
+    quota_exhausted: ProblemKind
+    throttled: ProblemKind
+    over_budget: ProblemKind
+    unavailable: ProblemKind
+    unreachable: ProblemKind
+    no_answer: ProblemKind
+    unrecognized_reply: ProblemKind
+    reply_too_large: ProblemKind
+    no_operation_location: ProblemKind
+    client_failed: ProblemKind
+    refused: ProblemKind
+    refused_with_code: ProblemKind
+    refused_for_document: ProblemKind
+
+
+OF_LANGUAGE = ServiceProblems(
+    misconfigured=MISCONFIGURED,
+    wrong_key=WRONG_KEY,
+    missing_role=MISSING_ROLE,
+    no_token=NO_TOKEN,
+    quota_exhausted=QUOTA_EXHAUSTED,
+    throttled=THROTTLED,
+    over_budget=OVER_BUDGET,
+    unavailable=UNAVAILABLE,
+    unreachable=UNREACHABLE,
+    no_answer=NO_ANSWER,
+    unrecognized_reply=UNRECOGNIZED_REPLY,
+    reply_too_large=REPLY_TOO_LARGE,
+    no_operation_location=NO_OPERATION_LOCATION,
+    client_failed=CLIENT_FAILED,
+    refused=REFUSED,
+    refused_with_code=REFUSED_WITH_CODE,
+    refused_for_document=REFUSED_FOR_DOCUMENT,
+)
+
+# --- Document Intelligence, which reads scans: the same situations, with its own settings and resource ---
+
+
+def _of_reading(kind: ProblemKind) -> ProblemKind:
+    """Return a kind in the words of Document Intelligence."""
+    message, help = kind.message, kind.help
+    for language, reading in (
+        ("LANGUAGE_", "DOCUMENT_INTELLIGENCE_"),
+        (" REQUESTS_PER_MINUTE", " DOCUMENT_INTELLIGENCE_REQUESTS_PER_MINUTE"),
+        ("the Language service", "Document Intelligence"),
+        ("Language resource", "Document Intelligence resource"),
+        ("The service", "Document Intelligence"),
+        ("the service", "Document Intelligence"),
+        ("the job waits", "the document waits"),
+        ("The job", "The reading"),
+        ("the job", "the reading"),
+    ):
+        message, help = message.replace(language, reading), help.replace(language, reading)
+    return replace(kind, message=message, help=help, is_variant="{" not in kind.code)
+
+
+READING_MISCONFIGURED = MISCONFIGURED.variant(
+    message="Document Intelligence refuses the app (HTTP {status}): {reason}",
+    help="Probably DOCUMENT_INTELLIGENCE_ENDPOINT is wrong. " + _GOES_ON,
+)
+READING_WRONG_KEY = _of_reading(WRONG_KEY)
+READING_MISSING_ROLE = READING_MISCONFIGURED.variant(
+    help="Probably the app's identity lacks the role Cognitive Services User, a firewall of the resource refuses the "
+    "app, or the quota of the resource is used up. " + _GOES_ON
+)
+READING_NO_TOKEN = _of_reading(NO_TOKEN)
+READING_QUOTA_EXHAUSTED = _of_reading(QUOTA_EXHAUSTED)
+READING_THROTTLED = _of_reading(THROTTLED)
+READING_OVER_BUDGET = _of_reading(OVER_BUDGET)
+READING_UNAVAILABLE = _of_reading(UNAVAILABLE)
+READING_UNREACHABLE = _of_reading(UNREACHABLE)
+READING_NO_ANSWER = _of_reading(NO_ANSWER)
+READING_UNRECOGNIZED_REPLY = _of_reading(UNRECOGNIZED_REPLY)
+READING_REPLY_TOO_LARGE = _of_reading(REPLY_TOO_LARGE)
+READING_NO_OPERATION_LOCATION = _of_reading(NO_OPERATION_LOCATION)
+READING_CLIENT_FAILED = _of_reading(CLIENT_FAILED)
+READING_REFUSED = _of_reading(REFUSED)
+READING_REFUSED_WITH_CODE = _of_reading(REFUSED_WITH_CODE)
+READING_REFUSED_FOR_DOCUMENT = ProblemKind(
+    "{service_code}",
+    "Document Intelligence can not read the file: {reason}",
+    "Check that it opens, has no password, and is within the limits of docs/ocr.md; the free tier takes 4 MB at most. "
+    "Correct it and drop it again.",
+    fault=Fault.DOCUMENT,
+    is_transient=False,
+)
+READING_FAILED = _of_reading(JOB_FAILED)
+READING_VANISHED = _of_reading(JOB_VANISHED)
+READING_UNREADABLE_ANSWER = UNREADABLE_ANSWER.variant(
+    message="The answer of Document Intelligence can not be read: {detail}.",
+    help="The document is not to blame. It is read again by itself.",
+)
+
+
+OF_READING = ServiceProblems(
+    misconfigured=READING_MISCONFIGURED,
+    wrong_key=READING_WRONG_KEY,
+    missing_role=READING_MISSING_ROLE,
+    no_token=READING_NO_TOKEN,
+    quota_exhausted=READING_QUOTA_EXHAUSTED,
+    throttled=READING_THROTTLED,
+    over_budget=READING_OVER_BUDGET,
+    unavailable=READING_UNAVAILABLE,
+    unreachable=READING_UNREACHABLE,
+    no_answer=READING_NO_ANSWER,
+    unrecognized_reply=READING_UNRECOGNIZED_REPLY,
+    reply_too_large=READING_REPLY_TOO_LARGE,
+    no_operation_location=READING_NO_OPERATION_LOCATION,
+    client_failed=READING_CLIENT_FAILED,
+    refused=READING_REFUSED,
+    refused_with_code=READING_REFUSED_WITH_CODE,
+    refused_for_document=READING_REFUSED_FOR_DOCUMENT,
 )
 
 # --- Warnings in a result ---

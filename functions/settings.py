@@ -59,7 +59,7 @@ def _endpoint(value: str) -> str:
         raise ValueError(f"{expected} ({error})") from None
     if address.path and cloud_at(address.host):
         raise ValueError(f"{expected} (an address of Azure's own has no path; a gateway's may have one)")
-    if re.search(r"/(analyze-text|analyze-conversations|text/analytics)(/|$)", address.path):
+    if re.search(r"/(analyze-text|analyze-conversations|text/analytics|documentModels)(/|$)", address.path):
         raise ValueError(f"{expected} (without the path of an operation)")
     if address.scheme == "http" and not is_private(address.host) and not is_loopback(address.host):
         raise ValueError(f"{expected} (http only for this machine, or for a private address)")
@@ -249,6 +249,26 @@ SETTINGS: tuple[Setting, ...] = (
         _integer(1, 1_000_000),
         "the budget shared by POST and GET, per worker process (`100` by default for `v3.1-preview.ct.1`)",
     ),
+    Setting(
+        "DOCUMENT_INTELLIGENCE_ENDPOINT",
+        None,
+        _endpoint,
+        "the address of a Document Intelligence resource, in the form of `LANGUAGE_ENDPOINT`: its Read model reads "
+        "scans and pictures, billed by the page ([docs/ocr.md](docs/ocr.md)); without it they get an error report",
+    ),
+    Setting(
+        "DOCUMENT_INTELLIGENCE_KEY",
+        None,
+        _key,
+        "its key; without it Microsoft Entra ID is used, as for `LANGUAGE_KEY`",
+    ),
+    Setting(
+        "DOCUMENT_INTELLIGENCE_REQUESTS_PER_MINUTE",
+        "600",
+        # The paid tier allows 900 submissions and 3,000 polls ("Service quotas and limits", read 2026-09).
+        _integer(1, 1_000_000),
+        "the budget of its submissions and polls, per worker process; at most `60` for the free tier",
+    ),
     Setting("FIRST_POLL_SECONDS", "2", _number(0, 3600), "first poll delay, until the app has learnt a better one"),
     Setting("MAX_POLL_SECONDS", "30", _number(0.1, 3600), "ceiling of the growing, jittered poll delay"),
     Setting(
@@ -286,6 +306,9 @@ SETTINGS: tuple[Setting, ...] = (
 
 """Every app setting, in the order of the documentation."""
 
+_AI_SERVICES = ("LANGUAGE", "DOCUMENT_INTELLIGENCE")
+"""Each has its settings `_ENDPOINT` and `_KEY`."""
+
 _MODEL_SETTINGS = {"LANGUAGE_PROJECT", "LANGUAGE_DEPLOYMENT", "LANGUAGE_MODEL_ID"}
 
 PREVIEW_REQUESTS_PER_MINUTE = 100
@@ -316,6 +339,9 @@ class Settings:
     extract_seconds: float
     extract_memory_mb: int | None = None
     requests_per_minute: int
+    document_intelligence_endpoint: str | None = None
+    document_intelligence_key: Secret | None = None
+    document_intelligence_requests_per_minute: int = 600
     first_poll_seconds: float
     max_poll_seconds: float
     job_timeout_minutes: float
@@ -324,7 +350,7 @@ class Settings:
     allow_http_endpoint: bool = False
     ignore_documents_before: datetime | None = None
     language_client_id: str | None = None
-    """Client id of the user-assigned identity that talks to the Language service; None: the only or own one."""
+    """Client id of the user-assigned identity that talks to the AI services; None: the only or own one."""
 
     @property
     def is_preview(self) -> bool:
@@ -344,7 +370,10 @@ class Settings:
         if values.get("LANGUAGE_API_VERSION") == PREVIEW_API_VERSION and not _given(environ, "REQUESTS_PER_MINUTE"):
             values["REQUESTS_PER_MINUTE"] = PREVIEW_REQUESTS_PER_MINUTE
         problems += _contradictions(values, refused)
-        uses_identity = not _given(environ, "LANGUAGE_KEY") or not storage.connection_string
+        keys = ["LANGUAGE_KEY"]
+        if _given(environ, "DOCUMENT_INTELLIGENCE_ENDPOINT"):
+            keys.append("DOCUMENT_INTELLIGENCE_KEY")
+        uses_identity = not all(_given(environ, key) for key in keys) or not storage.connection_string
         problems += _identity_problems(environ) if uses_identity else []
         problems += _telemetry_problems(environ)
         if problems:
@@ -459,27 +488,32 @@ def _contradictions(values: Mapping[str, Any], refused: Set[str]) -> list[str]:
             problems.append(
                 f"LANGUAGE_MODEL_ID belongs to {PREVIEW_API_VERSION} only; remove it, or set LANGUAGE_API_VERSION."
             )
-    problems += _endpoint_contradictions(values, refused) + _language_contradictions(values)
+    for service in _AI_SERVICES:
+        problems += _endpoint_contradictions(service, values, refused)
+    if "DOCUMENT_INTELLIGENCE_KEY" in values and "DOCUMENT_INTELLIGENCE_ENDPOINT" not in set(values) | refused:
+        problems.append("DOCUMENT_INTELLIGENCE_KEY is set, but DOCUMENT_INTELLIGENCE_ENDPOINT is not.")
+    problems += _language_contradictions(values)
     first, ceiling = values.get("FIRST_POLL_SECONDS"), values.get("MAX_POLL_SECONDS")
     if first is not None and ceiling is not None and first > ceiling:
         problems.append(f"FIRST_POLL_SECONDS is {first:g}; it must not exceed MAX_POLL_SECONDS ({ceiling:g}).")
     return problems
 
 
-def _endpoint_contradictions(values: Mapping[str, Any], refused: Set[str]) -> list[str]:
-    if "LANGUAGE_ENDPOINT" not in values:
+def _endpoint_contradictions(service: str, values: Mapping[str, Any], refused: Set[str]) -> list[str]:
+    name, key = f"{service}_ENDPOINT", f"{service}_KEY"
+    if name not in values:
         return []
-    endpoint = values["LANGUAGE_ENDPOINT"]
+    endpoint = values[name]
     address = parse_address(endpoint)
     if address.scheme == "http" and not is_loopback(address.host) and not values.get("ALLOW_HTTP_ENDPOINT", True):
         return [
-            f"LANGUAGE_ENDPOINT is {endpoint!r}; plain http to another machine needs ALLOW_HTTP_ENDPOINT=true, because "
-            "documents and key then travel unencrypted."
+            f"{name} is {endpoint!r}; plain http to another machine needs ALLOW_HTTP_ENDPOINT=true, because documents "
+            "and key then travel unencrypted."
         ]
-    if is_regional(address.host) and not {"LANGUAGE_KEY"} & (set(values) | refused):
+    if is_regional(address.host) and not {key} & (set(values) | refused):
         return [
-            f"LANGUAGE_ENDPOINT is {endpoint!r}, the address of a region, which accepts keys only; use the resource's "
-            "own address (custom subdomain), or set LANGUAGE_KEY."
+            f"{name} is {endpoint!r}, the address of a region, which accepts keys only; use the resource's own address "
+            f"(custom subdomain), or set {key}."
         ]
     return []
 

@@ -32,6 +32,8 @@ oldest_unfinished = _meter.create_gauge(
 )
 service_requests = _meter.create_counter("service.requests", "{request}", "Requests sent to the Language service")
 service_throttled = _meter.create_counter("service.throttled", "{request}", "Requests that the service throttled")
+reading_requests = _meter.create_counter("reading.requests", "{request}", "Requests sent to Document Intelligence")
+reading_throttled = _meter.create_counter("reading.throttled", "{request}", "Requests that it throttled")
 text_records = _meter.create_counter("service.text_records", "{record}", "Text records of finished documents")
 
 

@@ -29,6 +29,10 @@ param settings object
 @secure()
 param languageKey string = ''
 
+@description('DOCUMENT_INTELLIGENCE_KEY, only for those who insist on a key (or a Key Vault reference to one). Empty: the managed identity is used; docs/ocr.md names the role that it needs.')
+@secure()
+param documentIntelligenceKey string = ''
+
 @description('Resource ids of existing Language resources, separated by commas. Empty: one is created. The app talks to the first; its identity may use them all, so that changing over needs no new role.')
 param existingLanguageResourceIds string = ''
 
@@ -423,6 +427,7 @@ module app 'modules/function-app.bicep' = {
       LANGUAGE_DEPLOYMENT: languageDeployment
     })
     languageKey: languageKey
+    documentIntelligenceKey: documentIntelligenceKey
     instanceMemoryMB: int(instanceMemoryMB)
     maximumInstanceCount: int(maximumInstanceCount)
     alwaysReadyInstances: int(alwaysReadyInstances)

@@ -4,13 +4,14 @@ python -m docs.generate.problems     writes docs/problems.md
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from functions import problems
 from functions.errors import Fault
 from functions.language.error_codes import FAULTS, QUOTA_CODE
 from functions.problems import PROBLEMS, WARNINGS
+from functions.reading import read_api
 
 from .diagrams import meanings
 
@@ -54,6 +55,13 @@ _CONSEQUENCES = {
     Fault.SERVICE: "It is tried again by itself.",
 }
 
+_READING_CODES = """\
+## Codes of Document Intelligence
+
+It reads scans, where it is switched on ([ocr.md](ocr.md)).
+Its codes are understood in the same way.
+"""
+
 _WARNINGS = """\
 ## Warnings
 
@@ -81,15 +89,19 @@ def _problems_of(fault: Fault) -> str:
 
 
 def _service_codes() -> Iterator[str]:
-    own_codes = {kind.code for kind in PROBLEMS}
-    rows = [
-        (_code(code), fault.value, "See above." if code in own_codes else _CONSEQUENCES[fault])
-        for code, fault in FAULTS.items()
-    ]
     quota = problems.QUOTA_EXHAUSTED
-    rows.append((_code(QUOTA_CODE), quota.fault.value, f"Documents wait (`{quota.code}`)."))
+    quota_row = (_code(QUOTA_CODE), quota.fault.value, f"Documents wait (`{quota.code}`).")
+    head = ("code", "fault", "what happens")
     yield _SERVICE_CODES
-    yield _table(("code", "fault", "what happens"), rows)
+    yield _table(head, [*_rows_of(FAULTS), quota_row])
+    yield _READING_CODES
+    yield _table(head, _rows_of(read_api.FAULTS))
+
+
+def _rows_of(faults: Mapping[str, Fault]) -> Iterator[tuple[str, ...]]:
+    own_codes = {kind.code for kind in PROBLEMS}
+    for code, fault in faults.items():
+        yield _code(code), fault.value, "See above." if code in own_codes else _CONSEQUENCES[fault]
 
 
 def _warnings() -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Who the app is to the Language service: a resource key, or an identity of Microsoft Entra ID."""
+"""Who the app is to Azure's AI services: a resource key, or an identity of Microsoft Entra ID."""
 
 from collections.abc import Callable
 
@@ -6,6 +6,7 @@ import requests
 from requests.auth import AuthBase
 
 from ..identity import cloud_for, credential
+from ..secret import Secret
 from ..settings import Settings
 
 TokenProvider = Callable[[], str]
@@ -41,21 +42,26 @@ class NoAuth(AuthBase):
 
 
 def entra_scope(endpoint: str) -> str:
-    """Return what a token for the Language service at this address is asked for: it differs between clouds."""
+    """Return what a token for the AI service at this address is asked for: it differs between clouds."""
     return cloud_for(endpoint).language_scope
 
 
 def default_auth(settings: Settings) -> AuthBase:
-    """Return the key where there is one, the app's identity otherwise.
+    """Return who the app is to the Language service, as in `auth_for`."""
+    return auth_for(settings.language_endpoint, settings.language_key, settings.language_client_id)
+
+
+def auth_for(endpoint: str, key: Secret | None, client_id: str | None) -> AuthBase:
+    """Return the key where there is one, the app's identity otherwise: that of `client_id`, or the only one.
 
     Raises `SettingsError` where there is neither. Over plain http no token is ever sent: whoever reads it on the way
-    could use it anywhere in Azure. Language containers, which are what plain http is for, ask for none.
+    could use it anywhere in Azure. Containers of the services, which are what plain http is for, ask for none.
     """
-    if settings.language_key:
-        return KeyAuth(settings.language_key)
-    if settings.language_endpoint.startswith("http://"):
+    if key:
+        return KeyAuth(key)
+    if endpoint.startswith("http://"):
         return NoAuth()
     from azure.identity import get_bearer_token_provider
 
-    identity = credential(settings.language_client_id, settings.language_endpoint)
-    return TokenAuth(get_bearer_token_provider(identity, entra_scope(settings.language_endpoint)))
+    identity = credential(client_id, endpoint)
+    return TokenAuth(get_bearer_token_provider(identity, entra_scope(endpoint)))

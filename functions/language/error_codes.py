@@ -1,12 +1,13 @@
-"""What the service's errors mean: whose fault they are, by their codes alone, and how they are put to people.
+"""What a service's errors mean: whose fault they are, by their codes alone, and how they are put to people.
 
 A reply counts as the service's own only in the service's form (docs/language-api.md 4): JSON by its content type, and
 an `error` object with a code. Everything else may come from anything in between, whatever its status: a proxy, a
-firewall, a sign-in page.
+firewall, a sign-in page. Azure's AI services share that form; `LANGUAGE` has what is the Language service's own.
 """
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
@@ -14,8 +15,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from .. import problems
-from ..core.outcomes import DeferReason, Deferred
+from ..core.outcomes import DeferReason, Deferred, Unanswered
 from ..errors import Fault, Problem
+from ..problems import ProblemKind, ServiceProblems
 
 
 class Reply(NamedTuple):
@@ -70,7 +72,7 @@ FAULTS: Mapping[str, Fault] = {
     # - EmptyRequest, MissingInputDocuments, InvalidRequestBodyFormat: the app always sends a body with documents, so
     #   it was damaged on the way, or something in it broke the format.
 }
-"""Whose fault an error is, by its code; the service's where the code is not listed."""
+"""Whose fault an error of the Language service is, by its code; the service's where the code is not listed."""
 
 QUOTA_CODE = "QuotaExceeded"
 """The quota of the resource is used up (specification of 2023-04-01; the recorded reply has only the gateway's 403)."""
@@ -108,17 +110,6 @@ def own_error(reply: Reply) -> Error | None:
 # --- Codes and messages ---
 
 
-def fault_of(error: Error) -> Fault:
-    """Return whose fault an error is: that of its innermost code that is known, else the service's."""
-    return next((FAULTS[code] for code in _codes(error) if code in FAULTS), Fault.SERVICE)
-
-
-def code_of(error: Error) -> str:
-    """Return an error's most telling code, which can be a blob's metadata; empty where it has none."""
-    codes = list(_codes(error))
-    return next((code for code in codes if code in FAULTS), codes[0] if codes else "")
-
-
 def message_of(error: Error) -> str:
     """Return an error's innermost message, cut to `MAX_MESSAGE`."""
     messages = [message for level in _levels(error) if isinstance(message := level.get("message"), str) and message]
@@ -151,7 +142,7 @@ def for_record(error: Error) -> Error | None:
     """Return an error of the service as records keep it, bounded in depth and size; None for an empty one."""
     kept: Error = _bounded(error, depth=4)
     if len(msgspec.json.encode(kept)) > MAX_RECORDED_BYTES:
-        kept = {"code": code_of(error), "message": message_of(error)}
+        kept = {"code": next(_codes(error), ""), "message": message_of(error)}
     return kept or None
 
 
@@ -173,71 +164,83 @@ def _bounded(value: Any, depth: int) -> Any:
 # --- What a reply means that is no success ---
 
 
-def refused(reply: Reply, error: Error) -> Problem:
-    """Return why a request was refused for what is in it."""
-    code = code_of(error)
-    if fault_of(error) is Fault.DOCUMENT:
-        kind = problems.REFUSED_FOR_DOCUMENT
-    else:
-        kind = problems.REFUSED_WITH_CODE if code else problems.REFUSED
-    return kind.problem(service=for_record(error), service_code=code, status=reply.status, reason=message_of(error))
+@dataclass(frozen=True, slots=True)
+class ErrorCodes:
+    """How the errors of a service are understood: by `faults`, and told in the words of `problems`."""
+
+    faults: Mapping[str, Fault]
+    problems: ServiceProblems
+
+    def fault_of(self, error: Error) -> Fault:
+        """Return whose fault an error is: that of its innermost code that is known, else the service's."""
+        return next((self.faults[code] for code in _codes(error) if code in self.faults), Fault.SERVICE)
+
+    def code_of(self, error: Error) -> str:
+        """Return an error's most telling code, which can be a blob's metadata; empty where it has none."""
+        codes = list(_codes(error))
+        return next((code for code in codes if code in self.faults), codes[0] if codes else "")
+
+    def refused(self, status: int, error: Error) -> Problem:
+        """Return why a request was refused for what is in it."""
+        code = self.code_of(error)
+        if self.fault_of(error) is Fault.DOCUMENT:
+            kind = self.problems.refused_for_document
+        else:
+            kind = self.problems.refused_with_code if code else self.problems.refused
+        return kind.problem(service=for_record(error), service_code=code, status=status, reason=message_of(error))
+
+    def deferred(self, reply: Reply, error: Error, now: datetime) -> Deferred:
+        """Return the wait that an error in the service's own form means, for a request that was not carried out."""
+        wait_s, status = retry_after(reply.headers, now), reply.status
+        if status == 429:
+            return Deferred(DeferReason.THROTTLED, _told(self.problems.throttled, error), wait_s)
+        # Recorded: the gateway answers 403 for the quota as for a firewall, but only the quota will be renewed.
+        if status == 403 and (wait_s is not None or QUOTA_CODE in _codes(error)):
+            return Deferred(DeferReason.QUOTA, _told(self.problems.quota_exhausted, error), wait_s)
+        if 300 <= status < 500 and status not in (408, 409):
+            return Deferred(DeferReason.MISCONFIGURED, self.misconfigured(status, error), wait_s)
+        return Deferred(DeferReason.UNAVAILABLE, _told(self.problems.unavailable, error, status=status), wait_s)
+
+    def misconfigured(self, status: int, error: Error) -> Problem:
+        """Return the problem of a key, a role, a project or a deployment."""
+        kinds = {401: self.problems.wrong_key, 403: self.problems.missing_role}
+        return _told(kinds.get(status, self.problems.misconfigured), error, status=status)
+
+    def no_job(self, reply: Reply, now: datetime) -> Unanswered:
+        """Return what an accepting reply means that does not say where the job is."""
+        return Unanswered(self.problems.no_operation_location.problem(status=reply.status), foreign_wait_s(reply, now))
+
+    def unrecognized(self, reply: Reply, detail: str = "it has no error object of the service") -> Problem:
+        """Return the problem of a reply that is not in the service's own form; `detail` says what is wrong with it."""
+        content_type = re.sub(r"[^ -~]", "?", reply.headers.get("content-type", ""))[:80] or "no content type"
+        if 300 <= reply.status < 400:
+            detail = "it redirects to another address"
+        return self.problems.unrecognized_reply.problem(status=reply.status, content_type=content_type, detail=detail)
+
+    def says_nothing(self, reply: Reply, now: datetime, problem: Problem) -> Deferred:
+        """Return what a reply to a GET means from which nothing is learned about the job."""
+        return Deferred(DeferReason.UNAVAILABLE, problem, foreign_wait_s(reply, now))
+
+    # --- When there is no reply ---
+
+    def unreachable(self, error: Exception) -> Deferred:
+        """Return what a request means that was surely not sent, because no connection came about."""
+        return Deferred(DeferReason.UNAVAILABLE, self.problems.unreachable.problem(error=type(error).__name__))
+
+    def no_answer(self, error: Exception) -> Problem:
+        """Return the problem of a request that may have been sent, and got no reply that could be read to its end."""
+        return self.problems.no_answer.problem(error=type(error).__name__)
+
+    def too_large(self, limit: int) -> Problem:
+        """Return the problem of a reply that was cut off because it is larger than any real one."""
+        return self.problems.reply_too_large.problem(limit=limit)
 
 
-def deferred(reply: Reply, error: Error, now: datetime) -> Deferred:
-    """Return the wait that an error in the service's own form means, for a request that was not carried out."""
-    wait_s, status = retry_after(reply.headers, now), reply.status
-    if status == 429:
-        return Deferred(DeferReason.THROTTLED, _throttled(error), wait_s)
-    # Recorded: the gateway answers 403 for the quota as for a firewall, but only the quota will be renewed at a time.
-    if status == 403 and (wait_s is not None or QUOTA_CODE in _codes(error)):
-        return Deferred(DeferReason.QUOTA, _quota_used_up(error), wait_s)
-    if 300 <= status < 500 and status not in (408, 409):
-        return Deferred(DeferReason.MISCONFIGURED, misconfigured(status, error), wait_s)
-    return Deferred(DeferReason.UNAVAILABLE, _unavailable(status, error), wait_s)
+LANGUAGE = ErrorCodes(FAULTS, problems.OF_LANGUAGE)
 
 
-def misconfigured(status: int, error: Error) -> Problem:
-    """Return the problem of a key, a role, a project or a deployment."""
-    kind = {401: problems.WRONG_KEY, 403: problems.MISSING_ROLE}.get(status, problems.MISCONFIGURED)
-    return kind.problem(service=for_record(error), status=status, reason=message_of(error))
-
-
-def _throttled(error: Error) -> Problem:
-    return problems.THROTTLED.problem(service=for_record(error), reason=message_of(error))
-
-
-def _quota_used_up(error: Error) -> Problem:
-    return problems.QUOTA_EXHAUSTED.problem(service=for_record(error), reason=message_of(error))
-
-
-def _unavailable(status: int, error: Error) -> Problem:
-    return problems.UNAVAILABLE.problem(service=for_record(error), status=status, reason=message_of(error))
-
-
-def unrecognized(reply: Reply, detail: str = "it has no error object of the service") -> Problem:
-    """Return the problem of a reply that is not in the service's own form; `detail` says what is wrong with it."""
-    content_type = re.sub(r"[^ -~]", "?", reply.headers.get("content-type", ""))[:80] or "no content type"
-    if 300 <= reply.status < 400:
-        detail = "it redirects to another address"
-    return problems.UNRECOGNIZED_REPLY.problem(status=reply.status, content_type=content_type, detail=detail)
-
-
-# --- When there is no reply ---
-
-
-def unreachable(error: Exception) -> Deferred:
-    """Return what a request means that was surely not sent, because no connection came about."""
-    return Deferred(DeferReason.UNAVAILABLE, problems.UNREACHABLE.problem(error=type(error).__name__))
-
-
-def no_answer(error: Exception) -> Problem:
-    """Return the problem of a request that may have been sent, and got no reply that could be read to its end."""
-    return problems.NO_ANSWER.problem(error=type(error).__name__)
-
-
-def too_large(limit: int) -> Problem:
-    """Return the problem of a reply that was cut off because it is larger than any real one."""
-    return problems.REPLY_TOO_LARGE.problem(limit=limit)
+def _told(kind: ProblemKind, error: Error, **fields: object) -> Problem:
+    return kind.problem(service=for_record(error), reason=message_of(error), **fields)
 
 
 # --- Retry-After ---
@@ -258,3 +261,14 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     except (ValueError, TypeError, OverflowError):
         return None
     return min(max(0.0, wait_s), LONGEST_RETRY_AFTER_S)
+
+
+LONGEST_FOREIGN_WAIT_S = 120.0
+"""Of a `Retry-After` in a reply that has not the service's own form, as a proxy's: it is no promise of the service, and
+holds back no document for hours after whatever it was has passed."""
+
+
+def foreign_wait_s(reply: Reply, now: datetime) -> float | None:
+    """Return the wait that a reply in another form than the service's asks for, in seconds."""
+    wait_s = retry_after(reply.headers, now)
+    return None if wait_s is None else min(wait_s, LONGEST_FOREIGN_WAIT_S)

@@ -2,7 +2,7 @@
 
 Pure functions, so that every recorded reply can be tested without a server. Sources are named where a rule is not
 obvious; "recorded" means seen in the recorded traffic of the official SDKs' tests (docs/language-api.md). Errors are
-read in `language_errors`, the state of a job in `language_results`.
+read in `error_codes`, the state of a job in `replies`.
 
 A reply counts only in the service's own form. A reply to a POST in any other form leaves open whether the job was
 accepted (`Unanswered`); a reply to a GET in any other form says nothing about the job (`Deferred`).
@@ -34,44 +34,17 @@ from ..errors import Fault, Problem
 from ..settings import PREVIEW_API_VERSION
 from ..tasks.custom_entities import FoundEntities
 from .error_codes import (
+    LANGUAGE,
     Error,
     Reply,
-    deferred,
-    fault_of,
     for_record,
+    foreign_wait_s,
     is_json,
     message_of,
-    misconfigured,
-    no_answer,
     own_error,
-    refused,
     retry_after,
-    too_large,
-    unreachable,
-    unrecognized,
 )
 from .replies import progress_of, state_of
-
-__all__ = [
-    "Page",
-    "Reply",
-    "cancel_path",
-    "is_foreign",
-    "is_json",
-    "join_pages",
-    "no_answer",
-    "operation_id_of",
-    "operation_path",
-    "own_error",
-    "page_outcome",
-    "retry_after",
-    "status_path",
-    "submission_body",
-    "submission_outcome",
-    "submit_path",
-    "too_large",
-    "unreachable",
-]
 
 # --- Requests ---
 
@@ -152,43 +125,25 @@ def submission_outcome(endpoint: str, api_version: str, reply: Reply, now: datet
     if 200 <= reply.status < 300:
         operation_id = operation_id_of(reply.headers.get("operation-location", ""))
         # Only the id is taken from the header: the key goes to the configured endpoint, whatever host it names.
-        return Accepted(endpoint + operation_path(api_version, operation_id)) if operation_id else _no_job(reply, now)
+        if operation_id is None:
+            return LANGUAGE.no_job(reply, now)
+        return Accepted(endpoint + operation_path(api_version, operation_id))
     error = own_error(reply)
     if error is None:
-        return Unanswered(unrecognized(reply), _foreign_wait_s(reply, now))
+        return Unanswered(LANGUAGE.unrecognized(reply), foreign_wait_s(reply, now))
     if reply.status in (400, 413):
         return _refusal(reply, error, now)
-    return deferred(reply, error, now)
-
-
-def _no_job(reply: Reply, now: datetime) -> Unanswered:
-    return Unanswered(problems.NO_OPERATION_LOCATION.problem(status=reply.status), _foreign_wait_s(reply, now))
-
-
-LONGEST_FOREIGN_WAIT_S = 120.0
-"""Of a `Retry-After` in a reply that has not the service's own form, as a proxy's: it is no promise of the service, and
-holds back no document for hours after whatever it was has passed."""
-
-
-def _foreign_wait_s(reply: Reply, now: datetime) -> float | None:
-    wait_s = retry_after(reply.headers, now)
-    return None if wait_s is None else min(wait_s, LONGEST_FOREIGN_WAIT_S)
+    return LANGUAGE.deferred(reply, error, now)
 
 
 def _refusal(reply: Reply, error: Error, now: datetime) -> Submission:
-    if fault_of(error) is Fault.CONFIGURATION:
-        return Deferred(DeferReason.MISCONFIGURED, misconfigured(reply.status, error), retry_after(reply.headers, now))
-    return Refused(refused(reply, error))
-
-
-def is_foreign(endpoint: str, url: str) -> bool:
-    """Whether a URL that the service sent points to another place than the configured endpoint."""
-    own = urlsplit(endpoint)
-    try:
-        given = urlsplit(url)
-    except ValueError:
-        return True
-    return bool(given.netloc) and (given.scheme, given.netloc) != (own.scheme, own.netloc)
+    if LANGUAGE.fault_of(error) is Fault.CONFIGURATION:
+        return Deferred(
+            DeferReason.MISCONFIGURED,
+            LANGUAGE.misconfigured(reply.status, error),
+            retry_after(reply.headers, now),
+        )
+    return Refused(LANGUAGE.refused(reply.status, error))
 
 
 # --- Replies to a poll ---
@@ -210,7 +165,7 @@ def page_outcome(reply: Reply, now: datetime) -> Page:
         return Page(_lost_or_deferred(reply, now), None)
     state = state_of(reply.body) if is_json(reply.headers) else None
     if state is None:
-        return Page(_says_nothing(reply, now, unrecognized(reply, "it is no state of a job")), None)
+        return Page(LANGUAGE.says_nothing(reply, now, LANGUAGE.unrecognized(reply, "it is no state of a job")), None)
     return Page(progress_of(state), _next_query(state))
 
 
@@ -226,16 +181,12 @@ def join_pages(first: Finished, pages: Sequence[Finished]) -> Finished:
 def _lost_or_deferred(reply: Reply, now: datetime) -> JobLost | Deferred:
     error = own_error(reply)
     if error is None:
-        return _says_nothing(reply, now, unrecognized(reply))
+        return LANGUAGE.says_nothing(reply, now, LANGUAGE.unrecognized(reply))
     if reply.status not in (400, 404, 410):
-        return deferred(reply, error, now)
+        return LANGUAGE.deferred(reply, error, now)
     return JobLost(
         problems.JOB_VANISHED.problem(service=for_record(error), status=reply.status, reason=message_of(error))
     )
-
-
-def _says_nothing(reply: Reply, now: datetime, problem: Problem) -> Deferred:
-    return Deferred(DeferReason.UNAVAILABLE, problem, _foreign_wait_s(reply, now))
 
 
 def _next_query(state: dict[str, Any]) -> str | None:

@@ -22,7 +22,7 @@ from ..core.outcomes import (
 from ..errors import Fault, Problem, Warning
 from ..tasks.custom_entities import FoundEntities, parse_entry
 from . import tolerant_json
-from .error_codes import Error, code_of, fault_of, for_record, message_of, misconfigured, shortened
+from .error_codes import LANGUAGE, Error, for_record, message_of, shortened
 
 State = dict[str, Any]
 """The JSON object of a job's state; `status` is a string, everything else is unchecked."""
@@ -75,8 +75,8 @@ def progress_of(state: State) -> Progress:
 def _failed(state: State, status: str) -> JobFailed:
     errors = [error for error in map(_unwrapped, _list(state.get("errors"))) if error]
     for error in errors:
-        if fault_of(error) is Fault.CONFIGURATION:
-            return JobFailed(misconfigured(200, error))
+        if LANGUAGE.fault_of(error) is Fault.CONFIGURATION:
+            return JobFailed(LANGUAGE.misconfigured(200, error))
     error = errors[0] if errors else {}
     # Never the document's fault, whatever the code: an error of a job does not say which of its documents is meant.
     return JobFailed(problems.JOB_FAILED.problem(service=for_record(error), status=status, reason=message_of(error)))
@@ -161,11 +161,11 @@ def _warning(warning: Any) -> Warning:
 
 def _document_problem(entry: dict[str, Any]) -> Problem:
     error = entry.get("error")
-    code = code_of(error) if isinstance(error, dict) else ""
+    code = LANGUAGE.code_of(error) if isinstance(error, dict) else ""
     if not isinstance(error, dict) or not code:
         return _unreadable_entry("it has an error without a code")
     # A document's error can not be about key, project or deployment, which are those of the whole job.
-    if fault_of(error) is not Fault.DOCUMENT:
+    if LANGUAGE.fault_of(error) is not Fault.DOCUMENT:
         kind = problems.DOCUMENT_FAILED
     else:
         kind = _KINDS_BY_CODE.get(code, problems.DOCUMENT_REFUSED)

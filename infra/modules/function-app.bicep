@@ -18,6 +18,9 @@ param settings object
 @secure()
 param languageKey string
 
+@secure()
+param documentIntelligenceKey string
+
 param instanceMemoryMB int
 param maximumInstanceCount int
 param alwaysReadyInstances int
@@ -114,7 +117,8 @@ resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
       // What the runs that host.json allows at a time add up to; see docs/host-json.md.
       PYTHON_THREADPOOL_THREAD_COUNT: '12'
     },
-    empty(languageKey) ? {} : { LANGUAGE_KEY: languageKey }
+    empty(languageKey) ? {} : { LANGUAGE_KEY: languageKey },
+    empty(documentIntelligenceKey) ? {} : { DOCUMENT_INTELLIGENCE_KEY: documentIntelligenceKey }
   )
 }
 

@@ -9,12 +9,14 @@ import platformdirs
 
 from local.language_service.behaviour import Behaviour
 from local.language_service.evaluate import cross_validate
-from local.language_service.faults import JOB_FAULTS, REQUEST_FAULTS, FaultPlan, FaultSpecError, parse_rates
+from local.language_service.faults import KINDS, FaultPlan
 from local.language_service.labels import LabelsFileError, Problem, load_labels
 from local.language_service.limits import rules_for
 from local.language_service.projects import learn_project
-from local.language_service.service import DEFAULT_KEY, LanguageService
-from local.language_service.web import HOST, serve
+from local.language_service.service import LanguageService
+from local.stand_in.base import DEFAULT_KEY
+from local.stand_in.faults import FaultSpecError
+from local.stand_in.web import HOST, serve
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _BEHAVIOUR = Behaviour()
@@ -26,17 +28,9 @@ def default_cache() -> Path:
     return Path(platformdirs.user_cache_dir("entity-drop")) / "language-models"
 
 
-def _spec_of_faults() -> str:
-    listed = [("Requests", REQUEST_FAULTS), ("Jobs", JOB_FAULTS)]
-    return "\n\n".join(
-        f"\b\n{title} can suffer:\n" + "\n".join(f"  {kind:20} {text}" for kind, text in kinds.items())
-        for title, kinds in listed
-    )
-
-
 @click.command(
     context_settings={"show_default": True, "help_option_names": ["-h", "--help"], "max_content_width": 120},
-    epilog=_spec_of_faults(),
+    epilog=KINDS.listed(),
 )
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on the loopback interface; 0: a free one.")
 @click.option("--labels", "labels_files", type=_FILE, multiple=True, required=True, help="Labels file; repeatable.")
@@ -145,7 +139,7 @@ def _service(sources: list[tuple[Path, Path]], options: dict[str, Any]) -> Langu
         )
     faults = FaultPlan(
         options["seed"],
-        parse_rates(options["fault_specs"]),
+        KINDS.parse_rates(options["fault_specs"]),
         latency_seconds=options["latency_seconds"],
         retry_after_seconds=options["retry_after"],
         refused_texts=options["refused_texts"],

@@ -1,14 +1,14 @@
 """What the stand-in counts: requests, refusals, and every accepted document, as a bill would."""
 
-from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 from local.language_service.jobs import Job
-from local.language_service.text_units import text_elements
 from local.language_service.wire import text_records
+from local.stand_in.base import RequestCounters
+from local.stand_in.text_units import text_elements
 
 
 def text_digest(text: str) -> str:
@@ -40,17 +40,12 @@ class LedgerEntry:
 
 
 @dataclass(slots=True)
-class Counters:
+class Counters(RequestCounters):
     """Counts since the start (or the last reset)."""
 
-    requests: Counter[str] = field(default_factory=Counter)
-    responses: Counter[str] = field(default_factory=Counter)
-    throttled: Counter[str] = field(default_factory=Counter)
-    faults: Counter[str] = field(default_factory=Counter)
     jobs_accepted: int = 0
     documents_accepted: int = 0
     text_records: int = 0
-    ledger: list[LedgerEntry] = field(default_factory=list)
 
     def accept(self, job: Job, reply: str | None, now: datetime) -> None:
         """Count an accepted job."""
@@ -68,15 +63,8 @@ class Counters:
     def as_json(self) -> dict[str, Any]:
         """Give the counts, without the ledger, as the admin path shows them."""
         return {
-            "requests": dict(self.requests),
-            "responses": dict(self.responses),
-            "throttled": dict(self.throttled),
-            "faults": dict(self.faults),
+            **RequestCounters.as_json(self),
             "jobsAccepted": self.jobs_accepted,
             "documentsAccepted": self.documents_accepted,
             "textRecords": self.text_records,
         }
-
-    def ledger_json(self, since: int = 0) -> list[dict[str, Any]]:
-        """Give the ledger's entries from number ``since`` on."""
-        return [asdict(entry) for entry in self.ledger[since:]]

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
-from local.language_service.errors import JOB_FAILED, WireError
+from local.language_service.errors import JOB_FAILED
 from local.language_service.labels import ProjectKind
 from local.language_service.limits import KEEP_JOBS
+from local.stand_in.errors import WireError
 
 
 class Status(Enum):

@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from local.language_service.text_units import code_points_from_utf16
+from local.stand_in.text_units import code_points_from_utf16
 
 
 class ProjectKind(Enum):

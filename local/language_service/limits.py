@@ -4,12 +4,10 @@ Sources: docs/language-api.md 5. The prediction rate of the GA API is 1,000 GET 
 custom text had 100 per minute, its successor 300; the 1,000 for everything under ``/text/analytics`` is more than both.
 """
 
-import math
 import re
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
+
+from local.stand_in.rates import RateRule
 
 MAX_DOCUMENTS = 25
 #: Text elements over all documents of a request.
@@ -23,17 +21,6 @@ PAGE_SIZE = 20
 #: The largest ``$top`` of the preview APIs.
 MAX_TOP_PREVIEW = 50
 KEEP_JOBS = timedelta(hours=24)
-
-_WINDOW = timedelta(seconds=60)
-
-
-@dataclass(frozen=True, slots=True)
-class RateRule:
-    """At most ``count`` requests in 60 seconds to the paths that ``pattern`` matches, all methods together."""
-
-    pattern: re.Pattern[str]
-    count: int
-
 
 #: Every rule that matches a path holds for it.
 RECORDED_RULES = (
@@ -50,30 +37,3 @@ def rules_for(requests_per_minute: int | None) -> tuple[RateRule, ...]:
     if requests_per_minute == 0:
         return ()
     return (RateRule(re.compile("/"), requests_per_minute),)
-
-
-@dataclass(slots=True)
-class RateLimiter:
-    """Counts accepted requests in a sliding window of 60 seconds, for each rule by itself.
-
-    A refused request does not count (whether it does in the service was not found).
-    """
-
-    rules: Sequence[RateRule]
-    _accepted: dict[int, deque[datetime]] = field(default_factory=dict)
-
-    def admit(self, path: str, now: datetime) -> int | None:
-        """Count a request and give ``None``, or refuse it and give the whole seconds (at least 1) until one fits."""
-        applying = [(n, rule) for n, rule in enumerate(self.rules) if rule.pattern.match(path)]
-        wait = timedelta(0)
-        for n, rule in applying:
-            accepted = self._accepted.setdefault(n, deque())
-            while accepted and accepted[0] <= now - _WINDOW:
-                accepted.popleft()
-            if len(accepted) >= rule.count:
-                wait = max(wait, accepted[len(accepted) - rule.count] + _WINDOW - now)
-        if wait:
-            return max(1, math.ceil(wait.total_seconds()))
-        for n, _ in applying:
-            self._accepted[n].append(now)
-        return None

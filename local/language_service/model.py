@@ -11,7 +11,7 @@ import pycrfsuite
 from local.language_service.features import features
 from local.language_service.labels import EntityLabel, LabelledDocument, Problem
 from local.language_service.segments import Token, sequences
-from local.language_service.text_units import UTF16_UNITS, offsets_in
+from local.stand_in.text_units import UTF16_UNITS, offsets_in
 
 #: How many texts' and sequences' answers are remembered; the least recently used are forgotten first.
 MEMO_TEXTS = 4_000

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from local.language_service.errors import nested
+from local.stand_in.errors import nested
 
 #: Replaced in the written body by objects nested 3,000 deep, which ``json.dumps`` cannot write.
 _DEEP = "deep:5c2f8a"

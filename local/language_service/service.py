@@ -6,39 +6,39 @@ Nothing here knows sockets: ``web`` puts it behind HTTP, ``in_process`` behind a
 import json
 import random
 import re
-import threading
 import uuid
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.utils import format_datetime
-from enum import Enum
-from functools import partial
 from hashlib import blake2b
 from typing import Any, Literal, Protocol
 from urllib.parse import parse_qsl
 
-from local.clock import ForwardClock
 from local.language_service import errors, oddities, wire
 from local.language_service.behaviour import ANY_PROJECT, Behaviour
 from local.language_service.counters import Counters
-from local.language_service.errors import Refusal
-from local.language_service.faults import POISONED, FaultPlan, FaultSpecError
+from local.language_service.faults import POISONED, FaultPlan
 from local.language_service.jobs import Dialect, Document, Job, Submission, Task, view
 from local.language_service.labels import ProjectKind
-from local.language_service.limits import MAX_TOP_PREVIEW, RECORDED_RULES, RateLimiter, RateRule
+from local.language_service.limits import MAX_TOP_PREVIEW, RECORDED_RULES
 from local.language_service.model import Entity
-from local.language_service.text_units import offsets_in
-
-DEFAULT_KEY = "local"
+from local.stand_in import errors as gateway_errors
+from local.stand_in.base import DEFAULT_KEY, ServiceStandIn, location_header
+from local.stand_in.errors import Operation, Refusal
+from local.stand_in.messages import Request, Response, encoded
+from local.stand_in.rates import RateRule
+from local.stand_in.text_units import offsets_in
 
 _GA_JOBS = re.compile(r"/language/analyze-text/jobs(?:/(?P<job>[^/:]+)(?P<cancel>:cancel)?)?/?", re.IGNORECASE)
 _PREVIEW_JOBS = re.compile(
     r"/text/analytics/(?P<version>v3\.1-preview\.ct\.1|v3\.2-preview\.[12])/analyze(?:/jobs/(?P<job>[^/]+))?/?",
     re.IGNORECASE,
 )
-_ADMIN = "/admin/"
+_PERMISSION = (
+    "Microsoft.CognitiveServices/accounts/Language/analyze-text/jobs/action to perform "
+    "POST /language/analyze-text/jobs operation."
+)
 #: The first version whose error replies repeat the code in a header (docs/language-api.md 4).
 _ERROR_CODE_HEADER_SINCE = "2024-11-01"
 
@@ -61,74 +61,31 @@ class Project(Protocol):
         """Find the classes of a text with their confidences (projects that classify)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One HTTP request; header names in lower case."""
-
-    method: str
-    #: Scheme, host and port the client spoke to: links in replies start with it.
-    base_url: str
-    path: str
-    query: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-
-
-class Delivery(Enum):
-    """How a response reaches the client."""
-
-    WHOLE = "whole"
-    #: The connection is cut before a byte of the response.
-    CUT = "cut"
-    #: Headers that announce the whole body, half of it, and then the connection is cut.
-    TRUNCATED = "truncated"
-    #: Headers and body byte by byte, spread over ``Response.drip_seconds``.
-    DRIP = "drip"
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """One HTTP response and how it is to be delivered."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes = b""
-    delivery: Delivery = Delivery.WHOLE
-    #: Seconds to wait before the response is sent.
-    delay_seconds: float = 0.0
-    #: Seconds over which the bytes of the response are spread, with ``Delivery.DRIP``.
-    drip_seconds: float = 0.0
-
-
-Operation = Literal["submit", "status", "cancel"]
+OperationName = Literal["submit", "status", "cancel"]
 
 
 @dataclass(frozen=True, slots=True)
 class _Route:
     """What a path asks for."""
 
-    operation: Operation
+    operation: OperationName
     dialect: Dialect
     version: str
     job_id: str = ""
 
     @property
-    def operation_name(self) -> str:
-        """The name that the gateway's messages give the operation."""
+    def names(self) -> Operation:
+        """The names that the gateway's messages give the operation."""
         names = {
             "submit": "Submit analysis job",
             "status": "Get analysis status and results",
             "cancel": "Cancel analysis job",
         }
-        return names[self.operation]
-
-    @property
-    def api_name(self) -> str:
-        """The name that the gateway's messages give the API."""
-        return f"Text Analytics API ({self.version})" if self.dialect.is_preview else f"Language API ({self.version})"
+        api = f"Text Analytics API ({self.version})" if self.dialect.is_preview else f"Language API ({self.version})"
+        return Operation(names[self.operation], api, "TextAnalytics", "S", _PERMISSION)
 
 
-class LanguageService:
+class LanguageService(ServiceStandIn[_Route, Counters, FaultPlan]):
     """The state of the stand-in and its one trigger, ``handle``. Safe to call from several threads."""
 
     def __init__(
@@ -144,59 +101,26 @@ class LanguageService:
         admin: bool = False,
         new_job_id: Callable[[], str] = lambda: str(uuid.uuid4()),
     ) -> None:
+        super().__init__(
+            key=key,
+            tokens=tokens,
+            faults=faults or FaultPlan(),
+            new_counters=Counters,
+            rate_rules=rate_rules,
+            clock=clock,
+            admin=admin,
+        )
         self.projects = tuple(projects)
         self.behaviour = behaviour or Behaviour()
-        self.faults = faults or FaultPlan()
-        self.counters = Counters()
-        #: Added to the clock; the admin path moves it.
-        self.clock_offset = timedelta(0)
-        self._key = key
-        self._tokens = frozenset(tokens)
-        # The service has a clock of its own: setting this machine's must not stretch a job or a window of requests.
-        self._clock = clock or ForwardClock()
-        self._admin = admin
         self._new_job_id = new_job_id
-        self._limiter = RateLimiter(rate_rules)
         self._jobs: dict[str, Job] = {}
-        #: How often each request (or the documents of each job) was seen: part of what decides its fault.
-        self._seen: Counter[bytes] = Counter()
-        self._lock = threading.RLock()
-
-    def now(self) -> datetime:
-        """Give the service's time."""
-        return self._clock() + self.clock_offset
-
-    def handle(self, request: Request) -> Response:
-        """Answer a request."""
-        if self._admin and request.path.startswith(_ADMIN):
-            with self._lock:
-                return self._handle_admin(request)
-        with self._lock:
-            now = self.now()
-            fault: str | None = None
-            chance = 0.0
-            route: _Route | None = None
-            try:
-                route = self._route(request)
-                self._authorize(request)
-                fault, chance = self._request_fault(route, request)
-                self._refuse_on_purpose(fault, route)
-                self._admit(route, request, now)
-                response = self._perform(route, request, fault, now)
-            except Refusal as refusal:
-                response = self._refused(refusal, route, now)
-            response = self._deliver(response, fault, chance, now)
-            self._count(route, response, fault)
-            return response
-
-    # --- before the work: where, who, how often --------------------------------------------------------------------
 
     def _route(self, request: Request) -> _Route:
         match = _GA_JOBS.fullmatch(request.path)
         if match:
             version = dict(parse_qsl(request.query)).get("api-version", "")
             if version not in wire.API_VERSIONS:
-                raise errors.no_such_path()
+                raise gateway_errors.no_such_path()
             return _route_of(request.method, Dialect.GA, version, match["job"], bool(match["cancel"]))
         match = _PREVIEW_JOBS.fullmatch(request.path)
         if match:
@@ -205,33 +129,7 @@ class LanguageService:
             if version == "v3.1-preview.ct.1":
                 dialect = Dialect.CT1_DOCS if self.behaviour.preview_shape == "docs" else Dialect.CT1_CLIENT
             return _route_of(request.method, dialect, version, match["job"], cancel=False)
-        raise errors.no_such_path()
-
-    def _authorize(self, request: Request) -> None:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and token in self._tokens:
-            return
-        if request.headers.get("ocp-apim-subscription-key") != self._key:
-            raise errors.wrong_key()
-
-    def _admit(self, route: _Route, request: Request, now: datetime) -> None:
-        wait = self._limiter.admit(request.path.lower(), now)
-        if wait is not None:
-            self.counters.throttled[f"{request.method} {route.operation}"] += 1
-            raise errors.too_many_requests(route.operation_name, route.api_name, wait)
-
-    # --- faults of a request ---------------------------------------------------------------------------------------
-
-    def _request_fault(self, route: _Route, request: Request) -> tuple[str | None, float]:
-        """Give the fault of a request, and a number from 0 to 1 that decides how bad it is."""
-        if not self.faults.rates and not self.faults.script:
-            return None, 0.0
-        identity = self._identity(route, request)
-        times = self._times_seen(f"{request.method} {route.operation}".encode() + identity)
-        fault = self.faults.for_request(
-            request.method, submission=route.operation == "submit", identity=identity, times_seen=times
-        )
-        return fault, self.faults.draw("degree", request.method, identity, times)
+        raise gateway_errors.no_such_path()
 
     def _identity(self, route: _Route, request: Request) -> bytes:
         """Say what a request is about: the documents' texts, so that a job's random id does not matter."""
@@ -240,60 +138,15 @@ class LanguageService:
         job = self._jobs.get(route.job_id)
         return texts_digest([document.text for document in job.submission.documents]) if job else b"unknown"
 
-    def _times_seen(self, identity: bytes) -> int:
-        self._seen[identity] += 1
-        return self._seen[identity] - 1
-
-    def _refuse_on_purpose(self, fault: str | None, route: _Route) -> None:
-        """Raise the refusal that a fault stands for; faults of the delivery come later."""
-        if fault is None:
-            return
-        operation, api, wait = route.operation_name, route.api_name, self.faults.retry_after_seconds
-        refusals: dict[str, Callable[[], Refusal]] = {
-            "error-500": lambda: errors.server_fault(500),
-            "error-502": lambda: errors.server_fault(502),
-            "error-503": lambda: errors.server_fault(503),
-            "error-504": lambda: errors.server_fault(504),
-            "throttle-429": lambda: errors.too_many_requests(operation, api, wait),
-            "throttle-429-bare": lambda: errors.too_many_requests(operation, api, wait, with_header=False),
-            "quota-403": errors.quota_used_up,
-            "wrong-key-401": errors.wrong_key,
-            "other-key-401": lambda: errors.other_kind_of_key(operation, api),
-            "missing-role-401": lambda: errors.missing_role(401),
-            "missing-role-403": lambda: errors.missing_role(403),
-            "unknown-project": lambda: errors.unknown_project(self._unknown_project_status(), "(injected)", ""),
-            # Any refusal will do: nobody sees it.
-            "cut-before": lambda: errors.server_fault(503),
-            **{f"html-{status}": partial(errors.html_page, status) for status in (200, 400, 404, 413, 502)},
-            "json-404": lambda: errors.unknown_job(404, route.job_id),
-            "bad-redirect": errors.malformed_redirect,
-            "huge-retry-after": lambda: errors.huge_retry_after(429, operation, api),
-            "huge-retry-after-503": lambda: errors.huge_retry_after(503, operation, api),
-            "deep-json": errors.deep_json,
-        }
-        if fault in refusals:
-            raise refusals[fault]()
-
-    def _deliver(self, response: Response, fault: str | None, chance: float, now: datetime) -> Response:
-        if fault == "html-200-after":
-            return self._refused(errors.html_page(200), None, now)
-        if fault == "bad-redirect-after":
-            return self._refused(errors.malformed_redirect(), None, now)
-        if fault == "drip":
-            return replace(response, delivery=Delivery.DRIP, drip_seconds=self.faults.drip_seconds)
-        if fault in ("cut-before", "cut-after"):
-            return replace(response, delivery=Delivery.CUT)
-        if fault == "truncated" and response.body:
-            return replace(response, delivery=Delivery.TRUNCATED)
-        if fault == "truncated":
-            return replace(response, delivery=Delivery.CUT)
-        if fault == "garbage" and response.body:
-            page = b"<html><head><title>Error</title></head><body>The page cannot be displayed.</body></html>"
-            return replace(response, headers={**response.headers, "Content-Type": "text/html"}, body=page)
-        if fault == "latency":
-            low, high = self.faults.latency_seconds
-            return replace(response, delay_seconds=low + (high - low) * chance)
-        return response
+    def _own_refusal(self, fault: str, route: _Route) -> Refusal | None:
+        match fault:
+            case "other-key-401":
+                return errors.other_kind_of_key(route.names)
+            case "unknown-project":
+                return errors.unknown_project(self._unknown_project_status(), "(injected)", "")
+            case "json-404":
+                return errors.unknown_job(404, route.job_id)
+        return None
 
     # --- the operations --------------------------------------------------------------------------------------------
 
@@ -398,7 +251,7 @@ class LanguageService:
             lambda task, document: self._results_of(job, task, document),
         )
         status = self.behaviour.preview_poll_status if preview else 200
-        return self._response(status, route.version, now, body=oddities.deepened(_encoded(body), job.fate))
+        return self._response(status, route.version, now, body=oddities.deepened(encoded(body), job.fate))
 
     def _results_of(self, job: Job, task: Task, document: Document) -> dict[str, Any]:
         project = self._project(task)
@@ -446,16 +299,11 @@ class LanguageService:
             path = f"/text/analytics/{submission.api_version}/analyze/jobs/{job.id}"
         else:
             path = f"/language/analyze-text/jobs/{job.id}?api-version={submission.api_version}"
-        location = {
-            "missing-location": None,
-            "relative-location": path,
-            "foreign-location": f"https://language.example.net{path}",
-            "bad-location": errors.MALFORMED_ADDRESS,
-        }.get(fault or "", f"{request.base_url}{path}")
-        headers = {"operation-location": location} if location else {}
         # The preview answered in chunks, the later API with a length of 0.
         framing = {"Transfer-Encoding": "chunked"} if submission.dialect.is_preview else {"Content-Length": "0"}
-        return self._response(202, submission.api_version, now, headers={**headers, **framing})
+        return self._response(
+            202, submission.api_version, now, headers={**location_header(fault, request.base_url, path), **framing}
+        )
 
     def _response(
         self, status: int, version: str, now: datetime, *, headers: Mapping[str, str] | None = None, body: bytes = b""
@@ -474,64 +322,13 @@ class LanguageService:
         return Response(status, {**common, **(headers or {})}, body)
 
     def _refused(self, refusal: Refusal, route: _Route | None, now: datetime) -> Response:
-        body = _encoded({"error": refusal.error.as_json()}) if refusal.raw is None else refusal.raw
-        if refusal.foreign:
-            return Response(refusal.status, {"Date": format_datetime(now, usegmt=True), **refusal.headers}, body)
-        headers = {
-            "apim-request-id": str(uuid.uuid4()),
-            "Date": format_datetime(now, usegmt=True),
-            "Strict-Transport-Security": "max-age=31536000; includeSubDomains; preload",
-            "X-Content-Type-Options": "nosniff",
-            "Content-Type": "application/json" if refusal.gateway else "application/json; charset=utf-8",
-        }
-        if not refusal.gateway:
-            headers["x-envoy-upstream-service-time"] = "5"
-            if route is not None and not route.dialect.is_preview and route.version >= _ERROR_CODE_HEADER_SINCE:
-                headers["x-ms-error-code"] = refusal.error.code
-        return Response(refusal.status, {**headers, **refusal.headers}, body)
-
-    def _count(self, route: _Route | None, response: Response, fault: str | None) -> None:
-        counters = self.counters
-        counters.requests[route.operation if route else "other"] += 1
-        counters.responses[str(response.status)] += 1
-        if fault:
-            counters.faults[fault] += 1
+        names_code = route is not None and not route.dialect.is_preview and route.version >= _ERROR_CODE_HEADER_SINCE
+        return refusal.response(now, {"x-ms-error-code": refusal.error.code} if names_code else None)
 
     # --- the admin path --------------------------------------------------------------------------------------------
 
-    def _handle_admin(self, request: Request) -> Response:
-        part = request.path.removeprefix(_ADMIN).rstrip("/")
-        try:
-            answer = self._admin_answer(part, request)
-        except (ValueError, TypeError, KeyError, FaultSpecError) as exc:
-            return Response(400, {"Content-Type": "application/json"}, _encoded({"error": str(exc)}))
-        status = 404 if answer is None else 200
-        return Response(status, {"Content-Type": "application/json"}, _encoded(answer))
-
-    def _admin_answer(self, part: str, request: Request) -> Any:
-        content = json.loads(request.body) if request.body else {}
-        match (request.method, part):
-            case ("GET", "counters"):
-                return self.counters.as_json()
-            case ("GET", "ledger"):
-                return self.counters.ledger_json(int(dict(parse_qsl(request.query)).get("since", "0")))
-            case ("DELETE", "counters"):
-                self.counters = Counters()
-                return self.counters.as_json()
-            case ("GET", "faults"):
-                return self.faults.as_json()
-            case ("PUT", "faults"):
-                self.faults.update(content)
-                return self.faults.as_json()
-            case ("PUT", "clock"):
-                seconds = float(content["advanceSeconds"])
-                if not seconds >= 0:
-                    raise ValueError(f"advanceSeconds is {seconds:g}; the service's clock does not go back.")
-                self.clock_offset += timedelta(seconds=seconds)
-                return {"now": self.now().isoformat()}
-            case ("POST", "entities"):
-                return self._admin_entities(str(content["text"]))
-        return None
+    def _admin_answer(self, method: str, part: str, content: Any) -> Any:
+        return self._admin_entities(str(content["text"])) if (method, part) == ("POST", "entities") else None
 
     def _admin_entities(self, text: str) -> list[dict[str, Any]]:
         """Give what the first entity project finds in a text, with offsets in code points."""
@@ -548,7 +345,7 @@ def _route_of(method: str, dialect: Dialect, version: str, job_id: str | None, c
         return _Route("cancel", dialect, version, job_id)
     if method == "GET" and job_id and not cancel:
         return _Route("status", dialect, version, job_id)
-    raise errors.no_such_path()
+    raise gateway_errors.no_such_path()
 
 
 def _texts(body: bytes) -> list[str]:
@@ -598,8 +395,3 @@ def _classes_json(found: Sequence[tuple[str, float]], task: Task, dialect: Diale
     if task.kind is ProjectKind.SINGLE_LABEL:
         return {"classification": listed[0] if listed else None}
     return {"classifications": listed}
-
-
-def _encoded(body: Any) -> bytes:
-    # ASCII with escapes: also a lone surrogate from a client's text comes back as it was.
-    return json.dumps(body, separators=(",", ":")).encode("ascii")

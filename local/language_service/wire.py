@@ -13,7 +13,8 @@ from local.language_service.jobs import Dialect, Document, FinishedTask, Job, Jo
 from local.language_service.labels import ProjectKind
 from local.language_service.languages import SUPPORTED_LANGUAGES, is_supported
 from local.language_service.limits import CHARACTERS_PER_RECORD, MAX_CHARACTERS, MAX_DOCUMENTS, PAGE_SIZE
-from local.language_service.text_units import STRING_INDEX_TYPES, TEXT_ELEMENTS, text_elements
+from local.stand_in.errors import Refusal
+from local.stand_in.text_units import STRING_INDEX_TYPES, TEXT_ELEMENTS, text_elements
 
 #: Versions of the date-versioned API (docs/language-api.md 8), but for 2021-11-01-preview, whose bodies had the old
 #: form.
@@ -177,7 +178,7 @@ def _preview_task(array: str, entry: Any, number: int, behaviour: Behaviour) -> 
             project = _required(parameters, "project-name", kind.value, preview=True)
             deployment = _required(parameters, "deployment-name", kind.value, preview=True)
         unit = _string_index_type(parameters, kind.value, preview=True)
-    except errors.Refusal as refusal:
+    except Refusal as refusal:
         if behaviour.preview_bad_parameter == "400":
             raise
         error = refusal.error

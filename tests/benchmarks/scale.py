@@ -32,8 +32,9 @@ from functions.settings import SETTINGS
 from functions.tasks.custom_entities import CustomEntityRecognition
 from functions.text.offsets import text_records
 from functions.workflows.batching import LONGEST_WAIT_IN_LINGERS
-from local.language_service.limits import RateLimiter, rules_for
+from local.language_service.limits import rules_for
 from local.process import ROOT
+from local.stand_in.rates import RateLimiter
 
 from .documents import CHARACTERS, letter
 from .prices import prices

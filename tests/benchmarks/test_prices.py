@@ -71,3 +71,9 @@ def test_missing_marks_are_reported() -> None:
     assert shown(f"before\n{begin}\n\ntable\n\n{end}\nafter", "prices") == "table"
     with pytest.raises(ValueError, match="put them back"):
         shown("a page without marks", "prices")
+
+
+def test_price_of_scanned_page_follows_from_prices() -> None:
+    page = (ROOT / "docs" / "ocr.md").read_text("utf-8")
+    assert f"At the list price a page costs {prices()['read_pages'].cost(1) * 100:g} cents" in page
+    assert f"three text records and cost {prices()['text_records'].cost(3) * 100:g} cents" in page

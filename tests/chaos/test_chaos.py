@@ -13,7 +13,7 @@ from functions.core.documents import MAX_SUBMISSIONS
 from functions.core.results import entities_name, error_name, refused_name
 from functions.core.time_limits import LONGEST_EXCHANGE_S, RESERVATIONS
 from functions.storage.containers import is_safe
-from local.language_service.faults import JOB_FAULTS, POISONED, check_rates, parse_rates
+from local.language_service.faults import JOB_FAULTS, KINDS, POISONED
 from tests.chaos.plan import (
     FAULTS,
     FOLDERS,
@@ -97,8 +97,8 @@ def test_incidents_follow_each_other(documents: int, seed: int) -> None:
     assert second.begins_s > first.begins_s + first.lasts_s
     assert {first.kind in JOB_FAULTS, second.kind in JOB_FAULTS} == {True, False}
     for incident in (first, second):
-        rates = incident.rates(parse_rates(FAULTS))
-        check_rates(rates)
+        rates = incident.rates(KINDS.parse_rates(FAULTS))
+        KINDS.check_rates(rates)
         assert rates[incident.kind] == 1
 
 

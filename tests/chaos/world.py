@@ -14,7 +14,7 @@ from urllib.parse import quote
 import requests
 from azure.storage.blob import BlobSasPermissions, ContainerClient, ContentSettings, generate_blob_sas
 
-from local.language_service.faults import parse_rates
+from local.language_service.faults import KINDS
 from local.process import LocalProcessError
 from local.stack import HostPart, LanguagePart
 from tests.chaos.plan import (
@@ -240,7 +240,7 @@ class Incidents:
         self._plan = plan
         self._agenda = agenda
         self._language = language
-        self._usual = parse_rates(FAULTS)
+        self._usual = KINDS.parse_rates(FAULTS)
 
     def begin(self) -> None:
         """Let the stand-in know the poison, and put beginning and end of each incident on the agenda."""

@@ -29,7 +29,7 @@ def workbook_queries() -> dict[str, str]:
 
 
 def metrics_in(text: str) -> set[str]:
-    return set(re.findall(r"\"((?:documents|service)\.\w+)\"", text))
+    return set(re.findall(r"\"((?:documents|service|reading)\.\w+)\"", text))
 
 
 def test_operator_has_all_alerts() -> None:

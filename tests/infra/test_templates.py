@@ -101,7 +101,9 @@ def test_key_option_enables_keys() -> None:
 
 def test_key_is_always_secure_parameter() -> None:
     for template in ("main.bicep", "modules/function-app.bicep"):
-        assert re.search(r"@secure\(\)\nparam languageKey string", (INFRA / template).read_text())
+        text = (INFRA / template).read_text()
+        for name in ("languageKey", "documentIntelligenceKey"):
+            assert re.search(rf"@secure\(\)\nparam {name} string", text)
 
 
 def test_existing_language_resources_are_used() -> None:

@@ -38,9 +38,9 @@ def test_only_deployment_requests_identity() -> None:
         assert workflow(name)["permissions"] == {"contents": "read"}
 
 
-def test_only_secret_is_optional_key() -> None:
+def test_only_secrets_are_optional_keys() -> None:
     text = (WORKFLOWS / "ci.yml").read_text() + (WORKFLOWS / "deploy.yml").read_text()
-    assert re.findall(r"secrets\.(\w+)", text) == ["LANGUAGE_KEY"]
+    assert re.findall(r"secrets\.(\w+)", text) == ["LANGUAGE_KEY", "DOCUMENT_INTELLIGENCE_KEY"]
     assert "client-secret" not in text
 
 

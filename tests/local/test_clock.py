@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from local.clock import ForwardClock
 from local.language_service.limits import rules_for
-from local.language_service.service import LanguageService, Request
+from local.language_service.service import LanguageService
+from local.stand_in.messages import Request
 
 START = datetime(2026, 11, 23, 10, 20, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -8,8 +8,8 @@ import pytest
 
 from local.functions_host.http_face import HttpFace, create_app
 from local.language_service.service import LanguageService
-from local.language_service.web import in_background
 from local.loopback import is_loopback
+from local.stand_in.web import in_background
 
 Ask = Callable[..., tuple[int, bytes]]
 

@@ -15,11 +15,12 @@ from functions.language.budget import RequestBudget
 from functions.language.client import LanguageClient, default_session
 from functions.settings import Settings
 from local.language_service.behaviour import Behaviour
-from local.language_service.faults import FaultPlan, Scripted
-from local.language_service.in_process import InProcessAdapter, MovableClock
+from local.language_service.faults import FaultPlan
 from local.language_service.projects import LearntProject, learn_project
 from local.language_service.service import LanguageService
 from local.stack import MODEL_CACHE, SAMPLES
+from local.stand_in.faults import Scripted
+from local.stand_in.in_process import InProcessAdapter, MovableClock
 
 ENDPOINT = "https://loans.cognitiveservices.azure.com"
 KEY = "local"

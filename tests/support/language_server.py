@@ -10,7 +10,8 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from local.language_service.service import LanguageService, Request, Response
+from local.language_service.service import LanguageService
+from local.stand_in.messages import Request, Response
 from tests.support.raw_server import read_request
 
 Odd = Callable[["Asked"], None]

@@ -5,7 +5,7 @@ from typing import Any
 
 from requests.structures import CaseInsensitiveDict
 
-from functions.language.payloads import Reply
+from functions.language.error_codes import Reply
 
 JOB = "7a9d4c1e-0f3b-4c55-9d7e-2b6f0c1d8e90"
 JSON = "application/json; charset=utf-8"

@@ -47,11 +47,12 @@ from functions.workflows.batching import Batch, Entry, Submitter
 from functions.workflows.reconcile import Tally
 from local.language_service.behaviour import Behaviour
 from local.language_service.counters import text_digest
-from local.language_service.faults import FaultPlan, Scripted
-from local.language_service.in_process import InProcessAdapter, MovableClock
+from local.language_service.faults import FaultPlan
 from local.language_service.labels import ProjectKind
 from local.language_service.model import Entity
 from local.language_service.service import LanguageService
+from local.stand_in.faults import Scripted
+from local.stand_in.in_process import InProcessAdapter, MovableClock
 
 INPUT_CONTAINER = "documents"
 ENDPOINT = "https://loans.cognitiveservices.azure.com"

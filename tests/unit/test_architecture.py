@@ -13,7 +13,7 @@ from local.process import ROOT
 
 PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 STOPS = re.findall(r"`(functions/[\w/]+\.py)` `(\w+)`", PAGE)
-LAYERS = {"triggers": 3, "workflows": 2, "core": 1, "tasks": 1, "text": 1, "language": 1, "storage": 1}
+LAYERS = {"triggers": 3, "workflows": 2, "core": 1, "tasks": 1, "text": 1, "language": 1, "reading": 1, "storage": 1}
 """A folder may import folders of its own layer and below."""
 
 

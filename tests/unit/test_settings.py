@@ -86,6 +86,12 @@ RIGHT = [
     ("EXTRACT_SECONDS", "0", 0.0),
     ("EXTRACT_MEMORY_MB", "256", 256),
     ("REQUESTS_PER_MINUTE", "1", 1),
+    (
+        "DOCUMENT_INTELLIGENCE_ENDPOINT",
+        "https://x.cognitiveservices.azure.com/",
+        "https://x.cognitiveservices.azure.com",
+    ),
+    ("DOCUMENT_INTELLIGENCE_REQUESTS_PER_MINUTE", "60", 60),
     ("FIRST_POLL_SECONDS", "0.5", 0.5),
     ("MAX_POLL_SECONDS", "2", 2.0),
     ("JOB_TIMEOUT_MINUTES", "0.05", 0.05),
@@ -137,6 +143,9 @@ WRONG = [
     ("EXTRACT_SECONDS", "-1", "a number from 0 to 3600"),
     ("EXTRACT_MEMORY_MB", "63", "a whole number from 64 to 65536"),
     ("REQUESTS_PER_MINUTE", "-1", "a whole number from 1 to 1000000"),
+    ("DOCUMENT_INTELLIGENCE_ENDPOINT", "x.cognitiveservices.azure.com", "an address like https://"),
+    ("DOCUMENT_INTELLIGENCE_ENDPOINT", "https://gw.contoso.com/documentModels/prebuilt-read", "without the path"),
+    ("DOCUMENT_INTELLIGENCE_REQUESTS_PER_MINUTE", "0", "a whole number from 1 to 1000000"),
     ("FIRST_POLL_SECONDS", "nan", "a number from 0 to 3600"),
     ("MAX_POLL_SECONDS", "0", "a number from 0.1 to 3600"),
     ("JOB_TIMEOUT_MINUTES", "1441", "a number from 0.05 to 1440"),
@@ -177,7 +186,7 @@ def test_wrong_value_names_expectation(name: str, text: str, expected: str) -> N
 
 
 def test_every_setting_has_wrong_value() -> None:
-    elsewhere = {"LANGUAGE_KEY", "LANGUAGE_MODEL_ID", "DocumentStorage"}
+    elsewhere = {"LANGUAGE_KEY", "LANGUAGE_MODEL_ID", "DOCUMENT_INTELLIGENCE_KEY", "DocumentStorage"}
     assert {name for name, _, _ in WRONG} == {setting.name for setting in SETTINGS} - elsewhere
 
 
@@ -532,3 +541,52 @@ def test_local_sample_names_every_setting() -> None:
     assert {name: value for name, value in given.items() if name not in REQUIRED} == {
         setting.name: setting.default or "" for setting in SETTINGS if setting.name not in REQUIRED
     }
+
+
+# --- Document Intelligence, which is optional ---
+
+
+READS_SCANS = {"DOCUMENT_INTELLIGENCE_ENDPOINT": "https://scans.cognitiveservices.azure.com"}
+
+
+def test_scans_are_not_read_by_default() -> None:
+    assert settings().document_intelligence_endpoint is None
+
+
+def test_reading_key_is_secret() -> None:
+    read = settings(**READS_SCANS, DOCUMENT_INTELLIGENCE_KEY="abc123")
+    assert read.document_intelligence_key == "abc123"
+    assert "abc123" not in repr(read)
+
+
+@pytest.mark.parametrize(
+    ("environ", "problem"),
+    [
+        (
+            {"DOCUMENT_INTELLIGENCE_KEY": "abc123"},
+            "DOCUMENT_INTELLIGENCE_KEY is set, but DOCUMENT_INTELLIGENCE_ENDPOINT is not.",
+        ),
+        (
+            {"DOCUMENT_INTELLIGENCE_ENDPOINT": "https://westeurope.api.cognitive.microsoft.com"},
+            "DOCUMENT_INTELLIGENCE_ENDPOINT is 'https://westeurope.api.cognitive.microsoft.com', the address of a "
+            "region, which accepts keys only; use the resource's own address (custom subdomain), or set "
+            "DOCUMENT_INTELLIGENCE_KEY.",
+        ),
+        (
+            {"DOCUMENT_INTELLIGENCE_ENDPOINT": "http://10.0.0.4:5000"},
+            "DOCUMENT_INTELLIGENCE_ENDPOINT is 'http://10.0.0.4:5000'; plain http to another machine needs "
+            "ALLOW_HTTP_ENDPOINT=true, because documents and key then travel unencrypted.",
+        ),
+        (
+            {**READS_SCANS, "AZURE_CLIENT_ID": "mine"},
+            "AZURE_CLIENT_ID is 'mine'; expected is the client id of an identity.",
+        ),
+    ],
+)
+def test_reading_contradictions_are_named(environ: dict[str, str], problem: str) -> None:
+    assert problems_of({**REQUIRED, **environ}) == [problem]
+
+
+def test_wrong_reading_endpoint_is_one_problem() -> None:
+    environ = {"DOCUMENT_INTELLIGENCE_ENDPOINT": "scans", "DOCUMENT_INTELLIGENCE_KEY": "abc123"}
+    assert len(problems_of({**REQUIRED, **environ})) == 1

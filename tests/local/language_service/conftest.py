@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from local.language_service.behaviour import Behaviour
-from local.language_service.in_process import MovableClock
 from local.language_service.projects import LearntProject, learn_project
 from local.language_service.service import LanguageService
-from local.language_service.web import in_background
+from local.stand_in.in_process import MovableClock
+from local.stand_in.web import in_background
 from tests.local.language_service import material
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import requests
 
-from local.language_service.in_process import InProcessAdapter, MovableClock
 from local.language_service.service import LanguageService
+from local.stand_in.in_process import InProcessAdapter, MovableClock
 
 ENDPOINT = "https://loans.cognitiveservices.azure.com"
 GA = "2023-04-01"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import requests
 
 from local.language_service.faults import FaultPlan
-from local.language_service.in_process import MovableClock
+from local.stand_in.in_process import MovableClock
 from tests.local.language_service.material import NEW_LETTER, Caller, class_task, entity_task
 
 

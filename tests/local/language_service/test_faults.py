@@ -9,19 +9,18 @@ from typing import Any
 import pytest
 import requests
 
-from local.language_service.errors import nested
 from local.language_service.faults import (
     JOB_FAULTS,
+    KINDS,
     REQUEST_FAULTS,
     FaultPlan,
-    FaultSpecError,
-    Scripted,
-    parse_rates,
 )
-from local.language_service.in_process import InProcessAdapter, MovableClock
 from local.language_service.oddities import ODD_DOCUMENTS, ODD_ENTITIES, ODD_ERRORS, variant_of
 from local.language_service.projects import LearntProject
 from local.language_service.service import LanguageService
+from local.stand_in.errors import nested
+from local.stand_in.faults import FaultSpecError, Scripted
+from local.stand_in.in_process import InProcessAdapter, MovableClock
 from tests.local.language_service.material import ENDPOINT, NEW_LETTER, Caller, entity_task
 
 
@@ -114,7 +113,7 @@ def test_reply_can_be_late(suffering: Callable[..., Caller], clock: MovableClock
     [
         ("missing-location", None),
         ("relative-location", "/language/analyze-text/jobs/"),
-        ("foreign-location", "https://language.example.net/language/analyze-text/jobs/"),
+        ("foreign-location", "https://service.example.net/language/analyze-text/jobs/"),
         ("bad-location", "http://[::1/x"),
     ],
 )
@@ -434,7 +433,7 @@ def test_same_seed_gives_same_faults(make_caller: Callable[..., Caller]) -> None
 
 
 def test_faults_follow_rates() -> None:
-    plan = FaultPlan(7, parse_rates(["error-500=0.1", "cut=0.05", "throttle-429@GET=0.2", "stuck=0.03"]))
+    plan = FaultPlan(7, KINDS.parse_rates(["error-500=0.1", "cut=0.05", "throttle-429@GET=0.2", "stuck=0.03"]))
     requests_seen = Counter(
         plan.for_request(method, submission=method == "POST", identity=str(n).encode(), times_seen=0)
         for method in ("POST", "GET")
@@ -450,7 +449,7 @@ def test_faults_follow_rates() -> None:
 
 
 def test_rates_are_read_from_command_line() -> None:
-    assert parse_rates(["error-500=0.1", "cut=0.05", "cut-after@POST=0.5"]) == {
+    assert KINDS.parse_rates(["error-500=0.1", "cut=0.05", "cut-after@POST=0.5"]) == {
         "error-500": 0.1,
         "cut-before": 0.025,
         "cut-after": 0.025,
@@ -472,15 +471,15 @@ def test_rates_are_read_from_command_line() -> None:
 )
 def test_unknown_fault_is_refused(spec: str, reason: str) -> None:
     with pytest.raises(FaultSpecError, match=reason):
-        parse_rates([spec])
+        KINDS.parse_rates([spec])
 
 
 def test_rates_above_one_are_refused() -> None:
     with pytest.raises(FaultSpecError, match=r"a GET add up to 1\.2"):
-        parse_rates(["error-500=0.6", "error-503@GET=0.6"])
+        KINDS.parse_rates(["error-500=0.6", "error-503@GET=0.6"])
     with pytest.raises(FaultSpecError, match="add up"):
         FaultPlan(rates={"stuck": 0.6, "failed": 0.5})
-    parse_rates(["error-500@POST=0.6", "error-503@GET=0.6", "stuck=1"])
+    KINDS.parse_rates(["error-500@POST=0.6", "error-503@GET=0.6", "stuck=1"])
 
 
 def test_plan_changes_atomically() -> None:

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from local.language_service.in_process import MovableClock
 from local.language_service.projects import LearntProject
-from local.language_service.text_units import offsets_in
+from local.stand_in.in_process import MovableClock
+from local.stand_in.text_units import offsets_in
 from tests.local.language_service.material import ENDPOINT, GA, NEW_LETTER, Caller, class_task, documents, entity_task
 
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")

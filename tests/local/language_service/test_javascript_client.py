@@ -17,7 +17,7 @@ from local.language_service.behaviour import Behaviour
 from local.language_service.faults import FaultPlan
 from local.language_service.projects import LearntProject
 from local.language_service.service import LanguageService
-from local.language_service.web import in_background
+from local.stand_in.web import in_background
 from tests.local.language_service.material import NEW_LETTER, TickingClock
 
 pytestmark = pytest.mark.processes

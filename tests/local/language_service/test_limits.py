@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from local.language_service.limits import RECORDED_RULES, RateLimiter, rules_for
+from local.language_service.limits import RECORDED_RULES, rules_for
+from local.stand_in.rates import RateLimiter
 from tests.local.language_service.material import GA, NEW_LETTER, Caller
 
 START = datetime(2025, 1, 1, tzinfo=UTC)

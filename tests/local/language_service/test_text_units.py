@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.language_service.text_units import (
+from local.stand_in.text_units import (
     CODE_POINTS,
     STRING_INDEX_TYPES,
     TEXT_ELEMENTS,

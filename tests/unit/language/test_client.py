@@ -32,8 +32,8 @@ from functions.language.client import MAX_PAGES, LanguageClient, default_session
 from functions.tasks.custom_entities import FoundEntities, FoundEntity
 from functions.text.offsets import Ruler
 from local.language_service.faults import FaultPlan
-from local.language_service.web import in_background
 from local.stack import SAMPLES
+from local.stand_in.web import in_background
 from tests.support.language import ENDPOINT, JOB_S, KEY, Stage, WorkClient, loans
 
 TEXT = "😀 " + (SAMPLES / "labelled" / "01-offer-wilkins.txt").read_text("utf-8")

@@ -24,8 +24,8 @@ from functions.core.outcomes import (
     Unanswered,
 )
 from functions.errors import Fault, Problem
-from functions.language.error_codes import MAX_RECORDED_BYTES
-from functions.language.payloads import Page, Reply, page_outcome, submission_outcome
+from functions.language.error_codes import MAX_RECORDED_BYTES, Reply
+from functions.language.payloads import Page, page_outcome, submission_outcome
 from functions.language.tolerant_json import MAX_DEPTH, UNREADABLE, decode
 from tests.support.material import NOW
 from tests.support.replies import EMPTY_ERROR, ct1_page, ct1_task, error_body, ga_item, ga_page, reply, wire_entity

@@ -21,21 +21,17 @@ from functions.core.outcomes import (
     Unanswered,
 )
 from functions.errors import Fault, Problem, Warning
-from functions.language.error_codes import FAULTS, MAX_RECORDED_BYTES
+from functions.language.connection import is_foreign
+from functions.language.error_codes import FAULTS, LANGUAGE, MAX_RECORDED_BYTES, own_error, retry_after
 from functions.language.payloads import (
     cancel_path,
-    is_foreign,
     join_pages,
-    no_answer,
     operation_id_of,
     operation_path,
-    own_error,
     page_outcome,
-    retry_after,
     submission_body,
     submission_outcome,
     submit_path,
-    unreachable,
 )
 from functions.tasks.custom_entities import FoundEntities, FoundEntity
 from tests.support.material import ENDPOINT, NOW, PREVIEW, work
@@ -929,8 +925,8 @@ def test_body_without_status_says_nothing(body: bytes) -> None:
 
 def test_unreachable_service_names_error_type_only() -> None:
     error = ConnectionError("https://user:secret@host failed")
-    deferred = unreachable(error)
+    deferred = LANGUAGE.unreachable(error)
     assert (deferred.reason, deferred.retry_after_s) == (DeferReason.UNAVAILABLE, None)
     assert deferred.problem.message == "The service could not be reached: ConnectionError."
-    assert "secret" not in no_answer(error).message
-    assert deferred.problem.fault is no_answer(error).fault is Fault.SERVICE
+    assert "secret" not in LANGUAGE.no_answer(error).message
+    assert deferred.problem.fault is LANGUAGE.no_answer(error).fault is Fault.SERVICE

@@ -17,7 +17,7 @@ from functions.core.results import entities_name, error_name
 from functions.core.time_limits import EXTRA_MESSAGE, SWEEP_GRACE
 from functions.storage.containers import BlobInfo
 from functions.storage.memory_containers import MemoryContainer
-from local.language_service.in_process import MovableClock
+from local.stand_in.in_process import MovableClock
 from tests.support.scenarios import accepted, lines
 from tests.support.world import Call, Crash, World, letter
 from tests.workflows.faults.test_refused_documents import refuse

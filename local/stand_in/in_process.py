@@ -1,4 +1,4 @@
-"""The stand-in behind a ``requests`` session, without a port: for tests that move the clock.
+"""A stand-in behind a ``requests`` session, without a port: for tests that move the clock.
 
     service = LanguageService([project], clock=clock)
     session = requests.Session()
@@ -19,11 +19,11 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 from urllib3.exceptions import ProtocolError
 
-from local.language_service.service import Delivery, LanguageService, Request, Response
+from local.stand_in.messages import Delivery, Request, Response, StandIn
 
 
 class MovableClock:
-    """A clock that stands still until it is moved; pass it to a ``LanguageService``."""
+    """A clock that stands still until it is moved; pass it to a stand-in."""
 
     def __init__(self, start: datetime = datetime(2025, 1, 15, 12, 0, 0, tzinfo=UTC)) -> None:
         self._now = start
@@ -38,13 +38,13 @@ class MovableClock:
 
 
 class InProcessAdapter(HTTPAdapter):
-    """A transport adapter that hands every request to a ``LanguageService``.
+    """A transport adapter that hands every request to a stand-in.
 
     A delayed reply costs no time: it only counts against the read timeout. ``wait`` is called with the seconds, for
     instance a clock's ``advance``.
     """
 
-    def __init__(self, service: LanguageService, wait: Callable[[float], None] = lambda _: None) -> None:
+    def __init__(self, service: StandIn, wait: Callable[[float], None] = lambda _: None) -> None:
         super().__init__()
         self._service = service
         self._wait = wait

@@ -1,4 +1,4 @@
-"""The HTTP face of the stand-in: loopback only, on uvicorn with httptools; pages of other origins are refused."""
+"""The HTTP face of a stand-in: loopback only, on uvicorn with httptools; pages of other origins are refused."""
 
 import asyncio
 import socket
@@ -13,14 +13,14 @@ from starlette.requests import Request as HttpRequest
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from local.language_service.service import Delivery, LanguageService, Request, Response
 from local.loopback import LoopbackOnly
+from local.stand_in.messages import Delivery, Request, Response, StandIn
 
 HOST = "127.0.0.1"
 #: Where the connection's transport is found in the ASGI scope.
-_TRANSPORT = "local.language_service.transport"
-#: Bodies above this are cut off while they are read; the service refuses them for their size anyway.
-_MAX_BODY_BYTES = 16 * 1024 * 1024
+_TRANSPORT = "local.stand_in.transport"
+#: Bodies above this are cut off while they are read; no stand-in accepts larger ones.
+_MAX_BODY_BYTES = 128 * 1024 * 1024
 
 
 class _CuttableProtocol(HttpToolsProtocol):
@@ -31,10 +31,10 @@ class _CuttableProtocol(HttpToolsProtocol):
         self.scope[_TRANSPORT] = self.transport  # type: ignore[literal-required]
 
 
-class LanguageApp:
-    """An ASGI application around a ``LanguageService``."""
+class StandInApp:
+    """An ASGI application around a stand-in."""
 
-    def __init__(self, service: LanguageService) -> None:
+    def __init__(self, service: StandIn) -> None:
         self._service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -110,7 +110,7 @@ async def _gone(receive: Receive) -> None:
         pass
 
 
-def serve(service: LanguageService, port: int, when_ready: Callable[[int], None]) -> None:
+def serve(service: StandIn, port: int, when_ready: Callable[[int], None]) -> None:
     """Serve on the loopback interface until SIGTERM or SIGINT; port 0 takes a free one.
 
     ``when_ready`` is called with the port once connections are accepted. Raises ``OSError`` if the port is taken.
@@ -120,12 +120,12 @@ def serve(service: LanguageService, port: int, when_ready: Callable[[int], None]
 
 
 @contextmanager
-def in_background(service: LanguageService) -> Iterator[str]:
+def in_background(service: StandIn) -> Iterator[str]:
     """Serve on a free port from a thread of this process, as long as the context lasts; gives the base address."""
     ready = threading.Event()
     with _listener(0) as listener:
         server = _Server(service, ready.set)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="language-stand-in")
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="stand-in")
         thread.start()
         try:
             ready.wait()
@@ -152,9 +152,9 @@ def _listener(port: int) -> socket.socket:
 class _Server(uvicorn.Server):
     """uvicorn, set up for the stand-in, that says when it is ready."""
 
-    def __init__(self, service: LanguageService, when_ready: Callable[[], None]) -> None:
+    def __init__(self, service: StandIn, when_ready: Callable[[], None]) -> None:
         config = uvicorn.Config(
-            LoopbackOnly(LanguageApp(service)),
+            LoopbackOnly(StandInApp(service)),
             http=_CuttableProtocol,
             log_level="warning",
             access_log=False,

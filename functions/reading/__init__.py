@@ -1,0 +1,1 @@
+"""Document Intelligence, which reads scans: client, payloads, replies."""

@@ -1,0 +1,1 @@
+"""A stand-in of the Read model of Azure AI Document Intelligence."""
