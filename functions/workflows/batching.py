@@ -48,6 +48,7 @@ class Submitter:
         reports: Reports,
         refusals: Refusals,
         linger_s: float,
+        gather_s: float = GATHER_S,
     ) -> None:
         self._intake = intake
         self._texts = texts
@@ -55,6 +56,7 @@ class Submitter:
         self._reports = reports
         self._refusals = refusals
         self._linger_s = linger_s
+        self._gather_s = min(gather_s, linger_s)
         self._open: dict[WorkSpec, Batch] = {}
         """The batch that can be joined, for each kind of work."""
         self._changed = threading.Condition()
@@ -163,7 +165,7 @@ class Submitter:
     def _gather(self, batch: "Batch") -> None:
         """Give others a moment to join, unless nobody can any more."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._is_open(batch), min(GATHER_S, self._linger_s))
+            self._changed.wait_for(lambda: not self._is_open(batch), self._gather_s)
 
 
 class Entry:

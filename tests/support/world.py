@@ -664,7 +664,8 @@ class _Together(Submitter):
 
     def __init__(self, app: EntityDrop, expected: int) -> None:
         own = app.submitter
-        super().__init__(own._intake, own._texts, own._submission, own._reports, own._refusals, linger_s=10)
+        # Which runs share a listing follows from the order in which they join; there is nobody to wait for.
+        super().__init__(own._intake, own._texts, own._submission, own._reports, own._refusals, linger_s=10, gather_s=0)
         self._expected = expected
         self._joined: list[tuple[Batch, Entry]] = []
         self._may_start: dict[threading.Thread, threading.Event] = {}
