@@ -1,5 +1,6 @@
 """Puts the app together from its settings: every use case gets the collaborators that it uses, and nothing else."""
 
+import os
 import random
 import threading
 import time
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from .core.planning import Policy
 from .core.work import WorkSpec, work_of
+from .instance import instance_name
 from .language.auth import auth_for, default_auth
 from .language.budget import RequestBudget
 from .language.client import LanguageClient, default_session
@@ -28,6 +30,7 @@ from .storage.containers import Container
 from .storage.document_store import DocumentStore
 from .storage.extracted_store import ExtractedStore
 from .storage.job_queue import JobQueue
+from .storage.journal_store import JournalStore
 from .storage.ledger_store import HealthMonitor, HealthStore
 from .storage.poison_queue import BLOB_POISON_QUEUE, PoisonQueue
 from .storage.record_store import RecordStore
@@ -37,6 +40,7 @@ from .workflows.claiming import Claims, Reports
 from .workflows.extractor import Extractor
 from .workflows.intake import Intake
 from .workflows.job_services import FILES_SENT_AT_ONCE, JobServices, LanguageJobs, ReadingJobs
+from .workflows.journaling import Journal, JournalRepair, after_a_moment
 from .workflows.polling import JobFinder, Poller
 from .workflows.probing import Prober
 from .workflows.publishing import Publisher
@@ -90,6 +94,7 @@ class Parts:
     extracted: ExtractedStore
     extract: "Callable[[bytes], Extracted] | None"
     """Extracts the text of a file; None where only text is read."""
+    journal: JournalStore
     queue: JobQueue
     poison_queue: PoisonQueue
     language: LanguageService
@@ -99,6 +104,8 @@ class Parts:
     """None where pages without a text layer are not read."""
     clock: Callable[[], datetime] = utcnow
     sleep: Callable[[float], None] = time.sleep
+    later: Callable[[Callable[[], None]], None] = after_a_moment
+    """Does something a little later, in another thread."""
     new_id: Callable[[], str] = new_id
     rng: random.Random = field(default_factory=random.Random)
     storage_threads: Executor = field(
@@ -114,6 +121,7 @@ class EntityDrop:
     sweep: Sweep
     reconcile: Reconcile
     rescue: Rescue
+    journal: Journal
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
@@ -135,7 +143,8 @@ class EntityDrop:
                 rng=parts.rng,
             )
 
-        publisher = Publisher(documents, records, parts.extracted, clock)
+        self.journal = Journal(parts.journal, parts.later)
+        publisher = Publisher(documents, records, parts.extracted, self.journal, clock)
         refusals = Refusals(records, clock)
         texts = TextReader(documents, parts.extracted, TextCache(), large_documents)
         readings = Readings(records, texts, publisher, clock)
@@ -143,7 +152,7 @@ class EntityDrop:
         prober = Prober(parts.health, clock, lambda work: work.task.model, control)
         language_jobs = LanguageJobs(prober, partial(policy, parts.poll_timer), language, texts)
         services = JobServices(language_jobs, self._reading_jobs(texts, policy))
-        steps = Steps(records, queue, services, publisher, readings, texts, threads, clock)
+        steps = Steps(records, queue, services, publisher, readings, texts, self.journal, threads, clock)
 
         intake = Intake(
             documents,
@@ -153,7 +162,8 @@ class EntityDrop:
             settings.max_file_bytes,
             large_documents,
         )
-        claims = Claims(documents, records, CarryOver(documents, records, parts.extracted, clock), clock, parts.new_id)
+        carry_over = CarryOver(documents, records, parts.extracted, self.journal, clock)
+        claims = Claims(documents, records, carry_over, clock, parts.new_id)
         reports = Reports(documents, claims, publisher, clock, parts.new_id)
         submission = Submission(records, queue, claims, publisher, language_jobs, steps, threads, clock, parts.new_id)
         self.submitter = Submitter(intake, texts, submission, reports, refusals, settings.batch_linger_ms / 1000)
@@ -191,6 +201,7 @@ class EntityDrop:
             documents,
             records,
             repairs,
+            JournalRepair(parts.journal, documents, records, clock, timedelta(days=settings.journal_days)),
             clock,
             parts.sleep,
             requests_per_minute=settings.requests_per_minute,
@@ -255,6 +266,7 @@ def connect(settings: Settings) -> EntityDrop:
         documents=DocumentStore(container(settings.input_container), container(settings.output_container)),
         records=RecordStore(state),
         extracted=ExtractedStore(state),
+        journal=JournalStore(state, f"{instance_name(os.environ)}-{new_id()[:6]}"),
         extract=extraction(settings),
         queue=AzureJobQueue(queue(settings.storage, settings.job_queue)),
         poison_queue=PoisonQueue(AzureTextQueue(queue(settings.storage, BLOB_POISON_QUEUE))),

@@ -302,6 +302,12 @@ SETTINGS: tuple[Setting, ...] = (
         _moment,
         "`reconcile` leaves documents alone that were last changed before this date or time (UTC)",
     ),
+    Setting(
+        "JOURNAL_DAYS",
+        "90",
+        _integer(2, 3650),
+        "how long the journal of documents and jobs is kept; in Azure a lifecycle rule deletes what is older",
+    ),
 )
 
 """Every app setting, in the order of the documentation."""
@@ -349,6 +355,7 @@ class Settings:
     control_documents: bool = True
     allow_http_endpoint: bool = False
     ignore_documents_before: datetime | None = None
+    journal_days: int = 90
     language_client_id: str | None = None
     """Client id of the user-assigned identity that talks to the AI services; None: the only or own one."""
 

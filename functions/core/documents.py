@@ -1,11 +1,13 @@
 """The document record: what became of the newest version of a document, and which job may write its result."""
 
+import re
 from enum import StrEnum
 from typing import NamedTuple
 
 import msgspec
 
-from ..errors import Problem
+from .. import problems
+from ..errors import Problem, Warning
 from .records import DocumentFacts, Moment, Record, TextFacts
 from .work import FIRST_RELEASE, WorkSpec
 
@@ -14,6 +16,19 @@ HISTORY_LENGTH = 20
 
 MAX_SUBMISSIONS = 6
 """Submissions of a document version, over all jobs, that may fail before it is reported; each may be billed."""
+
+
+_STORED_WARNING = re.compile(r"([A-Z][A-Za-z0-9]+): (.*)", re.DOTALL)
+
+
+def reading_warning(stored: str) -> Warning:
+    """Return a warning as it is kept in a document's record: `CODE: message`.
+
+    The record's field is a list of texts, and stays one, so that the release before this one can read and write the
+    record: it reports the whole text under the one code it knows. What that release has stored has no code.
+    """
+    coded = _STORED_WARNING.fullmatch(stored)
+    return Warning(coded[1], coded[2]) if coded else Warning(problems.ENCODING_GUESSED.code, stored)
 
 
 class DocumentState(StrEnum):
@@ -118,6 +133,10 @@ class DocumentRecord(Record, frozen=True, kw_only=True):
             "owner": self.owner,
             "updated": self.updated.isoformat(timespec="seconds"),
         }
+        if self.work.tasks:
+            metadata["model"] = self.work.task.model
+        if any(problems.needs_review(reading_warning(stored)) for stored in self.warnings):
+            metadata["review"] = "true"
         if self.last_error and self.state is DocumentState.FAILED:
             metadata["reason"] = self.last_error.code
             metadata["fault"] = self.last_error.fault.value

@@ -11,11 +11,10 @@ from typing import Any
 
 import msgspec
 
-from .. import problems
-from ..errors import Fault, Problem, Warning
+from ..errors import Fault, Problem
 from ..tasks.custom_entities import ChunkResult, CustomEntityRecognition, EntitiesResult, entities_result
 from ..text.offsets import UTF16, length
-from .documents import DocumentRecord
+from .documents import DocumentRecord, reading_warning
 from .jobs import Job
 from .outcomes import Finished
 from .records import DOCUMENT_TEXT, DocumentFacts, JobFacts, Moment, Record
@@ -89,19 +88,6 @@ def fitting_name(prefix: str, document: str, suffix: str) -> str:
 def is_shortened(name: str) -> bool:
     """Whether `fitting_name` had to shorten a name, so that the document's own name can not be read from it."""
     return length(name, UTF16) >= LONGEST_BLOB_NAME - 1 and bool(_SHORTENED.search(name))
-
-
-_STORED_WARNING = re.compile(r"([A-Z][A-Za-z0-9]+): (.*)", re.DOTALL)
-
-
-def reading_warning(stored: str) -> Warning:
-    """Return a warning as it is kept in a document's record: `CODE: message`.
-
-    The record's field is a list of texts, and stays one, so that the release before this one can read and write the
-    record: it reports the whole text under the one code it knows. What that release has stored has no code.
-    """
-    coded = _STORED_WARNING.fullmatch(stored)
-    return Warning(coded[1], coded[2]) if coded else Warning(problems.ENCODING_GUESSED.code, stored)
 
 
 def document_result(

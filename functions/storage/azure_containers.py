@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from azure.core import MatchConditions
@@ -96,6 +96,21 @@ class AzureContainer:
                     raise
                 self._create()
                 return upload()
+
+    def append(self, name: str, data: bytes) -> None:
+        blob = self._blob(name)
+        with _named_outcomes(name):
+            try:
+                blob.append_block(data)
+                return
+            except ResourceNotFoundError as error:
+                if error_code(error) == "ContainerNotFound":
+                    self._create()
+                elif error_code(error) not in _NOT_FOUND_CODES:
+                    raise
+            with suppress(ResourceExistsError):
+                blob.create_append_blob(match_condition=MatchConditions.IfMissing)
+            blob.append_block(data)
 
     def delete(self, name: str, *, if_match: str | None = None) -> None:
         with _named_outcomes(name), self._gone_is_not_changed(name):

@@ -33,6 +33,9 @@ class ListedJob(NamedTuple):
     due: datetime | None
     created: datetime | None
     chunks: int
+    state: str = ""
+    reason: str = ""
+    """Why it waits: the code of the problem that its last submission or poll had."""
 
 
 class ListedRefusal(NamedTuple):
@@ -140,7 +143,8 @@ class RecordStore:
                 continue
             try:
                 due, created = _moment(info.metadata["due"]), _moment(info.metadata["created"])
-                yield ListedJob(job_id, due, created, int(info.metadata["pieces"]))
+                state, reason = info.metadata["state"], info.metadata.get("reason", "")
+                yield ListedJob(job_id, due, created, int(info.metadata["pieces"]), state, reason)
             except (KeyError, ValueError):
                 yield ListedJob(job_id, None, None, 0)
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from .. import telemetry
 from ..core.documents import DocumentRecord, DocumentState
 from ..core.extracted_texts import as_read_before
+from ..core.journal import document_ended
 from ..core.lifecycle import DocumentEvent, claim, conclude
 from ..core.records import DOCUMENT_TEXT, DocumentFacts, TextFacts
 from ..core.results import entities_name, result_metadata, to_json
@@ -21,6 +22,7 @@ from ..storage.extracted_store import ExtractedStore
 from ..storage.record_store import RecordStore
 from ..tasks.custom_entities import EntitiesResult, carried_over, read_entities
 from ..text.chunks import ReadyChunk
+from .journaling import Journal
 
 logger = logging.getLogger(__name__)
 
@@ -33,11 +35,13 @@ class CarryOver:
         documents: DocumentStore,
         records: RecordStore,
         extracted: ExtractedStore,
+        journal: Journal,
         clock: Callable[[], datetime],
     ) -> None:
         self._documents = documents
         self._records = records
         self._extracted = extracted
+        self._journal = journal
         self._clock = clock
 
     def try_for(self, record: DocumentRecord, etag: str, item: ReadyChunk, owner: str) -> bool:
@@ -74,8 +78,9 @@ class CarryOver:
             trace_parent=telemetry.trace_parent(),
             is_submitted=False,
         )
+        ended = conclude(claimed, DocumentEvent.EXTRACTED, now)
         try:
-            self._records.save_document(conclude(claimed, DocumentEvent.EXTRACTED, now), etag)
+            self._records.save_document(ended, etag)
         except Changed:
             present, _ = self._records.document(facts.name)
             # Another worker with the same event may have saved the same record: then the result is its own as well.
@@ -84,6 +89,7 @@ class CarryOver:
             raise
         if item.chunk.extracted:
             self._extracted.delete(item.chunk.extracted)
+        self._journal.add(document_ended(ended, entities=len(result.entities)))
         telemetry.documents_in.add(1)
         telemetry.documents_done.add(1)
         logger.info(

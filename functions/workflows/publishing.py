@@ -10,6 +10,7 @@ from datetime import datetime
 
 from .. import telemetry
 from ..core.documents import Claim, DocumentRecord, StoredRecord
+from ..core.journal import DocumentEnded, document_ended
 from ..core.lifecycle import may_write
 from ..core.publication import (
     Extracted,
@@ -31,6 +32,7 @@ from ..storage.document_store import DocumentStore
 from ..storage.extracted_store import ExtractedStore
 from ..storage.record_store import RecordStore
 from ..tasks.custom_entities import ChunkResult, EntitiesResult
+from .journaling import Journal
 
 logger = logging.getLogger(__name__)
 
@@ -48,11 +50,13 @@ class Publisher:
         documents: DocumentStore,
         records: RecordStore,
         extracted: ExtractedStore,
+        journal: Journal,
         clock: Callable[[], datetime],
     ) -> None:
         self._documents = documents
         self._records = records
         self._extracted = extracted
+        self._journal = journal
         self._clock = clock
 
     def write_result(
@@ -125,6 +129,7 @@ class Publisher:
                 continue
             if plan.record.extracted:
                 self._extracted.delete(plan.record.extracted)
+            self._journal.add(_line_of(plan))
             _log_outcome(plan, claim, outcome)
             return True
         raise Changed(claim.document)
@@ -160,6 +165,13 @@ class Publisher:
     def _withdraw(self, plan: Stale) -> None:
         for name, etag in plan.withdraw.items():
             self._documents.withdraw_result(name, etag)
+
+
+def _line_of(plan: Publish) -> DocumentEnded:
+    result = plan.result
+    if not isinstance(result, EntitiesResult):
+        return document_ended(plan.record)
+    return document_ended(plan.record, text_records=result.text_records, entities=len(result.entities))
 
 
 def _log_outcome(plan: Publish, claim: Claim, outcome: Outcome) -> None:

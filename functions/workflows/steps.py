@@ -13,6 +13,7 @@ from functools import partial
 from .. import problems
 from ..core.documents import MAX_SUBMISSIONS
 from ..core.jobs import Job, JobMessage
+from ..core.journal import job_submitted
 from ..core.lifecycle import JobEvent, may_write, without_message
 from ..core.planning import Answer, Step, after_submission, release
 from ..core.records import Chunk, JobFacts
@@ -22,6 +23,7 @@ from ..storage.job_queue import JobQueue, Receipt
 from ..storage.record_store import RecordStore
 from ..tasks.custom_entities import ChunkResult, locate
 from .job_services import JobService, JobServices
+from .journaling import Journal
 from .parallel import run_all
 from .publishing import Publisher
 from .reading import Readings
@@ -41,6 +43,7 @@ class Steps:
         publisher: Publisher,
         readings: Readings,
         texts: TextReader,
+        journal: Journal,
         threads: Executor,
         clock: Callable[[], datetime],
     ) -> None:
@@ -50,6 +53,7 @@ class Steps:
         self._publisher = publisher
         self._readings = readings
         self._texts = texts
+        self._journal = journal
         self._threads = threads
         self._clock = clock
 
@@ -101,6 +105,8 @@ class Steps:
             self._readings.delete_copy_of(job, step)
         if step.cancel and service:
             service.cancel(job, step.cancel)
+        if step.event is JobEvent.ACCEPTED:
+            self._journal.add(job_submitted(job, self._clock()))
         _log(job, step)
 
     def _answer(self, job: Job, chunk: Chunk, answer: Answer, facts: JobFacts | None) -> None:

@@ -8,6 +8,7 @@ import jsonschema
 import msgspec
 import pytest
 
+from functions import problems
 from functions.core.documents import (
     HISTORY_LENGTH,
     MAX_SUBMISSIONS,
@@ -287,8 +288,15 @@ def test_metadata_has_what_listing_needs() -> None:
         "source_etag": '"0x1"',
         "owner": "j1",
         "updated": "2026-11-23T10:00:00+00:00",
+        "model": "CustomEntityRecognition/loans/production",
     }
     assert all(value.isascii() for value in pending.metadata().values())
+
+
+def test_metadata_marks_doubtful_reading() -> None:
+    doubtful = problems.ENCODING_DOUBTFUL.warning(encoding="cp1250", others="cp1252")
+    assert record(warnings=(str(doubtful),)).metadata() == {**record().metadata(), "review": "true"}
+    assert "review" not in record(warnings=("the first release's own words",)).metadata()
 
 
 def test_metadata_says_why_document_failed() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docs.generate.schemas import FOLDER, PUBLISHED, schema_text
-from functions.core.documents import DocumentRecord, DocumentState
+from functions.core.documents import DocumentRecord, DocumentState, reading_warning
 from functions.core.results import (
     LONGEST_BLOB_NAME,
     ErrorReport,
@@ -19,7 +19,6 @@ from functions.core.results import (
     entities_name,
     error_name,
     error_report,
-    reading_warning,
     result_metadata,
     result_name,
     to_json,
