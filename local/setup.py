@@ -55,7 +55,7 @@ def python_of(environment: Path | str) -> Path:
 def parts(root: Path, *, checks: bool = False) -> list[Part]:
     """Return what a clone in `root` needs, with `checks` what `make check` needs besides."""
     found = [
-        _environment(root / ".venv", root / "requirements-dev.txt", root / "requirements.txt"),
+        _environment(root / ".venv", *(root / f"requirements{kind}.txt" for kind in ("-dev", "-cli", ""))),
         Part(root / "node_modules", (root / "package.json", root / "package-lock.json"), _install_node_modules),
     ]
     if checks:

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import groupby
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -165,15 +164,30 @@ class Entry(NamedTuple):
     line: Line
 
 
+class Distinct:
+    """Tells which lines were seen before; holds the hashes of the keys of the two latest hours."""
+
+    def __init__(self) -> None:
+        self._seen: dict[datetime, set[int]] = {}
+
+    def is_new(self, entry: Entry) -> bool:
+        """Whether a line has not been seen; lines come about in the order of their hours."""
+        hour, key = hour_of(entry.line.at), hash(entry.line.key)
+        seen = self._seen.setdefault(hour, set())
+        if key in seen:
+            return False
+        seen.add(key)
+        if len(self._seen) > _HOURS_HELD:
+            del self._seen[min(self._seen)]
+        return True
+
+
+_HOURS_HELD = 2
+
+
 def distinct(entries: Iterable[Entry]) -> Iterator[Entry]:
-    """Yield each line once; they come sorted by hour. Holds the hashes of the keys of one hour."""
-    for _, group in groupby(entries, lambda entry: hour_of(entry.line.at)):
-        seen: set[int] = set()
-        for entry in group:
-            key = hash(entry.line.key)
-            if key not in seen:
-                seen.add(key)
-                yield entry
+    """Yield each line once; they come sorted by hour."""
+    return filter(Distinct().is_new, entries)
 
 
 def hour_of(moment: datetime) -> datetime:

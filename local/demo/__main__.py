@@ -16,6 +16,7 @@ from requests import RequestException
 from rich.console import Console
 from rich.text import Text
 
+from functions.cli import terminal
 from local.azurite import StorageMissingError
 from local.demo import view
 from local.demo.folders import OverlappingFoldersError, check_apart
@@ -115,7 +116,7 @@ def _check_folders(work: Path, folders: dict[str, Path]) -> None:
 
 def _with_stack(folder: Path, act: Callable[[Stack, Console], int], *, hosts: int, keep_storage: bool = False) -> None:
     """Start everything, do the work, stop everything; exit with a code, and an error that explains what went wrong."""
-    console = view.make_console()
+    console = terminal.make_console()
     try:
         with _only_one(folder):
             shutil.rmtree(folder / "logs", ignore_errors=True)
@@ -184,7 +185,7 @@ def _only_one(folder: Path) -> Iterator[None]:
 def _lines(text: str) -> Text:
     shown = Text()
     for number, line in enumerate(text.splitlines()):
-        shown.append_text(view.plain(line, "bold red" if number == 0 else "")).append("\n")
+        shown.append_text(terminal.plain(line, "bold red" if number == 0 else "")).append("\n")
     return shown
 
 

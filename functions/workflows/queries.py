@@ -1,0 +1,352 @@
+"""What operators ask: which documents there are, what became of one, how things stand. Nothing is changed.
+
+Lists are read side by side as by `reconcile`, in constant memory however many documents there are.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import msgspec
+
+from ..core.documents import DocumentRecord, Refusal
+from ..core.health import Standing as HealthStanding
+from ..core.jobs import Job
+from ..core.journal import Distinct, Entry, JobSubmitted, Summary, Tally, Totals
+from ..core.listings import side_by_side
+from ..core.records import Moment, Record
+from ..core.results import ErrorReport, entities_name, error_name
+from ..core.views import DocumentRow, Filter, JobView, ShownState, document_row, job_view, owner_of
+from ..errors import Missing, NewerRecord, RecordError, StorageOutcome
+from ..storage.containers import BlobInfo, is_safe
+from ..storage.document_store import DocumentStore
+from ..storage.journal_store import JournalStore, Offsets
+from ..storage.ledger_store import HealthStore
+from ..storage.record_store import RecordStore
+from ..tasks.custom_entities import EntitiesResult, read_entities
+from ..text.compression import unpack
+
+LAST_MINUTE = timedelta(minutes=1)
+
+
+class Details(Record, frozen=True, kw_only=True):
+    """Everything that is known of a document."""
+
+    row: DocumentRow | None
+    """None where the document is not there, or not any more."""
+    record: DocumentRecord | None = None
+    """None where nobody has taken it on yet."""
+    jobs: tuple[Job, ...] = ()
+    """The active ones that work on it."""
+    result: EntitiesResult | None = None
+    report: ErrorReport | None = None
+    """What lies beside it, perhaps of an earlier version."""
+    refusal: Refusal | None = None
+    """Set where the storage refuses the document."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is, or was, such a document."""
+        return any((self.row, self.record, self.result, self.report, self.refusal))
+
+
+class Queries:
+    """Answers questions about documents."""
+
+    def __init__(self, documents: DocumentStore, records: RecordStore) -> None:
+        self._documents = documents
+        self._records = records
+
+    def rows(self, asked: Filter) -> Iterator[DocumentRow]:
+        """Yield the documents that are asked for, sorted by name."""
+        jobs = self._jobs() if asked.needs_jobs else {}
+        documents = self._documents.list(asked.prefix)
+        for document, record in side_by_side(documents, self._records.list_documents(asked.prefix)):
+            if document is None or document.is_folder:
+                continue
+            row = self._row(document, record or self._unlisted(document.name), jobs)
+            if asked.matches(row):
+                yield row
+
+    def details(self, name: str) -> Details:
+        """Return what is known of a document. Raises `NewerRecord` where only a newer release knows it."""
+        try:
+            info = self._documents.get_properties(name)
+        except Missing:
+            info = None
+        record, _ = self._records.document(name)
+        jobs = self._jobs_of(record.owner) if record and record.is_pending else ()
+        row = None
+        if info:
+            views = {owner_of(job.id): _view(job) for job in jobs}
+            metadata = record.metadata() if record else {}
+            row = document_row(
+                name=name,
+                etag=info.etag,
+                size_bytes=info.size_bytes,
+                dropped=info.last_modified,
+                record=metadata,
+                jobs=views,
+            )
+        refusal, _ = self._records.refusal(name)
+        return Details(
+            row=row,
+            record=record,
+            jobs=jobs,
+            result=self._result(name),
+            report=self._report(name),
+            refusal=refusal,
+        )
+
+    def text(self, details: Details) -> str | None:
+        """Return the text that a document's result counts in; None where that version is not there any more."""
+        result = details.result
+        if result is None:
+            return None
+        facts = result.text if result.text is not msgspec.UNSET else None
+        try:
+            if facts and facts.blob:
+                return self._documents.read_result(facts.blob).data.decode()
+            info = self._documents.get_properties(result.document.name)
+            data = self._documents.read_part(result.document.name, result.document.etag, None, None)
+        except StorageOutcome:
+            return None
+        text = unpack(data, info.content_encoding, None).data.decode(result.document.encoding or "utf-8", "replace")
+        return text.removeprefix("\ufeff")
+
+    def _row(self, document: BlobInfo, record: BlobInfo | None, jobs: Mapping[str, JobView]) -> DocumentRow:
+        return document_row(
+            name=document.name,
+            etag=document.etag,
+            size_bytes=document.size_bytes,
+            dropped=document.last_modified,
+            record=record.metadata if record else {},
+            jobs=jobs,
+        )
+
+    def _unlisted(self, name: str) -> BlobInfo | None:
+        return self._records.unlisted_document(name) if is_safe(name) else None
+
+    def _jobs(self) -> dict[str, JobView]:
+        return {owner_of(job.id): job_view(job.state, job.reason) for job in self._records.list_jobs()}
+
+    def _jobs_of(self, owner: str) -> tuple[Job, ...]:
+        found = []
+        for listed in self._records.list_jobs(owner):
+            try:
+                found.append(self._records.job(listed.id)[0])
+            except (Missing, RecordError):
+                continue  # It has ended meanwhile, or somebody has to look at its record.
+        return tuple(found)
+
+    def _result(self, name: str) -> EntitiesResult | None:
+        try:
+            return read_entities(self._documents.read_result(entities_name(name)).data)
+        except Missing:
+            return None
+
+    def _report(self, name: str) -> ErrorReport | None:
+        try:
+            return msgspec.json.decode(self._documents.read_result(error_name(name)).data, type=ErrorReport)
+        except (Missing, msgspec.DecodeError):
+            return None
+
+
+def _view(job: Job) -> JobView:
+    return job_view(job.state, job.metadata().get("reason", ""))
+
+
+# --- How things stand ---
+
+
+class Usage(Record, frozen=True, kw_only=True, omit_defaults=False):
+    """What was done in a time."""
+
+    done: int
+    failed: int
+    submissions: int
+    text_records: int
+    pages: int
+    median_seconds: float | None
+    """From drop to result."""
+    p95_seconds: float | None
+    codes: dict[str, int]
+
+
+def usage(totals: Totals) -> Usage:
+    """Return totals as they are shown."""
+    median, p95 = totals.drop_to_result.quantile(0.5), totals.drop_to_result.quantile(0.95)
+    return Usage(
+        done=totals.done,
+        failed=totals.failed,
+        submissions=totals.submissions,
+        text_records=totals.text_records,
+        pages=totals.pages,
+        median_seconds=round(median, 1) if median is not None else None,
+        p95_seconds=round(p95, 1) if p95 is not None else None,
+        codes=dict(totals.codes.most_common()),
+    )
+
+
+class Incident(Record, frozen=True, kw_only=True, omit_defaults=False):
+    """A service, or a model on it, that fails: new jobs wait."""
+
+    what: str
+    since: Moment
+    reason: str
+
+
+class Status(Record, frozen=True, kw_only=True, omit_defaults=False):
+    """How things stand."""
+
+    at: Moment
+    as_of: Moment | None
+    """When `done` and `failed` were last counted from the records; None where they come from the journal alone."""
+    done: int
+    failed: int
+    pending: int
+    """Documents in active jobs; the parts of a long one count each."""
+    oldest: Moment | None
+    """Since when the oldest of them is under way."""
+    refused: int
+    """Documents that the storage refuses."""
+    waiting_jobs: int
+    running_jobs: int
+    deferred_jobs: dict[str, int]
+    """By the code of what they wait for."""
+    queues: dict[str, int | None]
+    """About how many messages; None where a queue is not there."""
+    requests_per_minute: int
+    """The budget of each worker process."""
+    submissions: dict[str, int]
+    """Jobs submitted in the last minute, by instance."""
+    today: Usage
+    """Since midnight, UTC."""
+    incidents: tuple[Incident, ...]
+
+
+QueueLengths = Mapping[str, Callable[[], int | None]]
+"""What tells the length of each queue."""
+
+
+class StatusReader:
+    """Tells how things stand, again and again: of the journal it reads only what has come since the last time."""
+
+    def __init__(
+        self,
+        records: RecordStore,
+        journal: JournalStore,
+        ledgers: Mapping[str, HealthStore],
+        queues: QueueLengths,
+        clock: Callable[[], datetime],
+        *,
+        requests_per_minute: int,
+        journal_days: int,
+    ) -> None:
+        self._records = records
+        self._journal = journal
+        self._ledgers = ledgers
+        self._queues = queues
+        self._clock = clock
+        self._requests_per_minute = requests_per_minute
+        self._journal_days = timedelta(days=journal_days)
+        self._count: _Count | None = None
+
+    def read(self) -> Status:
+        """Return how things stand now."""
+        now = self._clock()
+        count = self._counted(now)
+        listed = _Jobs()
+        for job in self._records.list_jobs():
+            listed.add(job.chunks, job.created, job_view(job.state, job.reason))
+        return Status(
+            at=now,
+            as_of=count.tally.standing.as_of,
+            done=count.tally.done,
+            failed=count.tally.failed,
+            pending=listed.documents,
+            oldest=listed.oldest,
+            refused=sum(1 for _ in self._records.list_refusals()),
+            waiting_jobs=listed.states[ShownState.WAITING],
+            running_jobs=listed.states[ShownState.RUNNING],
+            deferred_jobs=dict(listed.reasons.most_common()),
+            queues={name: length() for name, length in self._queues.items()},
+            requests_per_minute=self._requests_per_minute,
+            submissions=count.submissions(now - LAST_MINUTE),
+            today=usage(count.today),
+            incidents=tuple(self.incidents()),
+        )
+
+    def _counted(self, now: datetime) -> "_Count":
+        """Return the counts with what has come since the last time; anew after midnight and after `reconcile`."""
+        summary = self._journal.summary()
+        count = self._count
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        if count is None or count.tally.summary != summary or count.midnight != midnight:
+            count = self._count = _Count(summary, midnight)
+        # Without a summary everything that is kept is counted.
+        since = min(summary.as_of, midnight) if summary else now - self._journal_days
+        for entry in self._journal.entries(since, now, count.offsets):
+            count.add(entry, now - LAST_MINUTE)
+        return count
+
+    def incidents(self) -> Iterator[Incident]:
+        """Yield the services and models that fail."""
+        for resource, ledger in self._ledgers.items():
+            try:
+                health, _ = ledger.load()
+            except (RecordError, NewerRecord):
+                continue  # The app takes it for unknown, too.
+            for what, standing in ((resource, health.resource), *health.models.items()):
+                if standing.opened_at:
+                    yield Incident(what=what, since=standing.opened_at, reason=_reason(standing))
+
+
+def _reason(standing: HealthStanding) -> str:
+    return standing.reason.code if standing.reason else ""
+
+
+class _Count:
+    """What the lines of the journal have come to so far."""
+
+    def __init__(self, summary: Summary | None, midnight: datetime) -> None:
+        self.tally = Tally(summary)
+        self.midnight = midnight
+        self.today = Totals()
+        self.offsets: Offsets = {}
+        self._distinct = Distinct()
+        self._recent: list[tuple[datetime, str]] = []
+
+    def add(self, entry: Entry, recent: datetime) -> None:
+        """Count a line; submissions since `recent` are kept by themselves."""
+        if not self._distinct.is_new(entry):
+            return
+        self.tally.add(entry.line)
+        if entry.line.at >= self.midnight:
+            self.today.add(entry.line)
+        if isinstance(entry.line, JobSubmitted) and entry.line.at > recent:
+            self._recent.append((entry.line.at, entry.instance))
+
+    def submissions(self, since: datetime) -> dict[str, int]:
+        """Return the submissions since a time by instance."""
+        self._recent = [kept for kept in self._recent if kept[0] > since]
+        return dict(Counter(instance for _, instance in self._recent).most_common())
+
+
+@dataclass(slots=True)
+class _Jobs:
+    """What the active jobs have come to."""
+
+    documents: int = 0
+    oldest: datetime | None = None
+    states: Counter[ShownState] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    def add(self, documents: int, created: datetime | None, view: JobView) -> None:
+        self.documents += documents
+        if created:
+            self.oldest = min(self.oldest or created, created)
+        self.states[view.state] += 1
+        if view.reason:
+            self.reasons[view.reason] += 1
