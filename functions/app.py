@@ -46,6 +46,7 @@ from .workflows.texts import TextCache, TextReader
 
 if TYPE_CHECKING:
     from .text.formats.extraction import Extracted
+    from .text.formats.runner import Runner
 
 STORAGE_THREADS = 16
 """Threads that read and write the documents of a job at the same time; shared by all runs of a worker."""
@@ -182,14 +183,29 @@ class EntityDrop:
 
 
 def extraction(settings: Settings) -> "Callable[[bytes], Extracted] | None":
-    """Return what extracts texts in a child process, which is started with the first file; None where it is off."""
+    """Return what extracts texts in a child process; None where extraction is off.
+
+    Modules are imported and the process is started with the first file.
+    """
     if not settings.extract_seconds:
         return None
+    lock = threading.Lock()
+    runner: Runner | None = None
+
+    def extract(data: bytes) -> "Extracted":
+        nonlocal runner
+        with lock:
+            runner = runner or _runner(settings)
+        return runner.extract(data)
+
+    return extract
+
+
+def _runner(settings: Settings) -> "Runner":
     from .instance import default_memory_mb
     from .text.formats.runner import Runner
 
-    memory_mb = settings.extract_memory_mb or default_memory_mb()
-    return Runner(seconds=settings.extract_seconds, memory_mb=memory_mb).extract
+    return Runner(seconds=settings.extract_seconds, memory_mb=settings.extract_memory_mb or default_memory_mb())
 
 
 def connect(settings: Settings) -> EntityDrop:

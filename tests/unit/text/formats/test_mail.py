@@ -1,5 +1,4 @@
 import struct
-from datetime import UTC, datetime
 
 import pytest
 
@@ -9,6 +8,7 @@ from functions.text.formats.extraction import Limits, Output, Reason
 
 from .compound_file import Tree, compound_file
 from .hostile import MAIL
+from .outlook import message, properties, texts
 from .samples import extracted, places, refused, sample
 
 LETTER = """\
@@ -124,25 +124,6 @@ def test_long_headers_are_refused() -> None:
 
 
 # --- Outlook ---
-
-
-def properties(header: int, **values: bytes) -> bytes:
-    entries = (struct.pack("<HHI8s", 0, int(tag[1:], 16), 6, value) for tag, value in values.items())
-    return bytes(header) + b"".join(entries)
-
-
-def texts(**values: str) -> dict[str, bytes]:
-    return {f"__substg1.0_{tag[1:]}001F": value.encode("utf-16-le") for tag, value in values.items()}
-
-
-SENT = datetime(2025, 5, 12, 8, tzinfo=UTC)
-TICKS = int((SENT - datetime(1601, 1, 1, tzinfo=UTC)).total_seconds()) * 10**7
-SUBJECT = texts(p0C1A="Zoë Müller", p5D01="zoe@example.com", p0E04="Jonas Lie", p0037="Invoice")
-
-
-def message(**streams: "bytes | Tree") -> Tree:
-    fixed = properties(32, p0039=struct.pack("<Q", TICKS), p3FDE=struct.pack("<Q", 1252))
-    return {"__properties_version1.0": fixed, **SUBJECT, **streams}
 
 
 OUTLOOK = "From: Zoë Müller <zoe@example.com>\nTo: Jonas Lie\nDate: 2025-05-12 08:00:00 UTC\nSubject: Invoice\n\n"
