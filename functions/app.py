@@ -49,6 +49,7 @@ from .workflows.steps import Steps
 from .workflows.submission import Submission
 from .workflows.sweep import Sweep
 from .workflows.texts import TextCache, TextReader
+from .workflows.working_copies import WorkingCopies
 
 if TYPE_CHECKING:
     from .text.formats.extraction import Extracted
@@ -136,9 +137,11 @@ class EntityDrop:
                 rng=parts.rng,
             )
 
-        publisher = Publisher(documents, records, parts.extracted, clock)
+        extractor = Extractor(parts.extract, has_ocr=parts.reading is not None)
+        copies = WorkingCopies(parts.extracted, documents, extractor)
+        publisher = Publisher(documents, records, copies, clock)
         refusals = Refusals(records, clock)
-        texts = TextReader(documents, parts.extracted, TextCache(), large_documents)
+        texts = TextReader(documents, copies, TextCache(), large_documents)
         readings = Readings(records, texts, publisher, clock)
         control = language if settings.control_documents else None
         prober = Prober(parts.health, clock, lambda work: work.task.model, control)
@@ -149,12 +152,12 @@ class EntityDrop:
         intake = Intake(
             documents,
             choose_work,
-            Extractor(parts.extract, has_ocr=parts.reading is not None),
+            extractor,
             settings.max_document_bytes,
             settings.max_file_bytes,
             large_documents,
         )
-        claims = Claims(documents, records, CarryOver(documents, records, parts.extracted, clock), clock, parts.new_id)
+        claims = Claims(documents, records, CarryOver(documents, records, copies, clock), clock, parts.new_id)
         reports = Reports(documents, claims, publisher, clock, parts.new_id)
         submission = Submission(records, queue, claims, publisher, language_jobs, steps, threads, clock, parts.new_id)
         self.submitter = Submitter(intake, texts, submission, reports, refusals, settings.batch_linger_ms / 1000)

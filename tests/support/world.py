@@ -46,6 +46,7 @@ from functions.text.chunks import ReadyChunk
 from functions.text.formats.extraction import Extracted
 from functions.workflows.batching import Batch, Entry, Submitter
 from functions.workflows.reconcile import Tally
+from functions.workflows.working_copies import WorkingCopies
 from local.document_intelligence.behaviour import Behaviour as BehaviourOfReading
 from local.document_intelligence.faults import FaultPlan as FaultPlanOfReading
 from local.document_intelligence.service import DocumentIntelligence
@@ -439,7 +440,12 @@ class World:
 
     def keep_no_texts(self) -> None:
         """Let the worker keep no texts: what another instance would be, to which the job's message may come."""
-        self.app.submitter._texts._cache._max_bytes = 0
+        self.app.submitter._texts._cache._max_bytes = self.copies._memory_bytes = 0
+
+    @property
+    def copies(self) -> WorkingCopies:
+        """The working copies of the first worker."""
+        return self.app.submitter._texts._copies
 
     def rewrite_replies(self, rewrite: Callable[[requests.Response], None]) -> None:
         """Change the service's replies on their way, to this worker and to those that replace it."""

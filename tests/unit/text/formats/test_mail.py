@@ -220,3 +220,14 @@ def test_other_compound_files_say_what_they_are(stream: str, reason: Reason) -> 
 def test_cut_off_compound_file_is_damaged(size: int) -> None:
     data = compound_file(message(**texts(p1000="body" * 500)))
     assert refused(data[:size]).reason in (Reason.DAMAGED, Reason.UNKNOWN_FORMAT, Reason.NO_TEXT)
+
+
+def test_circle_of_sectors_is_damaged() -> None:
+    """A stream that is announced with four gigabytes, in a chain of sectors that never ends."""
+    data = bytearray(compound_file(message(**texts(p0037="Invoice", p1000="body"))))
+    place = data.index("__substg1.0_1000001F".encode("utf-16-le")) + 116
+    start = struct.unpack_from("<I", data, place)[0]
+    struct.pack_into("<Q", data, place + 4, 0xFFFFFFF0)
+    table = 512 * (1 + struct.unpack_from("<I", data, 76)[0])
+    struct.pack_into("<I", data, table + 4 * start, start)
+    assert refused(bytes(data)).reason is Reason.DAMAGED
