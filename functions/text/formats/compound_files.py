@@ -38,9 +38,7 @@ class CompoundFile:
     def read(self, path: Sequence[str]) -> bytes:
         """Return a stream."""
         try:
-            # The library reads a chain of sectors that is a circle until it has as many bytes as were announced.
-            if max(self._file.get_size(list(path)), self._file.root.size) > self._bytes:
-                raise ValueError("a stream is larger than the file")
+            self._check_sizes(path)
             with self._file.openstream(list(path)) as stream:
                 content: bytes = stream.read()
         except MemoryError:
@@ -48,3 +46,12 @@ class CompoundFile:
         except Exception as error:
             raise NotExtractable(Reason.DAMAGED, f"The file is damaged: {error}.") from error
         return content
+
+    def _check_sizes(self, path: Sequence[str]) -> None:
+        """Refuse what would be larger than the file: the stream, all small streams together, and their table.
+
+        The library reads a chain of sectors until it has as many bytes as were announced, also where it is a circle.
+        """
+        file = self._file
+        if max(file.get_size(list(path)), file.root.size, file.num_mini_fat_sectors * file.sector_size) > self._bytes:
+            raise ValueError("a stream is larger than the file")

@@ -222,12 +222,17 @@ def test_cut_off_compound_file_is_damaged(size: int) -> None:
     assert refused(data[:size]).reason in (Reason.DAMAGED, Reason.UNKNOWN_FORMAT, Reason.NO_TEXT)
 
 
-def test_circle_of_sectors_is_damaged() -> None:
+@pytest.mark.parametrize("stream", ["__substg1.0_1000001F", "Root Entry", "table of small streams"])
+def test_circle_of_sectors_is_damaged(stream: str) -> None:
     """A stream that is announced with four gigabytes, in a chain of sectors that never ends."""
     data = bytearray(compound_file(message(**texts(p0037="Invoice", p1000="body"))))
-    place = data.index("__substg1.0_1000001F".encode("utf-16-le")) + 116
-    start = struct.unpack_from("<I", data, place)[0]
-    struct.pack_into("<Q", data, place + 4, 0xFFFFFFF0)
+    if stream == "table of small streams":
+        start_at, count_at, announced = 60, 64, struct.pack("<I", 0x7FFFFF)
+    else:
+        entry = data.index(stream.encode("utf-16-le"))
+        start_at, count_at, announced = entry + 116, entry + 120, struct.pack("<Q", 0xFFFFFFF0)
+    start = struct.unpack_from("<I", data, start_at)[0]
+    data[count_at : count_at + len(announced)] = announced
     table = 512 * (1 + struct.unpack_from("<I", data, 76)[0])
     struct.pack_into("<I", data, table + 4 * start, start)
     assert refused(bytes(data)).reason is Reason.DAMAGED
