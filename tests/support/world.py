@@ -328,6 +328,8 @@ class World:
     """Whether the app has a Document Intelligence resource."""
     reading_behaviour: dict[str, Any] = field(default_factory=dict)
     """Of that resource's stand-in."""
+    project: Any = field(default_factory=PatternProject)
+    """The model that is deployed at the service."""
     new_id: Callable[[], str] = new_id
     clock: MovableClock = field(default_factory=MovableClock)
     intake: Any = None
@@ -353,7 +355,7 @@ class World:
         self.jobs, self.poisoned_jobs, self.events, self.poisoned_events = (MemoryQueue(self.clock) for _ in range(4))
         self.faults = FaultPlan(seed=self.seed)
         self.service = LanguageService(
-            [PatternProject()],
+            [self.project],
             key=KEY,
             behaviour=self.behaviour,
             faults=self.faults,
