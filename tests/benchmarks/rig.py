@@ -22,7 +22,7 @@ from local.functions_host.connections import find_connection
 from local.functions_host.storage import StorageAccount
 from local.language_service.limits import RECORDED_RULES
 from local.process import ROOT
-from local.stack import DEPLOYMENT, PROJECT, THREADS, HostPart, LanguagePart
+from local.stack import DEPLOYMENT, PROJECT, THREADS, HostPart, language_part
 
 from .documents import Document
 
@@ -47,15 +47,21 @@ _WEBHOOK_TIMEOUT_S = 60
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """An app to measure: its name, the folder of its `function_app.py`, and its function for new documents."""
+    """An app to measure: its name, the folder of its `function_app.py`, and its function for new documents.
+
+    `function` is None for one that finds documents by listing them.
+    """
 
     name: str
     folder: Path
-    function: str
+    function: str | None
 
 
 OURS = Contestant("entity-drop", ROOT, "submit")
 BLOCKING = Contestant("blocking", ROOT / "tests" / "benchmarks" / "blocking", "extract")
+
+TIMER = Contestant("timer", ROOT / "tests" / "benchmarks" / "timer", None)
+CONTESTANTS = (OURS, TIMER, BLOCKING)
 
 
 class Rig:
@@ -66,7 +72,7 @@ class Rig:
         self.threads = threads
         self.storage = azurite or Azurite(log_file=folder / "logs" / "storage.log")
         # fmt: off
-        self.language = LanguagePart(
+        self.language = language_part(
             log_file=folder / "logs" / "language.log",
             key="benchmark",
             options=["--min-seconds", str(JOB_SECONDS[0]), "--max-seconds", str(JOB_SECONDS[1]),
@@ -190,6 +196,8 @@ class Round:
             def one(document: Document, host: HostPart) -> tuple[str, float]:
                 etag = self.intake.put(document.name, document.data)
                 dropped = time.monotonic()
+                if self.contestant.function is None:
+                    return document.name, dropped
                 webhook.post(
                     f"{host.url}/runtime/webhooks/blobs",
                     params={"functionName": f"Host.Functions.{self.contestant.function}", "code": EXTENSION_KEY},
@@ -217,6 +225,17 @@ class Round:
     def status(self) -> list[dict[str, Any]]:
         """Return the status of each host."""
         return [host.status() for host in self.hosts]
+
+    def held_seconds(self) -> float:
+        """Return for how long threads of the workers were held by functions.
+
+        The app with the timer has threads of its own and says itself for how long it held them.
+        """
+        if self.contestant.function is None:
+            state = self.rig.account.container(self.settings["STATE_CONTAINER"])
+            runs = [item.name for page in state.pages("") for item in page]
+            return sum(float(json.loads(state.read(run)[0])["heldSeconds"]) for run in runs)
+        return sum(each["heldSeconds"] for host in self.status() for each in host["functions"].values())
 
     def is_busy(self) -> bool:
         """Whether a function runs or a message is in work."""

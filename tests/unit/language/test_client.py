@@ -28,7 +28,7 @@ from functions.core.outcomes import (
 )
 from functions.core.time_limits import READ_TIMEOUT_S
 from functions.errors import Fault, Problem
-from functions.language.auth import KeyAuth, TokenAuth, default_auth
+from functions.language.auth import KeyAuth, TokenAuth
 from functions.language.client import MAX_PAGES, LanguageClient, default_session
 from functions.tasks.custom_entities import FoundEntities, FoundEntity
 from functions.text.offsets import Ruler
@@ -36,7 +36,7 @@ from local.language_service.faults import FaultPlan
 from local.stack import SAMPLES
 from local.stand_in.messages import StandIn
 from local.stand_in.web import in_background
-from tests.support.language import ENDPOINT, JOB_S, KEY, Stage, WorkClient, loans
+from tests.support.language import ENDPOINT, JOB_S, KEY, Stage, WorkClient, auth_of, loans
 
 TEXT = "😀 " + (SAMPLES / "labelled" / "01-offer-wilkins.txt").read_text("utf-8")
 CT1 = {"LANGUAGE_API_VERSION": "v3.1-preview.ct.1"}
@@ -587,8 +587,8 @@ def test_own_error_is_not_hidden() -> None:
 
 def test_identity_is_used_without_key() -> None:
     """With a key, none is loaded."""
-    assert isinstance(default_auth(Stage().settings), KeyAuth)
-    assert isinstance(default_auth(Stage({"LANGUAGE_KEY": ""}).settings), TokenAuth)
+    assert isinstance(auth_of(Stage().settings), KeyAuth)
+    assert isinstance(auth_of(Stage({"LANGUAGE_KEY": ""}).settings), TokenAuth)
 
 
 # --- the budget ---
