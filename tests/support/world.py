@@ -264,7 +264,10 @@ class PlainSession(requests.Session):
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
         prepared = requests.PreparedRequest()
-        prepared.prepare(request.method, request.url, headers=request.headers, data=request.data, auth=request.auth)
+        prepared.method, prepared.url = request.method, request.url
+        prepared.prepare_headers(request.headers)
+        prepared.prepare_body(request.data, None)
+        prepared.prepare_auth(request.auth)
         return prepared
 
     def merge_environment_settings(self, *_: Any) -> dict[str, Any]:
@@ -311,6 +314,11 @@ class Worker:
 copyreg.pickle(type(threading.Lock()), lambda _: (threading.Lock, ()))  # type: ignore[arg-type]
 copyreg.pickle(type(threading.RLock()), lambda _: (threading.RLock, ()))  # type: ignore[arg-type]
 copyreg.pickle(count, lambda numbers: (count, (next(numbers),)))
+
+
+@lru_cache
+def _settings(environ: frozenset[tuple[str, str]]) -> Settings:
+    return Settings.from_env(dict(environ))
 
 
 class _JobIds:
@@ -411,7 +419,7 @@ class World:
 
     def start_worker(self, gate: Gate | None = None) -> Worker:
         """Return a new process with the app; `gate` defaults to the world's."""
-        read = Settings.from_env(self._environ())
+        read = _settings(frozenset(self._environ().items()))
         pass_gate = gate or self._pass_gate
         wire = GatedService(InProcessAdapter(self.service, self.clock.advance), pass_gate, self.clock)
         foreign = ForeignHosts()
