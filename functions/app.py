@@ -148,9 +148,9 @@ class EntityDrop:
             )
 
         extractor = Extractor(parts.extract, has_ocr=parts.reading is not None)
-        copies = WorkingCopies(parts.extracted, documents, extractor)
-        publisher = Publisher(documents, records, copies, clock)
         refusals = Refusals(records, clock)
+        copies = WorkingCopies(parts.extracted, documents, extractor, refusals)
+        publisher = Publisher(documents, records, copies, clock)
         texts = TextReader(documents, copies, TextCache(), large_documents)
         readings = Readings(records, texts, publisher, clock)
         language_policy = partial(policy, parts.poll_timer, has_others=len(parts.pool) > 1)
