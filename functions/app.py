@@ -49,9 +49,11 @@ from .workflows.steps import Steps
 from .workflows.submission import Submission
 from .workflows.sweep import Sweep
 from .workflows.texts import TextCache, TextReader
+from .workflows.working_copies import WorkingCopies
 
 if TYPE_CHECKING:
     from .text.formats.extraction import Extracted
+    from .text.formats.runner import Runner
 
 STORAGE_THREADS = 16
 """Threads that read and write the documents of a job at the same time; shared by all runs of a worker."""
@@ -145,9 +147,11 @@ class EntityDrop:
                 has_others=has_others,
             )
 
-        publisher = Publisher(documents, records, parts.extracted, clock)
+        extractor = Extractor(parts.extract, has_ocr=parts.reading is not None)
+        copies = WorkingCopies(parts.extracted, documents, extractor)
+        publisher = Publisher(documents, records, copies, clock)
         refusals = Refusals(records, clock)
-        texts = TextReader(documents, parts.extracted, TextCache(), large_documents)
+        texts = TextReader(documents, copies, TextCache(), large_documents)
         readings = Readings(records, texts, publisher, clock)
         language_policy = partial(policy, parts.poll_timer, has_others=len(parts.pool) > 1)
         pool = [
@@ -166,12 +170,12 @@ class EntityDrop:
         intake = Intake(
             documents,
             choose_work,
-            Extractor(parts.extract, has_ocr=parts.reading is not None),
+            extractor,
             settings.max_document_bytes,
             settings.max_file_bytes,
             large_documents,
         )
-        claims = Claims(documents, records, CarryOver(documents, records, parts.extracted, clock), clock, parts.new_id)
+        claims = Claims(documents, records, CarryOver(documents, records, copies, clock), clock, parts.new_id)
         reports = Reports(documents, claims, publisher, clock, parts.new_id)
         submission = Submission(records, queue, claims, publisher, services, steps, threads, clock, parts.new_id)
         self.submitter = Submitter(intake, texts, submission, reports, refusals, settings.batch_linger_ms / 1000)
@@ -235,14 +239,29 @@ def _model_of(work: WorkSpec) -> str:
 
 
 def extraction(settings: Settings) -> "Callable[[bytes], Extracted] | None":
-    """Return what extracts texts in a child process, which is started with the first file; None where it is off."""
+    """Return what extracts texts in a child process; None where extraction is off.
+
+    Modules are imported and the process is started with the first file.
+    """
     if not settings.extract_seconds:
         return None
+    lock = threading.Lock()
+    runner: Runner | None = None
+
+    def extract(data: bytes) -> "Extracted":
+        nonlocal runner
+        with lock:
+            runner = runner or _runner(settings)
+        return runner.extract(data)
+
+    return extract
+
+
+def _runner(settings: Settings) -> "Runner":
     from .instance import default_memory_mb
     from .text.formats.runner import Runner
 
-    memory_mb = settings.extract_memory_mb or default_memory_mb()
-    return Runner(seconds=settings.extract_seconds, memory_mb=memory_mb).extract
+    return Runner(seconds=settings.extract_seconds, memory_mb=settings.extract_memory_mb or default_memory_mb())
 
 
 def language_parts(settings: Settings, resource: LanguageResource, state: Container) -> LanguageParts:

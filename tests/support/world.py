@@ -46,6 +46,7 @@ from functions.text.chunks import ReadyChunk
 from functions.text.formats.extraction import Extracted
 from functions.workflows.batching import Batch, Entry, Submitter
 from functions.workflows.reconcile import Tally
+from functions.workflows.working_copies import WorkingCopies
 from local.document_intelligence.behaviour import Behaviour as BehaviourOfReading
 from local.document_intelligence.faults import FaultPlan as FaultPlanOfReading
 from local.document_intelligence.service import DocumentIntelligence
@@ -349,6 +350,8 @@ class World:
     """Whether the app has a Document Intelligence resource."""
     reading_behaviour: dict[str, Any] = field(default_factory=dict)
     """Of that resource's stand-in."""
+    project: Any = field(default_factory=PatternProject)
+    """The model that is deployed at the service."""
     new_id: Callable[[], str] = new_id
     clock: MovableClock = field(default_factory=MovableClock)
     intake: Any = None
@@ -376,7 +379,7 @@ class World:
         self.jobs, self.poisoned_jobs, self.events, self.poisoned_events = (MemoryQueue(self.clock) for _ in range(4))
         self.faults = FaultPlan(seed=self.seed)
         self.service = LanguageService(
-            [PatternProject()],
+            [self.project],
             key=KEY,
             behaviour=self.behaviour,
             faults=self.faults,
@@ -492,7 +495,12 @@ class World:
 
     def keep_no_texts(self) -> None:
         """Let the worker keep no texts: what another instance would be, to which the job's message may come."""
-        self.app.submitter._texts._cache._max_bytes = 0
+        self.app.submitter._texts._cache._max_bytes = self.copies._memory_bytes = 0
+
+    @property
+    def copies(self) -> WorkingCopies:
+        """The working copies of the first worker."""
+        return self.app.submitter._texts._copies
 
     def rewrite_replies(self, rewrite: Callable[[requests.Response], None]) -> None:
         """Change the service's replies on their way, to this worker and to those that replace it."""
