@@ -156,7 +156,7 @@ PROTECTED_FILE = ProblemKind(
 NO_TEXT_IN_FILE = NO_TEXT.variant(
     message="The file has no text. {detail}",
     help="Nothing was sent to the service. A scan or a picture has to be turned into text first: the app does that "
-    "where DOCUMENT_INTELLIGENCE_ENDPOINT is set (docs/ocr.md).",
+    "where DOCUMENT_INTELLIGENCE_ENDPOINT is set (docs/ocr.md). Of a recording, drop what is said in it as text.",
 )
 NO_TEXT_READ = NO_TEXT.variant(
     message="The file has no text, and OCR has found none on its pages.",
