@@ -109,8 +109,10 @@ class Access:
     @property
     def ledgers(self) -> dict[str, HealthStore]:
         """The health of each service, by its host."""
-        endpoints = (self.settings.language_endpoint, self.settings.document_intelligence_endpoint)
-        return {urlsplit(endpoint).netloc: HealthStore(self.state, endpoint) for endpoint in endpoints if endpoint}
+        endpoints = [resource.endpoint for resource in self.settings.language_resources]
+        if self.settings.document_intelligence_endpoint:
+            endpoints.append(self.settings.document_intelligence_endpoint)
+        return {urlsplit(endpoint).netloc: HealthStore(self.state, endpoint) for endpoint in endpoints}
 
     @cached_property
     def status(self) -> StatusReader:

@@ -10,7 +10,7 @@ import click
 from rich.text import Text
 
 from ..core.work import work_of
-from ..language.auth import default_auth
+from ..language.auth import auth_for
 from ..language.budget import RequestBudget
 from ..language.client import LanguageClient, default_session
 from ..storage.containers import is_refusal
@@ -62,15 +62,11 @@ def _findings(access: Access, *, with_model: bool) -> Iterator[Finding]:
     yield from _tried("reconcile", lambda: [check_summary(access.journal.summary(), now)])
     yield from _tried("jobs", lambda: [check_oldest(_oldest(access), now)])
     yield from _tried("health", lambda: [check_incident(incident, now) for incident in access.status.incidents()])
-    if with_model:
-        language = LanguageClient(
-            settings.language_endpoint,
-            default_session(),
-            default_auth(settings),
-            RequestBudget(settings.requests_per_minute, now),
-            access.clock,
-        )
-        yield check_model(language, work_of(settings), access.clock, time.sleep)
+    for resource in settings.language_resources if with_model else ():
+        auth = auth_for(resource.endpoint, resource.key, settings.language_client_id)
+        budget = RequestBudget(settings.requests_per_minute, now)
+        language = LanguageClient(resource.endpoint, default_session(), auth, budget, access.clock)
+        yield check_model(language, resource.name, work_of(settings), access.clock, time.sleep)
 
 
 def _tried(what: str, act: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:

@@ -100,8 +100,9 @@ def _queues(found: Status) -> Text:
 def _submissions(found: Status) -> Text:
     total, budget = sum(found.submissions.values()), found.requests_per_minute
     told = Text(f"{total:,} in the last minute; each instance has {budget:,} requests a minute")
-    for name, number in found.submissions.items():
-        told.append("\n").append_text(plain(f"{name}: {number:,}"))
+    for numbers in (found.submissions_to, found.submissions):
+        for name, number in numbers.items():
+            told.append("\n").append_text(plain(f"{name or 'Document Intelligence'}: {number:,}"))
     return told
 
 

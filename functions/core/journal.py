@@ -60,6 +60,8 @@ class JobSubmitted(Record, frozen=True, kw_only=True, tag_field="kind", tag="job
     submission: int
     """The how many-th submission of the job it is."""
     chunks: int
+    resource: str = ""
+    """Where it was sent: the name of a Language resource; empty for jobs of OCR."""
     model: str = ""
     text_records: int = 0
     """What the submission is billed as, about: characters are counted in code points."""
@@ -124,6 +126,7 @@ def job_submitted(job: Job, now: datetime) -> JobSubmitted:
         job=job.id,
         submission=job.submissions,
         chunks=len(job.chunks),
+        resource=job.resource or "",
         model=_model(job),
         text_records=0 if job.reading else sum(map(_billed, job.chunks)) * len(job.work.tasks),
         pages=pages,

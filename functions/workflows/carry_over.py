@@ -18,11 +18,11 @@ from ..core.records import DOCUMENT_TEXT, DocumentFacts, TextFacts
 from ..core.results import entities_name, result_metadata, to_json
 from ..errors import Changed, Missing
 from ..storage.document_store import DocumentStore
-from ..storage.extracted_store import ExtractedStore
 from ..storage.record_store import RecordStore
 from ..tasks.custom_entities import EntitiesResult, carried_over, read_entities
 from ..text.chunks import ReadyChunk
 from .journaling import Journal
+from .working_copies import WorkingCopies
 
 logger = logging.getLogger(__name__)
 
@@ -34,13 +34,13 @@ class CarryOver:
         self,
         documents: DocumentStore,
         records: RecordStore,
-        extracted: ExtractedStore,
+        copies: WorkingCopies,
         journal: Journal,
         clock: Callable[[], datetime],
     ) -> None:
         self._documents = documents
         self._records = records
-        self._extracted = extracted
+        self._copies = copies
         self._journal = journal
         self._clock = clock
 
@@ -88,7 +88,7 @@ class CarryOver:
                 self._documents.withdraw_result(name, written)
             raise
         if item.chunk.extracted:
-            self._extracted.delete(item.chunk.extracted)
+            self._copies.delete(item.chunk.extracted)
         self._journal.add(document_ended(ended, entities=len(result.entities)))
         telemetry.documents_in.add(1)
         telemetry.documents_done.add(1)

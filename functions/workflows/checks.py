@@ -51,10 +51,17 @@ def ok(what: str, told: str) -> Finding:
 
 
 def check_model(
-    language: LanguageService, work: WorkSpec, clock: Callable[[], datetime], sleep: Callable[[float], None]
+    language: LanguageService,
+    resource: str,
+    work: WorkSpec,
+    clock: Callable[[], datetime],
+    sleep: Callable[[float], None],
 ) -> Finding:
-    """Let the model answer a document of one word, and return what came of it. It is billed as one text record."""
-    what = work.task.model
+    """Let the model of a resource answer a document of one word, and return what came of it.
+
+    It is billed as one text record.
+    """
+    what = f"{work.task.model} at {resource}"
     answer = language.submit(work, "check", [WORD])
     if not isinstance(answer, Accepted):
         return _of_problem(what, answer.problem)

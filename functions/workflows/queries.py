@@ -218,9 +218,11 @@ class Status(Record, frozen=True, kw_only=True, omit_defaults=False):
     queues: dict[str, int | None]
     """About how many messages; None where a queue is not there."""
     requests_per_minute: int
-    """The budget of each worker process."""
+    """The budget of each worker process at each Language resource."""
     submissions: dict[str, int]
     """Jobs submitted in the last minute, by instance."""
+    submissions_to: dict[str, int]
+    """The same by Language resource."""
     today: Usage
     """Since midnight, UTC."""
     incidents: tuple[Incident, ...]
@@ -273,7 +275,8 @@ class StatusReader:
             deferred_jobs=dict(listed.reasons.most_common()),
             queues={name: length() for name, length in self._queues.items()},
             requests_per_minute=self._requests_per_minute,
-            submissions=count.submissions(now - LAST_MINUTE),
+            submissions=count.submissions(now - LAST_MINUTE, lambda entry: entry.instance),
+            submissions_to=count.submissions(now - LAST_MINUTE, _resource),
             today=usage(count.today),
             incidents=tuple(self.incidents()),
         )
@@ -316,7 +319,7 @@ class _Count:
         self.today = Totals()
         self.offsets: Offsets = {}
         self._distinct = Distinct()
-        self._recent: list[tuple[datetime, str]] = []
+        self._recent: list[Entry] = []
 
     def add(self, entry: Entry, recent: datetime) -> None:
         """Count a line; submissions since `recent` are kept by themselves."""
@@ -326,12 +329,16 @@ class _Count:
         if entry.line.at >= self.midnight:
             self.today.add(entry.line)
         if isinstance(entry.line, JobSubmitted) and entry.line.at > recent:
-            self._recent.append((entry.line.at, entry.instance))
+            self._recent.append(entry)
 
-    def submissions(self, since: datetime) -> dict[str, int]:
-        """Return the submissions since a time by instance."""
-        self._recent = [kept for kept in self._recent if kept[0] > since]
-        return dict(Counter(instance for _, instance in self._recent).most_common())
+    def submissions(self, since: datetime, by: Callable[[Entry], str]) -> dict[str, int]:
+        """Return the submissions since a time, by what an entry tells."""
+        self._recent = [entry for entry in self._recent if entry.line.at > since]
+        return dict(Counter(map(by, self._recent)).most_common())
+
+
+def _resource(entry: Entry) -> str:
+    return entry.line.resource if isinstance(entry.line, JobSubmitted) else ""
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from .. import problems
 from ..core.documents import MAX_SUBMISSIONS
 from ..core.jobs import Job, JobMessage
 from ..core.journal import job_submitted
-from ..core.lifecycle import JobEvent, may_write, without_message
+from ..core.lifecycle import JobEvent, may_write, sent_to, without_message
 from ..core.planning import Answer, Step, after_submission, release
 from ..core.records import Chunk, JobFacts
 from ..core.time_limits import LONGEST_EXCHANGE
@@ -72,6 +72,7 @@ class Steps:
         if self._clock() + LONGEST_EXCHANGE >= job.due:
             self.perform(job, etag, release(job, self._clock()), receipt=receipt)
             return
+        job = sent_to(job, service.name)
         deadline_s = (job.due - self._clock()).total_seconds()
         answer = service.submit(job, texts, has_permit=has_permit, deadline_s=deadline_s)
         step = after_submission(job, answer, self._clock(), service.policy())
@@ -105,8 +106,8 @@ class Steps:
             self._readings.delete_copy_of(job, step)
         if step.cancel and service:
             service.cancel(job, step.cancel)
-        if step.event is JobEvent.ACCEPTED:
-            self._journal.add(job_submitted(job, self._clock()))
+        if step.event is JobEvent.ACCEPTED and step.job:
+            self._journal.add(job_submitted(step.job, self._clock()))
         _log(job, step)
 
     def _answer(self, job: Job, chunk: Chunk, answer: Answer, facts: JobFacts | None) -> None:

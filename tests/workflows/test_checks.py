@@ -23,13 +23,14 @@ HOUR = timedelta(hours=1)
 
 
 def model(world: World, **task: str) -> Finding:
-    return check_model(world.app.parts.language, work(**task), world.clock, world.clock.advance)
+    (one,) = world.app.parts.pool
+    return check_model(one.service, one.name, work(**task), world.clock, world.clock.advance)
 
 
 def test_model_answers_a_word(world: World) -> None:
     found = model(world)
     assert (found.level, found.told) == (Level.OK, "answers")
-    assert found.what == "CustomEntityRecognition/loans/production"
+    assert found.what == "CustomEntityRecognition/loans/production at loans.cognitiveservices.azure.com"
     assert len(world.service.counters.ledger) == 1
 
 

@@ -19,7 +19,7 @@ ENTITIES, ERROR = entities_name("a.txt"), error_name("a.txt")
 @pytest.fixture
 def publisher(world: World) -> Publisher:
     parts = world.app.parts
-    return Publisher(parts.documents, parts.records, parts.extracted, world.app.journal, world.clock)
+    return Publisher(parts.documents, parts.records, world.copies, world.app.journal, world.clock)
 
 
 def claimed(world: World, owner: str, etag: str) -> StoredRecord:

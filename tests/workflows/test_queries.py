@@ -162,6 +162,7 @@ def test_status_counts_documents_and_jobs(mixed: World) -> None:
     assert found.oldest is not None
     assert found.queues == {"extraction-jobs": 2, "extraction-jobs-poison": 0}
     assert found.submissions == {"worker": 3}
+    assert found.submissions_to == {"loans.cognitiveservices.azure.com": 3}
     assert (found.today.done, found.today.failed, found.today.codes) == (2, 1, {"NotText": 1})
     assert found.today.text_records == 3
     assert found.today.median_seconds is not None

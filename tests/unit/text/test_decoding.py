@@ -1,6 +1,7 @@
 import codecs
 import contextlib
 import random
+import time
 
 import pytest
 from hypothesis import example, given, settings
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from functions.errors import DocumentError, Fault
 from functions.text.decoding import DecodedText, check_size, decode
+from tests.support.examples import examples
 from tests.support.material import any_text
 
 TEXT = "Zoë owes €5,000 to 田中 👩🏽\r\nsince May.\n"
@@ -463,7 +465,7 @@ def test_marked_text_allows_few_faults(faults: int, size: int, is_read: bool) ->
 @example(b"\x1b$)C\x0e!", "")
 @example(b"~{~", "")
 @example(b"<?xml encoding='utf-7'?>\xff", "")
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_any_bytes_are_text_or_document_error(data: bytes, content_type: str) -> None:
     with contextlib.suppress(DocumentError):
         decoded = decode(data, content_type)
@@ -492,3 +494,12 @@ def test_file_over_limit_names_setting() -> None:
     assert problem.code == "TooLarge"
     assert problem.message == "The document has 1,048,577 bytes; the limit is 1,048,576."
     assert "MAX_DOCUMENT_BYTES" in problem.help
+
+
+def test_long_word_takes_no_long_time() -> None:
+    """Base64 without line ends, beside a few characters of an older encoding."""
+    words = ["Zoë", "Müller,", "è", "Çağrı", "öööö"]
+    data = b"QUJD" * 3_000 + " ".join(words).encode("cp1254")
+    begin = time.process_time()
+    assert decode(data, "").warnings
+    assert time.process_time() - begin < 3

@@ -18,6 +18,7 @@ from functions.core.time_limits import EXTRA_MESSAGE, SWEEP_GRACE
 from functions.storage.containers import BlobInfo
 from functions.storage.memory_containers import MemoryContainer
 from local.stand_in.in_process import MovableClock
+from tests.support.examples import examples
 from tests.support.scenarios import accepted, lines
 from tests.support.world import Call, Crash, World, letter
 from tests.workflows.faults.test_refused_documents import refuse
@@ -456,16 +457,16 @@ class LazyContainer(MemoryContainer):
             yield BlobInfo(name, etag, now, 100, Tracked(source_etag=etag, **self._metadata))
 
 
-@pytest.mark.long
 def test_large_comparison_needs_little_memory() -> None:
     """100,000 documents, of which it holds on to a handful."""
-    intake = LazyContainer(100_000, "{}")
-    state = LazyContainer(100_000, "documents/{}", state="done", owner="x")
-    output = LazyContainer(100_000, "{}.entities.json")
+    count = examples(100_000)
+    intake = LazyContainer(count, "{}")
+    state = LazyContainer(count, "documents/{}", state="done", owner="x")
+    output = LazyContainer(count, "{}.entities.json")
     Tracked.alive = Tracked.most = 0
     tally = World(intake=intake, output=output, state=state).reconcile()
-    assert (tally.dropped, tally.done, tally.submitted) == (100_000, 100_000, 0)
-    assert intake.listed >= 100_000
+    assert (tally.dropped, tally.done, tally.submitted) == (count, count, 0)
+    assert intake.listed >= count
     assert 1 < Tracked.most < 50
 
 
