@@ -13,6 +13,7 @@ from ..settings import Settings
 from ..storage.azure_containers import AzureContainer
 from ..storage.azure_queues import queue_length
 from ..storage.clients import blob_service, queue
+from ..storage.containers import Container
 from ..storage.document_store import DocumentStore
 from ..storage.journal_store import JournalStore
 from ..storage.ledger_store import HealthStore
@@ -54,7 +55,7 @@ class Access:
         """The host of the storage account."""
         return urlsplit(self._blobs.url).netloc
 
-    def container(self, name: str) -> AzureContainer:
+    def container(self, name: str) -> Container:
         """Return a container of the account, whether or not it is there."""
         return AzureContainer(self._blobs.get_container_client(name))
 
@@ -70,12 +71,12 @@ class Access:
                 ) from error
 
     @cached_property
-    def state(self) -> AzureContainer:
+    def state(self) -> Container:
         """The container of the app's own records."""
         return self.container(self.settings.state_container)
 
     @cached_property
-    def intake(self) -> AzureContainer:
+    def intake(self) -> Container:
         """The container of the documents."""
         return self.container(self.settings.input_container)
 

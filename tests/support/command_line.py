@@ -1,8 +1,11 @@
 """Commands that work on a world: its containers in memory instead of a storage account."""
 
+from functools import partial
+
 from functions.cli.access import Access
 from functions.cli.main import run
 from functions.storage.containers import Container
+from functions.storage.memory_queue import MemoryQueue
 from functions.workflows.queries import QueueLengths
 from tests.support.world import World
 
@@ -20,11 +23,12 @@ class WorldAccess(Access):
 
     def container(self, name: str) -> Container:
         settings = self.settings
-        return {
+        containers: dict[str, Container] = {
             settings.input_container: self._world.intake,
             settings.output_container: self._world.output,
             settings.state_container: self._world.state,
-        }[name]
+        }
+        return containers[name]
 
     def check_containers(self, *settings: str) -> None:
         return
@@ -32,7 +36,11 @@ class WorldAccess(Access):
     @property
     def queue_lengths(self) -> QueueLengths:
         queues = {"extraction-jobs": self._world.jobs, "extraction-jobs-poison": self._world.poisoned_jobs}
-        return {name: lambda queue=queue: len(queue.messages) for name, queue in queues.items()}
+        return {name: partial(_length, queue) for name, queue in queues.items()}
+
+
+def _length(queue: MemoryQueue) -> int:
+    return len(queue.messages)
 
 
 def run_on(world: World, *arguments: str) -> int:
