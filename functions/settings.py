@@ -23,6 +23,9 @@ __all__ = ["SETTINGS", "Secret", "Setting", "Settings", "StorageConnection"]
 PREVIEW_API_VERSION = "v3.1-preview.ct.1"
 """The API of 2021 that the first custom entity recognition projects used: other paths, other bodies."""
 
+KEY_VAULT_REFERENCE = "@Microsoft.KeyVault("
+"""How a value begins that the platform fetches from a key vault."""
+
 BLOB_TRIGGER_SOURCES = ("LogsAndContainerScan", "EventGrid")
 STRING_INDEX_TYPES = ("UnicodeCodePoint", "Utf16CodeUnit", "TextElements_v8")
 
@@ -42,7 +45,7 @@ class Setting(NamedTuple):
 
 def _key(value: str) -> Secret:
     # It travels in a header, which takes nothing else; what is pasted from a page may have an invisible character.
-    if value.startswith("@Microsoft.KeyVault("):
+    if value.startswith(KEY_VAULT_REFERENCE):
         # What App Service leaves in place of a value that it could not get ("Use Key Vault references", read 2026-11).
         raise ValueError(
             "a key, not a Key Vault reference that could not be resolved: check the app's role on the vault"

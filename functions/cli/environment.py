@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..errors import SettingsError
-from ..settings import Settings
+from ..settings import KEY_VAULT_REFERENCE, Settings
 from ..storage_connection import BLOB_URI, QUEUE_URI
 
 AZD_NAMES = {"AZURE_STORAGE_BLOB_URI": BLOB_URI, "AZURE_STORAGE_QUEUE_URI": QUEUE_URI}
@@ -51,7 +51,11 @@ def from_azd(environment: str | None) -> dict[str, str]:
     if not isinstance(values, dict):
         told = (done.stderr.strip() or done.stdout.strip() or "it says nothing").splitlines()[0]
         raise SettingsError([f"azd gives no values of its environment: {told}"])
-    return {AZD_NAMES.get(str(name), str(name)): str(value) for name, value in values.items()}
+    given = {AZD_NAMES.get(str(name), str(name)): str(value) for name, value in values.items()}
+    if given.get("LANGUAGE_ENDPOINTS"):
+        given.pop("LANGUAGE_ENDPOINT", None)  # The deployment ends with the first resource, whether or not it is used.
+    # Only the platform can follow a reference to a key vault; without the key one's own identity is used.
+    return {name: value for name, value in given.items() if not value.startswith(KEY_VAULT_REFERENCE)}
 
 
 def _identity_of(environ: Mapping[str, str]) -> dict[str, str]:

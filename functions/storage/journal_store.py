@@ -33,13 +33,13 @@ class JournalStore:
         """
         for hour, group in groupby(sorted(lines, key=lambda line: line.at), lambda line: hour_of(line.at)):
             name = f"{_folder(hour)}{self._instance}.jsonl"
-            block: list[bytes] = []
+            block = bytearray()
             for data in (encode_lines([line]) for line in group):
-                if sum(map(len, block)) + len(data) > BLOCK_BYTES:
-                    self._container.append(name, b"".join(block))
-                    block = []
-                block.append(data)
-            self._container.append(name, b"".join(block))
+                if len(block) + len(data) > BLOCK_BYTES:
+                    self._container.append(name, bytes(block))
+                    block.clear()
+                block += data
+            self._container.append(name, bytes(block))
 
     def entries(self, since: datetime, until: datetime, offsets: Offsets | None = None) -> Iterator[Entry]:
         """Yield the lines of the hours from `since` to `until`, hour by hour, in constant memory.

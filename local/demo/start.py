@@ -40,6 +40,7 @@ def start(stack: Stack, console: Console, drop: Path, out: Path, events: Path) -
                 ("logs", f"{view.path(stack.folder / 'logs')}/"),
                 ("blob storage", stack.storage.blob_endpoint),
                 ("Language stand-in", stack.language_url),
+                ("see and steer", f"python -m functions --settings {view.path(stack.settings_file)} status"),
             ]
         )
     )

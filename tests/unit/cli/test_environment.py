@@ -58,6 +58,23 @@ def test_words_of_azd_are_passed_on(azd: Path) -> None:
     assert "no environment selected" in str(raised.value)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in of azd is a shell script")
+def test_pool_of_azd_environment_counts(azd: Path) -> None:
+    """Rather than the first resource, which the deployment ends with in any case."""
+    pool = "https://one.cognitiveservices.azure.com,https://two.cognitiveservices.azure.com"
+    (azd / "values").write_text(json.dumps(AZD | {"LANGUAGE_ENDPOINTS": pool}))
+    settings = read_settings(None, azd=True, azd_environment=None)
+    assert [resource.endpoint for resource in settings.language_resources] == pool.split(",")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in of azd is a shell script")
+def test_key_vault_reference_is_left_out(azd: Path) -> None:
+    """Nobody but the platform can follow it."""
+    reference = "@Microsoft.KeyVault(SecretUri=https://vault.vault.azure.net/secrets/key)"
+    (azd / "values").write_text(json.dumps(AZD | {"LANGUAGE_KEY": reference}))
+    assert read_settings(None, azd=True, azd_environment=None).language_key is None
+
+
 def test_missing_azd_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SettingsError, match="azd is not installed"):
