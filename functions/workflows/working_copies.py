@@ -5,7 +5,6 @@ text. So a small one is in memory only; where it is not there, after a restart o
 again, as a text is read again. Its key tells whether that gave the same text. Others are stored.
 """
 
-import logging
 import sys
 import threading
 from collections import OrderedDict
@@ -17,8 +16,7 @@ from ..storage.document_store import DocumentStore
 from ..storage.extracted_store import ExtractedStore, WorkingCopy, copy_key, is_stored, small_copy_key
 from ..text.formats.locations import LocationMap
 from .extractor import HEAD_BYTES, Extractor
-
-logger = logging.getLogger(__name__)
+from .refusals import Refusals
 
 SMALL_TEXT = 20_000
 """Characters; up to so many, a text goes into one chunk, and is extracted in milliseconds from a small file."""
@@ -28,6 +26,9 @@ SMALL_FILE = 1024 * 1024
 MEMORY_BYTES = 32 * 1024 * 1024
 """For small working copies: some thousand of the usual size."""
 _BYTES_PER_PLACE = 300
+
+TEXT_LOST = "ExtractedTextLost"
+"""Stands in the place of the storage's error code where a document is remembered because its text is lost."""
 
 KEPT_MAPS = 200
 LARGEST_KEPT_MAP = 5_000
@@ -44,15 +45,22 @@ def key_of(name: str, etag: str, version: str, file_bytes: int, text: str) -> st
 class WorkingCopies:
     """Keeps working copies; shared by all threads.
 
-    A text that is lost raises `Changed`: its document is to be read anew. A document that is gone raises `Missing`.
+    A text that is lost raises `Changed`, and its document is remembered to be read anew: `sweep` does that. A document
+    that is gone raises `Missing`.
     """
 
     def __init__(
-        self, store: ExtractedStore, documents: DocumentStore, extractor: Extractor, memory_bytes: int = MEMORY_BYTES
+        self,
+        store: ExtractedStore,
+        documents: DocumentStore,
+        extractor: Extractor,
+        refusals: Refusals,
+        memory_bytes: int = MEMORY_BYTES,
     ) -> None:
         self._store = store
         self._documents = documents
         self._extractor = extractor
+        self._refusals = refusals
         self._memory_bytes = memory_bytes
         self._bytes = 0
         self._small: OrderedDict[str, WorkingCopy] = OrderedDict()
@@ -71,7 +79,7 @@ class WorkingCopies:
         """Return bytes `start` to `end` of the text of a document's version, or all of it."""
         if not is_stored(key):
             return self._small_copy(key, document, etag).text.encode()[start:end]
-        with _lost_is_changed(document):
+        with self._lost_is_changed(document):
             return self._store.read_text(key, start, end)
 
     def locations(self, key: str, document: str, etag: str) -> LocationMap:
@@ -81,7 +89,7 @@ class WorkingCopies:
         with self._lock:
             known = self._maps.get(key)
         if known is None:
-            with _lost_is_changed(document):
+            with self._lost_is_changed(document):
                 known = self._store.read_locations(key)
             self._keep_map(key, known)
         return known
@@ -104,7 +112,7 @@ class WorkingCopies:
 
     def _extracted_again(self, key: str, document: str, etag: str) -> WorkingCopy:
         data = self._documents.read_part(document, etag, None, None)
-        with _lost_is_changed(document):
+        with self._lost_is_changed(document):
             if not self._extractor.kind_of(data[:HEAD_BYTES]).is_file:
                 raise Missing(document)  # Extraction was turned off since.
             try:
@@ -123,6 +131,14 @@ class WorkingCopies:
             while self._bytes > self._memory_bytes:
                 self._forget(next(iter(self._small)))
 
+    @contextmanager
+    def _lost_is_changed(self, document: str) -> Iterator[None]:
+        try:
+            yield
+        except Missing as error:
+            self._refusals.note(document, TEXT_LOST)
+            raise Changed(document) from error
+
     def _forget(self, key: str) -> None:
         copy = self._small.pop(key, None)
         if copy:
@@ -140,16 +156,3 @@ class WorkingCopies:
 
 def _size(copy: WorkingCopy) -> int:
     return sys.getsizeof(copy.text) + _BYTES_PER_PLACE * len(copy.locations.starts)
-
-
-@contextmanager
-def _lost_is_changed(document: str) -> Iterator[None]:
-    try:
-        yield
-    except Missing as error:
-        logger.warning(
-            "The extracted text of document %r is lost; `reconcile` reads the file anew.",
-            document,
-            extra={"action": "extracted_text_lost", "document": document},
-        )
-        raise Changed(document) from error

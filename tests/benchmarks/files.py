@@ -199,7 +199,8 @@ def long_pdf() -> None:
             found = runner.extract(data)
             seconds.append(time.perf_counter() - start)
         (child,) = psutil.Process().children()
-        peak_kb = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{child.pid}/status").read_text("ascii"))
+        status = Path(f"/proc/{child.pid}/status")
+        peak_kb = re.search(r"VmHWM:\s+(\d+)", status.read_text("ascii")) if status.exists() else None
     peak = f"{int(peak_kb[1]) / 1_000:.0f} MB" if peak_kb else "unknown"
     print(f"\nPdf of {PDF_PAGES} pages and {len(found.text):,} characters: {statistics.median(seconds[1:]):.2f} s, "
           f"{seconds[0]:.2f} s as the first file; peak of the child process {peak}.")  # fmt: skip

@@ -1,6 +1,7 @@
 """Files: their text is extracted when they are read, and their entities say where in the file they stand."""
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -235,10 +236,22 @@ def test_lost_working_copy_is_read_anew(world: World) -> None:
     for name in stored_copies(world):
         world.state.delete(name)
     world.restart()
-    world.run()
-    world.reconcile()
-    world.run()
+    world.settle()
     assert world.entities("a") is not None
+    world.check_quiet()
+    assert not list(world.app.parts.records.list_refusals())
+
+
+def test_text_of_other_extractors_is_read_anew(world: World) -> None:
+    """During a deployment: a small text is extracted again where it is not in memory, and must be the same."""
+    world.drop("a", PAGE.format(letter(1)).encode())
+    world.step()
+    world.extract = lambda data: replace(in_process(data), text=in_process(data).text + "for Paul Porter.")
+    world.restart()
+    world.settle()
+    result = world.entities("a")
+    assert result is not None and result["entities"][-1]["text"] == "Paul Porter"
+    assert result["text"]["sha256"] == hashlib.sha256(world.output.read("a.extracted.txt").data).hexdigest()
     world.check_quiet()
 
 
