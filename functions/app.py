@@ -8,19 +8,23 @@ from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .core.planning import Policy
 from .core.work import WorkSpec, work_of
-from .language.auth import default_auth
+from .language.auth import auth_for, default_auth
 from .language.budget import RequestBudget
 from .language.client import LanguageClient, default_session
 from .language.poll_timer import PollTimer
 from .language.service import LanguageService, PollDelays
+from .reading.read_api import OCR
+from .reading.reading_service import ReadingService
 from .settings import Settings
 from .storage.azure_containers import AzureContainer
 from .storage.azure_queues import AzureJobQueue, AzureTextQueue
 from .storage.clients import blob_service, queue
+from .storage.containers import Container
 from .storage.document_store import DocumentStore
 from .storage.extracted_store import ExtractedStore
 from .storage.job_queue import JobQueue
@@ -32,9 +36,11 @@ from .workflows.carry_over import CarryOver
 from .workflows.claiming import Claims, Reports
 from .workflows.extractor import Extractor
 from .workflows.intake import Intake
+from .workflows.job_services import FILES_SENT_AT_ONCE, JobServices, LanguageJobs, ReadingJobs
 from .workflows.polling import JobFinder, Poller
 from .workflows.probing import Prober
 from .workflows.publishing import Publisher
+from .workflows.reading import Readings
 from .workflows.reconcile import Reconcile
 from .workflows.refusals import Refusals
 from .workflows.repairs import Repairs
@@ -66,6 +72,15 @@ def new_id() -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReadingParts:
+    """What is needed to have pages read by OCR."""
+
+    service: ReadingService
+    health: HealthMonitor
+    poll_timer: PollDelays
+
+
+@dataclass(frozen=True, kw_only=True)
 class Parts:
     """What the use cases are put together from: stores, queues, clients, and sources of time, chance and threads."""
 
@@ -80,6 +95,8 @@ class Parts:
     language: LanguageService
     poll_timer: PollDelays
     health: HealthMonitor
+    reading: ReadingParts | None = None
+    """None where pages without a text layer are not read."""
     clock: Callable[[], datetime] = utcnow
     sleep: Callable[[float], None] = time.sleep
     new_id: Callable[[], str] = new_id
@@ -109,9 +126,9 @@ class EntityDrop:
         def choose_work(document: str) -> WorkSpec:
             return work
 
-        def policy() -> Policy:
+        def policy(delays: PollDelays) -> Policy:
             return Policy(
-                first_poll_s=parts.poll_timer.first_poll_s,
+                first_poll_s=delays.first_poll_s,
                 max_poll_s=settings.max_poll_seconds,
                 job_timeout=timedelta(minutes=settings.job_timeout_minutes),
                 give_up=give_up,
@@ -120,21 +137,25 @@ class EntityDrop:
 
         publisher = Publisher(documents, records, parts.extracted, clock)
         refusals = Refusals(records, clock)
-        prober = Prober(parts.health, language, clock, has_control=settings.control_documents)
         texts = TextReader(documents, parts.extracted, TextCache(), large_documents)
-        steps = Steps(records, queue, language, publisher, prober, texts, threads, clock, policy)
+        readings = Readings(records, texts, publisher, clock)
+        control = language if settings.control_documents else None
+        prober = Prober(parts.health, clock, lambda work: work.task.model, control)
+        language_jobs = LanguageJobs(prober, partial(policy, parts.poll_timer), language, texts)
+        services = JobServices(language_jobs, self._reading_jobs(texts, policy))
+        steps = Steps(records, queue, services, publisher, readings, texts, threads, clock)
 
         intake = Intake(
             documents,
             choose_work,
-            Extractor(parts.extract),
+            Extractor(parts.extract, has_ocr=parts.reading is not None),
             settings.max_document_bytes,
             settings.max_file_bytes,
             large_documents,
         )
-        claims = Claims(documents, records, CarryOver(documents, records, clock), clock, parts.new_id)
+        claims = Claims(documents, records, CarryOver(documents, records, parts.extracted, clock), clock, parts.new_id)
         reports = Reports(documents, claims, publisher, clock, parts.new_id)
-        submission = Submission(records, queue, claims, publisher, prober, steps, threads, clock, policy, parts.new_id)
+        submission = Submission(records, queue, claims, publisher, language_jobs, steps, threads, clock, parts.new_id)
         self.submitter = Submitter(intake, texts, submission, reports, refusals, settings.batch_linger_ms / 1000)
 
         finder = JobFinder(records, queue, choose_work)
@@ -142,16 +163,14 @@ class EntityDrop:
             finder,
             records,
             queue,
-            language,
+            services,
             parts.poll_timer,
             publisher,
-            prober,
             refusals,
             steps,
-            texts,
+            readings,
             threads,
             clock,
-            policy,
             choose_work,
         )
 
@@ -178,7 +197,18 @@ class EntityDrop:
             give_up=give_up,
             oldest=settings.ignore_documents_before,
         )
-        self.rescue = Rescue(finder, repairs, steps, parts.poison_queue, clock, policy, settings.input_container)
+        self.rescue = Rescue(
+            finder, repairs, steps, parts.poison_queue, clock, language_jobs.policy, settings.input_container
+        )
+
+    def _reading_jobs(self, texts: TextReader, policy: Callable[[PollDelays], Policy]) -> ReadingJobs | None:
+        reading, clock = self.parts.reading, self.parts.clock
+        if not reading:
+            return None
+        # A control document would cost a page each time.
+        prober = Prober(reading.health, clock, lambda _: OCR, None)
+        files = threading.Semaphore(FILES_SENT_AT_ONCE)
+        return ReadingJobs(prober, partial(policy, reading.poll_timer), reading.service, texts, files)
 
 
 def extraction(settings: Settings) -> "Callable[[bytes], Extracted] | None":
@@ -190,6 +220,25 @@ def extraction(settings: Settings) -> "Callable[[bytes], Extracted] | None":
 
     memory_mb = settings.extract_memory_mb or default_memory_mb()
     return Runner(seconds=settings.extract_seconds, memory_mb=memory_mb).extract
+
+
+def reading_parts(settings: Settings, state: Container) -> ReadingParts | None:
+    """Return what is needed to have pages read by the Document Intelligence resource of the settings, if they name one.
+
+    Its modules are imported only then.
+    """
+    endpoint = settings.document_intelligence_endpoint
+    if not endpoint:
+        return None
+    from .reading.read_client import ReadClient
+
+    budget = RequestBudget(settings.document_intelligence_requests_per_minute, utcnow())
+    auth = auth_for(endpoint, settings.document_intelligence_key, settings.language_client_id)
+    return ReadingParts(
+        service=ReadClient(endpoint, default_session(), auth, budget, utcnow),
+        health=HealthMonitor(HealthStore(state, endpoint), utcnow),
+        poll_timer=PollTimer(settings.first_poll_seconds, settings.max_poll_seconds),
+    )
 
 
 def connect(settings: Settings) -> EntityDrop:
@@ -212,5 +261,6 @@ def connect(settings: Settings) -> EntityDrop:
         language=LanguageClient(endpoint, default_session(), default_auth(settings), budget, utcnow),
         health=HealthMonitor(HealthStore(state, endpoint), utcnow),
         poll_timer=PollTimer(settings.first_poll_seconds, settings.max_poll_seconds),
+        reading=reading_parts(settings, state),
     )
     return EntityDrop(parts)

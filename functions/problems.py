@@ -155,7 +155,12 @@ PROTECTED_FILE = ProblemKind(
 )
 NO_TEXT_IN_FILE = NO_TEXT.variant(
     message="The file has no text. {detail}",
-    help="Nothing was sent to the service. A scan or a picture has to be turned into text first (OCR).",
+    help="Nothing was sent to the service. A scan or a picture has to be turned into text first: the app does that "
+    "where DOCUMENT_INTELLIGENCE_ENDPOINT is set (docs/ocr.md).",
+)
+NO_TEXT_READ = NO_TEXT.variant(
+    message="The file has no text, and OCR has found none on its pages.",
+    help="Check that the right file was dropped, the right way up, and sharp enough to be read.",
 )
 OLD_FORMAT = ProblemKind(
     "OldFormat",
@@ -564,6 +569,14 @@ READING_UNREADABLE_ANSWER = UNREADABLE_ANSWER.variant(
 )
 
 
+READING_TURNED_OFF = ProblemKind(
+    "ReadingTurnedOff",
+    "The pages of the file are pictures, and OCR was turned off before they were read.",
+    "Set DOCUMENT_INTELLIGENCE_ENDPOINT again (docs/ocr.md), or turn the file into text, and drop it again.",
+    fault=Fault.CONFIGURATION,
+    is_transient=False,
+)
+
 OF_READING = ServiceProblems(
     misconfigured=READING_MISCONFIGURED,
     wrong_key=READING_WRONG_KEY,
@@ -621,7 +634,21 @@ WRONG_CONTENT_ENCODING = WarningKind(
 PAGES_WITHOUT_TEXT = WarningKind(
     "PagesWithoutText",
     "{file}Pages that are pictures without text were not read: {pages}.",
-    "Turn them into text (OCR) and drop the file again, if they matter.",
+    "Read them by OCR (docs/ocr.md) and drop the file again, if they matter.",
+)
+PAGES_NOT_READ = PAGES_WITHOUT_TEXT.variant(
+    message="Pages that are pictures could not be read by OCR: {pages}. {reason}",
+    help="Correct what is said and drop the file again, if they matter.",
+)
+PAGES_LEFT_OUT = PAGES_NOT_READ.variant(
+    message="Pages that are pictures were asked for and are missing from what OCR has read: {pages}.",
+    help="The free tier of Document Intelligence reads the first two pages of a document only (docs/ocr.md).",
+)
+PAGES_DOUBTFUL = WarningKind(
+    "PagesDoubtful",
+    "Pages that OCR is not sure of (a mean confidence of its words below {limit}): {pages}.",
+    "Check names and amounts on these pages against the scan.",
+    is_for_review=True,
 )
 PAGES_DAMAGED = WarningKind(
     "PagesDamaged",

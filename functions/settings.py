@@ -352,11 +352,6 @@ class Settings:
     language_client_id: str | None = None
     """Client id of the user-assigned identity that talks to the AI services; None: the only or own one."""
 
-    @property
-    def is_preview(self) -> bool:
-        """Whether the API of 2021 is spoken instead of a GA version."""
-        return self.language_api_version == PREVIEW_API_VERSION
-
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
         """Read the settings from a mapping of app settings such as `os.environ`.

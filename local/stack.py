@@ -42,27 +42,16 @@ _STATUS_TIMEOUT_S = 10
 _NO_PROXY = {"http": "", "https": ""}  # these addresses are on this machine, whatever the environment says
 
 
-class LanguagePart:
-    """The Language stand-in: ``url``, ``key``, its counters, and ``start``, ``stop`` and ``kill``."""
+class StandInPart:
+    """A stand-in of a service: ``url``, ``key``, its counters, and ``start``, ``stop`` and ``kill``."""
 
-    def __init__(
-        self,
-        *,
-        log_file: Path,
-        key: str,
-        labels: Path = SAMPLES / "labels.json",
-        documents: Path = SAMPLES / "labelled",
-        options: Sequence[str] = (),
-    ) -> None:
-        """``options`` are further options of ``python -m local.language_service``."""
+    def __init__(self, name: str, module: str, *, log_file: Path, key: str, options: Sequence[str] = ()) -> None:
+        """``module`` is what ``python -m`` runs, ``options`` are its options beside port and key."""
         self.key = key
+        self._name = name
+        self._module = module
         self._log_file = log_file
-        # fmt: off
-        self._options = [
-            "--labels", str(labels), "--documents", str(documents), "--key", key, "--admin",
-            "--model-cache", str(MODEL_CACHE), *options,
-        ]
-        # fmt: on
+        self._options = ["--key", key, "--admin", *options]
         self._port = 0
         self.process = self._new_process()
 
@@ -77,7 +66,7 @@ class LanguagePart:
         self.process.launch()
 
     def wait_until_ready(self) -> None:
-        """Wait until the model is learnt and the stand-in answers; raises ``LocalProcessError``."""
+        """Wait until the stand-in answers; raises ``LocalProcessError``."""
         (ready,) = self.process.wait_until_ready()
         self._port = int(ready[1])
 
@@ -102,17 +91,32 @@ class LanguagePart:
         return reply.json()
 
     def counters(self) -> dict[str, Any]:
-        """What the stand-in counted since its start: requests, responses, jobs and documents accepted, text records."""
+        """What the stand-in counted since its start: requests, responses, jobs accepted and what a bill would count."""
         counters: dict[str, Any] = self.admin("GET", "counters")
         return counters
 
     def _new_process(self) -> LocalProcess:
         return LocalProcess(
-            "Language stand-in",
-            [sys.executable, "-m", "local.language_service", "--port", str(self._port), *self._options],
+            self._name,
+            [sys.executable, "-m", self._module, "--port", str(self._port), *self._options],
             log_file=self._log_file,
-            ready=[r"Language stand-in ready on http://127\.0\.0\.1:(\d+)"],
+            ready=[rf"{self._name} ready on http://127\.0\.0\.1:(\d+)"],
         )
+
+
+def language_part(
+    *,
+    log_file: Path,
+    key: str,
+    labels: Path = SAMPLES / "labels.json",
+    documents: Path = SAMPLES / "labelled",
+    options: Sequence[str] = (),
+) -> StandInPart:
+    """Return the Language stand-in, which learns its model from labelled documents before it answers."""
+    learning = ["--labels", str(labels), "--documents", str(documents), "--model-cache", str(MODEL_CACHE)]
+    return StandInPart(
+        "Language stand-in", "local.language_service", log_file=log_file, key=key, options=[*learning, *options]
+    )
 
 
 class HostPart:
@@ -174,23 +178,37 @@ class Stack:
         documents: Path = SAMPLES / "labelled",
         language_options: Sequence[str] = (),
         host_options: Sequence[str] = (),
+        has_ocr: bool = False,
+        ocr_options: Sequence[str] = (),
         tell: Callable[[str], None] = lambda text: None,
     ) -> None:
         """Prepare the parts; nothing runs before ``start``.
 
         ``folder`` takes logs and the settings file. Without ``storage_folder`` the storage is kept in memory.
         ``settings`` are app settings to add or change. ``labels`` and ``documents`` are what the stand-in learns
-        from. ``tell`` is called with a sentence whenever something takes a while.
+        from. With ``has_ocr`` the Document Intelligence stand-in runs, too, and reads scans. ``tell`` is called with a
+        sentence whenever something takes a while.
         """
         self.folder = folder
         self.settings_file = folder / "local.settings.json"
         self.storage = Azurite(storage_folder, log_file=folder / "logs" / "storage.log")
-        self.language = LanguagePart(
+        self.language = language_part(
             log_file=folder / "logs" / "language.log",
             key=secrets.token_urlsafe(24),
             labels=labels,
             documents=documents,
             options=language_options,
+        )
+        self.ocr = (
+            StandInPart(
+                "Document Intelligence stand-in",
+                "local.document_intelligence",
+                log_file=folder / "logs" / "document-intelligence.log",
+                key=secrets.token_urlsafe(24),
+                options=ocr_options,
+            )
+            if has_ocr
+            else None
         )
         self.hosts: list[HostPart] = []
         self._host_count = hosts
@@ -227,8 +245,15 @@ class Stack:
             "LANGUAGE_KEY": self.language.key,
             "LANGUAGE_PROJECT": PROJECT,
             "LANGUAGE_DEPLOYMENT": DEPLOYMENT,
+            **self._ocr_settings,
             **self._extra_settings,
         }
+
+    @property
+    def _ocr_settings(self) -> dict[str, str]:
+        if not self.ocr:
+            return {}
+        return {"DOCUMENT_INTELLIGENCE_ENDPOINT": self.ocr.url, "DOCUMENT_INTELLIGENCE_KEY": self.ocr.key}
 
     def setting(self, name: str) -> str:
         """The value of an app setting that the hosts run with, the default included."""
@@ -240,6 +265,8 @@ class Stack:
         """The processes, in the order of their start."""
         yield self.storage.process
         yield self.language.process
+        if self.ocr:
+            yield self.ocr.process
         for host in self.hosts:
             yield host.process
 
@@ -252,10 +279,14 @@ class Stack:
         try:
             self._tell("Starting the storage emulator and the Language stand-in")
             self.language.launch()
+            if self.ocr:
+                self.ocr.launch()
             self.storage.start()
             self.create_containers()
             self._tell("Waiting for the Language stand-in, which learns its model from labelled documents")
             self.language.wait_until_ready()
+            if self.ocr:
+                self.ocr.wait_until_ready()
             self._write_settings()
             if self._host_count:
                 self._tell("Starting the functions host" + ("s" if self._host_count > 1 else ""))
@@ -273,6 +304,8 @@ class Stack:
         with contextlib.ExitStack() as last:
             last.callback(self.storage.stop)
             last.callback(self.language.stop)
+            if self.ocr:
+                last.callback(self.ocr.stop)
             for host in self.hosts:
                 if self.storage.running:
                     last.callback(host.stop)

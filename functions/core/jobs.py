@@ -7,7 +7,7 @@ import msgspec
 
 from ..errors import Problem, RecordError
 from .documents import Claim, StoredRecord
-from .records import Chunk, Moment, Record
+from .records import Chunk, Moment, Reading, Record
 from .work import FIRST_RELEASE, WorkSpec
 
 
@@ -49,6 +49,8 @@ class Job(Record, frozen=True, kw_only=True):
     """Stored under the name that the first release gave them."""
     work: WorkSpec = FIRST_RELEASE
     """What the service is asked to do; chosen when the documents were read."""
+    reading: Reading | None = None
+    """What OCR is to read of its only document first; None where the Language service is asked about texts."""
     known_records: tuple[StoredRecord, ...] = msgspec.field(default=(), name="claims")
     """The records of documents that were new when the job claimed them, so that concluding them need not read those
     again: a hint, which may be out of date and may name documents that the job has lost since."""

@@ -35,7 +35,7 @@ from .documents import (
     TaskResult,
 )
 from .jobs import Job, JobMessage, JobState, LoneFailures
-from .records import Chunk, DocumentFacts, TextFacts
+from .records import Chunk, DocumentFacts, Reading, TextFacts
 from .time_limits import RESERVATIONS
 from .work import FIRST_RELEASE, WorkSpec
 
@@ -59,6 +59,10 @@ class JobEvent(StrEnum):
     """The service lost its submission, or ran it for too long: it is submitted again whole."""
     SPLIT = "split"
     """Smaller jobs take its place, so that a document that makes it fail ends up alone."""
+    PAGES_READ = "pages read"
+    """OCR has read some of the pages that it was asked for; the next ones are asked for."""
+    TEXT_COMPLETE = "text complete"
+    """OCR has read all pages, or is given up where there is other text: jobs that analyse the text take its place."""
     FINISHED = "finished"
     """Every chunk it still owned has its result, or its document is given up."""
     FAULTED = "faulted"
@@ -75,6 +79,7 @@ JOB_TRANSITIONS: Final[dict[JobState, dict[JobEvent, JobState | None]]] = {
         JobEvent.DEFERRED: JobState.WAITING,
         JobEvent.FAILED: JobState.WAITING,
         JobEvent.SPLIT: ENDED,
+        JobEvent.TEXT_COMPLETE: ENDED,
         JobEvent.FINISHED: ENDED,
         JobEvent.FAULTED: JobState.WAITING,
     },
@@ -83,6 +88,8 @@ JOB_TRANSITIONS: Final[dict[JobState, dict[JobEvent, JobState | None]]] = {
         JobEvent.STILL_RUNNING: JobState.RUNNING,
         JobEvent.FAILED: JobState.WAITING,
         JobEvent.LOST: JobState.WAITING,
+        JobEvent.PAGES_READ: JobState.WAITING,
+        JobEvent.TEXT_COMPLETE: ENDED,
         JobEvent.FINISHED: ENDED,
         JobEvent.FAULTED: JobState.RUNNING,
     },
@@ -281,6 +288,24 @@ def fault(job: Job, due: datetime, problem: Problem, *, is_transient: bool) -> J
     return move_job(job, JobEvent.FAULTED, due=due, last_error=problem, **counted)
 
 
+def read_on(job: Job, extracted: str, reading: Reading, now: datetime) -> Job | None:
+    """Return a job some of whose pages are read, their text kept under the key `extracted`; others are asked for."""
+    return move_job(
+        job,
+        JobEvent.PAGES_READ,
+        due=now,
+        chunks=tuple(msgspec.structs.replace(chunk, extracted=extracted) for chunk in job.chunks),
+        reading=reading,
+        waits=0,
+        losses=0,
+        failed_at=None,
+        retry_at=None,
+        lone=None,
+        is_last=False,
+        is_scout=False,
+    )
+
+
 def end(job: Job, event: JobEvent, now: datetime) -> Job | None:
     """Check that an event may end the job, and return None: the record goes away."""
     return move_job(job, event, due=now)
@@ -359,6 +384,22 @@ def part_of(job: Job, chunks: tuple[Chunk, ...], now: datetime, problem: Problem
     )
 
 
+def analysis_of(job: Job, chunks: tuple[Chunk, ...], now: datetime) -> Job:
+    """Return a job that analyses chunks of the text that OCR has read for `job`; submissions go on counting."""
+    return Job(
+        id=part_id(job.id, chunks),
+        owner=job.owner,
+        state=JobState.WAITING,
+        step=0,
+        due=now,
+        created=now,
+        chunks=chunks,
+        work=job.work,
+        submissions=job.submissions,
+        trace_parent=job.trace_parent,
+    )
+
+
 def as_scout(part: Job) -> Job:
     """Return a part that goes first, although the service is failing, to find out whether documents succeed again."""
     return msgspec.structs.replace(part, is_scout=True)
@@ -387,12 +428,18 @@ def part_id(job_id: str, chunks: tuple[Chunk, ...]) -> str:
 
 
 def new_job(
-    job_id: str, owner: str | None, chunks: Iterable[Chunk], work: WorkSpec, now: datetime, trace_parent: str | None
+    job_id: str,
+    owner: str | None,
+    chunks: Iterable[Chunk],
+    work: WorkSpec,
+    now: datetime,
+    trace_parent: str | None,
+    reading: Reading | None = None,
 ) -> Job:
     """Return a job that is being opened.
 
-    What opens it also sends it, so it begins reserved and counted; only the parts of a long document, which have an
-    `owner`, are reserved by whoever gets their messages.
+    What opens it also sends it, so it begins reserved and counted; only the parts of a long document and what OCR is to
+    read, which have an `owner`, are reserved by whoever gets their messages.
     """
     reserved_until = now + RESERVATIONS[0]
     return Job(
@@ -404,6 +451,7 @@ def new_job(
         created=now,
         chunks=tuple(chunks),
         work=work,
+        reading=reading,
         submissions=0 if owner else 1,
         unanswered=0 if owner else 1,
         reserved_until=None if owner else reserved_until,
@@ -502,6 +550,35 @@ def count_afresh(record: DocumentRecord) -> DocumentRecord:
     """Return a claimed record whose submissions count anew: somebody has asked for its version to be replayed."""
     return msgspec.structs.replace(
         record, submissions=1, submissions_before=0, submissions_allowed=MAX_SUBMISSIONS, first_reported=None
+    )
+
+
+def text_read(
+    record: DocumentRecord,
+    text: TextFacts,
+    extracted: str,
+    *,
+    characters: int,
+    chunks: int,
+    warnings: tuple[str, ...],
+) -> DocumentRecord:
+    """Return a pending record with the text that OCR has read, kept under the key `extracted`.
+
+    What comes next, more pages or the analysis, has its own bound of submissions. So that a version can not use up
+    several again and again, later owners and versions that were reported have one submission each.
+    """
+    if (record.extracted, record.chunks, record.warnings) == (extracted, chunks, warnings):
+        return record  # The step is being repeated.
+    is_first_attempt = record.owners == 1 and record.first_reported is None
+    more = MAX_SUBMISSIONS if is_first_attempt else 1
+    return msgspec.structs.replace(
+        record,
+        document=msgspec.structs.replace(record.document, encoding="utf-8", characters=characters),
+        text=text,
+        extracted=extracted,
+        chunks=chunks,
+        warnings=warnings,
+        submissions_allowed=max(record.submissions_allowed, record.submissions + more),
     )
 
 

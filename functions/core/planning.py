@@ -22,7 +22,7 @@ from ..tasks.custom_entities import FoundEntities
 from . import lifecycle
 from .backoff import DEFER, LOST_POLL, STEP_FAULT, deferral_s, honoured_s, next_poll_s
 from .documents import MAX_SUBMISSIONS
-from .health import Assessment, Level, Proof
+from .health import Assessment, Level, Probing, Proof
 from .jobs import Job, LoneFailures
 from .lifecycle import JobEvent
 from .outcomes import (
@@ -64,6 +64,9 @@ PROVEN_FAILURES = 2
 
 HOLD_S = (3.0, 6.0)
 """How long a job waits for a control document that is under way."""
+
+IDLE_S = (50.0, 70.0)
+"""How long a job waits that may not be the next scout itself, where there is no control document."""
 
 RECHECK_S = (15.0, 25.0)
 """How long a job waits for the outcome of a scout."""
@@ -135,12 +138,16 @@ def before_submission(job: Job, assessment: Assessment, now: datetime, policy: P
     """Return what a waiting job does instead of being submitted; None where it may be submitted now."""
     problem = job.last_error or assessment.reason or WAITING_FOR_HEALTH
     if now - job.created > policy.give_up:
-        return _give_up(job, problem, now)
+        return give_up(job, problem, now)
     if job.refused_language == job.work.language:
         due = now + timedelta(seconds=DEFER[DeferReason.MISCONFIGURED].wait_s(job.waits, policy.rng))
         return _defer(job, due, problem, waits=job.waits + 1)
     if job.is_scout:
         return None
+    is_at_rest = job.failed_at is None or now < _rest(job, job.failed_at)
+    if assessment.probing is Probing.SCOUT and job.is_last and not is_at_rest:
+        # Nothing else is submitted that could tell whose fault it is, and nothing of this job is left to find out with.
+        return exhausted(job, now)
     if assessment.is_open:
         return _hold(job, assessment, problem, now, policy)
     if job.retry_at and now < job.retry_at:
@@ -191,7 +198,8 @@ def _isolate(job: Job, failed_at: datetime, now: datetime, *, is_proven: bool) -
 def _hold(job: Job, assessment: Assessment, problem: Problem, now: datetime, policy: Policy) -> Step:
     """Let a job wait for the next control document, or for the outcome of the one under way."""
     again = max(now, assessment.again_at or now)
-    return _defer(job, again + policy.within(HOLD_S), problem)
+    wait_s = IDLE_S if assessment.probing is Probing.SCOUT else HOLD_S
+    return _defer(job, again + policy.within(wait_s), problem)
 
 
 def _defer(job: Job, due: datetime, problem: Problem, waits: int | None = None) -> Step:
@@ -242,7 +250,7 @@ def release(job: Job, now: datetime) -> Step:
 
 def exhausted(job: Job, now: datetime) -> Step:
     """Return the end of a job whose documents have no submission left, each with an error report."""
-    return _give_up(job, exhausted_problem(job), now)
+    return give_up(job, exhausted_problem(job), now)
 
 
 def exhausted_problem(job: Job) -> Problem:
@@ -290,13 +298,13 @@ def _refused(job: Job, problem: Problem, now: datetime, policy: Policy) -> Step:
     if _is_configured_language(job.chunks[0], problem):
         return _wrong_language(job, problem, now, policy)
     if problem.fault is Fault.DOCUMENT:
-        return _give_up(job, problem, now)
+        return give_up(job, problem, now)
     # Not a documented code: if other documents are accepted, it is about this one; if none is, about the deployment.
     if job.refused_at:
         again = problems.REFUSED_AGAIN.problem(
             service=problem.service, service_code=problem.code, reason=problem.message
         )
-        return _give_up(job, again, now)
+        return give_up(job, again, now)
     due = now + policy.within(VERDICT_WAIT_S)
     return Step(event=JobEvent.FAILED, job=lifecycle.refuse(job, now, due, problem), reason=problem)
 
@@ -326,6 +334,9 @@ def after_poll(job: Job, answer: Progress, now: datetime, policy: Policy, *, is_
             return _wait_on(job, answer, now, policy)
         case Deferred():
             return _deferred(job, answer, now, policy)
+        case JobFailed(problem) if problem.fault is Fault.DOCUMENT:
+            # Of OCR, which gets one document at a time: it has read the file, and says what is wrong with it.
+            return replace(give_up(job, problem, now), succeeded=True)
         case JobFailed(problem):
             opens = problem.fault is Fault.CONFIGURATION
             return _failed(job, Failure(level=Level.MODEL, problem=problem, opens=opens), now, policy)
@@ -339,10 +350,20 @@ def after_fault(job: Job, problem: Problem, now: datetime, policy: Policy, *, is
     A transient fault, such as an outage of the storage, is a wait: it is not counted.
     """
     if now - job.created > policy.give_up or (not is_transient and job.faults + 1 >= MAX_FAULTS):
-        return _give_up(job, problem, now)
+        return give_up(job, problem, now)
     wait_s = STEP_FAULT.wait_s(job.waits if is_transient else job.faults, policy.rng)
     faulted = lifecycle.fault(job, now + timedelta(seconds=wait_s), problem, is_transient=is_transient)
     return Step(event=JobEvent.FAULTED, job=faulted, reason=problem)
+
+
+def give_up(job: Job, problem: Problem, now: datetime) -> Step:
+    """Return the end of a job each document of which gets an error report."""
+    return Step(
+        event=JobEvent.FINISHED,
+        job=lifecycle.end(job, JobEvent.FINISHED, now),
+        answers=tuple((chunk, problem) for chunk in job.chunks),
+        reason=problem,
+    )
 
 
 def nothing_left(job: Job, now: datetime) -> Step:
@@ -391,7 +412,7 @@ LEFT_OUT = problems.LEFT_OUT.problem()
 def _failed(job: Job, failure: Failure, now: datetime, policy: Policy, wait_s: float = 0.0) -> Step:
     """Return a job whose submission failed: nothing is decided before the health of the service has been asked."""
     if now - job.created > policy.give_up:
-        return replace(_give_up(job, failure.problem, now), failure=failure)
+        return replace(give_up(job, failure.problem, now), failure=failure)
     asked = timedelta(seconds=wait_s)
     due = now + max(asked, policy.within(VERDICT_WAIT_S))
     waiting = lifecycle.fail(job, now, due, failure.problem, is_unanswered=failure.level is Level.RESOURCE)
@@ -425,7 +446,7 @@ def _never_started(job: Job, now: datetime) -> Problem:
 
 def _deferred(job: Job, answer: Deferred, now: datetime, policy: Policy) -> Step:
     if now - job.created > policy.give_up:
-        return _give_up(job, answer.problem, now)
+        return give_up(job, answer.problem, now)
     if job.submitted and now - job.submitted > RESULT_RETENTION:
         return _lost(job, answer.problem, now, policy)
     due = now + timedelta(seconds=deferral_s(answer, job.waits, policy.rng))
@@ -441,7 +462,7 @@ def _not_found(job: Job, problem: Problem, now: datetime, policy: Policy, *, is_
     if is_healthy and now - since >= LOST_AFTER:
         return _lost(job, problem, now, policy)
     if now - job.created > policy.give_up:
-        return _give_up(job, problem, now)
+        return give_up(job, problem, now)
     due = now + timedelta(seconds=LOST_POLL.wait_s(job.waits, policy.rng))
     denied = lifecycle.deny(job, since, due, problem)
     return Step(event=JobEvent.DEFERRED, job=denied, reason=problem)
@@ -450,7 +471,7 @@ def _not_found(job: Job, problem: Problem, now: datetime, policy: Policy, *, is_
 def _lost(job: Job, problem: Problem, now: datetime, policy: Policy) -> Step:
     """Submit a job again whole, ever more rarely: nothing says that a document in it is the cause."""
     if now - job.created > policy.give_up:
-        return _give_up(job, problem, now)
+        return give_up(job, problem, now)
     retry_at = now + LOSS_WAITS[min(job.losses, len(LOSS_WAITS) - 1)]
     return Step(event=JobEvent.LOST, job=lifecycle.lose(job, retry_at, problem), reason=problem)
 
@@ -461,12 +482,3 @@ def _split(job: Job, problem: Problem | None, now: datetime) -> Step:
     groups = [job.chunks[start : start + size] for start in range(0, len(job.chunks), size)]
     parts = tuple(lifecycle.part_of(job, group, now, problem) for group in groups)
     return Step(event=JobEvent.SPLIT, job=lifecycle.end(job, JobEvent.SPLIT, now), parts=parts, reason=problem)
-
-
-def _give_up(job: Job, problem: Problem, now: datetime) -> Step:
-    return Step(
-        event=JobEvent.FINISHED,
-        job=lifecycle.end(job, JobEvent.FINISHED, now),
-        answers=tuple((chunk, problem) for chunk in job.chunks),
-        reason=problem,
-    )

@@ -5,6 +5,9 @@ from typing import Annotated
 
 import msgspec
 
+MAX_READING_PAGES = 200
+"""Pages that one request for OCR asks for. A dense page is about 170 KB of JSON, and a reply is cut off at 64 MB."""
+
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 """A time with its zone; one without is refused where a record is read."""
 
@@ -41,6 +44,8 @@ class TextFacts(Record, frozen=True, kw_only=True, omit_defaults=False):
     """The version of the extractors."""
     blob: str | None = None
     sha256: str | None = None
+    ocr: str | None = None
+    """What read the pages that have no text layer, with its version; None where no page was read."""
 
 
 DOCUMENT_TEXT = TextFacts(source="document", format="plain")
@@ -83,6 +88,24 @@ class Chunk(Record, frozen=True, kw_only=True):
     def is_whole(self) -> bool:
         """Whether this chunk is all of its document."""
         return self.count == 1
+
+
+class Reading(Record, frozen=True, kw_only=True):
+    """What OCR is to read of a document before its text can be analysed."""
+
+    pages: tuple[int, ...] | None
+    """The pages of a pdf that are still to be read, from 1, ascending; None for all of a picture."""
+
+    @property
+    def batch(self) -> tuple[int, ...] | None:
+        """The pages that the next request asks for."""
+        return None if self.pages is None else self.pages[:MAX_READING_PAGES]
+
+    @property
+    def rest(self) -> "Reading | None":
+        """What is left to be read after the next request; None where that is nothing."""
+        rest = () if self.pages is None else self.pages[MAX_READING_PAGES:]
+        return Reading(pages=rest) if rest else None
 
 
 class JobFacts(Record, frozen=True, kw_only=True, omit_defaults=False):

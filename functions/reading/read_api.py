@@ -42,7 +42,8 @@ from ..language.error_codes import (
     shortened,
 )
 from ..language.replies import MAX_STATUS, state_of
-from .pages import PagesRead, ReadingProgress, ReadPage
+from ..text.read_pages import PageText
+from .pages import PagesRead, ReadingProgress
 
 FAULTS: Mapping[str, Fault] = {
     # The document's ("Resolve errors", learn.microsoft.com, 2026-04): damaged, protected or of a format that is not
@@ -70,6 +71,10 @@ READING = ErrorCodes(FAULTS, problems.OF_READING)
 # --- Requests ---
 
 API_VERSION = "2024-11-30"
+
+OCR = f"prebuilt-read {API_VERSION}"
+"""What results say has read a page."""
+
 _MODEL_PATH = "/documentintelligence/documentModels/prebuilt-read"
 
 CONTENT_TYPE = "application/octet-stream"
@@ -250,18 +255,18 @@ def _detail_of(error: Error) -> Error:
 def _read(state: _State) -> PagesRead | JobFailed:
     if state.analyze_result is None:
         return JobFailed(problems.READING_UNREADABLE_ANSWER.problem(detail="it has no list of readable pages"))
-    pages: dict[int, ReadPage] = {}
+    pages: dict[int, PageText] = {}
     for page in state.analyze_result.pages:
         pages.setdefault(page.page_number, _page(page))
     return PagesRead(tuple(pages[number] for number in sorted(pages)))
 
 
-def _page(page: _Page) -> ReadPage:
+def _page(page: _Page) -> PageText:
     words = page.words or []
     # Documented for formats that have no lines, which are not sent; without this such a page would be lost.
     text = "\n".join(line.content for line in page.lines) if page.lines else " ".join(word.content for word in words)
     confidences = [value for word in words if _is_confidence(value := word.confidence)]
-    return ReadPage(page.page_number, text, sum(confidences) / len(confidences) if confidences else None)
+    return PageText(page.page_number, text, sum(confidences) / len(confidences) if confidences else None)
 
 
 def _is_confidence(value: Any) -> bool:

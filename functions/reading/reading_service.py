@@ -27,8 +27,8 @@ class ReadingService(Protocol):
     ) -> Submission:
         """Submit a pdf or an image, and return what came of it. `name` says in logs which job it is.
 
-        `pages` are the numbers of those to read, from 1 on, at most `pages.MAX_JOB_PAGES`; None reads all, and is what
-        images need. `deadline_s` is how many seconds from now the exchange may take at most. `Refused` has the
+        `pages` are the numbers of those to read, from 1 on, at most `records.MAX_READING_PAGES`; None reads all, and is
+        what images need. `deadline_s` is how many seconds from now the exchange may take at most. `Refused` has the
         document's fault where the service says that the file can not be read.
         """
 

@@ -27,7 +27,7 @@ class WorkingCopy(NamedTuple):
 
 class _StoredMap(msgspec.Struct):
     starts: list[int]
-    places: list[dict[str, str | int]]
+    places: list[dict[str, str | int | float]]
 
 
 def copy_key(name: str, etag: str, version: str) -> str:
@@ -43,7 +43,7 @@ class ExtractedStore:
 
     def save(self, copy: WorkingCopy) -> None:
         """Keep a working copy; doing it again changes nothing."""
-        places: list[dict[str, str | int]] = [dict(place) for place in copy.locations.places]
+        places: list[dict[str, str | int | float]] = [dict(place) for place in copy.locations.places]
         stored = msgspec.json.encode(_StoredMap(list(copy.locations.starts), places))
         self._state.write(_map_name(copy.key), stored)
         self._state.write(_text_name(copy.key), copy.text.encode())

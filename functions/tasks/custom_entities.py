@@ -167,7 +167,9 @@ def _fault_in(entity: Any) -> str:
 # --- Entities at their places in the document, each checked against the text ---
 
 
-Places = Callable[[int], Mapping[str, str | int] | None]
+PlaceFields = dict[str, str | int | float]
+
+Places = Callable[[int], Mapping[str, str | int | float] | None]
 """Tells where a position in a text stands in the file that it was extracted from; None where nobody knows."""
 
 
@@ -189,10 +191,10 @@ class Entity(Record, frozen=True, kw_only=True):
     utf16_offset: int | None
     utf16_length: int | None
     confidence_score: float
-    location: dict[str, str | int] | msgspec.UnsetType = msgspec.UNSET
-    """Where in a file it stands, for people: `page`, `slide`, `sheet` and `row`, `heading`, `part`; not there for
-    text."""
-    end_location: dict[str, str | int] | msgspec.UnsetType = msgspec.UNSET
+    location: PlaceFields | msgspec.UnsetType = msgspec.UNSET
+    """Where in a file it stands, for people: `page`, `slide`, `sheet` and `row`, `heading`, `part`, and the
+    `readConfidence` of a page that was read by OCR; not there for text."""
+    end_location: PlaceFields | msgspec.UnsetType = msgspec.UNSET
     """Where it ends, if that is another place."""
 
 
@@ -241,7 +243,7 @@ def locate(
     )
 
 
-def _located(places: Places, start: int, end: int) -> dict[str, dict[str, str | int]]:
+def _located(places: Places, start: int, end: int) -> dict[str, PlaceFields]:
     """Return the fields that say where an entity from `start` to `end` stands in its file."""
     first, last = places(start), places(max(start, end - 1))
     if not first:
@@ -251,7 +253,7 @@ def _located(places: Places, start: int, end: int) -> dict[str, dict[str, str | 
 
 
 def _placed(
-    chunk: Chunk, entity: FoundEntity, utf16: tuple[int, int] | None, located: dict[str, dict[str, str | int]]
+    chunk: Chunk, entity: FoundEntity, utf16: tuple[int, int] | None, located: dict[str, PlaceFields]
 ) -> Entity:
     return Entity(
         text=entity.text,

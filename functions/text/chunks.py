@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from ..core.records import DOCUMENT_TEXT, Chunk, DocumentFacts, TextFacts
+from ..core.records import DOCUMENT_TEXT, Chunk, DocumentFacts, Reading, TextFacts
 from ..core.work import WorkSpec
 from .compression import unpack
 from .damage import Damage, decode_damaged
@@ -39,6 +39,8 @@ class ReadyChunk:
     """Which text this is a chunk of."""
     content_sha256: str | None = None
     """SHA-256 of the document's content as stored."""
+    reading: Reading | None = None
+    """What OCR is to read of the document first; its text is what the file has beside that, perhaps none."""
     retake: Retake | None = None
     """Where the document's record has ended, and the version shall be taken up again nevertheless."""
 

@@ -22,7 +22,7 @@ from ..core.work import WorkSpec
 from ..storage.containers import is_archived, storage_code
 from ..text.chunks import ReadyChunk
 from .claiming import Reports
-from .intake import Gone, Intake, LongDocument, Ready, Rejected
+from .intake import Gone, Intake, LongDocument, Ready, Rejected, Scanned
 from .refusals import Refusals
 from .submission import Submission
 from .texts import TextReader
@@ -85,7 +85,10 @@ class Submitter:
                     self._submit_together(chunk)
                 case LongDocument(chunks, copy):
                     self._texts.keep_copy(copy)
-                    self._submission.submit_long(chunks)
+                    self._submission.submit_later(chunks)
+                case Scanned(chunk, copy):
+                    self._texts.keep_copy(copy)
+                    self._submission.submit_later([chunk])
                 case Rejected():
                     self._reports.write(outcome)
                 case Gone():

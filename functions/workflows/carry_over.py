@@ -11,10 +11,13 @@ from datetime import datetime
 
 from .. import telemetry
 from ..core.documents import DocumentRecord, DocumentState
+from ..core.extracted_texts import as_read_before
 from ..core.lifecycle import DocumentEvent, claim, conclude
+from ..core.records import DOCUMENT_TEXT, DocumentFacts, TextFacts
 from ..core.results import entities_name, result_metadata, to_json
 from ..errors import Changed, Missing
 from ..storage.document_store import DocumentStore
+from ..storage.extracted_store import ExtractedStore
 from ..storage.record_store import RecordStore
 from ..tasks.custom_entities import EntitiesResult, carried_over, read_entities
 from ..text.chunks import ReadyChunk
@@ -25,9 +28,16 @@ logger = logging.getLogger(__name__)
 class CarryOver:
     """Gives documents the results of earlier versions with the same content."""
 
-    def __init__(self, documents: DocumentStore, records: RecordStore, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        documents: DocumentStore,
+        records: RecordStore,
+        extracted: ExtractedStore,
+        clock: Callable[[], datetime],
+    ) -> None:
         self._documents = documents
         self._records = records
+        self._extracted = extracted
         self._clock = clock
 
     def try_for(self, record: DocumentRecord, etag: str, item: ReadyChunk, owner: str) -> bool:
@@ -38,13 +48,15 @@ class CarryOver:
         Whoever claims the document in between wins: the result is withdrawn again. Raises `Changed` where the result
         was written anew meanwhile.
         """
-        facts = item.facts
+        facts = as_read_before(item.facts, record.document) if item.reading else item.facts
         if record.state is not DocumentState.DONE or record.document.etag == facts.etag:
             return False
         if not item.content_sha256 or record.content_sha256 != item.content_sha256:
             return False
+        if item.reading and not (record.text and record.text.ocr):
+            return False  # OCR was turned on since.
         name = entities_name(facts.name)
-        result, replaced = self._same_work(name, record, item)
+        result, replaced = self._same_work(name, record, item, facts)
         if not result or not replaced:
             return False
         now = self._clock()
@@ -58,7 +70,7 @@ class CarryOver:
             chunks=record.chunks,
             warnings=record.warnings,
             content_sha256=item.content_sha256,
-            text=item.text_facts,
+            text=record.text,
             trace_parent=telemetry.trace_parent(),
             is_submitted=False,
         )
@@ -70,6 +82,8 @@ class CarryOver:
             if present is None or present.document.etag != facts.etag or present.state is not DocumentState.DONE:
                 self._documents.withdraw_result(name, written)
             raise
+        if item.chunk.extracted:
+            self._extracted.delete(item.chunk.extracted)
         telemetry.documents_in.add(1)
         telemetry.documents_done.add(1)
         logger.info(
@@ -80,7 +94,7 @@ class CarryOver:
         return True
 
     def _same_work(
-        self, name: str, record: DocumentRecord, item: ReadyChunk
+        self, name: str, record: DocumentRecord, item: ReadyChunk, facts: DocumentFacts
     ) -> tuple[EntitiesResult | None, str | None]:
         """Return the result for the version of `item` and the ETag of the one it comes from; None where it can not."""
         try:
@@ -92,4 +106,7 @@ class CarryOver:
         result = read_entities(blob.data) if is_known else None
         if result is None:
             return None, None
-        return carried_over(result, item.facts, item.work.model_facts, item.work.string_index_type), blob.info.etag
+        text = result.text if isinstance(result.text, TextFacts) else DOCUMENT_TEXT
+        if (text.format, text.extractor) != (item.text_facts.format, item.text_facts.extractor):
+            return None, None  # The text of the same file may have changed with the extractors.
+        return carried_over(result, facts, item.work.model_facts, item.work.string_index_type), blob.info.etag

@@ -4,9 +4,11 @@ The modules of the formats are imported at the first document, so that the app s
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from .. import problems
+from ..core.records import Reading
 from ..errors import DocumentError, Problem
 
 if TYPE_CHECKING:
@@ -29,10 +31,14 @@ TEXT = FileKind(is_file=False, is_text=True)
 
 
 class Extractor:
-    """Extracts texts from files with `extract`, which runs elsewhere and bounds time and memory."""
+    """Extracts texts from files with `extract`, which runs elsewhere and bounds time and memory.
 
-    def __init__(self, extract: "Callable[[bytes], Extracted] | None") -> None:
+    `has_ocr` says that pages without a text layer can be read.
+    """
+
+    def __init__(self, extract: "Callable[[bytes], Extracted] | None", *, has_ocr: bool = False) -> None:
         self._extract = extract
+        self._has_ocr = has_ocr
 
     @property
     def version(self) -> str:
@@ -54,18 +60,27 @@ class Extractor:
         known = FORMATS.get(name)
         return FileKind(is_file=True, is_text=known is not None and known.is_text)
 
-    def extract(self, data: bytes) -> "Extracted":
-        """Return the text of a file. Raises `DocumentError`."""
-        from ..text.formats.extraction import NotExtractable
+    def extract(self, data: bytes) -> "tuple[Extracted, Reading | None]":
+        """Return the text of a file, and what OCR is to read of it first. Raises `DocumentError`."""
+        from ..text.formats.extraction import Extracted, NotExtractable
+        from ..text.formats.locations import LocationMap
 
         assert self._extract is not None  # noqa: S101 - nothing is a file where extraction is turned off
         try:
-            return self._extract(data)
+            extracted = self._extract(data)
         except NotExtractable as error:
-            raise DocumentError(_problem(error)) from error
+            if not self._has_ocr or error.scan is None:
+                raise DocumentError(problem_of(error)) from error
+            extracted = Extracted(text="", format=error.scan.format, locations=LocationMap((), ()))
+            return extracted, Reading(pages=error.scan.pages)
+        if not self._has_ocr or not extracted.unread_pages:
+            return extracted, None
+        left = tuple(one for one in extracted.warnings if not problems.PAGES_WITHOUT_TEXT.covers(one))
+        return replace(extracted, warnings=left), Reading(pages=extracted.unread_pages)
 
 
-def _problem(error: "NotExtractable") -> Problem:
+def problem_of(error: "NotExtractable") -> Problem:
+    """Return why a file has no text, as its error report says it."""
     from ..text.formats.extraction import Reason
 
     kinds = {

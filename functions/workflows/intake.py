@@ -5,13 +5,12 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import msgspec
 
 from .. import problems
-from ..core.records import DOCUMENT_TEXT, DocumentFacts, TextFacts
-from ..core.results import extracted_name
+from ..core.extracted_texts import chunks_of_text, text_facts
+from ..core.records import DocumentFacts
 from ..core.work import WorkSpec
 from ..document_languages import language_code
 from ..errors import Changed, DocumentError, Missing, Problem, UnsafeName
@@ -19,8 +18,8 @@ from ..storage.containers import Blob, BlobInfo, check_name
 from ..storage.document_store import DocumentStore
 from ..storage.extracted_store import WorkingCopy, copy_key
 from ..text.chunks import ReadyChunk, cut
-from ..text.compression import is_compressed, unpack
-from ..text.decoding import DecodedText, check_size, decode
+from ..text.compression import Unpacked, is_compressed, unpack
+from ..text.decoding import check_size, decode
 from .extractor import HEAD_BYTES, Extractor
 
 logger = logging.getLogger(__name__)
@@ -50,6 +49,14 @@ class LongDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class Scanned:
+    """A file with pages that OCR is to read first; `chunk` has no text, `copy` the text beside them, perhaps none."""
+
+    chunk: ReadyChunk
+    copy: WorkingCopy
+
+
+@dataclass(frozen=True, slots=True)
 class Rejected:
     """A document that can not be read, and why: it is to get an error report."""
 
@@ -63,7 +70,7 @@ class Gone:
     """There is no document of this name: it was deleted, or the blob only marks a folder."""
 
 
-IntakeOutcome = Ready | LongDocument | Rejected | Gone
+IntakeOutcome = Ready | LongDocument | Scanned | Rejected | Gone
 """What a dropped blob is."""
 
 
@@ -158,44 +165,45 @@ class Intake:
         try:
             language = _own_language(info.metadata)
             facts = msgspec.structs.replace(facts, language=language or work.language)
-            content, copy = self._content(blob)
+            self._check_size(blob)
+            unpacked = unpack(blob.data, info.content_encoding, self._max_document_bytes)
+            if self._extractor.kind_of(unpacked.data[:HEAD_BYTES]).is_file:
+                return self._extracted(blob, facts, work, language, unpacked)
+            decoded = decode(unpacked.data, info.content_type, unpacked.warnings)
         except DocumentError as error:
             return Rejected(facts, work, error.problem)
-        decoded = content.decoded
-        facts = msgspec.structs.replace(facts, encoding=decoded.encoding, characters=len(decoded.text))
-        digest = hashlib.sha256(blob.data).hexdigest()
-        chunks = tuple(
-            replace(
-                one,
-                chunk=msgspec.structs.replace(one.chunk, language=language, extracted=copy.key if copy else None),
-                text_facts=content.facts,
-                content_sha256=digest,
-            )
-            for one in cut(facts, content.data, decoded, work, content_encoding=content.content_encoding)
+        facts = _read_facts(facts, decoded.encoding, decoded.text)
+        chunks = cut(facts, unpacked.data, decoded, work, content_encoding=unpacked.content_encoding)
+        digest = _digest(blob)
+        return _outcome(
+            tuple(
+                replace(one, chunk=msgspec.structs.replace(one.chunk, language=language), content_sha256=digest)
+                for one in chunks
+            ),
+            None,
         )
-        return Ready(chunks[0], copy) if len(chunks) == 1 else LongDocument(chunks, copy)
 
-    def _content(self, blob: Blob) -> tuple["_Content", WorkingCopy | None]:
-        """Return the text of a document, and the working copy of it where it was extracted. Raises `DocumentError`."""
-        info = blob.info
-        self._check_size(blob)
-        unpacked = unpack(blob.data, info.content_encoding, self._max_document_bytes)
-        kind = self._extractor.kind_of(unpacked.data[:HEAD_BYTES])
-        if not kind.is_file:
-            decoded = decode(unpacked.data, info.content_type, unpacked.warnings)
-            return _Content(unpacked.data, decoded, unpacked.content_encoding, DOCUMENT_TEXT), None
-        extracted, version = self._extractor.extract(unpacked.data), self._extractor.version
-        data = extracted.text.encode()
-        facts = TextFacts(
-            source="extracted",
-            format=extracted.format,
-            extractor=version,
-            blob=extracted_name(info.name),
-            sha256=hashlib.sha256(data).hexdigest(),
+    def _extracted(
+        self, blob: Blob, facts: DocumentFacts, work: WorkSpec, language: str | None, unpacked: Unpacked
+    ) -> IntakeOutcome:
+        """Return what a file is whose text is extracted. Raises `DocumentError`."""
+        name, version = blob.info.name, self._extractor.version
+        extracted, reading = self._extractor.extract(unpacked.data)
+        text = extracted.text
+        copy = WorkingCopy(copy_key(name, blob.info.etag, version), text, extracted.locations)
+        facts = _read_facts(facts, "utf-8", text)
+        known = text_facts(name, text, extracted.format, version)
+        warnings = tuple(str(warning) for warning in (*unpacked.warnings, *extracted.warnings))
+        digest = _digest(blob)
+        chunks = tuple(
+            replace(one, text_facts=known, warnings=warnings, content_sha256=digest, reading=reading)
+            for one in chunks_of_text(facts, "" if reading else text, work, copy.key, language)
         )
-        copy = WorkingCopy(copy_key(info.name, info.etag, version), extracted.text, extracted.locations)
-        decoded = DecodedText(extracted.text, "utf-8", warnings=(*unpacked.warnings, *extracted.warnings))
-        return _Content(data, decoded, None, facts), copy
+        if not reading:
+            return _outcome(chunks, copy)
+        (whole,) = chunks
+        stored = msgspec.structs.replace(whole.chunk, content_encoding=unpacked.content_encoding)
+        return Scanned(replace(whole, chunk=stored), copy)
 
     def _check_size(self, blob: Blob) -> None:
         """Refuse what is larger than its limit; its content was not read then. Raises `DocumentError`."""
@@ -206,13 +214,16 @@ class Intake:
             check_size(size, self._max_document_bytes)
 
 
-class _Content(NamedTuple):
-    """The text of a document, and what its chunks are read from."""
+def _read_facts(facts: DocumentFacts, encoding: str, text: str) -> DocumentFacts:
+    return msgspec.structs.replace(facts, encoding=encoding, characters=len(text))
 
-    data: bytes
-    decoded: DecodedText
-    content_encoding: str | None
-    facts: TextFacts
+
+def _outcome(chunks: tuple[ReadyChunk, ...], copy: WorkingCopy | None) -> IntakeOutcome:
+    return Ready(chunks[0], copy) if len(chunks) == 1 else LongDocument(chunks, copy)
+
+
+def _digest(blob: Blob) -> str:
+    return hashlib.sha256(blob.data).hexdigest()
 
 
 def _gone(name: str) -> Gone:

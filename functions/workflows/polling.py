@@ -24,11 +24,11 @@ from ..core.lifecycle import (
 )
 from ..core.outcomes import Finished, JobLost, StillRunning
 from ..core.planning import (
-    Policy,
     after_deferral,
     after_poll,
     before_submission,
     exhausted_problem,
+    give_up,
     may_scout,
     nothing_left,
     reserve,
@@ -38,16 +38,17 @@ from ..core.records import Chunk
 from ..core.results import job_facts
 from ..core.work import WorkSpec
 from ..errors import Changed, EntityDropError, Missing, NewerRecord, RecordError
-from ..language.service import LanguageService, PollDelays
+from ..language.service import PollDelays
+from ..reading.pages import PagesRead
 from ..storage.containers import is_refusal, is_transient, storage_code
 from ..storage.job_queue import JobQueue
 from ..storage.record_store import RecordStore
+from .job_services import JobService, JobServices
 from .parallel import run_all
-from .probing import Prober
 from .publishing import Publisher
+from .reading import Readings
 from .refusals import Refusals
 from .steps import Steps
-from .texts import TextReader
 
 logger = logging.getLogger(__name__)
 
@@ -135,31 +136,27 @@ class Poller:
         finder: JobFinder,
         records: RecordStore,
         queue: JobQueue,
-        language: LanguageService,
+        services: JobServices,
         poll_timer: PollDelays,
         publisher: Publisher,
-        prober: Prober,
         refusals: Refusals,
         steps: Steps,
-        texts: TextReader,
+        readings: Readings,
         threads: Executor,
         clock: Callable[[], datetime],
-        policy: Callable[[], Policy],
         choose_work: Callable[[str], WorkSpec],
     ) -> None:
         self._finder = finder
         self._records = records
         self._queue = queue
-        self._language = language
+        self._services = services
         self._poll_timer = poll_timer
         self._publisher = publisher
-        self._prober = prober
         self._refusals = refusals
         self._steps = steps
-        self._texts = texts
+        self._readings = readings
         self._threads = threads
         self._clock = clock
-        self._policy = policy
         self._choose_work = choose_work
 
     def advance(self, text: str | bytes) -> None:
@@ -172,10 +169,13 @@ class Poller:
             logger.debug("A message for step %s of job %s is out of date.", message.step, job.id)
             return
         take = self._submit if job.state is JobState.WAITING else self._poll
-        stored = _Stored(job, etag)
+        stored, service = _Stored(job, etag), self._services.of(job)
         try:
             with telemetry.span("advance", parent=job.trace_parent, job=job.id, step=job.step):
-                take(stored)
+                if service:
+                    take(service, stored)
+                else:
+                    self._steps.perform(job, etag, give_up(job, READING_TURNED_OFF, self._clock()))
         except NewerRecord as error:
             self._finder.put_back(message, error)
             return
@@ -203,29 +203,35 @@ class Poller:
 
     # --- Submitting ---
 
-    def _submit(self, stored: _Stored) -> None:
+    def _submit(self, service: JobService, stored: _Stored) -> None:
         job, etag = follow_correction(stored.job, self._choose_work), stored.etag
         if job.reserved_until and self._clock() < job.reserved_until:
             # Somebody is submitting it, or has and could not save the outcome. Whoever it was has until then.
             left_s = (job.reserved_until - self._clock()).total_seconds()
             self._queue.send(JobMessage(job.id, job.step), max(1.0, left_s))
             return
-        assessment = self._prober.assess(job)
+        assessment = service.prober.assess(job)
         is_scout_due = assessment.probing is Probing.SCOUT and not job.is_scout and may_scout(job, self._clock())
-        if is_scout_due and self._prober.take_scout(job):
+        if is_scout_due and service.prober.take_scout(job):
             self._steps.perform(job, etag, send_scout(job, self._clock()))
             return
-        step = before_submission(job, assessment, self._clock(), self._policy())
+        step = before_submission(job, assessment, self._clock(), service.policy())
         if step:
             self._steps.perform(job, etag, step)
             return
         # Asked before the texts are read: a backlog that waits for the budget would read them again and again.
-        deferred = self._language.take_permit()
+        deferred = service.take_permit()
         if deferred:
-            self._steps.perform(job, etag, after_deferral(job, deferred, self._clock(), self._policy()))
+            self._steps.perform(job, etag, after_deferral(job, deferred, self._clock(), service.policy()))
             return
-        found = run_all(self._threads, partial(self._read_if_ours, job), job.chunks)
-        ready = [document for document in found if document and not self._report_exhausted(job, document)]
+        found = run_all(self._threads, partial(self._read_if_ours, service, job), job.chunks)
+        exhausted = [document for document in found if document and _is_exhausted(job, document)]
+        if exhausted and job.reading:
+            self._steps.perform(job, etag, give_up(job, exhausted_problem(job), self._clock()))
+            return
+        for document in exhausted:
+            self._report_exhausted(job, document)
+        ready = [document for document in found if document and document not in exhausted]
         now = self._clock()
         if not ready:
             self._steps.perform(job, etag, nothing_left(job, now))
@@ -245,15 +251,16 @@ class Poller:
         if not counted:
             self._steps.perform(reserved, stored.etag, nothing_left(reserved, self._clock()))
             return
-        self._steps.post(reserved, stored.etag, receipt, [document.text for document in counted], has_permit=True)
+        texts = [document.text for document in counted]
+        self._steps.post(service, reserved, stored.etag, receipt, texts, has_permit=True)
 
-    def _read_if_ours(self, job: Job, chunk: Chunk) -> _Ready | None:
+    def _read_if_ours(self, service: JobService, job: Job, chunk: Chunk) -> _Ready | None:
         """Return a chunk with its text; None where its document has another owner, another version, or is gone."""
         claim = job.claim_of(chunk)
         record, etag = self._records.claimed_document(claim)
         if record and etag and may_write(record, claim):
             try:
-                return _Ready(chunk, self._texts.read(chunk), record, etag)
+                return _Ready(chunk, service.text(chunk), record, etag)
             except Missing:
                 self._publisher.delete_record_of_deleted(claim)
             except Changed:
@@ -269,15 +276,12 @@ class Poller:
     # The limit of submissions. It is compared here, directly before the reservation, and nowhere else: every path that
     # leads to a request after the first one passes this way.
 
-    def _report_exhausted(self, job: Job, document: _Ready) -> bool:
-        """Report a document that has no submission left; return whether that was so."""
-        if submissions_with(document.record, job) < document.record.submissions_allowed:
-            return False
+    def _report_exhausted(self, job: Job, document: _Ready) -> None:
+        """Report a document that has no submission left."""
         claim = job.claim_of(document.chunk)
         self._publisher.write_error(claim, exhausted_problem(job), document.record.submissions)
         if not document.chunk.is_whole:
             self._records.delete_chunks(claim.owner, claim.document)
-        return True
 
     def _count(self, reserved: Job, document: _Ready) -> _Ready | None:
         """Count a submission in the document's record, which outlives its jobs; None where it is no longer ours."""
@@ -296,9 +300,12 @@ class Poller:
 
     # --- Polling ---
 
-    def _poll(self, stored: _Stored) -> None:
+    def _poll(self, service: JobService, stored: _Stored) -> None:
         job = stored.job
-        answer = self._language.progress(job.work, job.operation_url or "")
+        answer = service.progress(job)
+        if isinstance(answer, PagesRead):
+            self._steps.perform(job, stored.etag, self._readings.after_pages(job, answer))
+            return
         facts = None
         if isinstance(answer, Finished):
             facts = job_facts(job, answer)
@@ -312,8 +319,8 @@ class Poller:
                 extra={"action": "unknown_status", **job.log_context()},
             )
         # Whether the service is healthy otherwise matters only for a job that it does not know.
-        is_healthy = isinstance(answer, JobLost) and self._prober.is_healthy_since(job, job.lost_at)
-        step = after_poll(job, answer, self._clock(), self._policy(), is_healthy=is_healthy)
+        is_healthy = isinstance(answer, JobLost) and service.prober.is_healthy_since(job, job.lost_at)
+        step = after_poll(job, answer, self._clock(), service.policy(), is_healthy=is_healthy)
         self._steps.perform(job, stored.etag, step, facts=facts)
 
     def _remember(self, job: Job, etag: str, error: Exception) -> None:
@@ -337,3 +344,10 @@ class Poller:
 
 def _is_last(record: DocumentRecord, job: Job) -> bool:
     return submissions_with(record, job) + 1 >= record.submissions_allowed
+
+
+def _is_exhausted(job: Job, document: _Ready) -> bool:
+    return submissions_with(document.record, job) >= document.record.submissions_allowed
+
+
+READING_TURNED_OFF = problems.READING_TURNED_OFF.problem()

@@ -1,4 +1,4 @@
-"""Reads and writes the health of the Language resource, and probes it with control documents.
+"""Reads and writes the health of a resource, and probes the Language resource with control documents.
 
 The ledger is a help, not a promise: where it can not be read, jobs go by their own times (`Proof.UNKNOWN`); where it
 can not be written, a success or a failure is not counted, and the next one is.
@@ -49,15 +49,23 @@ CONTROL_POLL_S = 3.0
 
 
 class Prober:
-    """Asks for the health of the Language resource and of the models on it, and tells it what jobs have come to."""
+    """Asks for the health of a resource and of the models on it, and tells it what jobs have come to.
+
+    `model_of` names the model that work is for. `control` is asked about control documents; without it a document of a
+    failed job goes first.
+    """
 
     def __init__(
-        self, health: HealthMonitor, language: LanguageService, clock: Callable[[], datetime], *, has_control: bool
+        self,
+        health: HealthMonitor,
+        clock: Callable[[], datetime],
+        model_of: Callable[[WorkSpec], str],
+        control: LanguageService | None,
     ) -> None:
         self._health = health
-        self._language = language
         self._clock = clock
-        self._has_control = has_control
+        self._model_of = model_of
+        self._control = control
 
     # --- For jobs ---
 
@@ -80,7 +88,7 @@ class Prober:
             nonlocal taken
             assessed = self._assessed(known, job.work, since)
             taken = assessed.probing is Probing.SCOUT
-            return ledger.scout_begun(known, assessed.level, _model(job.work), self._clock()) if taken else None
+            return ledger.scout_begun(known, assessed.level, self._model_of(job.work), self._clock()) if taken else None
 
         return self._health.update(take) is not None and taken
 
@@ -89,7 +97,7 @@ class Prober:
 
         Written now and then only, unless there is trouble to take back.
         """
-        model, now = _model(job.work), self._clock()
+        model, now = self._model_of(job.work), self._clock()
         sent = job.submitted or now
 
         def change(known: Health) -> Health | None:
@@ -105,7 +113,7 @@ class Prober:
 
     def record_failure(self, job: Job, failure: Failure) -> None:
         """Count that a job has failed."""
-        model, now, level = _model(job.work), self._clock(), failure.level
+        model, now, level = self._model_of(job.work), self._clock(), failure.level
 
         def change(known: Health) -> Health | None:
             if ledger.adds_nothing(known, level, model, job.id):
@@ -126,13 +134,14 @@ class Prober:
         return assessment
 
     def _assessed(self, known: Health, work: WorkSpec, since: Since | None) -> Assessment:
-        return assess(known, _model(work), since, self._clock(), has_control=self._has_control)
+        return assess(known, self._model_of(work), since, self._clock(), has_control=self._control is not None)
 
     # --- Control documents ---
 
     def _probe(self, work: WorkSpec, assessment: Assessment) -> Health | None:
         """Send or poll the control document, if nobody else has begun to; return the ledger after it."""
-        model, level = _model(work), assessment.level
+        model, level = self._model_of(work), assessment.level
+        control = self._control
         is_ours = False
 
         def begin(known: Health) -> Health | None:
@@ -147,19 +156,15 @@ class Prober:
             return begun(known, level, model, now)
 
         known = self._health.update(begin)
-        if known is None or not is_ours:
+        if known is None or control is None or not is_ours:
             return known
         if assessment.probing is Probing.SEND:
             logger.info("A control document is sent to the Language service.", extra={"action": "control_document"})
-            answer = self._language.submit(work, "control", [ledger.CONTROL_TEXT])
+            answer = control.submit(work, "control", [ledger.CONTROL_TEXT])
             return self._health.update(_after_control_post(level, model, answer, self._clock()))
         url = known.standing(level, model).control_url
-        progress = self._language.progress(work, url or "")
+        progress = control.progress(work, url or "")
         return self._health.update(_after_control_poll(level, model, progress, self._clock()))
-
-
-def _model(work: WorkSpec) -> str:
-    return work.task.model
 
 
 def _since(job: Job) -> Since | None:

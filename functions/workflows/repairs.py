@@ -20,7 +20,7 @@ from ..storage.record_store import ListedRefusal, RecordStore, refusal_key
 from ..text.chunks import ReadyChunk, Retake
 from .claiming import Reports
 from .failures import Failures
-from .intake import Gone, Intake, LongDocument, Ready, Rejected
+from .intake import Gone, Intake, LongDocument, Ready, Rejected, Scanned
 from .parallel import run_all
 from .refusals import Refusals
 from .submission import Submission
@@ -71,7 +71,10 @@ class Repairs:
                 return replace(chunk, retake=one.retake)
             case LongDocument(chunks, copy):
                 self.texts.keep_copy(copy)
-                self.submission.submit_long([replace(chunk, retake=one.retake) for chunk in chunks])
+                self.submission.submit_later([replace(chunk, retake=one.retake) for chunk in chunks])
+            case Scanned(chunk, copy):
+                self.texts.keep_copy(copy)
+                self.submission.submit_later([replace(chunk, retake=one.retake)])
             case Rejected() as rejected:
                 self.reports.write(rejected, one.retake)
             case Gone():

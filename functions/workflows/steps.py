@@ -14,17 +14,17 @@ from .. import problems
 from ..core.documents import MAX_SUBMISSIONS
 from ..core.jobs import Job, JobMessage
 from ..core.lifecycle import JobEvent, may_write, without_message
-from ..core.planning import Answer, Policy, Step, after_submission, release
+from ..core.planning import Answer, Step, after_submission, release
 from ..core.records import Chunk, JobFacts
 from ..core.time_limits import LONGEST_EXCHANGE
 from ..errors import Changed, Missing, Problem
-from ..language.service import LanguageService
 from ..storage.job_queue import JobQueue, Receipt
 from ..storage.record_store import RecordStore
 from ..tasks.custom_entities import ChunkResult, locate
+from .job_services import JobService, JobServices
 from .parallel import run_all
-from .probing import Prober
 from .publishing import Publisher
+from .reading import Readings
 from .texts import TextReader
 
 logger = logging.getLogger(__name__)
@@ -37,30 +37,30 @@ class Steps:
         self,
         records: RecordStore,
         queue: JobQueue,
-        language: LanguageService,
+        services: JobServices,
         publisher: Publisher,
-        prober: Prober,
+        readings: Readings,
         texts: TextReader,
         threads: Executor,
         clock: Callable[[], datetime],
-        policy: Callable[[], Policy],
     ) -> None:
         self._records = records
         self._queue = queue
-        self._language = language
+        self._services = services
         self._publisher = publisher
-        self._prober = prober
+        self._readings = readings
         self._texts = texts
         self._threads = threads
         self._clock = clock
-        self._policy = policy
 
     def send_message(self, job: Job, now: datetime) -> Receipt:
         """Put the message for a job's present step on the queue, to be visible when the job is due."""
         return self._queue.send(JobMessage(job.id, job.step), (job.due - now).total_seconds())
 
-    def post(self, job: Job, etag: str, receipt: Receipt, texts: list[str], *, has_permit: bool = False) -> None:
-        """Submit a reserved job whose texts are at hand, and take the step that the answer leads to.
+    def post(
+        self, service: JobService, job: Job, etag: str, receipt: Receipt, texts: list[str], *, has_permit: bool = False
+    ) -> None:
+        """Submit a reserved job whose texts are at hand to its service, and take the step that the answer leads to.
 
         Where too little of the reservation is left for a request, nothing is sent: somebody else may be about to
         reserve the job, and two workers must never submit the same reservation.
@@ -68,17 +68,9 @@ class Steps:
         if self._clock() + LONGEST_EXCHANGE >= job.due:
             self.perform(job, etag, release(job, self._clock()), receipt=receipt)
             return
-        answer = self._language.submit(
-            job.work,
-            job.id,
-            texts,
-            languages=[chunk.language for chunk in job.chunks],
-            has_permit=has_permit,
-            deadline_s=(job.due - self._clock()).total_seconds(),
-        )
-        for chunk, text in zip(job.chunks, texts, strict=True):
-            self._texts.keep(chunk, text)
-        step = after_submission(job, answer, self._clock(), self._policy())
+        deadline_s = (job.due - self._clock()).total_seconds()
+        answer = service.submit(job, texts, has_permit=has_permit, deadline_s=deadline_s)
+        step = after_submission(job, answer, self._clock(), service.policy())
         self.perform(job, etag, step, receipt=receipt)
 
     def perform(
@@ -89,11 +81,15 @@ class Steps:
         `receipt` belongs to a message for this job that nobody has received yet; `facts` tell about the service's job
         where results are among the answers.
         """
-        # First, so that a job that comes back after a failure finds what became of the others.
-        if step.succeeded:
-            self._prober.record_success(job)
-        if step.failure:
-            self._prober.record_failure(job, step.failure)
+        service = self._services.of(job)
+        if service:
+            # First, so that a job that comes back after a failure finds what became of the others.
+            if step.succeeded:
+                service.prober.record_success(job)
+            if step.failure:
+                service.prober.record_failure(job, step.failure)
+        if job.reading and step.answers:
+            step = self._readings.instead_of_report(job, step)
         run_all(self._threads, lambda answered: self._answer(job, *answered, facts), step.answers)
         for part in step.parts:
             self._create(part)
@@ -101,8 +97,10 @@ class Steps:
             # What the other worker decided counts: it may well be waiting for the operation.
             logger.info("Job %s was taken further by another worker.", job.id, extra=_context(job, "race_lost"))
             return
-        if step.cancel:
-            self._language.cancel(job.work, step.cancel)
+        if job.reading:
+            self._readings.delete_copy_of(job, step)
+        if step.cancel and service:
+            service.cancel(job, step.cancel)
         _log(job, step)
 
     def _answer(self, job: Job, chunk: Chunk, answer: Answer, facts: JobFacts | None) -> None:
@@ -220,6 +218,8 @@ _ACTIONS = {
     JobEvent.STILL_RUNNING: (logging.INFO, "job_polled", "Job %s is still running"),
     JobEvent.FAILED: (logging.WARNING, "job_failed", "The submission of job %s failed"),
     JobEvent.LOST: (logging.WARNING, "job_lost", "The service lost job %s, or ran it for too long"),
+    JobEvent.PAGES_READ: (logging.INFO, "pages_read", "Some pages of job %s are read"),
+    JobEvent.TEXT_COMPLETE: (logging.INFO, "text_complete", "The text of job %s is complete and is analysed"),
     JobEvent.SPLIT: (logging.WARNING, "job_split", "Job %s is split"),
     JobEvent.FINISHED: (logging.INFO, "job_finished", "Job %s has ended"),
     JobEvent.FAULTED: (logging.ERROR, "job_faulted", "Job %s goes on after a fault"),

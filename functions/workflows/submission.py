@@ -19,14 +19,15 @@ from ..core.documents import StoredRecord
 from ..core.jobs import Job, JobMessage
 from ..core.lifecycle import new_job, not_sent, with_chunks, with_claims
 from ..core.packing import pack
-from ..core.planning import UNANSWERED_SO_FAR, Policy, before_submission, nothing_left
+from ..core.planning import UNANSWERED_SO_FAR, before_submission, nothing_left
+from ..core.records import Reading
 from ..errors import Changed, Missing
 from ..storage.job_queue import JobQueue, Receipt
 from ..storage.record_store import RecordStore
 from ..text.chunks import ReadyChunk
 from .claiming import Claims
+from .job_services import JobService
 from .parallel import run_all
-from .probing import Prober
 from .publishing import Publisher
 from .steps import Steps
 
@@ -54,22 +55,20 @@ class Submission:
         queue: JobQueue,
         claims: Claims,
         publisher: Publisher,
-        prober: Prober,
+        service: JobService,
         steps: Steps,
         threads: Executor,
         clock: Callable[[], datetime],
-        policy: Callable[[], Policy],
         new_id: Callable[[], str],
     ) -> None:
         self._records = records
         self._queue = queue
         self._claims = claims
         self._publisher = publisher
-        self._prober = prober
+        self._service = service
         self._steps = steps
         self._threads = threads
         self._clock = clock
-        self._policy = policy
         self._new_id = new_id
 
     def submit(self, ready: Iterable[ReadyChunk]) -> None:
@@ -79,8 +78,8 @@ class Submission:
             claims = run_all(self._threads, partial(self.claim, opened.job), items)
             self.send(opened, [(item, stored) for item, stored in zip(items, claims, strict=True) if stored])
 
-    def submit_long(self, chunks: Sequence[ReadyChunk]) -> None:
-        """Submit a document that takes several requests: one job each, all of them owned together.
+    def submit_later(self, chunks: Sequence[ReadyChunk]) -> None:
+        """Submit a document that takes several requests, or that OCR reads first: jobs that are owned together.
 
         The jobs are opened here and submitted by the job queue's trigger, on as many workers as there are, each of
         which reads its own part of the document only.
@@ -88,7 +87,10 @@ class Submission:
         first, owner = chunks[0], self._new_id()
         if not self._claims.is_needed(first):
             return
-        opened = [self._open_job(items, f"{owner}.{number}", owner=owner) for number, items in enumerate(pack(chunks))]
+        opened = [
+            self._open_job(items, f"{owner}.{number}", owner=owner, reading=first.reading)
+            for number, items in enumerate(pack(chunks))
+        ]
         # Only now, when all parts are there to come back: a part never claims its document by itself.
         if not self._claims.claim(owner, first):
             for part in opened:
@@ -146,16 +148,18 @@ class Submission:
         if not ours:
             self._steps.perform(opened.job, opened.etag, nothing_left(job, self._clock()))
             return
-        step = before_submission(not_sent(job), self._prober.assess(job), self._clock(), self._policy())
+        step = before_submission(not_sent(job), self._service.prober.assess(job), self._clock(), self._service.policy())
         if step:
             self._steps.perform(job, opened.etag, step, receipt=opened.receipt)
         else:
-            self._steps.post(job, opened.etag, opened.receipt, [item.text for item, _ in ours])
+            self._steps.post(self._service, job, opened.etag, opened.receipt, [item.text for item, _ in ours])
 
-    def _open_job(self, items: Sequence[ReadyChunk], job_id: str, owner: str | None = None) -> OpenJob:
+    def _open_job(
+        self, items: Sequence[ReadyChunk], job_id: str, owner: str | None = None, reading: Reading | None = None
+    ) -> OpenJob:
         now = self._clock()
         chunks = (item.chunk for item in items)
-        job = new_job(job_id, owner, chunks, items[0].work, now, telemetry.trace_parent())
+        job = new_job(job_id, owner, chunks, items[0].work, now, telemetry.trace_parent(), reading)
         # In this order: a message without its job dies out by itself, a job without its message waits for the sweep.
         receipt = self._steps.send_message(job, now)
         etag = self._records.save_job(job, None)

@@ -154,6 +154,27 @@ class TextReader:
             # An instance of the first release has written the job anew, and dropped what it does not know.
             return self._read(self._completed(chunk))
 
+    def check_unchanged(self, chunk: Chunk) -> None:
+        """Raise `Missing` or `Changed` where the document is not there any more at the version of a chunk."""
+        if self._documents.get_properties(chunk.document).etag != chunk.etag:
+            raise Changed(chunk.document)
+
+    def read_file(self, chunk: Chunk) -> bytes:
+        """Return the content of a chunk's document, unpacked. Raises `Missing` and `Changed`."""
+        data = self._documents.read_part(chunk.document, chunk.etag, None, None)
+        return unpack(data, chunk.content_encoding or "", None).data
+
+    def copy(self, chunk: Chunk) -> WorkingCopy:
+        """Return the working copy that a chunk is read from. Raises `Changed` where it is lost."""
+        assert chunk.extracted is not None  # noqa: S101 - for the type checker
+        with _lost_copy_is_changed(chunk):
+            text = self._extracted.read_text(chunk.extracted, None, None).decode()
+            return WorkingCopy(chunk.extracted, text, self._extracted.read_locations(chunk.extracted))
+
+    def delete_copy(self, key: str) -> None:
+        """Delete a working copy that nothing refers to any more."""
+        self._extracted.delete(key)
+
     def _completed(self, chunk: Chunk) -> Chunk:
         """Return a chunk with what it does not say any more about how its document is read."""
         info = self._documents.get_properties(chunk.document)

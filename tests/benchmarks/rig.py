@@ -22,7 +22,7 @@ from local.functions_host.connections import find_connection
 from local.functions_host.storage import StorageAccount
 from local.language_service.limits import RECORDED_RULES
 from local.process import ROOT
-from local.stack import DEPLOYMENT, PROJECT, THREADS, HostPart, LanguagePart
+from local.stack import DEPLOYMENT, PROJECT, THREADS, HostPart, language_part
 
 from .documents import Document
 
@@ -66,7 +66,7 @@ class Rig:
         self.threads = threads
         self.storage = azurite or Azurite(log_file=folder / "logs" / "storage.log")
         # fmt: off
-        self.language = LanguagePart(
+        self.language = language_part(
             log_file=folder / "logs" / "language.log",
             key="benchmark",
             options=["--min-seconds", str(JOB_SECONDS[0]), "--max-seconds", str(JOB_SECONDS[1]),

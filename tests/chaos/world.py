@@ -16,7 +16,7 @@ from azure.storage.blob import BlobSasPermissions, ContainerClient, ContentSetti
 
 from local.language_service.faults import KINDS
 from local.process import LocalProcessError
-from local.stack import HostPart, LanguagePart
+from local.stack import HostPart, StandInPart
 from tests.chaos.plan import (
     FAULTS,
     FolderMarker,
@@ -236,7 +236,7 @@ class Dropper:
 class Incidents:
     """Lets all requests to the Language stand-in, or all its jobs, suffer something for some seconds, as planned."""
 
-    def __init__(self, plan: Plan, agenda: Agenda, language: LanguagePart) -> None:
+    def __init__(self, plan: Plan, agenda: Agenda, language: StandInPart) -> None:
         self._plan = plan
         self._agenda = agenda
         self._language = language

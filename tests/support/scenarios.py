@@ -22,11 +22,12 @@ class Scenario:
     check: Callable[[World], None] = lambda world: world.check_right(*world.versions)
     settings: dict[str, str] = field(default_factory=dict)
     extract: Callable[[bytes], Extracted] | None = None
+    has_ocr: bool = False
     step: int = 1
     """2 leaves out the crashes just after a call: with one thread they leave what one just before the next leaves."""
 
     def start(self, gate: Gate) -> World:
-        world = World(settings=dict(self.settings), extract=self.extract)
+        world = World(settings=dict(self.settings), extract=self.extract, has_ocr=self.has_ocr)
         self.prepare(world)
         world.gate = gate
         return world

@@ -23,7 +23,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 import requests
 from requests.adapters import BaseAdapter
 
-from functions.app import EntityDrop, Parts, new_id
+from functions.app import EntityDrop, Parts, ReadingParts, new_id
 from functions.core.jobs import JobMessage
 from functions.core.results import entities_name, error_name
 from functions.errors import Missing
@@ -31,6 +31,7 @@ from functions.language.auth import KeyAuth
 from functions.language.budget import RequestBudget
 from functions.language.client import LanguageClient
 from functions.language.poll_timer import PollTimer
+from functions.reading.read_client import ReadClient
 from functions.settings import Settings
 from functions.storage.containers import Blob, BlobInfo, Container
 from functions.storage.document_store import DocumentStore
@@ -45,6 +46,9 @@ from functions.text.chunks import ReadyChunk
 from functions.text.formats.extraction import Extracted
 from functions.workflows.batching import Batch, Entry, Submitter
 from functions.workflows.reconcile import Tally
+from local.document_intelligence.behaviour import Behaviour as BehaviourOfReading
+from local.document_intelligence.faults import FaultPlan as FaultPlanOfReading
+from local.document_intelligence.service import DocumentIntelligence
 from local.language_service.behaviour import Behaviour
 from local.language_service.counters import text_digest
 from local.language_service.faults import FaultPlan
@@ -53,6 +57,8 @@ from local.language_service.model import Entity
 from local.language_service.service import LanguageService
 from local.stand_in.faults import Scripted
 from local.stand_in.in_process import InProcessAdapter, MovableClock
+from tests.support.reading import ENDPOINT as READING_ENDPOINT
+from tests.support.reading import KEY as READING_KEY
 
 INPUT_CONTAINER = "documents"
 ENDPOINT = "https://loans.cognitiveservices.azure.com"
@@ -73,6 +79,8 @@ SETTINGS = {
     "DocumentStorage": "UseDevelopmentStorage=true",
     "BATCH_LINGER_MS": "0",
 }
+
+OCR_SETTINGS = {"DOCUMENT_INTELLIGENCE_ENDPOINT": READING_ENDPOINT, "DOCUMENT_INTELLIGENCE_KEY": READING_KEY}
 
 
 _PATTERN = re.compile(r"(?P<Name>\b[A-Z][a-z]+ [A-Z][a-z]+\b)|(?P<Amount>\$\d+\b)")
@@ -315,6 +323,10 @@ class World:
     gate: Gate | None = None
     extract: Callable[[bytes], Extracted] | None = None
     """What extracts texts from files; without it only text is read."""
+    has_ocr: bool = False
+    """Whether the app has a Document Intelligence resource."""
+    reading_behaviour: dict[str, Any] = field(default_factory=dict)
+    """Of that resource's stand-in."""
     new_id: Callable[[], str] = new_id
     clock: MovableClock = field(default_factory=MovableClock)
     intake: Any = None
@@ -323,6 +335,8 @@ class World:
 
     faults: FaultPlan = field(init=False)
     service: LanguageService = field(init=False)
+    reading_faults: FaultPlanOfReading = field(init=False)
+    reader: DocumentIntelligence = field(init=False)
     jobs: MemoryQueue = field(init=False)
     poisoned_jobs: MemoryQueue = field(init=False)
     events: MemoryQueue = field(init=False)
@@ -345,6 +359,12 @@ class World:
             clock=self.clock,
             new_job_id=_JobIds(),
         )
+        self.reading_faults = FaultPlanOfReading(seed=self.seed)
+        self.reader = DocumentIntelligence(
+            behaviour=BehaviourOfReading(job_seconds=(2.0, 2.0), **self.reading_behaviour),
+            faults=self.reading_faults,
+            clock=self.clock,
+        )
         self.worker = self.start_worker()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -366,7 +386,7 @@ class World:
 
     def start_worker(self, gate: Gate | None = None) -> Worker:
         """Return a new process with the app; `gate` defaults to the world's."""
-        read = Settings.from_env({**SETTINGS, **self.settings})
+        read = Settings.from_env({**SETTINGS, **(OCR_SETTINGS if self.has_ocr else {}), **self.settings})
         pass_gate = gate or self._pass_gate
         wire = GatedService(InProcessAdapter(self.service, self.clock.advance), pass_gate, self.clock)
         foreign = ForeignHosts()
@@ -374,6 +394,8 @@ class World:
         session.mount("https://", foreign)
         session.mount("http://", foreign)
         session.mount(ENDPOINT, wire)
+        reading_wire = GatedService(InProcessAdapter(self.reader, self.clock.advance), pass_gate, self.clock)
+        session.mount(READING_ENDPOINT, reading_wire)
         budget = RequestBudget(read.requests_per_minute, self.clock())
         parts = Parts(
             settings=read,
@@ -388,6 +410,7 @@ class World:
             language=LanguageClient(ENDPOINT, session, KeyAuth(str(read.language_key)), budget, self.clock),
             health=HealthMonitor(HealthStore(GatedContainer(self.state, "state", pass_gate), ENDPOINT), self.clock),
             poll_timer=PollTimer(read.first_poll_seconds, read.max_poll_seconds),
+            reading=self._reading_parts(read, session, pass_gate),
             clock=self.clock,
             sleep=self.clock.advance,
             new_id=self.new_id,
@@ -396,6 +419,19 @@ class World:
         )
         return Worker(EntityDrop(parts), wire, foreign)
 
+    def _reading_parts(self, read: Settings, session: requests.Session, pass_gate: Gate) -> ReadingParts | None:
+        endpoint = read.document_intelligence_endpoint
+        if not endpoint:
+            return None
+        budget = RequestBudget(read.document_intelligence_requests_per_minute, self.clock())
+        key = KeyAuth(str(read.document_intelligence_key))
+        health = HealthStore(GatedContainer(self.state, "state", pass_gate), endpoint)
+        return ReadingParts(
+            service=ReadClient(endpoint, session, key, budget, self.clock),
+            health=HealthMonitor(health, self.clock),
+            poll_timer=PollTimer(read.first_poll_seconds, read.max_poll_seconds),
+        )
+
     def restart(self, **settings: str) -> None:
         """Let a new process take over, perhaps with other settings: what a deployment or a crash does."""
         self.settings.update(settings)
@@ -403,7 +439,7 @@ class World:
 
     def keep_no_texts(self) -> None:
         """Let the worker keep no texts: what another instance would be, to which the job's message may come."""
-        self.app.poller._texts._cache._max_bytes = 0
+        self.app.submitter._texts._cache._max_bytes = 0
 
     def rewrite_replies(self, rewrite: Callable[[requests.Response], None]) -> None:
         """Change the service's replies on their way, to this worker and to those that replace it."""

@@ -163,8 +163,9 @@ def test_a_kind_matches_its_variants() -> None:
     assert problems.CAUSE_NOT_KEPT.matches(problems.STORAGE_FAILED.problem(error="ServerBusy"))
 
 
-def test_only_a_doubtful_encoding_needs_review() -> None:
-    assert [kind.code for kind in WARNINGS if problems.needs_review(Warning(kind.code, ""))] == ["EncodingDoubtful"]
+def test_only_doubtful_texts_need_review() -> None:
+    needs_review = {kind.code for kind in WARNINGS if problems.needs_review(Warning(kind.code, ""))}
+    assert needs_review == {"EncodingDoubtful", "PagesDoubtful"}
 
 
 # --- The page ---

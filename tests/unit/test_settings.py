@@ -476,7 +476,6 @@ def test_date_version_refuses_model_id() -> None:
 
 def test_preview_takes_either_model_form() -> None:
     neither = {"LANGUAGE_PROJECT": "", "LANGUAGE_DEPLOYMENT": ""}
-    assert settings(PREVIEW).is_preview
     assert settings({**PREVIEW, **neither, "LANGUAGE_MODEL_ID": "m"}).language_model_id == "m"
     for half in ({**neither}, {**neither, "LANGUAGE_PROJECT": "p"}, {**neither, "LANGUAGE_DEPLOYMENT": "d"}):
         assert problems_of({**REQUIRED, **PREVIEW, **half}) == [

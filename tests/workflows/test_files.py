@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from functions.text.formats.extraction import Extracted
 from functions.text.formats.extractors import VERSION
+from functions.text.formats.runner import ExtractionUnavailable
 from local.process import ROOT
 from tests.support.scenarios import LONG, in_process
 from tests.support.world import World, letter, pairs_in
@@ -45,13 +47,21 @@ def test_file_has_entities_of_its_text(world: World) -> None:
         "extractor": VERSION,
         "blob": "offer.html.extracted.txt",
         "sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "ocr": None,
     }
     assert {one["location"]["heading"] for one in result["entities"]} == {"Offer"}
 
 
+def test_same_content_leaves_no_copy(world: World) -> None:
+    page = PAGE.format(letter(1)).encode()
+    drop(world, "offer.html", page)
+    assert drop(world, "offer.html", page)["carriedOver"]
+
+
 def test_text_is_as_before(world: World) -> None:
     result = drop(world, "a.txt", letter(1).encode())
-    assert result["text"] == {"source": "document", "format": "plain", "extractor": None, "blob": None, "sha256": None}
+    assert (result["text"]["source"], result["text"]["format"]) == ("document", "plain")
+    assert {result["text"][key] for key in ("extractor", "blob", "sha256", "ocr")} == {None}
     assert not any("location" in one for one in result["entities"])
     assert [info.name for info in world.output.list()] == ["a.txt.entities.json"]
 
@@ -89,6 +99,30 @@ def test_unreadable_file_is_reported(world: World, name: str, code: str) -> None
     world.run()
     assert world.check_failed(name, code)["error"]["fault"] == "document"
     world.check_quiet()
+
+
+@pytest.mark.parametrize(("failures", "is_read"), [(3, True), (100, False)])
+def test_extraction_unavailable_is_not_the_documents_fault(failures: int, is_read: bool) -> None:
+    """As where the child process does not start; `reconcile` tries a reported document again."""
+    left = [failures]
+
+    def extract(data: bytes) -> Extracted:
+        left[0] -= 1
+        if left[0] >= 0:
+            raise ExtractionUnavailable("no process")
+        return in_process(data)
+
+    world = World(extract=extract)
+    world.drop("offer.html", PAGE.format(letter(1)).encode())
+    world.settle()
+    assert (world.entities("offer.html") is not None) is is_read
+    if not is_read:
+        assert world.check_failed("offer.html", "Unprocessable")["error"]["fault"] == "service"
+        left[0] = 0
+        world.clock.advance(86_400)
+        world.reconcile()
+        world.settle()
+        assert world.entities("offer.html") is not None
 
 
 def test_partly_scanned_pdf_names_other_pages(world: World) -> None:

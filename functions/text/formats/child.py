@@ -102,7 +102,13 @@ def _text_header(found: Extracted) -> dict[str, Any]:
 
 def error_header(error: NotExtractable) -> dict[str, Any]:
     """Return the header that says why there is no text."""
-    return {"reason": error.reason, "detail": error.detail, "limit": error.limit, "allowed": error.allowed}
+    return {
+        "reason": error.reason,
+        "detail": error.detail,
+        "limit": error.limit,
+        "allowed": error.allowed,
+        "scan": error.scan,
+    }
 
 
 def _memory_used() -> Callable[[], int]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from ... import problems
 from ...errors import Warning
@@ -63,18 +64,36 @@ class Reason(StrEnum):
     """It asks for more than is allowed."""
 
 
+class Scan(NamedTuple):
+    """A file without text whose pages may be read by OCR."""
+
+    format: str
+    """`pdf`, or that of a picture: `png`, `jpeg`, …"""
+    pages: tuple[int, ...] | None
+    """The pages of a pdf that are pictures, from 1; None for a picture, which may have several pages."""
+
+
 class NotExtractable(Exception):
     """A file has no text, for a reason.
 
     `detail` is a sentence for people; for `Reason.LIMIT`, `limit` names the field of `Limits`, or `seconds` or
-    `memory`, and `allowed` is its value.
+    `memory`, and `allowed` is its value. `scan` says what OCR may read of a file with `Reason.NO_TEXT`.
     """
 
-    def __init__(self, reason: Reason, detail: str, *, limit: str | None = None, allowed: float | None = None) -> None:
+    def __init__(
+        self,
+        reason: Reason,
+        detail: str,
+        *,
+        limit: str | None = None,
+        allowed: float | None = None,
+        scan: Scan | None = None,
+    ) -> None:
         self.reason = reason
         self.detail = detail
         self.limit = limit
         self.allowed = allowed
+        self.scan = scan
         super().__init__(f"{reason}: {detail}")
 
 

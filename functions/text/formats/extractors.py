@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from ... import problems
-from .extraction import Extracted, Limits, NotExtractable, Output, Reason, over_limit
+from .extraction import Extracted, Limits, NotExtractable, Output, Reason, Scan, over_limit
 from .recognition import HEAD_BYTES, recognise, what_it_is
 
 VERSION = "1"
@@ -55,6 +55,11 @@ FORMATS = {
 }
 
 
+_READABLE_PICTURES = {f"a {name} picture": name.lower() for name in ("PNG", "JPEG", "TIFF", "BMP", "HEIF")}
+"""Formats by what `what_it_is` calls them: those that the Read model takes ("Read model", learn.microsoft.com, read
+2026-09)."""
+
+
 def extract(data: bytes, limits: Limits) -> Extracted:
     """Return the text of a file of any format.
 
@@ -77,7 +82,9 @@ def exact_format(data: bytes, output: Output) -> str:
 
         return format_of_ole(data)
     if name in ("picture", "recording"):
-        raise NotExtractable(Reason.NO_TEXT, f"It is {what_it_is(data[:HEAD_BYTES])}, and has no text.")
+        kind = what_it_is(data[:HEAD_BYTES])
+        scan = None if output.path or kind not in _READABLE_PICTURES else Scan(_READABLE_PICTURES[kind], None)
+        raise NotExtractable(Reason.NO_TEXT, f"It is {kind}, and has no text.", scan=scan)
     return name
 
 

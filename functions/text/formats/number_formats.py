@@ -83,11 +83,6 @@ class NumberFormat:
 
     sections: tuple[_Section, ...]
 
-    @property
-    def is_date(self) -> bool:
-        """Whether it shows numbers as dates or times."""
-        return self.sections[0].has("date", "elapsed")
-
     def number(self, value: float, *, from_1904: bool = False) -> str:
         """Return a number as it is shown; dates count from 1904 in some files."""
         section, shown = self._section_for(value)

@@ -10,7 +10,8 @@ from ctypes import create_string_buffer
 from typing import TYPE_CHECKING, Any
 
 from ... import problems
-from .extraction import NotExtractable, Output, Reason, as_seen
+from .extraction import NotExtractable, Output, Reason, Scan, as_seen
+from .locations import page_ranges
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfPage
@@ -102,25 +103,15 @@ def _report(output: Output, pages: int, unread: list[int], damaged: list[int], b
             raise NotExtractable(Reason.DAMAGED, f"None of its {pages:,} pages with text can be read: it is damaged.")
         if unread:
             raise NotExtractable(
-                Reason.NO_TEXT, f"Its pages are pictures without text: {_ranges(unread)} of {pages:,}."
+                Reason.NO_TEXT,
+                f"Its pages are pictures without text: {page_ranges(unread)} of {pages:,}.",
+                scan=None if output.path else Scan("pdf", tuple(unread)),
             )
     where = f"{output.path}: " if output.path else ""
     if unread:
-        output.warn(problems.PAGES_WITHOUT_TEXT.warning(file=where, pages=_ranges(unread)))
+        output.warn(problems.PAGES_WITHOUT_TEXT.warning(file=where, pages=page_ranges(unread)))
     if damaged:
-        output.warn(problems.PAGES_DAMAGED.warning(file=where, pages=_ranges(damaged)))
-
-
-def _ranges(pages: list[int]) -> str:
-    """Return page numbers as people write them: 1, 3-7."""
-    found: list[list[int]] = []
-    for page in pages:
-        if found and found[-1][1] == page - 1:
-            found[-1][1] = page
-        else:
-            found.append([page, page])
-    shown = [str(first) if first == last else f"{first}-{last}" for first, last in found]
-    return ", ".join(shown[:50]) + (", …" if len(shown) > 50 else "")
+        output.warn(problems.PAGES_DAMAGED.warning(file=where, pages=page_ranges(damaged)))
 
 
 def _text_of(page: "PdfPage") -> str:

@@ -24,7 +24,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, Self, cast
 
 from ...errors import Warning
-from .extraction import Extracted, Limits, NotExtractable, Reason, over_limit
+from .extraction import Extracted, Limits, NotExtractable, Reason, Scan, over_limit
 from .frames import BrokenFrameError, read_frame, write_frame
 from .locations import LocationMap
 
@@ -246,7 +246,11 @@ def _answer(header: dict[str, Any], text: bytes) -> Extracted | NotExtractable:
     """Return what an answer says; raises `LookupError`, `ValueError` or `TypeError` where it is none."""
     if "reason" in header:
         return NotExtractable(
-            Reason(header["reason"]), str(header["detail"]), limit=header["limit"], allowed=header["allowed"]
+            Reason(header["reason"]),
+            str(header["detail"]),
+            limit=header["limit"],
+            allowed=header["allowed"],
+            scan=_scan(header["scan"]),
         )
     return Extracted(
         text=text.decode(),
@@ -255,3 +259,10 @@ def _answer(header: dict[str, Any], text: bytes) -> Extracted | NotExtractable:
         warnings=tuple(Warning(str(code), str(message)) for code, message in header["warnings"]),
         unread_pages=tuple(header["unread_pages"]),
     )
+
+
+def _scan(answer: Any) -> Scan | None:
+    if answer is None:
+        return None
+    name, pages = answer
+    return Scan(str(name), None if pages is None else tuple(int(page) for page in pages))

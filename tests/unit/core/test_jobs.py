@@ -9,7 +9,7 @@ import pytest
 
 from functions.core.jobs import Job, JobMessage, JobState, LoneFailures, decode_message
 from functions.core.lifecycle import ENDED, JOB_TRANSITIONS, JobEvent, is_outdated, move_job
-from functions.core.records import Chunk
+from functions.core.records import Chunk, Reading
 from functions.errors import Fault, IllegalTransition, Problem, RecordError
 from functions.storage.record_format import encode
 from tests.support.material import GA_URL, NOW, PROBLEM, after, chunk, failed_job, running_job, waiting_job
@@ -60,12 +60,15 @@ def test_table_matches_documentation() -> None:
         (waiting, JobEvent.DEFERRED, waiting),
         (waiting, JobEvent.FAILED, waiting),
         (waiting, JobEvent.SPLIT, ENDED),
+        (waiting, JobEvent.TEXT_COMPLETE, ENDED),
         (waiting, JobEvent.FINISHED, ENDED),
         (waiting, JobEvent.FAULTED, waiting),
         (running, JobEvent.DEFERRED, running),
         (running, JobEvent.STILL_RUNNING, running),
         (running, JobEvent.FAILED, waiting),
         (running, JobEvent.LOST, waiting),
+        (running, JobEvent.PAGES_READ, waiting),
+        (running, JobEvent.TEXT_COMPLETE, ENDED),
         (running, JobEvent.FINISHED, ENDED),
         (running, JobEvent.FAULTED, running),
     ] == EVERY_ROW
@@ -180,7 +183,10 @@ def full_job() -> Job:
         language="de",
     )
     claims = decoded("job-running.json").known_records
-    return running_job(chunks=(part,), known_records=claims, trace_parent="00-1-2-01", **COUNTED, **OF_ONE_SUBMISSION)
+    reading = Reading(pages=(2, 3))
+    return running_job(
+        chunks=(part,), reading=reading, known_records=claims, trace_parent="00-1-2-01", **COUNTED, **OF_ONE_SUBMISSION
+    )
 
 
 def test_stored_job_comes_back_equal() -> None:

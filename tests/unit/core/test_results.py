@@ -69,7 +69,7 @@ def entities() -> EntitiesResult:
 
 def test_entities_result_format() -> None:
     assert json.loads(to_json(entities())) == {
-        "text": {"source": "document", "format": "plain", "extractor": None, "blob": None, "sha256": None},
+        "text": {"source": "document", "format": "plain", "extractor": None, "blob": None, "sha256": None, "ocr": None},
         "document": {
             "name": "loans/2019-06.txt",
             "etag": '"0x1"',

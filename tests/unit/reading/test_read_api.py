@@ -11,8 +11,9 @@ from requests.structures import CaseInsensitiveDict
 from functions.core.outcomes import Accepted, Deferred, JobFailed, JobLost, Refused, StillRunning, Unanswered
 from functions.errors import Fault, Problem
 from functions.language.error_codes import MAX_RECORDED_BYTES, Reply
-from functions.reading.pages import PagesRead, ReadPage
+from functions.reading.pages import PagesRead
 from functions.reading.read_api import pages_parameter, progress_outcome, result_id_of, submission_outcome, submit_path
+from functions.text.read_pages import PageText
 from tests.support.material import NOW
 
 ENDPOINT = "https://scans.cognitiveservices.azure.com"
@@ -148,21 +149,21 @@ def test_unsupported_version_is_configuration() -> None:
 
 
 def test_recorded_result_is_read() -> None:
-    page = ReadPage(1, "This is title\n1. Text", pytest.approx(0.996))
+    page = PageText(1, "This is title\n1. Text", pytest.approx(0.996))
     assert progress_outcome(reply(200, RECORDED), NOW) == PagesRead((page,))
 
 
 def test_pages_come_in_order_of_their_numbers() -> None:
     pages = [{"pageNumber": 3, "lines": [{"content": "c"}]}, {"pageNumber": 1}, {"pageNumber": 3, "lines": []}]
     assert progress_outcome(reply(200, result(*pages)), NOW) == PagesRead(
-        (ReadPage(1, "", None), ReadPage(3, "c", None))
+        (PageText(1, "", None), PageText(3, "c", None))
     )
 
 
 def test_page_without_lines_has_its_words() -> None:
     words = [{"content": "a", "confidence": 0.5}, {"content": "b", "confidence": 7}, {"content": "c"}]
     assert progress_outcome(reply(200, result({"pageNumber": 1, "words": words})), NOW) == PagesRead(
-        (ReadPage(1, "a b c", 0.5),)
+        (PageText(1, "a b c", 0.5),)
     )
 
 

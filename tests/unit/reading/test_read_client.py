@@ -18,10 +18,12 @@ from functions.core.outcomes import (
     StillRunning,
     Unanswered,
 )
+from functions.core.records import MAX_READING_PAGES
 from functions.errors import Fault
 from functions.language.auth import KeyAuth, TokenAuth, auth_for
-from functions.reading.pages import MAX_JOB_PAGES, PagesRead, ReadPage
+from functions.reading.pages import PagesRead
 from functions.reading.read_client import ReadClient
+from functions.text.read_pages import PageText
 from local.document_intelligence.documents import Page, pdf, picture
 from local.document_intelligence.faults import FaultPlan
 from local.document_intelligence.oddities import ODD_PAGES, ODD_RESULTS
@@ -114,8 +116,8 @@ def test_largest_job_fits_into_reply() -> None:
         ["the borrower owes the lender a sum of 12,000.00 dollars, payable on the 3rd of May 2021 or"] * 60
     )
     stage = ReadingStage()
-    read = outcome_of(stage, stage.client, pdf([dense] * MAX_JOB_PAGES))
-    assert len(texts_of(read)) == MAX_JOB_PAGES
+    read = outcome_of(stage, stage.client, pdf([dense] * MAX_READING_PAGES))
+    assert len(texts_of(read)) == MAX_READING_PAGES
 
 
 # --- refusals ---
@@ -328,7 +330,7 @@ def test_odd_results_are_read(fault: str, pages: dict[int, str]) -> None:
 def test_low_confidence_is_passed_on() -> None:
     stage = ReadingStage()
     stage.script("low-confidence")
-    assert outcome_of(stage, stage.client, pages=[1]).pages == (ReadPage(1, TEXTS[1], pytest.approx(0.2)),)
+    assert outcome_of(stage, stage.client, pages=[1]).pages == (PageText(1, TEXTS[1], pytest.approx(0.2)),)
 
 
 @pytest.mark.parametrize("fault", ["odd-page", "odd-result"])

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from local.document_intelligence.documents import Page, pdf
 from tests.support.scenarios import (
     LONG,
     SHARED_JOB,
@@ -204,6 +205,25 @@ def test_file_survives_any_crash() -> None:
         assert hashlib.sha256(text).hexdigest() == result["text"]["sha256"]
 
     assert crash_everywhere(Scenario(prepare, check=check, extract=in_process)) > 20
+
+
+def test_scan_survives_any_crash() -> None:
+    """Also in the middle of its second version; one submission to OCR more is the most that a crash costs."""
+    printed = Page(letter(1) + "With enough letters to be a page with a text layer.", is_printed=True)
+
+    def prepare(world: World) -> None:
+        world.drop("a", pdf([letter(2)]))
+        world.run()
+        world.drop("a", pdf([letter(3), printed, letter(4)]))
+
+    def check(world: World) -> None:
+        result = world.entities("a")
+        assert result and [one["location"]["page"] for one in result["entities"]] == [1] * 4 + [2] * 4 + [3] * 4
+        text = world.output.read("a.extracted.txt").data
+        assert hashlib.sha256(text).hexdigest() == result["text"]["sha256"]
+        assert world.reader.counters.jobs_accepted <= 3
+
+    assert crash_everywhere(Scenario(prepare, check=check, extract=in_process, has_ocr=True)) > 40
 
 
 # --- Documents that share a job ---
