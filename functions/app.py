@@ -12,12 +12,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from .core.planning import Policy
+from .core.request_ledger import RequestLedger
+from .core.time_limits import LONGEST_HOLD_S
 from .core.work import WorkSpec, work_of
 from .language.auth import auth_for, default_auth
 from .language.budget import RequestBudget
 from .language.client import LanguageClient, default_session
 from .language.poll_timer import PollTimer
 from .language.service import LanguageService, PollDelays
+from .language.shared_budget import SharedBudget
 from .reading.read_api import OCR
 from .reading.reading_service import ReadingService
 from .settings import Settings
@@ -28,9 +31,10 @@ from .storage.containers import Container
 from .storage.document_store import DocumentStore
 from .storage.extracted_store import ExtractedStore
 from .storage.job_queue import JobQueue
-from .storage.ledger_store import HealthMonitor, HealthStore
+from .storage.ledger_store import LEDGERS, HealthMonitor, HealthStore
 from .storage.poison_queue import BLOB_POISON_QUEUE, PoisonQueue
 from .storage.record_store import RecordStore
+from .storage.shared_record import SharedRecord, resource_name
 from .workflows.batching import Submitter
 from .workflows.carry_over import CarryOver
 from .workflows.claiming import Claims, Reports
@@ -99,6 +103,8 @@ class Parts:
     """None where pages without a text layer are not read."""
     clock: Callable[[], datetime] = utcnow
     sleep: Callable[[float], None] = time.sleep
+    longest_hold_s: float = LONGEST_HOLD_S
+    """How long a run of the submission may wait for a send time."""
     new_id: Callable[[], str] = new_id
     rng: random.Random = field(default_factory=random.Random)
     storage_threads: Executor = field(
@@ -156,7 +162,15 @@ class EntityDrop:
         claims = Claims(documents, records, CarryOver(documents, records, parts.extracted, clock), clock, parts.new_id)
         reports = Reports(documents, claims, publisher, clock, parts.new_id)
         submission = Submission(records, queue, claims, publisher, language_jobs, steps, threads, clock, parts.new_id)
-        self.submitter = Submitter(intake, texts, submission, reports, refusals, settings.batch_linger_ms / 1000)
+        self.submitter = Submitter(
+            intake,
+            texts,
+            submission,
+            reports,
+            refusals,
+            settings.batch_linger_ms / 1000,
+            longest_hold_s=parts.longest_hold_s,
+        )
 
         finder = JobFinder(records, queue, choose_work)
         self.poller = Poller(
@@ -241,6 +255,15 @@ def reading_parts(settings: Settings, state: Container) -> ReadingParts | None:
     )
 
 
+def request_ledger_name(endpoint: str) -> str:
+    """Return the name of the blob with the ledger of the requests to a Language resource.
+
+    It is another blob than that of the resource's health: an instance of the release before, which writes that anew
+    during a deployment, would drop the send times from it. And while this one can not be written, that one may be.
+    """
+    return f"{LEDGERS}requests/{resource_name(endpoint)}.json"
+
+
 def connect(settings: Settings) -> EntityDrop:
     """Return the app on Azure Storage and the Language service of the settings; nothing is sent yet."""
     blobs = blob_service(settings.storage)
@@ -248,8 +271,10 @@ def connect(settings: Settings) -> EntityDrop:
     def container(name: str) -> AzureContainer:
         return AzureContainer(blobs.get_container_client(name))
 
-    budget = RequestBudget(settings.requests_per_minute, utcnow())
     state, endpoint = container(settings.state_container), settings.language_endpoint
+    poll_timer = PollTimer(settings.first_poll_seconds, settings.max_poll_seconds)
+    ledger = SharedRecord(state, request_ledger_name(endpoint), RequestLedger())
+    budget = SharedBudget(ledger, settings.requests_per_minute, poll_timer, utcnow())
     parts = Parts(
         settings=settings,
         documents=DocumentStore(container(settings.input_container), container(settings.output_container)),
@@ -260,7 +285,7 @@ def connect(settings: Settings) -> EntityDrop:
         poison_queue=PoisonQueue(AzureTextQueue(queue(settings.storage, BLOB_POISON_QUEUE))),
         language=LanguageClient(endpoint, default_session(), default_auth(settings), budget, utcnow),
         health=HealthMonitor(HealthStore(state, endpoint), utcnow),
-        poll_timer=PollTimer(settings.first_poll_seconds, settings.max_poll_seconds),
+        poll_timer=poll_timer,
         reading=reading_parts(settings, state),
     )
     return EntityDrop(parts)

@@ -300,10 +300,20 @@ THROTTLED = ProblemKind(
 )
 OVER_BUDGET = ProblemKind(
     "OverBudget",
-    "The worker's budget of {requests_per_minute} requests a minute is used up for the moment, or the service has "
-    "asked it to pause.",
+    "The budget of {requests_per_minute} requests a minute is used up for the moment, or the service has asked for a "
+    "pause.",
     "Nothing to do: the job waits. REQUESTS_PER_MINUTE may be raised if the resource allows more.",
     fault=Fault.CONFIGURATION,
+    is_transient=True,
+)
+LEDGER_UNREACHABLE = ProblemKind(
+    "LedgerUnreachable",
+    "The ledger by which the app's instances share REQUESTS_PER_MINUTE, {blob} in the state container, can not be read "
+    "or written. Each worker sends at most {requests_per_minute} requests a minute meanwhile, and none that the day's "
+    "text records have to be counted for.",
+    "Nothing to do if the storage is back soon. Otherwise check whether somebody holds a lease on the blob; if it is "
+    "damaged, delete it.",
+    fault=Fault.STORAGE,
     is_transient=True,
 )
 UNAVAILABLE = ProblemKind(

@@ -247,7 +247,8 @@ SETTINGS: tuple[Setting, ...] = (
         "REQUESTS_PER_MINUTE",
         "1000",
         _integer(1, 1_000_000),
-        "the budget shared by POST and GET, per worker process (`100` by default for `v3.1-preview.ct.1`)",
+        "what the Language resource takes, POST and GET together; all instances of the app share it (`100` by default "
+        "for `v3.1-preview.ct.1`)",
     ),
     Setting(
         "DOCUMENT_INTELLIGENCE_ENDPOINT",

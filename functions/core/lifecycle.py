@@ -133,7 +133,8 @@ def move_job(job: Job, event: JobEvent, *, due: datetime, **changes: Any) -> Job
         raise IllegalTransition(f"job {job.id} is {job.state}, in which it can not be {event}") from None
     if state is ENDED:
         return None
-    moved = msgspec.structs.replace(job, state=state, step=job.step + 1, due=due, **changes)
+    # A send time is booked for one request.
+    moved = msgspec.structs.replace(job, state=state, step=job.step + 1, due=due, **{"send_at": None, **changes})
     # What belongs to one submission goes with it.
     if state is JobState.WAITING:
         moved = msgspec.structs.replace(
@@ -177,9 +178,16 @@ def accept(job: Job, operation_url: str, now: datetime, due: datetime) -> Job | 
     )
 
 
-def defer(job: Job, due: datetime, *, waits: int | None = None, problem: Problem | None = None) -> Job | None:
-    """Return the job with a later attempt; `waits` and `problem` where they change."""
-    changes: dict[str, Any] = {} if waits is None else {"waits": waits}
+def defer(
+    job: Job,
+    due: datetime,
+    *,
+    waits: int | None = None,
+    problem: Problem | None = None,
+    send_at: datetime | None = None,
+) -> Job | None:
+    """Return the job with a later attempt; `waits` and `problem` where they change, `send_at` where it is booked."""
+    changes: dict[str, Any] = {"send_at": send_at} if waits is None else {"send_at": send_at, "waits": waits}
     if problem:
         changes["last_error"] = problem
     return move_job(job, JobEvent.DEFERRED, due=due, **changes)

@@ -452,7 +452,7 @@ def _deferred(job: Job, answer: Deferred, now: datetime, policy: Policy) -> Step
     due = now + timedelta(seconds=deferral_s(answer, job.waits, policy.rng))
     # A wait for our own budget says nothing about the service, and does not make the next wait for that longer.
     waits = job.waits + (answer.reason is not DeferReason.BUDGET)
-    deferred = lifecycle.defer(job, due, waits=waits, problem=answer.problem)
+    deferred = lifecycle.defer(job, due, waits=waits, problem=answer.problem, send_at=answer.send_at)
     return Step(event=JobEvent.DEFERRED, job=deferred, reason=answer.problem)
 
 

@@ -46,6 +46,10 @@ MAX_BURST = 8
 LANE_SHARE = 0.5
 """Most of the rate that repeated polls take, so that polling thousands of jobs leaves the other half to submissions."""
 
+LANE_AHEAD_S, LANE_AHEAD = 4.0, 4
+"""How far ahead the lane is booked: so many seconds, or so many polls. What is booked delays all submissions after it,
+so others come back later instead."""
+
 LANE_BURST_S = 1.0
 """How many seconds of the lane's rate may be spent at once."""
 
@@ -85,7 +89,8 @@ class RequestLedger(Record, frozen=True, kw_only=True):
     """The same for repeated polls."""
     loan_until: Moment | None = None
     """Until then send times are further apart, because a burst was lent."""
-    come_back_at: Moment | None = None
+    submissions_back_at: Moment | None = None
+    polls_back_at: Moment | None = None
     """When the last of those was told to come back who found no free send time within the horizon."""
     counted_from: int = 0
     """The number of the first bucket: half seconds since 1970."""
@@ -155,7 +160,9 @@ def book_submission(ledger: RequestLedger, limit: int, now: datetime) -> Booking
     at = max(_next_at(ledger, burst_s, now), ledger.paused_until or now - timedelta(days=1))
     send_at = _first_room(ledger, max(at, now), cost, _cap(limit, cost))
     if send_at > now + timedelta(seconds=horizon_s(limit)):
-        return _later(ledger, send_at, cost / rate, now)
+        back_at = _back_at(send_at, ledger.submissions_back_at, cost / rate, now)
+        told = msgspec.structs.replace(ledger, submissions_back_at=back_at)
+        return Booking(told, back_at, is_booked=False)
     is_lent = at < now - timedelta(seconds=burst_s)
     if send_at > max(at, now):
         at = send_at
@@ -175,14 +182,20 @@ def book_poll(ledger: RequestLedger, limit: int, now: datetime) -> Booking:
     """Return the next send time of a repeated poll."""
     rate = rate_per_s(ledger, limit, now)
     earliest = now - timedelta(seconds=LANE_BURST_S)
-    at = max(ledger.lane_at or earliest, earliest, ledger.paused_until or earliest)
+    begin = max(earliest, ledger.paused_until or earliest)
+    at = max(ledger.lane_at or begin, begin)
+    spacing = 1 / (LANE_SHARE * rate)
     send_at = _first_room(ledger, max(at, now), 1, limit)
-    if send_at > now + timedelta(seconds=horizon_s(limit)):
-        return _later(ledger, send_at, 1 / (LANE_SHARE * rate), now)
+    # Submissions that are booked already may leave no room for a while. That is waited for: whoever came back later
+    # would find as many of them.
+    is_lane_full = at > max(begin, now) + timedelta(seconds=max(LANE_AHEAD_S, LANE_AHEAD * spacing))
+    if is_lane_full or send_at > now + timedelta(seconds=horizon_s(limit)):
+        back_at = _back_at(send_at, ledger.polls_back_at, spacing, now)
+        return Booking(msgspec.structs.replace(ledger, polls_back_at=back_at), back_at, is_booked=False)
     if send_at > max(at, now):
         at = send_at
     taken = _charged(ledger, send_at, rate, now)
-    return Booking(msgspec.structs.replace(taken, lane_at=at + timedelta(seconds=1 / (LANE_SHARE * rate))), send_at)
+    return Booking(msgspec.structs.replace(taken, lane_at=at + timedelta(seconds=spacing)), send_at)
 
 
 def charge(ledger: RequestLedger, limit: int, now: datetime) -> RequestLedger:
@@ -204,11 +217,15 @@ def _next_at(ledger: RequestLedger, burst_s: float, now: datetime) -> datetime:
     return max(ledger.next_at or earliest, earliest)
 
 
-def _later(ledger: RequestLedger, free_at: datetime, spacing_s: float, now: datetime) -> Booking:
+def _back_at(free_at: datetime, last: datetime | None, spacing_s: float, now: datetime) -> datetime:
     """Return when to ask again: those who have to come back do so one after the other."""
-    last = max(free_at, ledger.come_back_at or free_at)
-    at = min(last + timedelta(seconds=spacing_s), now + timedelta(seconds=LONGEST_SPREAD_S))
-    return Booking(msgspec.structs.replace(ledger, come_back_at=at), at, is_booked=False)
+    after_last = max(free_at, last or free_at) + timedelta(seconds=spacing_s)
+    return min(after_last, now + timedelta(seconds=LONGEST_SPREAD_S))
+
+
+def with_first_poll(ledger: RequestLedger, delay_s: float | None) -> RequestLedger:
+    """Return the ledger with the learned delay of the first poll."""
+    return msgspec.structs.replace(ledger, first_poll_s=delay_s)
 
 
 # --- The count of any 60 seconds ---

@@ -6,6 +6,7 @@ raises here (`connection`).
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import requests
 from requests.auth import AuthBase
@@ -60,12 +61,13 @@ class LanguageClient:
             max_reply_bytes=max_reply_bytes,
         )
 
-    def take_permit(self) -> Deferred | None:
+    def take_permit(self, send_at: datetime | None = None) -> Deferred | None:
         """Take one submission out of the budget, for a `submit` that follows; return why to wait where none is left.
 
-        For a caller who has work to do before that request, which would be in vain.
+        For a caller who has work to do before that request, which would be in vain. `send_at` is the send time that was
+        booked for it before.
         """
-        return self._connection.take(RequestKind.SUBMISSION)
+        return self._connection.take(RequestKind.SUBMISSION, send_at)
 
     def submit(
         self,
@@ -107,16 +109,22 @@ class LanguageClient:
             has_permit=has_permit,
         )
 
-    def progress(self, work: WorkSpec, operation_url: str) -> Progress:
-        """Return the state of a job, with the results of all its pages once it is done. Raises nothing."""
+    def progress(
+        self, work: WorkSpec, operation_url: str, *, is_first: bool = False, send_at: datetime | None = None
+    ) -> Progress:
+        """Return the state of a job, with the results of all its pages once it is done. Raises nothing.
+
+        `is_first` says that nobody has asked for it before, `send_at` is the send time that was booked for the request.
+        """
+        kind = RequestKind.FIRST_POLL if is_first else RequestKind.POLL
         try:
-            return self._progress(work.api_version, wire.operation_id_of(operation_url) or "")
+            return self._progress(work.api_version, wire.operation_id_of(operation_url) or "", kind, send_at)
         except Exception as error:  # Asking again costs nothing.
             return Deferred(DeferReason.UNAVAILABLE, self._connection.failed(error, operation_url))
 
-    def _progress(self, api_version: str, operation_id: str) -> Progress:
+    def _progress(self, api_version: str, operation_id: str, kind: RequestKind, send_at: datetime | None) -> Progress:
         path, allowance = wire.status_path(api_version, operation_id), self._connection.allowance()
-        first = self._page(path, allowance)
+        first = self._page(path, allowance, kind, send_at)
         if not isinstance(first.progress, Finished):
             return first.progress
         pages: list[Finished] = []
@@ -137,8 +145,8 @@ class LanguageClient:
         if path is not None and not self._connection.take(RequestKind.POLL):
             self._connection.send(RequestKind.POLL, "POST", path, self._connection.allowance())
 
-    def _page(self, path: str, allowance: Allowance, kind: RequestKind = RequestKind.POLL) -> wire.Page:
-        page = self._connection.ask(kind, path, allowance, wire.page_outcome)
+    def _page(self, path: str, allowance: Allowance, kind: RequestKind, send_at: datetime | None = None) -> wire.Page:
+        page = self._connection.ask(kind, path, allowance, wire.page_outcome, send_at=send_at)
         if isinstance(page, Deferred):
             return wire.Page(page, None)
         self._connection.heed(page.progress)

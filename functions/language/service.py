@@ -1,6 +1,7 @@
 """The Language service as workflows need it; `client` keeps this contract over HTTP."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
 from ..core.outcomes import Deferred, Progress, Submission
@@ -10,8 +11,12 @@ from ..core.work import WorkSpec
 class LanguageService(Protocol):
     """One Language resource. Every method makes its requests once and returns an outcome; none raises or waits."""
 
-    def take_permit(self) -> Deferred | None:
-        """Take one submission out of the request budget, for a `submit` that follows; return why to wait otherwise."""
+    def take_permit(self, send_at: datetime | None = None) -> Deferred | None:
+        """Take one submission out of the request budget, for a `submit` that follows; return why to wait otherwise.
+
+        What is returned may name a send time that was booked for it (`Deferred.send_at`): given back when that has
+        come, it asks nobody again.
+        """
 
     def submit(
         self,
@@ -29,8 +34,13 @@ class LanguageService(Protocol):
         now the exchange may take at most.
         """
 
-    def progress(self, work: WorkSpec, operation_url: str) -> Progress:
-        """Return the state of a job, with all its results once it is done."""
+    def progress(
+        self, work: WorkSpec, operation_url: str, *, is_first: bool = False, send_at: datetime | None = None
+    ) -> Progress:
+        """Return the state of a job, with all its results once it is done.
+
+        `is_first` says that nobody has asked for it before, `send_at` is the send time that was booked for the request.
+        """
 
     def cancel(self, work: WorkSpec, operation_url: str) -> None:
         """Ask the service to stop a job, where the API can."""

@@ -5,6 +5,11 @@ into the job's record whom it carries, again while others join: one write lists 
 (group commit). A follower that is listed claims its document and returns, for from then on the job has it, whatever
 becomes of the leader. So a request fills up although only a few runs are under way at a time, and only one of them is
 held until it goes.
+
+When a batch has waited long enough for others, its leader asks the request budget, and where that gives it a later
+send time, the batch stays open and fills up until then. One batch of a worker has a send time at a time, and one more
+may wait for its turn; until then no third one is begun. So where documents come faster than the service takes them,
+they stay in the trigger's queue, unread.
 """
 
 import threading
@@ -12,19 +17,20 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from .. import telemetry
 from ..core.documents import StoredRecord
 from ..core.jobs import Job
 from ..core.packing import Load
-from ..core.time_limits import LONGEST_BATCH_S
+from ..core.time_limits import LONGEST_BATCH_S, LONGEST_HOLD_S
 from ..core.work import WorkSpec
 from ..storage.containers import is_archived, storage_code
 from ..text.chunks import ReadyChunk
 from .claiming import Reports
 from .intake import Gone, Intake, LongDocument, Ready, Rejected, Scanned
 from .refusals import Refusals
-from .submission import Submission
+from .submission import Permit, Submission
 from .texts import TextReader
 
 LONGEST_WAIT_IN_LINGERS = 10
@@ -35,6 +41,9 @@ GATHER_S = 0.02
 """How long the first who joins waits for others before the leader lists them: each listing is a write, and runs that
 come at about the same time shall share one. Measured with a burst on one host: 4.6 storage requests of the app for each
 document and 2,300 documents a minute; without it 5.0 and 2,700; with 50 ms 4.7 and 1,700."""
+
+MAX_WAITING = 2
+"""Batches of a worker that wait for their send times at the same time: one that has one, and one whose turn is next."""
 
 
 class Submitter:
@@ -48,6 +57,8 @@ class Submitter:
         reports: Reports,
         refusals: Refusals,
         linger_s: float,
+        *,
+        longest_hold_s: float = LONGEST_HOLD_S,
         gather_s: float = GATHER_S,
     ) -> None:
         self._intake = intake
@@ -56,9 +67,12 @@ class Submitter:
         self._reports = reports
         self._refusals = refusals
         self._linger_s = linger_s
+        self._longest_hold_s = longest_hold_s
         self._gather_s = min(gather_s, linger_s)
         self._open: dict[WorkSpec, Batch] = {}
         """The batch that can be joined, for each kind of work."""
+        self._waiting: list[Batch] = []
+        """The batches that wait for their send times; the first of them may ask for one."""
         self._changed = threading.Condition()
         self._last_activity_at = 0.0
         """When a run last came, joined or went, which makes room for another."""
@@ -95,8 +109,12 @@ class Submitter:
                     pass
 
     def join(self, item: ReadyChunk) -> "tuple[Batch, Entry, bool]":
-        """Put an item into the open batch, or into a new one; whoever opens a batch leads it."""
+        """Put an item into the open batch, or into a new one; whoever opens a batch leads it.
+
+        Waits while all that may be begun are full.
+        """
         with self._changed:
+            self._changed.wait_for(lambda: self._has_room(item) or len(self._waiting) < MAX_WAITING)
             batch, is_leader = self._open.get(item.work), False
             if batch is None or not batch.load.takes(item):
                 batch, is_leader = Batch(), True
@@ -114,6 +132,10 @@ class Submitter:
             if self._is_open(batch):
                 del self._open[batch.work]
             self._changed.notify_all()
+
+    def _has_room(self, item: ReadyChunk) -> bool:
+        batch = self._open.get(item.work)
+        return batch is not None and batch.load.takes(item)
 
     def _is_open(self, batch: "Batch") -> bool:
         return self._open.get(batch.work) is batch
@@ -144,26 +166,64 @@ class Submitter:
             self.close(batch)
             batch.fail_unlisted(error)
             raise
+        finally:
+            self._stop_waiting(batch)
         # The storage may take a claim and fail to say so. Who left that document out would own it for nothing; so then
         # the job waits for its message, when the records are asked which documents it has.
         if all(entry.is_certain() for entry in batch.entries):
             ours = [(entry.item, stored) for entry in batch.entries if (stored := entry.claimed())]
-            self._submission.send(opened, ours)
+            self._submission.send(opened, ours, batch.permit)
 
     def _claim(self, entry: "Entry") -> None:
         entry.claim_with(self._submission.claim)
 
     def _has_news(self, batch: "Batch") -> bool:
-        """Wait until somebody has joined who is not listed; return False when nobody can join any more."""
+        """Wait until somebody has joined who is not listed; return False when the batch goes and all are listed."""
+        while True:
+            with self._changed:
+                left_s = 1.0
+                while batch.listed == len(batch.entries) and not batch.permit and left_s > 0:
+                    left_s = self._until_asked_s(batch)
+                    self._changed.wait(max(0.0, left_s))
+                has_news, is_going = batch.listed < len(batch.entries), batch.permit is not None
+            if has_news or is_going:
+                break
+            self._ask(batch)
+        if has_news:
+            self._gather(batch)
+        return has_news
+
+    def _until_asked_s(self, batch: "Batch") -> float:
+        """Return how long until a batch asks for its permit, as far as that is known; all locks are held."""
+        now = time.monotonic()
+        if batch not in self._waiting:
+            left_s = batch.flush_deadline(self._last_activity_at, self._linger_s) - now
+            if self._is_open(batch) and left_s > 0:
+                return left_s
+            self._waiting.append(batch)
+        asks_at = batch.asks_at if self._waiting[0] is batch else batch.opened_at + self._longest_hold_s
+        return asks_at - now
+
+    def _ask(self, batch: "Batch") -> None:
+        """Ask for the permit of a batch, or once more for one whose send time has come; without one it waits or goes.
+
+        It goes without where its send time is too late: its job comes back by its message.
+        """
+        permit = self._submission.take_permit(batch.send_at)
+        wait_s = permit.deferred.retry_after_s if permit.deferred else None
+        if permit.deferred and wait_s is not None:
+            asks_at = time.monotonic() + wait_s
+            if asks_at <= batch.opened_at + self._longest_hold_s:
+                batch.send_at, batch.asks_at = permit.deferred.send_at, asks_at
+                return
+        batch.permit = permit
+        self.close(batch)
+
+    def _stop_waiting(self, batch: "Batch") -> None:
         with self._changed:
-            while batch.listed == len(batch.entries):
-                left_s = batch.flush_deadline(self._last_activity_at, self._linger_s) - time.monotonic()
-                if not self._is_open(batch) or left_s <= 0:
-                    self.close(batch)
-                    return False
-                self._changed.wait(left_s)
-        self._gather(batch)
-        return True
+            if batch in self._waiting:
+                self._waiting.remove(batch)
+            self._changed.notify_all()
 
     def _gather(self, batch: "Batch") -> None:
         """Give others a moment to join, unless nobody can any more."""
@@ -202,7 +262,7 @@ class Entry:
         return self._claimed.result()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Batch:
     """Documents that share a job."""
 
@@ -211,6 +271,12 @@ class Batch:
     listed: int = 0
     """How many of them, from the first, the job's record lists."""
     opened_at: float = field(default_factory=time.monotonic)
+    asks_at: float = 0.0
+    """When it asks for its permit, once its turn has come."""
+    send_at: datetime | None = None
+    """The send time that is booked for it."""
+    permit: Permit | None = None
+    """What came of asking; from then on nobody joins."""
 
     @property
     def work(self) -> WorkSpec:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from threading import Semaphore
 from typing import Protocol
 
@@ -31,8 +32,11 @@ class JobService(Protocol):
     def policy(self) -> Policy:
         """Return the settings that decisions about its jobs depend on."""
 
-    def take_permit(self) -> Deferred | None:
-        """Take a submission out of the request budget; return why to wait where none is left."""
+    def take_permit(self, send_at: datetime | None = None) -> Deferred | None:
+        """Take a submission out of the request budget; return why to wait where none is left.
+
+        `send_at` is the send time that was booked for it before.
+        """
 
     def text(self, chunk: Chunk) -> str:
         """Return the text of a chunk that is to be submitted, empty for a file. Raises `Missing` and `Changed`."""
@@ -56,9 +60,9 @@ class LanguageJobs:
     _language: LanguageService
     _texts: TextReader
 
-    def take_permit(self) -> Deferred | None:
+    def take_permit(self, send_at: datetime | None = None) -> Deferred | None:
         """See `JobService`."""
-        return self._language.take_permit()
+        return self._language.take_permit(send_at)
 
     def text(self, chunk: Chunk) -> str:
         """See `JobService`."""
@@ -80,7 +84,9 @@ class LanguageJobs:
 
     def progress(self, job: Job) -> Progress:
         """See `JobService`."""
-        return self._language.progress(job.work, job.operation_url or "")
+        # What was deferred for another cause than our own budget has been asked for.
+        is_first = job.polls == 0 and job.waits == 0
+        return self._language.progress(job.work, job.operation_url or "", is_first=is_first, send_at=job.send_at)
 
     def cancel(self, job: Job, operation_url: str) -> None:
         """See `JobService`."""
@@ -98,8 +104,8 @@ class ReadingJobs:
     _files: Semaphore
     """Bounds how many files are held in memory at the same time."""
 
-    def take_permit(self) -> Deferred | None:
-        """See `JobService`."""
+    def take_permit(self, send_at: datetime | None = None) -> Deferred | None:
+        """See `JobService`; no send times are booked for this service."""
         return self._service.take_permit()
 
     def text(self, chunk: Chunk) -> str:

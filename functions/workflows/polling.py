@@ -220,7 +220,7 @@ class Poller:
             self._steps.perform(job, etag, step)
             return
         # Asked before the texts are read: a backlog that waits for the budget would read them again and again.
-        deferred = service.take_permit()
+        deferred = service.take_permit(job.send_at)
         if deferred:
             self._steps.perform(job, etag, after_deferral(job, deferred, self._clock(), service.policy()))
             return

@@ -18,8 +18,9 @@ from .. import telemetry
 from ..core.documents import StoredRecord
 from ..core.jobs import Job, JobMessage
 from ..core.lifecycle import new_job, not_sent, with_chunks, with_claims
+from ..core.outcomes import Deferred
 from ..core.packing import pack
-from ..core.planning import UNANSWERED_SO_FAR, before_submission, nothing_left
+from ..core.planning import UNANSWERED_SO_FAR, after_deferral, before_submission, nothing_left
 from ..core.records import Reading
 from ..errors import Changed, Missing
 from ..storage.job_queue import JobQueue, Receipt
@@ -40,6 +41,12 @@ class OpenJob(NamedTuple):
     job: Job
     etag: str
     receipt: Receipt
+
+
+class Permit(NamedTuple):
+    """What the request budget has said to a job: `deferred` says why it has to wait, None where it may be sent."""
+
+    deferred: Deferred | None
 
 
 Ours = Sequence[tuple[ReadyChunk, StoredRecord]]
@@ -141,18 +148,31 @@ class Submission:
             self.send(own, [(item, stored)])
         return None
 
-    def send(self, opened: OpenJob, ours: Ours) -> None:
-        """Send the request of an open job with those of its items that were claimed for it."""
+    def take_permit(self, send_at: datetime | None = None) -> Permit:
+        """Ask the request budget for a submission that is about to be sent.
+
+        `send_at` is the send time that was booked for it before.
+        """
+        return Permit(self._service.take_permit(send_at))
+
+    def send(self, opened: OpenJob, ours: Ours, permit: Permit | None = None) -> None:
+        """Send the request of an open job with those of its items that were claimed for it.
+
+        `permit` is what the request budget has said to it; None where it has not been asked yet.
+        """
         ours = [(item, stored) for item, stored in ours if not self._report_exhausted(stored)]
         job = with_claims(opened.job, ((item.chunk, stored) for item, stored in ours))
         if not ours:
             self._steps.perform(opened.job, opened.etag, nothing_left(job, self._clock()))
             return
         step = before_submission(not_sent(job), self._service.prober.assess(job), self._clock(), self._service.policy())
+        if not step and permit and permit.deferred:
+            step = after_deferral(not_sent(job), permit.deferred, self._clock(), self._service.policy())
         if step:
             self._steps.perform(job, opened.etag, step, receipt=opened.receipt)
-        else:
-            self._steps.post(self._service, job, opened.etag, opened.receipt, [item.text for item, _ in ours])
+            return
+        texts = [item.text for item, _ in ours]
+        self._steps.post(self._service, job, opened.etag, opened.receipt, texts, has_permit=permit is not None)
 
     def _open_job(
         self, items: Sequence[ReadyChunk], job_id: str, owner: str | None = None, reading: Reading | None = None

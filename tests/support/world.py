@@ -23,14 +23,16 @@ from typing import Any, Literal, NamedTuple, TypeVar
 import requests
 from requests.adapters import BaseAdapter
 
-from functions.app import EntityDrop, Parts, ReadingParts, new_id
+from functions.app import EntityDrop, Parts, ReadingParts, new_id, request_ledger_name
 from functions.core.jobs import JobMessage
+from functions.core.request_ledger import RequestLedger
 from functions.core.results import entities_name, error_name
 from functions.errors import Missing
 from functions.language.auth import KeyAuth
 from functions.language.budget import RequestBudget
 from functions.language.client import LanguageClient
 from functions.language.poll_timer import PollTimer
+from functions.language.shared_budget import SharedBudget
 from functions.reading.read_client import ReadClient
 from functions.settings import Settings
 from functions.storage.containers import Blob, BlobInfo, Container
@@ -42,6 +44,7 @@ from functions.storage.memory_containers import MemoryContainer
 from functions.storage.memory_queue import MemoryQueue, QueuedMessage
 from functions.storage.poison_queue import PoisonQueue
 from functions.storage.record_store import RecordStore
+from functions.storage.shared_record import SharedRecord
 from functions.text.chunks import ReadyChunk
 from functions.text.formats.extraction import Extracted
 from functions.workflows.batching import Batch, Entry, Submitter
@@ -328,6 +331,8 @@ class World:
     reading_behaviour: dict[str, Any] = field(default_factory=dict)
     """Of that resource's stand-in."""
     new_id: Callable[[], str] = new_id
+    longest_hold_s: float = 0
+    """How long a batch waits for its send time, in real seconds; jobs with a later one go to the queue."""
     clock: MovableClock = field(default_factory=MovableClock)
     intake: Any = None
     output: Any = None
@@ -396,7 +401,17 @@ class World:
         session.mount(ENDPOINT, wire)
         reading_wire = GatedService(InProcessAdapter(self.reader, self.clock.advance), pass_gate, self.clock)
         session.mount(READING_ENDPOINT, reading_wire)
-        budget = RequestBudget(read.requests_per_minute, self.clock())
+        poll_timer = PollTimer(read.first_poll_seconds, read.max_poll_seconds)
+        state = GatedContainer(self.state, "state", pass_gate)
+        ledger = SharedRecord(
+            state,
+            request_ledger_name(ENDPOINT),
+            RequestLedger(),
+            monotonic=lambda: self.clock().timestamp(),
+            sleep=self.clock.advance,
+            rng=random.Random(self.seed),
+        )
+        budget = SharedBudget(ledger, read.requests_per_minute, poll_timer, self.clock(), sleep=self.clock.advance)
         parts = Parts(
             settings=read,
             documents=DocumentStore(
@@ -409,10 +424,11 @@ class World:
             poison_queue=PoisonQueue(self.poisoned_events),
             language=LanguageClient(ENDPOINT, session, KeyAuth(str(read.language_key)), budget, self.clock),
             health=HealthMonitor(HealthStore(GatedContainer(self.state, "state", pass_gate), ENDPOINT), self.clock),
-            poll_timer=PollTimer(read.first_poll_seconds, read.max_poll_seconds),
+            poll_timer=poll_timer,
             reading=self._reading_parts(read, session, pass_gate),
             clock=self.clock,
             sleep=self.clock.advance,
+            longest_hold_s=self.longest_hold_s,
             new_id=self.new_id,
             rng=random.Random(self.seed),
             storage_threads=Inline(),

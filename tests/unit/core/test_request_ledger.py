@@ -133,6 +133,15 @@ def test_polls_take_half_of_rate() -> None:
     assert gaps[-1] >= 1 / (LANE_SHARE * PACE * 1_000 / 60) - 1e-5
 
 
+def test_waiting_polls_do_not_delay_submissions() -> None:
+    """A hundred jobs that are polled again and again take half of the rate, and book little of it ahead."""
+    ledger = RequestLedger()
+    for second in range(300):
+        for _ in range(100):
+            ledger = book_poll(ledger, 30, after(second)).ledger
+    assert book_submission(ledger, 30, after(300)).send_at <= after(315)
+
+
 def test_further_page_is_paid_later() -> None:
     ledger = busy(1_000)
     _, before = submissions(ledger, 1_000, 1)
