@@ -150,7 +150,7 @@ def test_leased_ledger_slows_documents(world: World, caplog: pytest.LogCaptureFi
     jobs = world.app.parts.records.list_jobs()
     errors = [world.app.parts.records.job(job.id)[0].last_error for job in jobs]
     assert any(problems.LEDGER_UNREACHABLE.matches(error) for error in errors)
-    assert "shared_record_unreachable" in [line.get("action") for line in lines(caplog)]
+    assert lines(caplog, "shared_record_unreachable")
     world.gate = None
     world.run()
     world.check_right(*names)
