@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from .core.daily_count import DailyCount
 from .core.planning import Policy
 from .core.request_ledger import RequestLedger
 from .core.time_limits import LONGEST_HOLD_S
@@ -18,6 +19,7 @@ from .core.work import WorkSpec, work_of
 from .language.auth import auth_for, default_auth
 from .language.budget import RequestBudget
 from .language.client import LanguageClient, default_session
+from .language.daily_records import DailyRecords
 from .language.poll_timer import PollTimer
 from .language.service import LanguageService, PollDelays
 from .language.shared_budget import SharedBudget
@@ -264,6 +266,16 @@ def request_ledger_name(endpoint: str) -> str:
     return f"{LEDGERS}requests/{resource_name(endpoint)}.json"
 
 
+DAILY = f"{LEDGERS}daily.json"
+"""The blob with the count of the day's text records."""
+
+
+def daily_records(settings: Settings, count: SharedRecord[DailyCount]) -> DailyRecords | None:
+    """Return what counts the text records of a day; None where there is no limit on them."""
+    limit = settings.daily_text_records
+    return None if limit is None else DailyRecords(count, limit)
+
+
 def connect(settings: Settings) -> EntityDrop:
     """Return the app on Azure Storage and the Language service of the settings; nothing is sent yet."""
     blobs = blob_service(settings.storage)
@@ -274,7 +286,9 @@ def connect(settings: Settings) -> EntityDrop:
     state, endpoint = container(settings.state_container), settings.language_endpoint
     poll_timer = PollTimer(settings.first_poll_seconds, settings.max_poll_seconds)
     ledger = SharedRecord(state, request_ledger_name(endpoint), RequestLedger())
-    budget = SharedBudget(ledger, settings.requests_per_minute, poll_timer, utcnow())
+    daily = daily_records(settings, SharedRecord(state, DAILY, DailyCount()))
+    may_fall_back = daily is None
+    budget = SharedBudget(ledger, settings.requests_per_minute, poll_timer, utcnow(), may_fall_back=may_fall_back)
     parts = Parts(
         settings=settings,
         documents=DocumentStore(container(settings.input_container), container(settings.output_container)),
@@ -283,7 +297,7 @@ def connect(settings: Settings) -> EntityDrop:
         extract=extraction(settings),
         queue=AzureJobQueue(queue(settings.storage, settings.job_queue)),
         poison_queue=PoisonQueue(AzureTextQueue(queue(settings.storage, BLOB_POISON_QUEUE))),
-        language=LanguageClient(endpoint, default_session(), default_auth(settings), budget, utcnow),
+        language=LanguageClient(endpoint, default_session(), default_auth(settings), budget, utcnow, daily=daily),
         health=HealthMonitor(HealthStore(state, endpoint), utcnow),
         poll_timer=poll_timer,
         reading=reading_parts(settings, state),

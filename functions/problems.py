@@ -316,6 +316,30 @@ LEDGER_UNREACHABLE = ProblemKind(
     fault=Fault.STORAGE,
     is_transient=True,
 )
+DAILY_RECORDS_USED = ProblemKind(
+    "DailyRecordsUsed",
+    "Too few of the {limit:,} text records are left that DAILY_TEXT_RECORDS allows for this day (UTC).",
+    "Nothing to do: the job goes on from {until} on. To let it go on sooner, raise DAILY_TEXT_RECORDS; a document with "
+    "more text records than a whole day allows is never submitted.",
+    fault=Fault.CONFIGURATION,
+    is_transient=True,
+)
+RECORDS_NOT_COUNTED = ProblemKind(
+    "RecordsNotCounted",
+    "The day's text records can not be counted: {blob} in the state container can not be read or written. With "
+    "DAILY_TEXT_RECORDS nothing is submitted meanwhile.",
+    "Nothing to do if the storage is back soon. Otherwise check whether somebody holds a lease on the blob; if it is "
+    "damaged, delete it, and the day's count begins anew.",
+    fault=Fault.STORAGE,
+    is_transient=True,
+)
+MORE_THAN_A_DAY = ProblemKind(
+    "MoreThanADay",
+    "The job has {records:,} text records, more than DAILY_TEXT_RECORDS allows for a whole day ({limit:,}).",
+    "Nothing to do: it is split.",
+    fault=Fault.CONFIGURATION,
+    is_transient=True,
+)
 UNAVAILABLE = ProblemKind(
     "Unavailable",
     "The service is not available (HTTP {status}): {reason}",

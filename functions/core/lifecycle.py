@@ -15,7 +15,7 @@ ends its record too, so "ended" is no state but the lack of one.
 
 import hashlib
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
@@ -361,6 +361,11 @@ def with_error(job: Job, problem: Problem) -> Job:
     return msgspec.structs.replace(job, last_error=problem)
 
 
+def with_daily_wait(job: Job, wait: timedelta) -> Job:
+    """Return the job that waits for the next day's text records, which does not count towards its time limit."""
+    return msgspec.structs.replace(job, daily_waits_s=job.daily_waits_s + wait.total_seconds())
+
+
 def with_lone_failures(job: Job, lone: LoneFailures) -> Job:
     """Return the job with the failures of its only document."""
     return msgspec.structs.replace(job, lone=lone)
@@ -387,6 +392,7 @@ def part_of(job: Job, chunks: tuple[Chunk, ...], now: datetime, problem: Problem
         losses=job.losses,
         lone=job.lone if len(job.chunks) == 1 else None,
         faults=job.faults,
+        daily_waits_s=job.daily_waits_s,
         last_error=problem,
         trace_parent=job.trace_parent,
     )

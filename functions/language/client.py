@@ -11,15 +11,17 @@ from datetime import datetime
 import requests
 from requests.auth import AuthBase
 
-from .. import telemetry
-from ..core.outcomes import DeferReason, Deferred, Finished, Progress, Submission, Unanswered
+from .. import problems, telemetry
+from ..core.outcomes import DeferReason, Deferred, Finished, Progress, Refused, Submission, Unanswered
 from ..core.time_limits import LONGEST_EXCHANGE_S
 from ..core.work import WorkSpec
 from ..settings import PREVIEW_API_VERSION
+from ..text.offsets import text_records
 from . import payloads as wire
 from .bounded_http import bounded_session
-from .budget import Budget, RequestKind
+from .budget import Budget, RequestKind, Wait
 from .connection import MAX_REPLY_BYTES, Allowance, Clock, Meters, ServiceConnection
+from .daily_records import DailyRecords
 from .error_codes import LANGUAGE
 
 MAX_PAGES = 20
@@ -46,9 +48,11 @@ class LanguageClient:
         budget: Budget,
         clock: Clock,
         *,
+        daily: DailyRecords | None = None,
         longest_exchange_s: float = LONGEST_EXCHANGE_S,
         max_reply_bytes: int = MAX_REPLY_BYTES,
     ) -> None:
+        self._daily = daily
         self._connection = ServiceConnection(
             endpoint,
             session,
@@ -67,7 +71,8 @@ class LanguageClient:
         For a caller who has work to do before that request, which would be in vain. `send_at` is the send time that was
         booked for it before.
         """
-        return self._connection.take(RequestKind.SUBMISSION, send_at)
+        used_up = self._daily.used_up() if self._daily else None
+        return _not_counted(used_up) or self._connection.take(RequestKind.SUBMISSION, send_at)
 
     def submit(
         self,
@@ -87,6 +92,32 @@ class LanguageClient:
 
         Raises nothing: what fails in a way that nobody has foreseen may have been sent, so it counts (`Unanswered`).
         """
+        records = sum(map(text_records, texts)) * len(work.tasks) if self._daily else 0
+        refused = self._count(records, len(texts))
+        if refused:
+            return refused
+        outcome = self._submit_safely(work, name, texts, languages, has_permit, deadline_s)
+        if self._daily and isinstance(outcome, Deferred | Refused):
+            self._daily.give_back(records)
+        return outcome
+
+    def _count(self, records: int, texts: int) -> Deferred | Refused | None:
+        """Take text records out of the day; return why they are not submitted."""
+        if self._daily is None:
+            return None
+        if texts > 1 and 0 < self._daily.limit < records:
+            return Refused(problems.MORE_THAN_A_DAY.problem(records=records, limit=self._daily.limit))
+        return _not_counted(self._daily.take(records))
+
+    def _submit_safely(
+        self,
+        work: WorkSpec,
+        name: str,
+        texts: Sequence[str],
+        languages: Sequence[str | None] | None,
+        has_permit: bool,
+        deadline_s: float | None,
+    ) -> Submission:
         try:
             return self._submit(work, name, texts, languages, has_permit, deadline_s)
         except Exception as error:
@@ -151,6 +182,10 @@ class LanguageClient:
             return wire.Page(page, None)
         self._connection.heed(page.progress)
         return page
+
+
+def _not_counted(wait: Wait | None) -> Deferred | None:
+    return Deferred(DeferReason.BUDGET, wait.problem, wait.seconds) if wait and wait.problem else None
 
 
 def _next_path(api_version: str, path: str, query: str) -> str:

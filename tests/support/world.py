@@ -23,7 +23,8 @@ from typing import Any, Literal, NamedTuple, TypeVar
 import requests
 from requests.adapters import BaseAdapter
 
-from functions.app import EntityDrop, Parts, ReadingParts, new_id, request_ledger_name
+from functions.app import DAILY, EntityDrop, Parts, ReadingParts, daily_records, new_id, request_ledger_name
+from functions.core.daily_count import DailyCount
 from functions.core.jobs import JobMessage
 from functions.core.request_ledger import RequestLedger
 from functions.core.results import entities_name, error_name
@@ -403,15 +404,21 @@ class World:
         session.mount(READING_ENDPOINT, reading_wire)
         poll_timer = PollTimer(read.first_poll_seconds, read.max_poll_seconds)
         state = GatedContainer(self.state, "state", pass_gate)
-        ledger = SharedRecord(
-            state,
-            request_ledger_name(ENDPOINT),
-            RequestLedger(),
-            monotonic=lambda: self.clock().timestamp(),
+        shared: dict[str, Any] = {
+            "monotonic": lambda: self.clock().timestamp(),
+            "sleep": self.clock.advance,
+            "rng": random.Random(self.seed),
+        }
+        ledger = SharedRecord(state, request_ledger_name(ENDPOINT), RequestLedger(), **shared)
+        daily = daily_records(read, SharedRecord(state, DAILY, DailyCount(), **shared))
+        budget = SharedBudget(
+            ledger,
+            read.requests_per_minute,
+            poll_timer,
+            self.clock(),
+            may_fall_back=daily is None,
             sleep=self.clock.advance,
-            rng=random.Random(self.seed),
         )
-        budget = SharedBudget(ledger, read.requests_per_minute, poll_timer, self.clock(), sleep=self.clock.advance)
         parts = Parts(
             settings=read,
             documents=DocumentStore(
@@ -422,7 +429,9 @@ class World:
             extract=self.extract,
             queue=GatedQueue(self.jobs, pass_gate),
             poison_queue=PoisonQueue(self.poisoned_events),
-            language=LanguageClient(ENDPOINT, session, KeyAuth(str(read.language_key)), budget, self.clock),
+            language=LanguageClient(
+                ENDPOINT, session, KeyAuth(str(read.language_key)), budget, self.clock, daily=daily
+            ),
             health=HealthMonitor(HealthStore(GatedContainer(self.state, "state", pass_gate), ENDPOINT), self.clock),
             poll_timer=poll_timer,
             reading=self._reading_parts(read, session, pass_gate),
