@@ -156,7 +156,7 @@ PROTECTED_FILE = ProblemKind(
 NO_TEXT_IN_FILE = NO_TEXT.variant(
     message="The file has no text. {detail}",
     help="Nothing was sent to the service. A scan or a picture has to be turned into text first: the app does that "
-    "where DOCUMENT_INTELLIGENCE_ENDPOINT is set (docs/ocr.md).",
+    "where DOCUMENT_INTELLIGENCE_ENDPOINT is set (docs/ocr.md). Of a recording, drop what is said in it as text.",
 )
 NO_TEXT_READ = NO_TEXT.variant(
     message="The file has no text, and OCR has found none on its pages.",
@@ -603,6 +603,17 @@ READING_UNREADABLE_ANSWER = UNREADABLE_ANSWER.variant(
 )
 
 
+RESOURCE_REMOVED = ProblemKind(
+    "ResourceRemoved",
+    "The Language resource that had the job is not among the settings any more.",
+    "The documents are submitted to another one, which bills them again.",
+    fault=Fault.CONFIGURATION,
+    is_transient=True,
+)
+NO_RESOURCE = MISCONFIGURED.variant(
+    message="None of the Language resources that may be asked is among the settings.",
+    help="Add one of them to LANGUAGE_ENDPOINTS, or correct `resources` in the rules. " + _GOES_ON,
+)
 READING_TURNED_OFF = ProblemKind(
     "ReadingTurnedOff",
     "The pages of the file are pictures, and OCR was turned off before they were read.",

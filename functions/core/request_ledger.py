@@ -290,6 +290,11 @@ def is_sendable(ledger: RequestLedger, send_at: datetime, now: datetime) -> bool
     return is_valid and (ledger.paused_until is None or ledger.paused_until <= max(send_at, now))
 
 
+def wait_s(ledger: RequestLedger, now: datetime) -> float:
+    """Return about how many seconds the next submission would have to wait."""
+    return max(pause_s(ledger, now), (ledger.next_at - now).total_seconds() if ledger.next_at else 0.0)
+
+
 def pause_s(ledger: RequestLedger, now: datetime) -> float:
     """Return how many seconds nothing may be sent."""
     return max(0.0, (ledger.paused_until - now).total_seconds()) if ledger.paused_until else 0.0

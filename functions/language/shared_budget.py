@@ -19,6 +19,7 @@ from ..core.request_ledger import (
     pause_s,
     submission_cost,
     throttled,
+    wait_s,
     with_first_poll,
 )
 from ..storage.shared_record import SharedRecord, Unreachable
@@ -76,6 +77,13 @@ class SharedBudget:
             self._sleep(wait.seconds)
             return None
         return wait
+
+    def wait_s(self, now: datetime) -> float:
+        """Return how many seconds a submission would have to wait; nothing is booked."""
+        try:
+            return wait_s(self._ledger.read(FRESH_S), self._ledger.now())
+        except Unreachable:
+            return self._alone[False].wait_s(now)
 
     def pause(self, seconds: float, now: datetime) -> None:
         """Let no instance send anything for `seconds`, and all of them send less for a while."""

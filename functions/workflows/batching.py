@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from .. import telemetry
 from ..core.documents import StoredRecord
@@ -158,7 +157,7 @@ class Submitter:
             opened = self._submission.open_job(batch.items())
             batch.mark_listed(opened.job)
             self._claim(batch.entries[0])
-            while self._has_news(batch):
+            while self._has_news(batch, opened.job):
                 opened = self._submission.list_again(opened, batch.items())
                 batch.mark_listed(opened.job)
         except BaseException as error:
@@ -177,7 +176,7 @@ class Submitter:
     def _claim(self, entry: "Entry") -> None:
         entry.claim_with(self._submission.claim)
 
-    def _has_news(self, batch: "Batch") -> bool:
+    def _has_news(self, batch: "Batch", job: Job) -> bool:
         """Wait until somebody has joined who is not listed; return False when the batch goes and all are listed."""
         while True:
             with self._changed:
@@ -188,7 +187,7 @@ class Submitter:
                 has_news, is_going = batch.listed < len(batch.entries), batch.permit is not None
             if has_news or is_going:
                 break
-            self._ask(batch)
+            self._ask(batch, job)
         if has_news:
             self._gather(batch)
         return has_news
@@ -204,17 +203,17 @@ class Submitter:
         asks_at = batch.asks_at if self._waiting[0] is batch else batch.opened_at + self._longest_hold_s
         return asks_at - now
 
-    def _ask(self, batch: "Batch") -> None:
+    def _ask(self, batch: "Batch", job: Job) -> None:
         """Ask for the permit of a batch, or once more for one whose send time has come; without one it waits or goes.
 
         It goes without where its send time is too late: its job comes back by its message.
         """
-        permit = self._submission.take_permit(batch.send_at)
+        permit = self._submission.take_permit(job, batch.last_answer)
         wait_s = permit.deferred.retry_after_s if permit.deferred else None
         if permit.deferred and wait_s is not None:
             asks_at = time.monotonic() + wait_s
             if asks_at <= batch.opened_at + self._longest_hold_s:
-                batch.send_at, batch.asks_at = permit.deferred.send_at, asks_at
+                batch.last_answer, batch.asks_at = permit, asks_at
                 return
         batch.permit = permit
         self.close(batch)
@@ -273,8 +272,8 @@ class Batch:
     opened_at: float = field(default_factory=time.monotonic)
     asks_at: float = 0.0
     """When it asks for its permit, once its turn has come."""
-    send_at: datetime | None = None
-    """The send time that is booked for it."""
+    last_answer: Permit | None = None
+    """What came of asking before, with the send time that is booked for it."""
     permit: Permit | None = None
     """What came of asking; from then on nobody joins."""
 

@@ -17,10 +17,10 @@ from ..core.records import DOCUMENT_TEXT, DocumentFacts, TextFacts
 from ..core.results import entities_name, result_metadata, to_json
 from ..errors import Changed, Missing
 from ..storage.document_store import DocumentStore
-from ..storage.extracted_store import ExtractedStore
 from ..storage.record_store import RecordStore
 from ..tasks.custom_entities import EntitiesResult, carried_over, read_entities
 from ..text.chunks import ReadyChunk
+from .working_copies import WorkingCopies
 
 logger = logging.getLogger(__name__)
 
@@ -32,12 +32,12 @@ class CarryOver:
         self,
         documents: DocumentStore,
         records: RecordStore,
-        extracted: ExtractedStore,
+        copies: WorkingCopies,
         clock: Callable[[], datetime],
     ) -> None:
         self._documents = documents
         self._records = records
-        self._extracted = extracted
+        self._copies = copies
         self._clock = clock
 
     def try_for(self, record: DocumentRecord, etag: str, item: ReadyChunk, owner: str) -> bool:
@@ -83,7 +83,7 @@ class CarryOver:
                 self._documents.withdraw_result(name, written)
             raise
         if item.chunk.extracted:
-            self._extracted.delete(item.chunk.extracted)
+            self._copies.delete(item.chunk.extracted)
         telemetry.documents_in.add(1)
         telemetry.documents_done.add(1)
         logger.info(

@@ -28,9 +28,9 @@ from ..core.results import entities_name, error_name, extracted_name
 from ..core.work import WorkSpec
 from ..errors import Changed, Missing, Problem
 from ..storage.document_store import DocumentStore
-from ..storage.extracted_store import ExtractedStore
 from ..storage.record_store import RecordStore
 from ..tasks.custom_entities import ChunkResult, EntitiesResult
+from .working_copies import WorkingCopies
 
 logger = logging.getLogger(__name__)
 
@@ -47,12 +47,12 @@ class Publisher:
         self,
         documents: DocumentStore,
         records: RecordStore,
-        extracted: ExtractedStore,
+        copies: WorkingCopies,
         clock: Callable[[], datetime],
     ) -> None:
         self._documents = documents
         self._records = records
-        self._extracted = extracted
+        self._copies = copies
         self._clock = clock
 
     def write_result(
@@ -83,7 +83,7 @@ class Publisher:
             self._records.delete_chunks(claim.owner, claim.document)
         # Another owner of the same version has the same copy, and needs it.
         if chunk.extracted and (record is None or record.document.etag != claim.etag):
-            self._extracted.delete(chunk.extracted)
+            self._copies.delete(chunk.extracted)
 
     def delete_record_of_deleted(self, claim: Claim) -> None:
         """Delete the record of a document that was deleted while it was worked on; it gets no result."""
@@ -124,7 +124,7 @@ class Publisher:
                 present = {plan.name: PresentResult(written, claim.owner, claim.etag)}
                 continue
             if plan.record.extracted:
-                self._extracted.delete(plan.record.extracted)
+                self._copies.delete(plan.record.extracted)
             _log_outcome(plan, claim, outcome)
             return True
         raise Changed(claim.document)
@@ -138,9 +138,9 @@ class Publisher:
             document=claim.document,
             job=claim.owner,
         ):
+            text = self._copies.text(plan.text.key, claim.document, claim.etag) if plan.text else b""
             try:
                 if plan.text:
-                    text = self._extracted.read_text(plan.text.key, None, None)
                     self._documents.write_result(
                         plan.text.name, text, plan.metadata, plan.text.replaces, content_type=TEXT_TYPE
                     )

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from .. import telemetry
 from ..core.documents import StoredRecord
 from ..core.jobs import Job, JobMessage
-from ..core.lifecycle import new_job, not_sent, with_chunks, with_claims
+from ..core.lifecycle import new_job, not_sent, sent_to, with_chunks, with_claims
 from ..core.outcomes import Deferred
 from ..core.packing import pack
 from ..core.planning import UNANSWERED_SO_FAR, after_deferral, before_submission, nothing_left
@@ -27,7 +27,7 @@ from ..storage.job_queue import JobQueue, Receipt
 from ..storage.record_store import RecordStore
 from ..text.chunks import ReadyChunk
 from .claiming import Claims
-from .job_services import JobService
+from .job_services import JobService, JobServices
 from .parallel import run_all
 from .publishing import Publisher
 from .steps import Steps
@@ -44,8 +44,9 @@ class OpenJob(NamedTuple):
 
 
 class Permit(NamedTuple):
-    """What the request budget has said to a job: `deferred` says why it has to wait, None where it may be sent."""
+    """What the request budget of a service has said to a job: why it has to wait, None where it may be sent."""
 
+    service: JobService
     deferred: Deferred | None
 
 
@@ -62,7 +63,7 @@ class Submission:
         queue: JobQueue,
         claims: Claims,
         publisher: Publisher,
-        service: JobService,
+        services: JobServices,
         steps: Steps,
         threads: Executor,
         clock: Callable[[], datetime],
@@ -72,7 +73,7 @@ class Submission:
         self._queue = queue
         self._claims = claims
         self._publisher = publisher
-        self._service = service
+        self._services = services
         self._steps = steps
         self._threads = threads
         self._clock = clock
@@ -148,12 +149,15 @@ class Submission:
             self.send(own, [(item, stored)])
         return None
 
-    def take_permit(self, send_at: datetime | None = None) -> Permit:
+    def take_permit(self, job: Job, last: Permit | None) -> Permit:
         """Ask the request budget for a submission that is about to be sent.
 
-        `send_at` is the send time that was booked for it before.
+        `last` is what it has said before: a send time that was booked then is that of its service.
         """
-        return Permit(self._service.take_permit(send_at))
+        if last and last.deferred and last.deferred.send_at:
+            return Permit(last.service, last.service.take_permit(last.deferred.send_at))
+        service = self._services.for_texts(job)
+        return Permit(service, service.take_permit())
 
     def send(self, opened: OpenJob, ours: Ours, permit: Permit | None = None) -> None:
         """Send the request of an open job with those of its items that were claimed for it.
@@ -165,14 +169,16 @@ class Submission:
         if not ours:
             self._steps.perform(opened.job, opened.etag, nothing_left(job, self._clock()))
             return
-        step = before_submission(not_sent(job), self._service.prober.assess(job), self._clock(), self._service.policy())
+        service = permit.service if permit else self._services.for_texts(job)
+        step = before_submission(not_sent(job), service.prober.assess(job), self._clock(), service.policy())
         if not step and permit and permit.deferred:
-            step = after_deferral(not_sent(job), permit.deferred, self._clock(), self._service.policy())
+            waiting = sent_to(not_sent(job), service.name)
+            step = after_deferral(waiting, permit.deferred, self._clock(), service.policy())
         if step:
             self._steps.perform(job, opened.etag, step, receipt=opened.receipt)
             return
         texts = [item.text for item, _ in ours]
-        self._steps.post(self._service, job, opened.etag, opened.receipt, texts, has_permit=permit is not None)
+        self._steps.post(service, job, opened.etag, opened.receipt, texts, has_permit=permit is not None)
 
     def _open_job(
         self, items: Sequence[ReadyChunk], job_id: str, owner: str | None = None, reading: Reading | None = None

@@ -115,7 +115,7 @@ Asked = Callable[[datetime | None], Deferred | None]
 
 def asking(world: World, ask: Asked) -> World:
     """Return the world, in which the request budget is asked by `ask`."""
-    world.app.parts.language.take_permit = ask  # type: ignore[method-assign]
+    world.app.parts.pool[0].service.take_permit = ask  # type: ignore[method-assign]
     return world
 
 

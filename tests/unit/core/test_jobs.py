@@ -187,6 +187,7 @@ def full_job() -> Job:
     return running_job(
         chunks=(part,),
         reading=reading,
+        resource="x.cognitiveservices.azure.com",
         known_records=claims,
         trace_parent="00-1-2-01",
         send_at=after(5),
