@@ -14,8 +14,9 @@ they stay in the trigger's queue, unread.
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from .. import telemetry
@@ -35,6 +36,19 @@ from .texts import TextReader
 LONGEST_WAIT_IN_LINGERS = 10
 """A lone document waits for one linger. As long as runs come and go, the request waits on, up to so many, but at most
 for `LONGEST_BATCH_S`: one that is half full costs as much as a full one."""
+
+BUSY_RUNS = 4
+"""Runs at the same time that show that more documents are waiting: as many as the host starts (`maxDegreeOfParallelism`
+of host.json)."""
+
+BUSY_S = 0.5
+"""For how long after that a worker counts as busy."""
+
+BUSY_LINGER, LONGEST_BUSY_WAIT = 10, 40
+"""The same in lingers for a worker that is busy, and has at least two documents in the batch. Where work is spread over
+several instances the storage, not the number of documents, decides how fast runs come, and two seconds between two of
+them are no sign of an end. Simulated for 1,000 documents: 0.088 requests a document at four instances instead of 0.142,
+and 0.112 instead of 0.63 at ten."""
 
 GATHER_S = 0.02
 """How long the first who joins waits for others before the leader lists them: each listing is a write, and runs that
@@ -75,14 +89,16 @@ class Submitter:
         self._changed = threading.Condition()
         self._last_activity_at = 0.0
         """When a run last came, joined or went, which makes room for another."""
+        self._runs = 0
+        self._busy_at = float("-inf")
+        """When so many runs were last under way that more documents are likely to be waiting."""
 
     def submit(self, name: str, trace_parent: str | None = None) -> None:
         """Take a document on; return when a job owns it, or its error report is written, or there is nothing to do.
 
         `trace_parent` is the span of the run that brought the document, where the host has one.
         """
-        with telemetry.span("submit", parent=trace_parent, document=name):
-            self._note_activity()
+        with telemetry.span("submit", parent=trace_parent, document=name), self._counted_run():
             try:
                 outcome = self._intake.read(name)
             except Exception as error:
@@ -139,8 +155,22 @@ class Submitter:
     def _is_open(self, batch: "Batch") -> bool:
         return self._open.get(batch.work) is batch
 
+    @contextmanager
+    def _counted_run(self) -> Iterator[None]:
+        with self._changed:
+            self._runs += 1
+            self._note_activity()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._note_activity()
+                self._runs -= 1
+
     def _note_activity(self) -> None:
         self._last_activity_at = time.monotonic()
+        if self._runs >= BUSY_RUNS:
+            self._busy_at = self._last_activity_at
 
     def _submit_together(self, item: ReadyChunk) -> None:
         batch, entry, is_leader = self.join(item)
@@ -148,7 +178,6 @@ class Submitter:
             self._lead(batch)
         self._claim(entry)
         entry.claimed()
-        self._note_activity()
 
     def _lead(self, batch: "Batch") -> None:
         """Open the job, list in it whoever joins, and send the request once all who are listed have claimed."""
@@ -196,12 +225,19 @@ class Submitter:
         """Return how long until a batch asks for its permit, as far as that is known; all locks are held."""
         now = time.monotonic()
         if batch not in self._waiting:
-            left_s = batch.flush_deadline(self._last_activity_at, self._linger_s) - now
+            left_s = self._until_flushed_s(batch, now)
             if self._is_open(batch) and left_s > 0:
                 return left_s
             self._waiting.append(batch)
         asks_at = batch.asks_at if self._waiting[0] is batch else batch.opened_at + self._longest_hold_s
         return asks_at - now
+
+    def _until_flushed_s(self, batch: "Batch", now: float) -> float:
+        busy_until = now + BUSY_S if self._runs >= BUSY_RUNS else self._busy_at + BUSY_S
+        is_busy = busy_until > now and len(batch.entries) > 1
+        deadline = batch.flush_deadline(self._last_activity_at, self._linger_s, is_busy=is_busy)
+        # Once the worker is not busy any more, a shorter wait holds.
+        return (min(deadline, busy_until) if is_busy else deadline) - now
 
     def _ask(self, batch: "Batch", job: Job) -> None:
         """Ask for the permit of a batch, or once more for one whose send time has come; without one it waits or goes.
@@ -291,10 +327,11 @@ class Batch:
         self.entries.append(Entry(item))
         return self.entries[-1]
 
-    def flush_deadline(self, last_activity_at: float, linger_s: float) -> float:
+    def flush_deadline(self, last_activity_at: float, linger_s: float, *, is_busy: bool = False) -> float:
         """Return when the batch goes if no run comes or goes after `last_activity_at` and it is not full before."""
-        longest_s = min(LONGEST_WAIT_IN_LINGERS * linger_s, LONGEST_BATCH_S)
-        return min(last_activity_at + linger_s, self.opened_at + longest_s)
+        linger, longest = (BUSY_LINGER, LONGEST_BUSY_WAIT) if is_busy else (1, LONGEST_WAIT_IN_LINGERS)
+        longest_s = min(longest * linger_s, LONGEST_BATCH_S)
+        return min(last_activity_at + linger * linger_s, self.opened_at + longest_s)
 
     def items(self) -> list[ReadyChunk]:
         """Return the items of all who have joined by now."""

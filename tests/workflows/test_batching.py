@@ -1,8 +1,11 @@
 """Documents that come at about the same time share a job, where the service is asked the same about them."""
 
+import json
 import threading
 from collections.abc import Callable
 from datetime import datetime
+
+import pytest
 
 from functions.core.outcomes import DeferReason, Deferred
 from functions.core.packing import MAX_REQUEST_DOCUMENTS
@@ -10,7 +13,8 @@ from functions.core.time_limits import LONGEST_BATCH_S
 from functions.core.work import WorkSpec
 from functions.text.chunks import ReadyChunk
 from functions.text.splitting import MAX_REQUEST_CHARACTERS
-from functions.workflows.batching import MAX_WAITING, Batch
+from functions.workflows.batching import BUSY_RUNS, BUSY_S, MAX_WAITING, Batch
+from local.process import ROOT
 from tests.support.material import PROBLEM, after, chunk, facts, work
 from tests.support.scenarios import accepted
 from tests.support.world import World, letter
@@ -105,6 +109,32 @@ def test_a_batch_stays_open_ten_lingers_at_most() -> None:
     batch = Batch(opened_at=100.0)
     assert batch.flush_deadline(104.9, linger_s=0.5) == 105.0
     assert batch.flush_deadline(150.0, linger_s=5.0) == 100.0 + LONGEST_BATCH_S
+
+
+def test_busy_worker_waits_longer() -> None:
+    """Two seconds after activity and eight in all, with a linger of 0.2 s."""
+    batch = Batch(opened_at=100.0)
+    assert batch.flush_deadline(101.0, linger_s=0.2, is_busy=True) == 103.0
+    assert batch.flush_deadline(107.0, linger_s=0.2, is_busy=True) == 108.0
+    assert batch.flush_deadline(107.0, linger_s=2.0, is_busy=True) == 100.0 + LONGEST_BATCH_S
+
+
+def test_lone_document_waits_one_linger(world: World) -> None:
+    """However busy the worker was; and so does a batch once the worker is not busy any more."""
+    submitter, now = world.app.submitter, 100.0
+    submitter._linger_s, submitter._busy_at, submitter._last_activity_at = 0.2, now, now
+    lone, two = Batch(opened_at=now), Batch(opened_at=now)
+    for batch, names in ((lone, ["a.txt"]), (two, ["a.txt", "b.txt"])):
+        for name in names:
+            batch.add(item(name))
+    assert submitter._until_flushed_s(lone, now) == pytest.approx(0.2)
+    assert submitter._until_flushed_s(two, now) == pytest.approx(BUSY_S), "when it looks again"
+    assert submitter._until_flushed_s(two, now + BUSY_S) == pytest.approx(0.2 - BUSY_S)
+
+
+def test_busy_runs_are_those_of_the_host() -> None:
+    host = json.loads((ROOT / "host.json").read_text("utf-8"))
+    assert host["extensions"]["blobs"]["maxDegreeOfParallelism"] == BUSY_RUNS
 
 
 # --- While a batch waits for its send time ---
