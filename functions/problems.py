@@ -300,9 +300,43 @@ THROTTLED = ProblemKind(
 )
 OVER_BUDGET = ProblemKind(
     "OverBudget",
-    "The worker's budget of {requests_per_minute} requests a minute is used up for the moment, or the service has "
-    "asked it to pause.",
+    "The budget of {requests_per_minute} requests a minute is used up for the moment, or the service has asked for a "
+    "pause.",
     "Nothing to do: the job waits. REQUESTS_PER_MINUTE may be raised if the resource allows more.",
+    fault=Fault.CONFIGURATION,
+    is_transient=True,
+)
+LEDGER_UNREACHABLE = ProblemKind(
+    "LedgerUnreachable",
+    "The ledger by which the app's instances share REQUESTS_PER_MINUTE, {blob} in the state container, can not be read "
+    "or written. Each worker sends at most {requests_per_minute} requests a minute meanwhile, and none that the day's "
+    "text records have to be counted for.",
+    "Nothing to do if the storage is back soon. Otherwise check whether somebody holds a lease on the blob; if it is "
+    "damaged, delete it.",
+    fault=Fault.STORAGE,
+    is_transient=True,
+)
+DAILY_RECORDS_USED = ProblemKind(
+    "DailyRecordsUsed",
+    "Too few of the {limit:,} text records are left that DAILY_TEXT_RECORDS allows for this day (UTC).",
+    "Nothing to do: the job goes on from {until} on. To let it go on sooner, raise DAILY_TEXT_RECORDS; a document with "
+    "more text records than a whole day allows is never submitted.",
+    fault=Fault.CONFIGURATION,
+    is_transient=True,
+)
+RECORDS_NOT_COUNTED = ProblemKind(
+    "RecordsNotCounted",
+    "The day's text records can not be counted: {blob} in the state container can not be read or written. With "
+    "DAILY_TEXT_RECORDS nothing is submitted meanwhile.",
+    "Nothing to do if the storage is back soon. Otherwise check whether somebody holds a lease on the blob; if it is "
+    "damaged, delete it, and the day's count begins anew.",
+    fault=Fault.STORAGE,
+    is_transient=True,
+)
+MORE_THAN_A_DAY = ProblemKind(
+    "MoreThanADay",
+    "The job has {records:,} text records, more than DAILY_TEXT_RECORDS allows for a whole day ({limit:,}).",
+    "Nothing to do: it is split.",
     fault=Fault.CONFIGURATION,
     is_transient=True,
 )

@@ -31,8 +31,11 @@ class MemoryContainer:
         with self._lock:
             blob = self._at(name, if_match)
         if limit is not None and blob.info.size_bytes > limit:
-            return Blob(blob.info, b"")
-        return Blob(blob.info, blob.data[start:end] if end is not None else blob.data)
+            return Blob(blob.info, b"", self._now())
+        return Blob(blob.info, blob.data[start:end] if end is not None else blob.data, self._now())
+
+    def _now(self) -> datetime:
+        return self._clock().replace(microsecond=0)
 
     def get_properties(self, name: str) -> BlobInfo:
         with self._lock:
@@ -60,7 +63,7 @@ class MemoryContainer:
 
     def _store(self, name: str, data: bytes, properties: dict[str, Any]) -> str:
         etag = f'"0x{next(self._versions):016X}"'
-        modified = self._clock().replace(microsecond=0)
+        modified = self._now()
         self._blobs[name] = Blob(BlobInfo(name, etag, modified, len(data), **properties), data)
         return etag
 

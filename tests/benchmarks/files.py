@@ -159,8 +159,9 @@ def bursts(count: int, rounds: int, commit: str | None) -> None:
         costs: dict[str, list[Cost]] = {name: [] for name in runs}
         rig = stack.enter_context(Rig(Path(folder)))
         rig.acquaint(texts)
-        for _ in range(rounds):
-            for name, (contestant, files) in runs.items():
+        for number in range(rounds):
+            # There and back, so that no run is always the first on a machine that gets slower.
+            for name, (contestant, files) in list(runs.items())[:: -1 if number % 2 else 1]:
                 costs[name].append(burst(rig, contestant, files))
                 print(f"{name}: {costs[name][-1]}", file=sys.stderr)
     print(f"| burst of {count:,} | app (ms a document) | its child process | app, child included, of txt's "
