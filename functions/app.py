@@ -36,10 +36,10 @@ from .storage.document_store import DocumentStore
 from .storage.extracted_store import ExtractedStore
 from .storage.job_queue import JobQueue
 from .storage.journal_store import JournalStore
-from .storage.ledger_store import LEDGERS, HealthMonitor, HealthStore
+from .storage.ledger_store import DAILY, HealthMonitor, HealthStore, request_ledger_name
 from .storage.poison_queue import BLOB_POISON_QUEUE, PoisonQueue
 from .storage.record_store import RecordStore
-from .storage.shared_record import SharedRecord, resource_name
+from .storage.shared_record import SharedRecord
 from .workflows.batching import Submitter
 from .workflows.carry_over import CarryOver
 from .workflows.claiming import Claims, Reports
@@ -327,19 +327,6 @@ def reading_parts(settings: Settings, state: Container) -> ReadingParts | None:
         health=HealthMonitor(HealthStore(state, endpoint), utcnow),
         poll_timer=PollTimer(settings.first_poll_seconds, settings.max_poll_seconds),
     )
-
-
-def request_ledger_name(endpoint: str) -> str:
-    """Return the name of the blob with the ledger of the requests to a Language resource.
-
-    It is another blob than that of the resource's health: an instance of the release before, which writes that anew
-    during a deployment, would drop the send times from it. And while this one can not be written, that one may be.
-    """
-    return f"{LEDGERS}requests/{resource_name(endpoint)}.json"
-
-
-DAILY = f"{LEDGERS}daily.json"
-"""The blob with the count of the day's text records."""
 
 
 def daily_records(settings: Settings, count: SharedRecord[DailyCount]) -> DailyRecords | None:

@@ -19,7 +19,7 @@ from ..storage.journal_store import JournalStore
 from ..storage.ledger_store import HealthStore
 from ..storage.poison_queue import BLOB_POISON_QUEUE
 from ..storage.record_store import RecordStore
-from ..workflows.queries import Queries, QueueLengths, StatusReader
+from ..workflows.queries import BudgetStore, Queries, QueueLengths, StatusReader
 from .problems_told import CannotReach
 
 RETRIES = 1
@@ -115,6 +115,14 @@ class Access:
             endpoints.append(self.settings.document_intelligence_endpoint)
         return {urlsplit(endpoint).netloc: HealthStore(self.state, endpoint) for endpoint in endpoints}
 
+    @property
+    def budgets(self) -> BudgetStore:
+        """What all instances may send."""
+        settings = self.settings
+        return BudgetStore(
+            self.state, settings.language_resources, settings.requests_per_minute, settings.daily_text_records
+        )
+
     @cached_property
     def status(self) -> StatusReader:
         """How things stand."""
@@ -123,8 +131,8 @@ class Access:
             self.records,
             self.journal,
             self.ledgers,
+            self.budgets,
             self.queue_lengths,
             self.clock,
-            requests_per_minute=self.settings.requests_per_minute,
-            journal_days=self.settings.journal_days,
+            self.settings.journal_days,
         )

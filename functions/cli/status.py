@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from ..workflows.queries import Incident, Status, Usage
+from ..workflows.queries import Budget, Incident, Status, Usage
 from .access import Access
 from .terminal import count, duration, facts, make_console, plain, when, write_json
 
@@ -55,9 +55,10 @@ def _lines(found: Status) -> list[tuple[str, object]]:
         ("oldest", "none" if found.oldest is None else f"under way for {duration(found.at - found.oldest)}"),
         ("jobs", _jobs(found)),
         ("queues", _queues(found)),
+        ("requests", Text("\n").join(map(_budget, found.budgets))),
         ("submissions", _submissions(found)),
         ("today", f"{today.done:,} done, {today.failed:,} failed{_codes(today)}"),
-        ("", f"{count(today.text_records, 'text record', 'text records')}{_pages(today)} submitted"),
+        ("", f"{count(today.text_records, 'text record', 'text records')}{_pages(today)} submitted{_daily(found)}"),
         ("drop to result", _times(today)),
     ]
     if found.refused:
@@ -98,12 +99,23 @@ def _queues(found: Status) -> Text:
 
 
 def _submissions(found: Status) -> Text:
-    total, budget = sum(found.submissions.values()), found.requests_per_minute
-    told = Text(f"{total:,} in the last minute; each instance has {budget:,} requests a minute")
-    for numbers in (found.submissions_to, found.submissions):
-        for name, number in numbers.items():
-            told.append("\n").append_text(plain(f"{name or 'Document Intelligence'}: {number:,}"))
+    told = Text(f"{sum(found.submissions.values()):,} in the last minute")
+    for name, number in found.submissions.items():
+        told.append("\n").append_text(plain(f"{name}: {number:,}"))
     return told
+
+
+def _budget(budget: Budget) -> Text:
+    told = plain(f"{budget.resource}: {budget.last_minute:,} of {budget.per_minute:,} a minute")
+    if budget.wait_seconds >= 1:
+        told.append(f", the next in {duration(timedelta(seconds=budget.wait_seconds))}")
+    if budget.is_throttled:
+        told.append(", throttled lately", "magenta")
+    return told
+
+
+def _daily(found: Status) -> str:
+    return f" ({found.daily_records:,} of {found.daily_limit:,} taken)" if found.daily_limit is not None else ""
 
 
 def _codes(today: Usage) -> str:

@@ -4,25 +4,29 @@ Lists are read side by side as by `reconcile`, in constant memory however many d
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import msgspec
 
+from ..core.daily_count import DailyCount, day_of
 from ..core.documents import DocumentRecord, Refusal
 from ..core.health import Standing as HealthStanding
 from ..core.jobs import Job
 from ..core.journal import Distinct, Entry, JobSubmitted, Summary, Tally, Totals
 from ..core.listings import side_by_side
 from ..core.records import Moment, Record
+from ..core.request_ledger import RequestLedger, issued, share_at, wait_s
 from ..core.results import ErrorReport, entities_name, error_name
 from ..core.views import DocumentRow, Filter, JobView, ShownState, document_row, job_view, owner_of
 from ..errors import Missing, NewerRecord, RecordError, StorageOutcome
-from ..storage.containers import BlobInfo, is_safe
+from ..settings import LanguageResource
+from ..storage.containers import BlobInfo, Container, is_safe
 from ..storage.document_store import DocumentStore
 from ..storage.journal_store import JournalStore, Offsets
-from ..storage.ledger_store import HealthStore
+from ..storage.ledger_store import DAILY, HealthStore, request_ledger_name
+from ..storage.record_format import R, decode
 from ..storage.record_store import RecordStore
 from ..tasks.custom_entities import EntitiesResult, read_entities
 from ..text.compression import unpack
@@ -197,6 +201,20 @@ class Incident(Record, frozen=True, kw_only=True, omit_defaults=False):
     reason: str
 
 
+class Budget(Record, frozen=True, kw_only=True, omit_defaults=False):
+    """The requests to one Language resource, of all instances together."""
+
+    resource: str
+    last_minute: int
+    """Requests of the last minute, and those that are booked ahead."""
+    per_minute: int
+    """How many there may be."""
+    wait_seconds: float
+    """How long the next submission has to wait."""
+    is_throttled: bool
+    """Whether the service has refused requests lately, so that fewer are sent."""
+
+
 class Status(Record, frozen=True, kw_only=True, omit_defaults=False):
     """How things stand."""
 
@@ -217,12 +235,13 @@ class Status(Record, frozen=True, kw_only=True, omit_defaults=False):
     """By the code of what they wait for."""
     queues: dict[str, int | None]
     """About how many messages; None where a queue is not there."""
-    requests_per_minute: int
-    """The budget of each worker process at each Language resource."""
+    budgets: tuple[Budget, ...]
+    """One for each Language resource."""
     submissions: dict[str, int]
     """Jobs submitted in the last minute, by instance."""
-    submissions_to: dict[str, int]
-    """The same by Language resource."""
+    daily_records: int | None
+    """Text records that were taken out of today's limit; None where there is no limit."""
+    daily_limit: int | None
     today: Usage
     """Since midnight, UTC."""
     incidents: tuple[Incident, ...]
@@ -230,6 +249,41 @@ class Status(Record, frozen=True, kw_only=True, omit_defaults=False):
 
 QueueLengths = Mapping[str, Callable[[], int | None]]
 """What tells the length of each queue."""
+
+
+class BudgetStore:
+    """Reads what is left of the budgets that all instances share."""
+
+    def __init__(self, state: Container, resources: Sequence[LanguageResource], limit: int, daily: int | None) -> None:
+        self._state = state
+        self._resources = resources
+        self._limit = limit
+        self.daily_limit = daily
+
+    def budgets(self, now: datetime) -> Iterator[Budget]:
+        """Yield the budget of each Language resource."""
+        for resource in self._resources:
+            ledger = self._read(request_ledger_name(resource.endpoint), RequestLedger())
+            yield Budget(
+                resource=resource.name,
+                last_minute=issued(ledger, now),
+                per_minute=self._limit,
+                wait_seconds=round(max(0.0, wait_s(ledger, now)), 1),
+                is_throttled=share_at(ledger, now) < 1,
+            )
+
+    def daily_records(self, now: datetime) -> int | None:
+        """Return the text records that were taken out of today's limit; None where there is no limit."""
+        if self.daily_limit is None:
+            return None
+        count = self._read(DAILY, DailyCount())
+        return count.records if count.day == day_of(now) else 0
+
+    def _read(self, name: str, empty: R) -> R:
+        try:
+            return decode(self._state.read(name), type(empty))
+        except (Missing, RecordError, NewerRecord):
+            return empty
 
 
 class StatusReader:
@@ -240,10 +294,9 @@ class StatusReader:
         records: RecordStore,
         journal: JournalStore,
         ledgers: Mapping[str, HealthStore],
+        budgets: BudgetStore,
         queues: QueueLengths,
         clock: Callable[[], datetime],
-        *,
-        requests_per_minute: int,
         journal_days: int,
     ) -> None:
         self._records = records
@@ -251,7 +304,7 @@ class StatusReader:
         self._ledgers = ledgers
         self._queues = queues
         self._clock = clock
-        self._requests_per_minute = requests_per_minute
+        self._budgets = budgets
         self._journal_days = timedelta(days=journal_days)
         self._count: _Count | None = None
 
@@ -274,9 +327,10 @@ class StatusReader:
             running_jobs=listed.states[ShownState.RUNNING],
             deferred_jobs=dict(listed.reasons.most_common()),
             queues={name: length() for name, length in self._queues.items()},
-            requests_per_minute=self._requests_per_minute,
-            submissions=count.submissions(now - LAST_MINUTE, lambda entry: entry.instance),
-            submissions_to=count.submissions(now - LAST_MINUTE, _resource),
+            budgets=tuple(self._budgets.budgets(now)),
+            submissions=count.submissions(now - LAST_MINUTE),
+            daily_records=self._budgets.daily_records(now),
+            daily_limit=self._budgets.daily_limit,
             today=usage(count.today),
             incidents=tuple(self.incidents()),
         )
@@ -331,14 +385,10 @@ class _Count:
         if isinstance(entry.line, JobSubmitted) and entry.line.at > recent:
             self._recent.append(entry)
 
-    def submissions(self, since: datetime, by: Callable[[Entry], str]) -> dict[str, int]:
-        """Return the submissions since a time, by what an entry tells."""
+    def submissions(self, since: datetime) -> dict[str, int]:
+        """Return the submissions since a time by instance."""
         self._recent = [entry for entry in self._recent if entry.line.at > since]
-        return dict(Counter(map(by, self._recent)).most_common())
-
-
-def _resource(entry: Entry) -> str:
-    return entry.line.resource if isinstance(entry.line, JobSubmitted) else ""
+        return dict(Counter(entry.instance for entry in self._recent).most_common())
 
 
 @dataclass(slots=True)

@@ -33,7 +33,7 @@ from functions.storage.journal_store import JournalStore
 from functions.storage.memory_containers import MemoryContainer
 from functions.storage.record_format import version_metadata
 from functions.storage.record_store import DOCUMENTS, RecordStore
-from functions.workflows.queries import Queries, StatusReader
+from functions.workflows.queries import BudgetStore, Queries, StatusReader
 from local.azurite import Azurite
 from local.process import ROOT
 from tests.support.material import PROBLEM, facts, work
@@ -166,7 +166,8 @@ def in_memory(documents: int) -> Iterator[Figure]:
     )
     queries = Queries(DocumentStore(intake, MemoryContainer()), records)
     failed = Filter(states=frozenset({ShownState.FAILED}))
-    reader = StatusReader(records, journal, {}, {}, lambda: NOW, requests_per_minute=1000, journal_days=90)
+    budgets = BudgetStore(state, (), 1000, None)
+    reader = StatusReader(records, journal, {}, budgets, {}, lambda: NOW, 90)
     yield measured("list --state failed", documents, lambda: sum(1 for _ in queries.rows(failed)))
     yield measured("list", documents, lambda: sum(1 for _ in queries.rows(Filter())))
     yield measured("status", documents, lambda: bool(reader.read().done))

@@ -24,14 +24,12 @@ import requests
 from requests.adapters import BaseAdapter
 
 from functions.app import (
-    DAILY,
     EntityDrop,
     LanguageParts,
     Parts,
     ReadingParts,
     daily_records,
     new_id,
-    request_ledger_name,
 )
 from functions.core.daily_count import DailyCount
 from functions.core.jobs import JobMessage
@@ -52,7 +50,7 @@ from functions.storage.document_store import DocumentStore
 from functions.storage.extracted_store import ExtractedStore
 from functions.storage.job_queue import JobQueue, Receipt
 from functions.storage.journal_store import JOURNAL, SUMMARY, JournalStore
-from functions.storage.ledger_store import LEDGERS, HealthMonitor, HealthStore
+from functions.storage.ledger_store import DAILY, LEDGERS, HealthMonitor, HealthStore, request_ledger_name
 from functions.storage.memory_containers import MemoryContainer
 from functions.storage.memory_queue import MemoryQueue, QueuedMessage
 from functions.storage.poison_queue import PoisonQueue

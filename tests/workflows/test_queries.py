@@ -162,10 +162,26 @@ def test_status_counts_documents_and_jobs(mixed: World) -> None:
     assert found.oldest is not None
     assert found.queues == {"extraction-jobs": 2, "extraction-jobs-poison": 0}
     assert found.submissions == {"worker": 3}
-    assert found.submissions_to == {"loans.cognitiveservices.azure.com": 3}
+    (budget,) = found.budgets
+    assert budget.resource == "loans.cognitiveservices.azure.com"
+    assert 3 <= budget.last_minute <= budget.per_minute
+    assert budget.is_throttled
+    assert (found.daily_records, found.daily_limit) == (None, None)
     assert (found.today.done, found.today.failed, found.today.codes) == (2, 1, {"NotText": 1})
     assert found.today.text_records == 3
     assert found.today.median_seconds is not None
+
+
+def test_status_tells_daily_records() -> None:
+    world = World(settings={"DAILY_TEXT_RECORDS": "100"})
+    assert (status(world).daily_records, status(world).daily_limit) == (0, 100)
+    world.drop("a.txt", letter(1))
+    world.run()
+    taken = status(world).daily_records
+    assert taken is not None
+    assert 1 <= taken <= 8
+    world.clock.advance(timedelta(days=1).total_seconds())
+    assert status(world).daily_records == 0
 
 
 def test_status_continues_summary(mixed: World) -> None:
