@@ -344,8 +344,7 @@ def test_listing_reads_all_pages(emulated: AzureContainer) -> None:
     """The service gives 5,000 names a page; the page size is lowered here, to write less."""
     for number in range(23):
         emulated.write(f"{number:03}", b"", metadata={"number": str(number)})
-    original = emulated._client.list_blobs
-    emulated._client.list_blobs = lambda **options: original(results_per_page=5, **options)  # type: ignore[method-assign]
+    emulated.page_size = 5
     listed = list(emulated.list())
     assert [info.name for info in listed] == [f"{number:03}" for number in range(23)]
     assert [info.metadata["number"] for info in listed] == [str(number) for number in range(23)]
