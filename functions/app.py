@@ -140,7 +140,7 @@ class EntityDrop:
         texts = TextReader(documents, parts.extracted, TextCache(), large_documents)
         readings = Readings(records, texts, publisher, clock)
         control = language if settings.control_documents else None
-        prober = Prober(parts.health, clock, lambda work: work.task.model, control)
+        prober = Prober(parts.health, clock, lambda work: work.model, control)
         language_jobs = LanguageJobs(prober, partial(policy, parts.poll_timer), language, texts)
         services = JobServices(language_jobs, self._reading_jobs(texts, policy))
         steps = Steps(records, queue, services, publisher, readings, texts, threads, clock)

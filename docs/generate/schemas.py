@@ -1,6 +1,6 @@
-"""The JSON Schemas of the two files that a document can end with, made from the classes that write them.
+"""The JSON Schemas of the files that a document can end with, made from the classes that write them.
 
-python -m docs.generate.schemas     writes docs/schemas/entities.schema.json and error.schema.json
+python -m docs.generate.schemas     writes docs/schemas/entities.schema.json, error.schema.json and the others
 """
 
 import inspect
@@ -12,13 +12,13 @@ from typing import Any
 import msgspec
 
 from functions.core.results import ErrorReport
-from functions.tasks.custom_entities import EntitiesResult
+from functions.tasks.kinds import KINDS
 
 FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 PUBLISHED: Mapping[str, type[msgspec.Struct]] = {
-    "entities.schema.json": EntitiesResult,
+    **{f"{kind.file_suffixes[0].split('.')[1]}.schema.json": kind.result_type for kind in KINDS.values()},
     "error.schema.json": ErrorReport,
 }
 """Each schema's file and the class of the files that it describes."""

@@ -6,6 +6,7 @@ raises here (`connection`).
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import requests
 from requests.auth import AuthBase
@@ -110,20 +111,20 @@ class LanguageClient:
     def progress(self, work: WorkSpec, operation_url: str) -> Progress:
         """Return the state of a job, with the results of all its pages once it is done. Raises nothing."""
         try:
-            return self._progress(work.api_version, wire.operation_id_of(operation_url) or "")
+            return self._progress(work, wire.operation_id_of(operation_url) or "")
         except Exception as error:  # Asking again costs nothing.
             return Deferred(DeferReason.UNAVAILABLE, self._connection.failed(error, operation_url))
 
-    def _progress(self, api_version: str, operation_id: str) -> Progress:
-        path, allowance = wire.status_path(api_version, operation_id), self._connection.allowance()
-        first = self._page(path, allowance)
+    def _progress(self, work: WorkSpec, operation_id: str) -> Progress:
+        path, allowance = wire.status_path(work.api_version, operation_id), self._connection.allowance()
+        first = self._page(work, path, allowance)
         if not isinstance(first.progress, Finished):
             return first.progress
         pages: list[Finished] = []
         query, seen = first.next_query, set[str]()
         while query and query not in seen and len(pages) < MAX_PAGES:
             seen.add(query)
-            page = self._page(_next_path(api_version, path, query), allowance, RequestKind.PAGE)
+            page = self._page(work, _next_path(work.api_version, path, query), allowance, RequestKind.PAGE)
             if not isinstance(page.progress, Finished):
                 # Half a result is no result: the job is asked for as a whole when its message comes back.
                 return page.progress
@@ -137,8 +138,8 @@ class LanguageClient:
         if path is not None and not self._connection.take(RequestKind.POLL):
             self._connection.send(RequestKind.POLL, "POST", path, self._connection.allowance())
 
-    def _page(self, path: str, allowance: Allowance, kind: RequestKind = RequestKind.POLL) -> wire.Page:
-        page = self._connection.ask(kind, path, allowance, wire.page_outcome)
+    def _page(self, work: WorkSpec, path: str, allowance: Allowance, kind: RequestKind = RequestKind.POLL) -> wire.Page:
+        page = self._connection.ask(kind, path, allowance, partial(wire.page_outcome, tasks=work.tasks))
         if isinstance(page, Deferred):
             return wire.Page(page, None)
         self._connection.heed(page.progress)

@@ -67,7 +67,7 @@ class LanguageJobs:
     def submit(self, job: Job, texts: Sequence[str], *, has_permit: bool, deadline_s: float) -> Submission:
         """See `JobService`; the texts are kept for the check of the results."""
         answer = self._language.submit(
-            job.work,
+            job.open_work,
             job.id,
             texts,
             languages=[chunk.language for chunk in job.chunks],
@@ -80,11 +80,11 @@ class LanguageJobs:
 
     def progress(self, job: Job) -> Progress:
         """See `JobService`."""
-        return self._language.progress(job.work, job.operation_url or "")
+        return self._language.progress(job.open_work, job.operation_url or "")
 
     def cancel(self, job: Job, operation_url: str) -> None:
         """See `JobService`."""
-        self._language.cancel(job.work, operation_url)
+        self._language.cancel(job.open_work, operation_url)
 
 
 @dataclass(frozen=True, slots=True)

@@ -270,7 +270,7 @@ class Poller:
                     raise
                 # Its neighbours go on; the document is submitted once the storage gives it out again.
                 self._refusals.note(chunk.document, storage_code(error) or "")
-        self._publisher.release_claim(claim, chunk)
+        self._publisher.release_claim(job, chunk)
         return None
 
     # The limit of submissions. It is compared here, directly before the reservation, and nowhere else: every path that
@@ -278,10 +278,7 @@ class Poller:
 
     def _report_exhausted(self, job: Job, document: _Ready) -> None:
         """Report a document that has no submission left."""
-        claim = job.claim_of(document.chunk)
-        self._publisher.write_error(claim, exhausted_problem(job), document.record.submissions)
-        if not document.chunk.is_whole:
-            self._records.delete_chunks(claim.owner, claim.document)
+        self._steps.report(job, document.chunk, exhausted_problem(job), document.record.submissions)
 
     def _count(self, reserved: Job, document: _Ready) -> _Ready | None:
         """Count a submission in the document's record, which outlives its jobs; None where it is no longer ours."""

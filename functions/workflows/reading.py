@@ -94,7 +94,7 @@ class Readings:
 
     def _left(self, job: Job, chunk: Chunk) -> Step:
         """Return the end of a job whose document is no longer its own, or has to be read anew from the start."""
-        self._publisher.release_claim(job.claim_of(chunk), chunk)
+        self._publisher.release_claim(job, chunk)
         return nothing_left(job, self._clock())
 
     def _advance(

@@ -17,13 +17,14 @@ import requests
 
 from functions.core.documents import DocumentRecord, DocumentState
 from functions.core.records import DocumentFacts, JobFacts
-from functions.core.results import document_result, entities_name, result_metadata, to_json
+from functions.core.results import document_outputs, entities_name, result_metadata, to_json
 from functions.core.work import WorkSpec
 from functions.settings import SETTINGS, Secret, StorageConnection
 from functions.storage.azure_containers import AzureContainer
 from functions.storage.clients import blob_service
 from functions.storage.document_store import DocumentStore
-from functions.tasks.custom_entities import CustomEntityRecognition, FoundEntities, FoundEntity, locate
+from functions.tasks.custom_entities import CustomEntityRecognition, EntitiesResult
+from functions.tasks.entities import FoundEntities, FoundEntity, locate
 from functions.text.chunks import cut
 from functions.text.decoding import decode
 from local.process import ROOT
@@ -264,7 +265,9 @@ def _merge(store: DocumentStore) -> Merging:
     located = [
         locate(chunk.chunk, chunk.text, answer, unit, job) for chunk, answer in zip(chunks, answers, strict=True)
     ]
-    result = document_result(record, located, work, now)
+    (output,) = document_outputs(record, {"entities": located}, work, None, now)
+    result = output.content
+    assert isinstance(result, EntitiesResult)
     content = to_json(result)
     merged = time.perf_counter()
     name = entities_name(document.name)

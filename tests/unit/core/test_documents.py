@@ -317,6 +317,8 @@ def full_record(**changes: Any) -> DocumentRecord:
         "extracted": "cd" * 32,
         "trace_parent": "00-1-2",
         "results": (TaskResult(task="entities", state=DocumentState.FAILED, code="Some"),),
+        "needs_review": True,
+        "earlier_files": (".pii.json",),
     }
     return record(DocumentState.FAILED, **{**given, **changes})
 

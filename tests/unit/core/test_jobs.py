@@ -185,7 +185,13 @@ def full_job() -> Job:
     claims = decoded("job-running.json").known_records
     reading = Reading(pages=(2, 3))
     return running_job(
-        chunks=(part,), reading=reading, known_records=claims, trace_parent="00-1-2-01", **COUNTED, **OF_ONE_SUBMISSION
+        chunks=(part,),
+        tasks=("pii",),
+        reading=reading,
+        known_records=claims,
+        trace_parent="00-1-2-01",
+        **COUNTED,
+        **OF_ONE_SUBMISSION,
     )
 
 

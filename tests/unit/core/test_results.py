@@ -1,6 +1,6 @@
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import jsonschema
@@ -11,21 +11,21 @@ from hypothesis import strategies as st
 
 from docs.generate.schemas import FOLDER, PUBLISHED, schema_text
 from functions.core.documents import DocumentRecord, DocumentState
+from functions.core.names import LONGEST_BLOB_NAME
 from functions.core.results import (
-    LONGEST_BLOB_NAME,
     ErrorReport,
-    counterpart_name,
-    document_result,
+    document_outputs,
     entities_name,
     error_name,
     error_report,
     reading_warning,
     result_metadata,
-    result_name,
     to_json,
 )
+from functions.core.work import WorkSpec
 from functions.errors import Fault, Problem, Warning
-from functions.tasks.custom_entities import ChunkResult, EntitiesResult, Entity
+from functions.tasks.custom_entities import EntitiesResult
+from functions.tasks.entities import Entity, EntityChunk
 from tests.support.material import NOW, PREVIEW, after, facts, job_facts, work
 
 RECORD = DocumentRecord(
@@ -49,7 +49,7 @@ MISFIT = msgspec.structs.replace(
     ENTITY, offset=4, subcategory="Person", text="Zoë", utf16_offset=None, utf16_length=None
 )
 WARNING = Warning(code="OffsetMismatch", message="It does not fit.")
-PIECE = ChunkResult(index=0, entities=(ENTITY, MISFIT), warnings=(WARNING,), text_records=2, job=job_facts())
+PIECE = EntityChunk(index=0, entities=(ENTITY, MISFIT), warnings=(WARNING,), text_records=2, job=job_facts())
 PROBLEM = Problem("TooLarge", "It has 11 bytes; the limit is 10.", "Split it.", fault=Fault.DOCUMENT)
 REFUSED = Problem(
     "InvalidDocument",
@@ -58,6 +58,13 @@ REFUSED = Problem(
     {"code": "InvalidArgument", "innererror": {"code": "X"}},
     Fault.DOCUMENT,
 )
+
+
+def document_result(record: DocumentRecord, chunks: list[EntityChunk], spec: WorkSpec, now: datetime) -> EntitiesResult:
+    (output,) = document_outputs(record, {"entities": chunks}, spec, None, now)
+    assert output.suffix == ".entities.json"
+    assert isinstance(output.content, EntitiesResult)
+    return output.content
 
 
 def entities() -> EntitiesResult:
@@ -160,7 +167,10 @@ def test_report_has_service_error() -> None:
 
 def test_preview_names_its_model_id() -> None:
     preview = work(PREVIEW, LANGUAGE_PROJECT="", LANGUAGE_DEPLOYMENT="", LANGUAGE_MODEL_ID="m")
-    assert json.loads(to_json(preview.model_facts)) == {"apiVersion": "v3.1-preview.ct.1", "modelId": "m"}
+    assert json.loads(to_json(preview.tasks[0].facts(preview.api_version))) == {
+        "apiVersion": "v3.1-preview.ct.1",
+        "modelId": "m",
+    }
 
 
 def test_result_is_indented_utf8() -> None:
@@ -227,15 +237,6 @@ def test_every_result_name_can_be_stored(name: str) -> None:
     assert all(utf16(result) <= max(LONGEST_BLOB_NAME, 0) for result in both)
 
 
-def test_result_and_its_counterpart_differ() -> None:
-    report = error_report(RECORD.document, PROBLEM, 1, NOW)
-    assert (result_name(entities()), counterpart_name(entities())) == (
-        "loans/2019-06.txt.entities.json",
-        "loans/2019-06.txt.error.json",
-    )
-    assert (result_name(report), counterpart_name(report)) == (counterpart_name(entities()), result_name(entities()))
-
-
 # --- metadata ---
 
 
@@ -279,7 +280,7 @@ REAL = [
         "entities.schema.json",
         document_result(
             msgspec.structs.replace(RECORD, warnings=()),
-            [ChunkResult(index=0, entities=(), warnings=(), text_records=1, job=job_facts(completed_date_time=None))],
+            [EntityChunk(index=0, entities=(), warnings=(), text_records=1, job=job_facts(completed_date_time=None))],
             work(PREVIEW, STRING_INDEX_TYPE="TextElements_v8"),
             NOW,
         ),

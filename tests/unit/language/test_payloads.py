@@ -1,6 +1,7 @@
 """Replies as recorded in the official SDKs' tests, or as documented where no recording is known."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,8 @@ from requests.structures import CaseInsensitiveDict
 
 from functions.core.outcomes import (
     Accepted,
+    Answer,
+    Answers,
     DeferReason,
     Deferred,
     Finished,
@@ -28,12 +31,11 @@ from functions.language.payloads import (
     join_pages,
     operation_id_of,
     operation_path,
-    page_outcome,
     submission_body,
     submission_outcome,
     submit_path,
 )
-from functions.tasks.custom_entities import FoundEntities, FoundEntity
+from functions.tasks.entities import FoundEntities, FoundEntity
 from tests.support.material import ENDPOINT, NOW, PREVIEW, work
 from tests.support.replies import (
     EMPTY_ERROR,
@@ -45,6 +47,8 @@ from tests.support.replies import (
     error_body,
     ga_item,
     ga_page,
+    of_one_task,
+    page_outcome,
     reply,
     wire_entity,
 )
@@ -526,8 +530,15 @@ GATES = FoundEntities((FoundEntity("Bill Gates", "artist", 25, 10, 0.58),))
 CREATED = datetime(2022, 7, 21, 23, 25, 55, tzinfo=UTC)
 
 
+def of_entities(answer: Answer) -> Answers:
+    """Return the answers of a job with one task."""
+    return {"entities": answer}
+
+
 def progress(body: Any) -> Any:
-    return page_outcome(reply(200, body), NOW).progress
+    """Return what a reply says of a job; of one that is done, the answers to its only task."""
+    found = page_outcome(reply(200, body), NOW).progress
+    return replace(found, chunks=of_one_task(found)) if isinstance(found, Finished) else found
 
 
 def test_recorded_result_is_read() -> None:
@@ -590,7 +601,7 @@ def test_entities_keep_service_order() -> None:
     assert progress(ga_page(items=[ga_item([document])])).chunks == {
         "0": FoundEntities(
             (FoundEntity("b", "artist", 9, 1, 0.58, "Sub"), FoundEntity("a", "artist", 2, 1, 0.58)),
-            tuple(
+            warnings=tuple(
                 Warning("ServiceWarning", said)
                 for said in ("A long word.", "bare", "Only", "The service gave a warning that can not be read.")
             ),
@@ -785,7 +796,8 @@ def test_previews_inner_link_is_ignored() -> None:
 
 
 def test_joined_pages_have_no_duplicates() -> None:
-    one, two, other = GATES, FoundEntities(()), FoundEntities((), (Warning("ServiceWarning", "w"),))
+    one, two = of_entities(GATES), of_entities(FoundEntities(()))
+    other = of_entities(FoundEntities((), warnings=(Warning("ServiceWarning", "w"),)))
     first = Finished(JOB, "succeeded", {"0": one, "1": two}, CREATED, NOW)
     joined = join_pages(first, [Finished(JOB, "succeeded", {"1": other, "2": other}), Finished("x", "y", {"3": one})])
     assert joined == Finished(JOB, "succeeded", {"0": one, "1": two, "2": other, "3": one}, CREATED, NOW)
@@ -857,7 +869,7 @@ def test_unreadable_field_drops_entity(field: str, value: Any) -> None:
     entities = [wire_entity(), wire_entity("secret", 3) | {field: value}]
     found = progress(ga_page(items=[ga_item([{"id": "0", "entities": entities}])])).chunks["0"]
     sentence = f"Entity 2 of 2 is left out: its field '{field}' can not be read."
-    assert found == FoundEntities(GATES.entities, (Warning("EntityUnreadable", sentence),))
+    assert found == FoundEntities(GATES.entities, warnings=(Warning("EntityUnreadable", sentence),))
 
 
 @pytest.mark.parametrize("field", ["text", "category", "offset", "length", "confidenceScore"])
