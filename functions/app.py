@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 from .core.planning import Policy
 from .core.work import WorkSpec, work_of
-from .language.auth import auth_for, default_auth
+from .language.auth import auth_for
 from .language.budget import RequestBudget
 from .language.client import LanguageClient, default_session
 from .language.poll_timer import PollTimer
 from .language.service import LanguageService, PollDelays
 from .reading.read_api import OCR
 from .reading.reading_service import ReadingService
-from .settings import Settings
+from .settings import LanguageResource, Settings
 from .storage.azure_containers import AzureContainer
 from .storage.azure_queues import AzureJobQueue, AzureTextQueue
 from .storage.clients import blob_service, queue
@@ -49,9 +49,11 @@ from .workflows.steps import Steps
 from .workflows.submission import Submission
 from .workflows.sweep import Sweep
 from .workflows.texts import TextCache, TextReader
+from .workflows.working_copies import WorkingCopies
 
 if TYPE_CHECKING:
     from .text.formats.extraction import Extracted
+    from .text.formats.runner import Runner
 
 STORAGE_THREADS = 16
 """Threads that read and write the documents of a job at the same time; shared by all runs of a worker."""
@@ -69,6 +71,15 @@ def utcnow() -> datetime:
 def new_id() -> str:
     """Return an id for a job that nothing else has."""
     return uuid.uuid4().hex
+
+
+@dataclass(frozen=True, kw_only=True)
+class LanguageParts:
+    """What is needed to ask one Language resource."""
+
+    name: str
+    service: LanguageService
+    health: HealthMonitor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,9 +103,9 @@ class Parts:
     """Extracts the text of a file; None where only text is read."""
     queue: JobQueue
     poison_queue: PoisonQueue
-    language: LanguageService
+    pool: tuple[LanguageParts, ...]
+    """The Language resources that share the work, at least one."""
     poll_timer: PollDelays
-    health: HealthMonitor
     reading: ReadingParts | None = None
     """None where pages without a text layer are not read."""
     clock: Callable[[], datetime] = utcnow
@@ -118,7 +129,7 @@ class EntityDrop:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         settings, clock, threads = parts.settings, parts.clock, parts.storage_threads
-        documents, records, queue, language = parts.documents, parts.records, parts.queue, parts.language
+        documents, records, queue = parts.documents, parts.records, parts.queue
         give_up = timedelta(hours=settings.give_up_hours)
         large_documents = threading.Semaphore(LARGE_AT_ONCE)
         work = work_of(settings)
@@ -126,36 +137,47 @@ class EntityDrop:
         def choose_work(document: str) -> WorkSpec:
             return work
 
-        def policy(delays: PollDelays) -> Policy:
+        def policy(delays: PollDelays, *, has_others: bool = False) -> Policy:
             return Policy(
                 first_poll_s=delays.first_poll_s,
                 max_poll_s=settings.max_poll_seconds,
                 job_timeout=timedelta(minutes=settings.job_timeout_minutes),
                 give_up=give_up,
                 rng=parts.rng,
+                has_others=has_others,
             )
 
-        publisher = Publisher(documents, records, parts.extracted, clock)
+        extractor = Extractor(parts.extract, has_ocr=parts.reading is not None)
         refusals = Refusals(records, clock)
-        texts = TextReader(documents, parts.extracted, TextCache(), large_documents)
+        copies = WorkingCopies(parts.extracted, documents, extractor, refusals)
+        publisher = Publisher(documents, records, copies, clock)
+        texts = TextReader(documents, copies, TextCache(), large_documents)
         readings = Readings(records, texts, publisher, clock)
-        control = language if settings.control_documents else None
-        prober = Prober(parts.health, clock, lambda work: work.model, control)
-        language_jobs = LanguageJobs(prober, partial(policy, parts.poll_timer), language, texts)
-        services = JobServices(language_jobs, self._reading_jobs(texts, policy))
+        language_policy = partial(policy, parts.poll_timer, has_others=len(parts.pool) > 1)
+        pool = [
+            LanguageJobs(
+                one.name,
+                Prober(one.health, clock, _model_of, one.service if settings.control_documents else None),
+                language_policy,
+                one.service,
+                texts,
+            )
+            for one in parts.pool
+        ]
+        services = JobServices(pool, self._reading_jobs(texts, policy))
         steps = Steps(records, queue, services, publisher, readings, texts, threads, clock)
 
         intake = Intake(
             documents,
             choose_work,
-            Extractor(parts.extract, has_ocr=parts.reading is not None),
+            extractor,
             settings.max_document_bytes,
             settings.max_file_bytes,
             large_documents,
         )
-        claims = Claims(documents, records, CarryOver(documents, records, parts.extracted, clock), clock, parts.new_id)
+        claims = Claims(documents, records, CarryOver(documents, records, copies, clock), clock, parts.new_id)
         reports = Reports(documents, claims, publisher, clock, parts.new_id)
-        submission = Submission(records, queue, claims, publisher, language_jobs, steps, threads, clock, parts.new_id)
+        submission = Submission(records, queue, claims, publisher, services, steps, threads, clock, parts.new_id)
         self.submitter = Submitter(intake, texts, submission, reports, refusals, settings.batch_linger_ms / 1000)
 
         finder = JobFinder(records, queue, choose_work)
@@ -171,6 +193,7 @@ class EntityDrop:
             readings,
             threads,
             clock,
+            language_policy,
             choose_work,
         )
 
@@ -193,12 +216,12 @@ class EntityDrop:
             repairs,
             clock,
             parts.sleep,
-            requests_per_minute=settings.requests_per_minute,
+            requests_per_minute=settings.requests_per_minute * len(parts.pool),
             give_up=give_up,
             oldest=settings.ignore_documents_before,
         )
         self.rescue = Rescue(
-            finder, repairs, steps, parts.poison_queue, clock, language_jobs.policy, settings.input_container
+            finder, repairs, steps, parts.poison_queue, clock, language_policy, settings.input_container
         )
 
     def _reading_jobs(self, texts: TextReader, policy: Callable[[PollDelays], Policy]) -> ReadingJobs | None:
@@ -211,15 +234,45 @@ class EntityDrop:
         return ReadingJobs(prober, partial(policy, reading.poll_timer), reading.service, texts, files)
 
 
+def _model_of(work: WorkSpec) -> str:
+    return work.model
+
+
 def extraction(settings: Settings) -> "Callable[[bytes], Extracted] | None":
-    """Return what extracts texts in a child process, which is started with the first file; None where it is off."""
+    """Return what extracts texts in a child process; None where extraction is off.
+
+    Modules are imported and the process is started with the first file.
+    """
     if not settings.extract_seconds:
         return None
+    lock = threading.Lock()
+    runner: Runner | None = None
+
+    def extract(data: bytes) -> "Extracted":
+        nonlocal runner
+        with lock:
+            runner = runner or _runner(settings)
+        return runner.extract(data)
+
+    return extract
+
+
+def _runner(settings: Settings) -> "Runner":
     from .instance import default_memory_mb
     from .text.formats.runner import Runner
 
-    memory_mb = settings.extract_memory_mb or default_memory_mb()
-    return Runner(seconds=settings.extract_seconds, memory_mb=memory_mb).extract
+    return Runner(seconds=settings.extract_seconds, memory_mb=settings.extract_memory_mb or default_memory_mb())
+
+
+def language_parts(settings: Settings, resource: LanguageResource, state: Container) -> LanguageParts:
+    """Return what is needed to ask a Language resource; its key or token goes there only."""
+    auth = auth_for(resource.endpoint, resource.key, settings.language_client_id)
+    budget = RequestBudget(settings.requests_per_minute, utcnow())
+    return LanguageParts(
+        name=resource.name,
+        service=LanguageClient(resource.endpoint, default_session(), auth, budget, utcnow),
+        health=HealthMonitor(HealthStore(state, resource.endpoint), utcnow),
+    )
 
 
 def reading_parts(settings: Settings, state: Container) -> ReadingParts | None:
@@ -248,8 +301,7 @@ def connect(settings: Settings) -> EntityDrop:
     def container(name: str) -> AzureContainer:
         return AzureContainer(blobs.get_container_client(name))
 
-    budget = RequestBudget(settings.requests_per_minute, utcnow())
-    state, endpoint = container(settings.state_container), settings.language_endpoint
+    state = container(settings.state_container)
     parts = Parts(
         settings=settings,
         documents=DocumentStore(container(settings.input_container), container(settings.output_container)),
@@ -258,8 +310,7 @@ def connect(settings: Settings) -> EntityDrop:
         extract=extraction(settings),
         queue=AzureJobQueue(queue(settings.storage, settings.job_queue)),
         poison_queue=PoisonQueue(AzureTextQueue(queue(settings.storage, BLOB_POISON_QUEUE))),
-        language=LanguageClient(endpoint, default_session(), default_auth(settings), budget, utcnow),
-        health=HealthMonitor(HealthStore(state, endpoint), utcnow),
+        pool=tuple(language_parts(settings, one, state) for one in settings.language_resources),
         poll_timer=PollTimer(settings.first_poll_seconds, settings.max_poll_seconds),
         reading=reading_parts(settings, state),
     )

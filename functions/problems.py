@@ -576,6 +576,17 @@ READING_UNREADABLE_ANSWER = UNREADABLE_ANSWER.variant(
 )
 
 
+RESOURCE_REMOVED = ProblemKind(
+    "ResourceRemoved",
+    "The Language resource that had the job is not among the settings any more.",
+    "The documents are submitted to another one, which bills them again.",
+    fault=Fault.CONFIGURATION,
+    is_transient=True,
+)
+NO_RESOURCE = MISCONFIGURED.variant(
+    message="None of the Language resources that may be asked is among the settings.",
+    help="Add one of them to LANGUAGE_ENDPOINTS, or correct `resources` in the rules. " + _GOES_ON,
+)
 READING_TURNED_OFF = ProblemKind(
     "ReadingTurnedOff",
     "The pages of the file are pictures, and OCR was turned off before they were read.",

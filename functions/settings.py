@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from .addresses import is_loopback, is_private, parse_address
 from .clouds import cloud_at, is_regional
@@ -64,6 +65,31 @@ def _endpoint(value: str) -> str:
     if address.scheme == "http" and not is_private(address.host) and not is_loopback(address.host):
         raise ValueError(f"{expected} (http only for this machine, or for a private address)")
     return str(address)
+
+
+def _endpoints(value: str) -> tuple[str, ...]:
+    endpoints = []
+    for number, part in enumerate(value.split(","), 1):
+        try:
+            endpoints.append(_endpoint(part.strip()))
+        except ValueError as error:
+            raise ValueError(f"addresses separated by commas; number {number} is to be {error}") from None
+    hosts = [parse_address(endpoint)[1:3] for endpoint in endpoints]
+    twice = next((endpoint for endpoint, host in zip(endpoints, hosts, strict=True) if hosts.count(host) > 1), None)
+    if twice:
+        # Its budget and its health are kept by its host and port.
+        raise ValueError(f"each host once; that of {twice} is there more than once")
+    return tuple(endpoints)
+
+
+def _keys(value: str) -> tuple[Secret, ...]:
+    keys = []
+    for number, part in enumerate(value.split(","), 1):
+        try:
+            keys.append(_key(part.strip(" ")))
+        except ValueError as error:
+            raise ValueError(f"keys separated by commas; number {number} is to be {error}") from None
+    return tuple(keys)
 
 
 FIRST_API_DATE = date(2022, 5, 1)
@@ -164,8 +190,14 @@ SETTINGS: tuple[Setting, ...] = (
         None,
         _endpoint,
         "`https://<resource>.cognitiveservices.azure.com`, or a gateway's address with its path; plain `http` only for "
-        "a loopback host, or with `ALLOW_HTTP_ENDPOINT`",
-        required=True,
+        "a loopback host, or with `ALLOW_HTTP_ENDPOINT`; required, unless `LANGUAGE_ENDPOINTS` is set",
+    ),
+    Setting(
+        "LANGUAGE_ENDPOINTS",
+        None,
+        _endpoints,
+        "instead of `LANGUAGE_ENDPOINT`: the addresses of several Language resources, separated by commas, which share "
+        "the work; each has the same project and deployment ([docs/deploy.md](docs/deploy.md))",
     ),
     Setting(
         "LANGUAGE_KEY",
@@ -173,6 +205,12 @@ SETTINGS: tuple[Setting, ...] = (
         _key,
         "resource key; without it Microsoft Entra ID is used (`DefaultAzureCredential`), with the identity of "
         "`AZURE_CLIENT_ID`, else of `DocumentStorage__clientId`; never over plain `http`",
+    ),
+    Setting(
+        "LANGUAGE_KEYS",
+        None,
+        _keys,
+        "instead of `LANGUAGE_KEY`: the keys of `LANGUAGE_ENDPOINTS`, in the same order, separated by commas",
     ),
     Setting(
         "LANGUAGE_API_VERSION",
@@ -315,12 +353,26 @@ PREVIEW_REQUESTS_PER_MINUTE = 100
 """Rate limit of `v3.1-preview.ct.1`: 100 a minute, all methods (management API recording of December 2021)."""
 
 
+class LanguageResource(NamedTuple):
+    """A Language resource; without a key the app's identity is used."""
+
+    endpoint: str
+    key: Secret | None
+
+    @property
+    def name(self) -> str:
+        """The host, with its port if that is not the usual one: what records and rules call the resource."""
+        return urlsplit(self.endpoint).netloc
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The settings of a running app, each field named and measured like the app setting of the same name."""
 
-    language_endpoint: str
+    language_endpoint: str | None = None
+    language_endpoints: tuple[str, ...] = ()
     language_key: Secret | None = None
+    language_keys: tuple[Secret, ...] = ()
     language_api_version: str
     language_project: str | None = None
     language_deployment: str | None = None
@@ -352,6 +404,14 @@ class Settings:
     language_client_id: str | None = None
     """Client id of the user-assigned identity that talks to the AI services; None: the only or own one."""
 
+    @property
+    def language_resources(self) -> tuple[LanguageResource, ...]:
+        """The Language resources that share the work, at least one."""
+        if self.language_endpoint:
+            return (LanguageResource(self.language_endpoint, self.language_key),)
+        keys = self.language_keys or (None,) * len(self.language_endpoints)
+        return tuple(map(LanguageResource, self.language_endpoints, keys))
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
         """Read the settings from a mapping of app settings such as `os.environ`.
@@ -365,7 +425,7 @@ class Settings:
         if values.get("LANGUAGE_API_VERSION") == PREVIEW_API_VERSION and not _given(environ, "REQUESTS_PER_MINUTE"):
             values["REQUESTS_PER_MINUTE"] = PREVIEW_REQUESTS_PER_MINUTE
         problems += _contradictions(values, refused)
-        keys = ["LANGUAGE_KEY"]
+        keys = ["LANGUAGE_KEYS" if "LANGUAGE_ENDPOINTS" in values else "LANGUAGE_KEY"]
         if _given(environ, "DOCUMENT_INTELLIGENCE_ENDPOINT"):
             keys.append("DOCUMENT_INTELLIGENCE_KEY")
         uses_identity = not all(_given(environ, key) for key in keys) or not storage.connection_string
@@ -399,7 +459,7 @@ def _read_all(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
         try:
             values[setting.name] = setting.parse(text)
         except ValueError as error:
-            value = "not usable (value not shown)" if setting.parse is _key else shown(text)
+            value = "not usable (value not shown)" if setting.parse in (_key, _keys) else shown(text)
             problems.append(f"{setting.name} is {value}; expected is {error}.")
     return values, problems
 
@@ -483,6 +543,7 @@ def _contradictions(values: Mapping[str, Any], refused: Set[str]) -> list[str]:
             problems.append(
                 f"LANGUAGE_MODEL_ID belongs to {PREVIEW_API_VERSION} only; remove it, or set LANGUAGE_API_VERSION."
             )
+    problems += _resource_contradictions(values, refused)
     for service in _AI_SERVICES:
         problems += _endpoint_contradictions(service, values, refused)
     if "DOCUMENT_INTELLIGENCE_KEY" in values and "DOCUMENT_INTELLIGENCE_ENDPOINT" not in set(values) | refused:
@@ -494,11 +555,35 @@ def _contradictions(values: Mapping[str, Any], refused: Set[str]) -> list[str]:
     return problems
 
 
+def _resource_contradictions(values: Mapping[str, Any], refused: Set[str]) -> list[str]:
+    """Return what is wrong with the choice between one Language resource and several."""
+    given = set(values) | refused
+    problems = []
+    if {"LANGUAGE_ENDPOINT", "LANGUAGE_ENDPOINTS"} <= given:
+        problems.append("LANGUAGE_ENDPOINT and LANGUAGE_ENDPOINTS are both set; keep the one that is meant.")
+    elif not {"LANGUAGE_ENDPOINT", "LANGUAGE_ENDPOINTS"} & given:
+        problems.append("LANGUAGE_ENDPOINT is missing: the address of the Language resource.")
+    if "LANGUAGE_KEY" in given and "LANGUAGE_ENDPOINTS" in given:
+        problems.append("LANGUAGE_KEY is set beside LANGUAGE_ENDPOINTS; their keys belong into LANGUAGE_KEYS.")
+    if "LANGUAGE_KEYS" in given and "LANGUAGE_ENDPOINTS" not in given:
+        problems.append("LANGUAGE_KEYS is set, but LANGUAGE_ENDPOINTS is not.")
+    endpoints, keys = values.get("LANGUAGE_ENDPOINTS", ()), values.get("LANGUAGE_KEYS", ())
+    if endpoints and keys and len(endpoints) != len(keys):
+        problems.append(
+            f"LANGUAGE_KEYS has {len(keys)} keys for the {len(endpoints)} addresses of LANGUAGE_ENDPOINTS; it needs "
+            "one for each, in the same order, or is left out to use the app's identity."
+        )
+    return problems
+
+
 def _endpoint_contradictions(service: str, values: Mapping[str, Any], refused: Set[str]) -> list[str]:
-    name, key = f"{service}_ENDPOINT", f"{service}_KEY"
-    if name not in values:
-        return []
-    endpoint = values[name]
+    plural = "S" if f"{service}_ENDPOINTS" in values else ""
+    name, key = f"{service}_ENDPOINT{plural}", f"{service}_KEY{plural}"
+    endpoints = values.get(name, ()) if plural else (values[name],) if name in values else ()
+    return [problem for endpoint in endpoints for problem in _wrong_endpoint(name, key, endpoint, values, refused)]
+
+
+def _wrong_endpoint(name: str, key: str, endpoint: str, values: Mapping[str, Any], refused: Set[str]) -> list[str]:
     address = parse_address(endpoint)
     if address.scheme == "http" and not is_loopback(address.host) and not values.get("ALLOW_HTTP_ENDPOINT", True):
         return [

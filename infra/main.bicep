@@ -29,11 +29,15 @@ param settings object
 @secure()
 param languageKey string = ''
 
+@description('LANGUAGE_KEYS, the keys of LANGUAGE_ENDPOINTS in their order, only for those who insist on keys. Empty: the managed identity is used.')
+@secure()
+param languageKeys string = ''
+
 @description('DOCUMENT_INTELLIGENCE_KEY, only for those who insist on a key (or a Key Vault reference to one). Empty: the managed identity is used; docs/ocr.md names the role that it needs.')
 @secure()
 param documentIntelligenceKey string = ''
 
-@description('Resource ids of existing Language resources, separated by commas. Empty: one is created. The app talks to the first; its identity may use them all, so that changing over needs no new role.')
+@description('Resource ids of existing Language resources, separated by commas. Empty: one is created. The app talks to the first, or to those of LANGUAGE_ENDPOINTS; its identity may use them all, so that changing over needs no new role.')
 param existingLanguageResourceIds string = ''
 
 @description('Object id of the person or pipeline that deploys (azd fills it in): gets the roles to drop documents and to read results. Empty: nobody does.')
@@ -422,11 +426,13 @@ module app 'modules/function-app.bicep' = {
     deploymentContainer: deploymentContainer
     applicationInsightsConnectionString: applicationInsights.outputs.connectionString
     settings: union(settings, {
-      LANGUAGE_ENDPOINT: createLanguage ? language.outputs.endpoint : (appExistingLanguage[0].outputs.endpoint)
+      // Not both: with several resources they are all in LANGUAGE_ENDPOINTS.
+      LANGUAGE_ENDPOINT: !empty(settings.LANGUAGE_ENDPOINTS) ? '' : createLanguage ? language.outputs.endpoint : (appExistingLanguage[0].outputs.endpoint)
       LANGUAGE_PROJECT: languageProject
       LANGUAGE_DEPLOYMENT: languageDeployment
     })
     languageKey: languageKey
+    languageKeys: languageKeys
     documentIntelligenceKey: documentIntelligenceKey
     instanceMemoryMB: int(instanceMemoryMB)
     maximumInstanceCount: int(maximumInstanceCount)

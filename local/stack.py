@@ -172,6 +172,7 @@ class Stack:
         folder: Path,
         *,
         hosts: int = 1,
+        resources: int = 1,
         storage_folder: Path | None = None,
         settings: Mapping[str, str] | None = None,
         labels: Path = SAMPLES / "labels.json",
@@ -186,19 +187,22 @@ class Stack:
 
         ``folder`` takes logs and the settings file. Without ``storage_folder`` the storage is kept in memory.
         ``settings`` are app settings to add or change. ``labels`` and ``documents`` are what the stand-in learns
-        from. With ``has_ocr`` the Document Intelligence stand-in runs, too, and reads scans. ``tell`` is called with a
-        sentence whenever something takes a while.
+        from; there are ``resources`` of it, each with a key of its own. With ``has_ocr`` the Document Intelligence
+        stand-in runs, too, and reads scans. ``tell`` is called with a sentence whenever something takes a while.
         """
         self.folder = folder
         self.settings_file = folder / "local.settings.json"
         self.storage = Azurite(storage_folder, log_file=folder / "logs" / "storage.log")
-        self.language = language_part(
-            log_file=folder / "logs" / "language.log",
-            key=secrets.token_urlsafe(24),
-            labels=labels,
-            documents=documents,
-            options=language_options,
-        )
+        self.languages = [
+            language_part(
+                log_file=folder / "logs" / (f"language-{number}.log" if number else "language.log"),
+                key=secrets.token_urlsafe(24),
+                labels=labels,
+                documents=documents,
+                options=language_options,
+            )
+            for number in range(resources)
+        ]
         self.ocr = (
             StandInPart(
                 "Document Intelligence stand-in",
@@ -230,6 +234,11 @@ class Stack:
         return self.storage.connection_string
 
     @property
+    def language(self) -> StandInPart:
+        """The Language stand-in, the first of several."""
+        return self.languages[0]
+
+    @property
     def language_url(self) -> str:
         return self.language.url
 
@@ -241,12 +250,20 @@ class Stack:
             "PYTHON_THREADPOOL_THREAD_COUNT": str(THREADS),
             "AzureWebJobsStorage": self.connection_string,
             "DocumentStorage": self.connection_string,
-            "LANGUAGE_ENDPOINT": self.language_url,
-            "LANGUAGE_KEY": self.language.key,
+            **self._language_settings,
             "LANGUAGE_PROJECT": PROJECT,
             "LANGUAGE_DEPLOYMENT": DEPLOYMENT,
             **self._ocr_settings,
             **self._extra_settings,
+        }
+
+    @property
+    def _language_settings(self) -> dict[str, str]:
+        if len(self.languages) == 1:
+            return {"LANGUAGE_ENDPOINT": self.language_url, "LANGUAGE_KEY": self.language.key}
+        return {
+            "LANGUAGE_ENDPOINTS": ",".join(part.url for part in self.languages),
+            "LANGUAGE_KEYS": ",".join(part.key for part in self.languages),
         }
 
     @property
@@ -264,7 +281,8 @@ class Stack:
     def parts(self) -> Iterator[LocalProcess]:
         """The processes, in the order of their start."""
         yield self.storage.process
-        yield self.language.process
+        for language in self.languages:
+            yield language.process
         if self.ocr:
             yield self.ocr.process
         for host in self.hosts:
@@ -278,13 +296,15 @@ class Stack:
         """
         try:
             self._tell("Starting the storage emulator and the Language stand-in")
-            self.language.launch()
+            for language in self.languages:
+                language.launch()
             if self.ocr:
                 self.ocr.launch()
             self.storage.start()
             self.create_containers()
             self._tell("Waiting for the Language stand-in, which learns its model from labelled documents")
-            self.language.wait_until_ready()
+            for language in self.languages:
+                language.wait_until_ready()
             if self.ocr:
                 self.ocr.wait_until_ready()
             self._write_settings()
@@ -303,7 +323,8 @@ class Stack:
         """Stop everything: the hosts first, so that what they have in hand can still be saved."""
         with contextlib.ExitStack() as last:
             last.callback(self.storage.stop)
-            last.callback(self.language.stop)
+            for language in self.languages:
+                last.callback(language.stop)
             if self.ocr:
                 last.callback(self.ocr.stop)
             for host in self.hosts:

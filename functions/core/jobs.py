@@ -56,6 +56,9 @@ class Job(Record, frozen=True, kw_only=True):
     known_records: tuple[StoredRecord, ...] = msgspec.field(default=(), name="claims")
     """The records of documents that were new when the job claimed them, so that concluding them need not read those
     again: a hint, which may be out of date and may name documents that the job has lost since."""
+    resource: str | None = None
+    """The Language resource that its present or last submission went to, by the name in `Settings.language_resources`;
+    None in jobs that were not sent yet, and in those of releases that know one resource only."""
     operation_url: str | None = None
     submitted: datetime | None = None
     submissions: int = 0

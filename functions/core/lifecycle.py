@@ -320,6 +320,19 @@ def answered(job: Job) -> Job:
     return msgspec.structs.replace(job, unanswered=0, reserved_until=None)
 
 
+def sent_to(job: Job, resource: str | None) -> Job:
+    """Return a reserved job that is about to be sent to a resource: its polls go there."""
+    return msgspec.structs.replace(job, resource=resource)
+
+
+def retry_elsewhere(job: Job, now: datetime) -> Job:
+    """Return a failed job that may go to another resource at once, because its own is out of order, or gone.
+
+    Nothing is proven about its documents.
+    """
+    return msgspec.structs.replace(job, retry_at=now, refused_at=None)
+
+
 def not_sent(job: Job) -> Job:
     """Return a reserved job as it is if nothing is sent: its reservation does not count."""
     return msgspec.structs.replace(

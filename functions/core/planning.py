@@ -65,8 +65,14 @@ REST_WAITS = tuple(timedelta(minutes=minutes) for minutes in (13, 25, 27, 110, 1
 PROVEN_FAILURES = 2
 """Failures alone, in a service that was proven healthy, that make it the document's fault."""
 
+ELSEWHERE_S = (0.2, 0.6)
+"""How long a job waits before another resource is tried."""
+
 HOLD_S = (3.0, 6.0)
 """How long a job waits for a control document that is under way."""
+
+BAD_POLLS = 2
+"""Polls of a job in a row that may come to nothing before that counts against its resource, where there are others."""
 
 IDLE_S = (50.0, 70.0)
 """How long a job waits that may not be the next scout itself, where there is no control document."""
@@ -96,6 +102,8 @@ class Policy:
     job_timeout: timedelta
     give_up: timedelta
     rng: Random
+    has_others: bool = False
+    """Whether other resources can take a job that this one can not take now."""
 
     def within(self, bounds_s: tuple[float, float]) -> timedelta:
         """Return a random wait between two numbers of seconds."""
@@ -282,14 +290,27 @@ def after_submission(job: Job, answer: Submission, now: datetime, policy: Policy
         case Unanswered(problem, retry_after_s):
             return _failed(job, Failure(level=Level.RESOURCE, problem=problem), now, policy, honoured_s(retry_after_s))
         case Deferred():
-            return _deferred(lifecycle.not_accepted(job), answer, now, policy)
+            return after_deferral(lifecycle.not_accepted(job), answer, now, policy)
         case Refused(problem):
             return _refused(lifecycle.not_accepted(job), problem, now, policy)
 
 
 def after_deferral(job: Job, answer: Deferred, now: datetime, policy: Policy) -> Step:
-    """Return what becomes of a waiting job that got no request permit: it was not even reserved."""
-    return _deferred(job, answer, now, policy)
+    """Return what becomes of a job that was not accepted, or got no request permit; another resource may take it."""
+    if not policy.has_others or now - job.created > policy.give_up:
+        return _deferred(job, answer, now, policy)
+    level, problem = _LEAVES_POOL.get(answer.reason), answer.problem
+    deferred = lifecycle.defer(job, now + policy.within(ELSEWHERE_S), problem=problem)
+    failure = Failure(level=level, problem=problem, opens=True) if level else None
+    return Step(event=JobEvent.DEFERRED, job=deferred, reason=problem, failure=failure)
+
+
+_LEAVES_POOL = {
+    DeferReason.MISCONFIGURED: Level.MODEL,
+    DeferReason.QUOTA: Level.RESOURCE,
+    DeferReason.UNAVAILABLE: Level.RESOURCE,
+}
+"""Reasons for which a resource, or a model on it, gets no more jobs until a control document succeeds there."""
 
 
 def _refused(job: Job, problem: Problem, now: datetime, policy: Policy) -> Step:
@@ -333,7 +354,9 @@ def after_poll(job: Job, answer: Progress, now: datetime, policy: Policy, *, is_
         case StillRunning():
             return _wait_on(job, answer, now, policy)
         case Deferred():
-            return _deferred(job, answer, now, policy)
+            step = _deferred(job, answer, now, policy)
+            level = _LEAVES_POOL.get(answer.reason) if policy.has_others and job.waits >= BAD_POLLS else None
+            return replace(step, failure=Failure(level=level, problem=answer.problem)) if level else step
         case JobFailed(problem) if problem.fault is Fault.DOCUMENT:
             # Of OCR, which gets one document at a time: it has read the file, and says what is wrong with it.
             return replace(give_up(job, problem, now), succeeded=True)
@@ -364,6 +387,11 @@ def give_up(job: Job, problem: Problem, now: datetime) -> Step:
         answers=tuple((chunk, problem) for chunk in job.chunks),
         reason=problem,
     )
+
+
+def leave_resource(job: Job, problem: Problem, now: datetime, policy: Policy) -> Step:
+    """Return a job whose resource the app does not have any more: it is submitted elsewhere."""
+    return _lost(job, problem, now, policy)
 
 
 def nothing_left(job: Job, now: datetime) -> Step:
@@ -483,7 +511,8 @@ def _never_started(job: Job, now: datetime) -> Problem:
 def _deferred(job: Job, answer: Deferred, now: datetime, policy: Policy) -> Step:
     if now - job.created > policy.give_up:
         return give_up(job, answer.problem, now)
-    if job.submitted and now - job.submitted > RESULT_RETENTION:
+    longest = policy.job_timeout if policy.has_others else RESULT_RETENTION
+    if job.submitted and now - job.submitted > longest:
         return _lost(job, answer.problem, now, policy)
     due = now + timedelta(seconds=deferral_s(answer, job.waits, policy.rng))
     # A wait for our own budget says nothing about the service, and does not make the next wait for that longer.

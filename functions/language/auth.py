@@ -7,7 +7,6 @@ from requests.auth import AuthBase
 
 from ..identity import cloud_for, credential
 from ..secret import Secret
-from ..settings import Settings
 
 TokenProvider = Callable[[], str]
 
@@ -44,11 +43,6 @@ class NoAuth(AuthBase):
 def entra_scope(endpoint: str) -> str:
     """Return what a token for the AI service at this address is asked for: it differs between clouds."""
     return cloud_for(endpoint).language_scope
-
-
-def default_auth(settings: Settings) -> AuthBase:
-    """Return who the app is to the Language service, as in `auth_for`."""
-    return auth_for(settings.language_endpoint, settings.language_key, settings.language_client_id)
 
 
 def auth_for(endpoint: str, key: Secret | None, client_id: str | None) -> AuthBase:

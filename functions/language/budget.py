@@ -36,6 +36,9 @@ class Budget(Protocol):
     def take(self, kind: RequestKind, now: datetime) -> float:
         """Take one request out of the budget and return 0.0, or take nothing and return the seconds to wait."""
 
+    def wait_s(self, now: datetime) -> float:
+        """Return how many seconds a submission would have to wait; nothing is taken."""
+
     def pause(self, seconds: float, now: datetime) -> None:
         """Send nothing for `seconds`: the service has throttled one of us, and the limit is everybody's."""
 
@@ -73,6 +76,13 @@ class RequestBudget:
                 self._tokens -= 1.0
                 return 0.0
             return self._promise(now + timedelta(seconds=(needed - self._tokens) / self._per_second), now)
+
+    def wait_s(self, now: datetime) -> float:
+        """Return how many seconds a submission would have to wait; nothing is taken."""
+        with self._lock:
+            self._see(now)
+            paused_s = (self._paused_until - now).total_seconds() if self._paused_until else 0.0
+            return max(0.0, paused_s, (1.0 - self._tokens) / self._per_second)
 
     def pause(self, seconds: float, now: datetime) -> None:
         """Send nothing for `seconds`: the service has throttled one of us, and the limit is everybody's."""

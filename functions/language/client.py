@@ -61,6 +61,10 @@ class LanguageClient:
             max_reply_bytes=max_reply_bytes,
         )
 
+    def wait_s(self) -> float:
+        """Return how many seconds a submission would have to wait for the budget."""
+        return self._connection.wait_s()
+
     def take_permit(self) -> Deferred | None:
         """Take one submission out of the budget, for a `submit` that follows; return why to wait where none is left.
 

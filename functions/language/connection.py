@@ -106,6 +106,10 @@ class ServiceConnection:
         problem = self._codes.problems.over_budget.problem(requests_per_minute=self._budget.requests_per_minute)
         return Deferred(DeferReason.BUDGET, problem, wait_s)
 
+    def wait_s(self) -> float:
+        """Return how many seconds a submission would have to wait for the budget."""
+        return self._budget.wait_s(self._clock())
+
     def submit(
         self,
         path: str,

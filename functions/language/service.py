@@ -10,6 +10,9 @@ from ..core.work import WorkSpec
 class LanguageService(Protocol):
     """One Language resource. Every method makes its requests once and returns an outcome; none raises or waits."""
 
+    def wait_s(self) -> float:
+        """Return how many seconds a submission would have to wait for the request budget."""
+
     def take_permit(self) -> Deferred | None:
         """Take one submission out of the request budget, for a `submit` that follows; return why to wait otherwise."""
 

@@ -15,6 +15,7 @@ from ..text.formats.locations import LocationMap, Place
 from .containers import Container
 
 EXTRACTED = "extracted/"
+_SMALL = "small-"
 
 
 class WorkingCopy(NamedTuple):
@@ -31,8 +32,18 @@ class _StoredMap(msgspec.Struct):
 
 
 def copy_key(name: str, etag: str, version: str) -> str:
-    """Return the key of the working copy of a document's version."""
+    """Return the key of the working copy of a document's version; `version` is that of the extractors."""
     return hashlib.sha256(f"{name}\n{etag}\n{version}".encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def small_copy_key(name: str, etag: str, text: str) -> str:
+    """Return the key of a working copy that is not stored, of a document's version with this text."""
+    return _SMALL + copy_key(name, etag, text)
+
+
+def is_stored(key: str) -> bool:
+    """Whether a key is that of a working copy in the storage."""
+    return not key.startswith(_SMALL)
 
 
 class ExtractedStore:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from .formats.extraction import Limits, as_seen, over_limit
 from .formats.locations import LocationMap, Place
 
 
@@ -33,6 +32,9 @@ def with_read_pages(text: str, locations: LocationMap, pages: Iterable[PageText]
     A page that was read takes the place of what had been extracted from it, such as a line of the scanner's; one on
     which nothing was found leaves that. Raises `NotExtractable` where the whole has more characters than are allowed.
     """
+    # Imported here, so that the app starts without it.
+    from .formats.extraction import Limits, as_seen, over_limit
+
     segments = _segments(text, locations)
     for page in sorted(pages):
         read = _CONTROLS.sub("", as_seen(page.text)).strip()

@@ -21,10 +21,10 @@ from ..core.work import FIRST_RELEASE
 from ..errors import Changed, Missing
 from ..storage.containers import JSON_TYPE, TEXT_TYPE, Blob
 from ..storage.document_store import DocumentStore
-from ..storage.extracted_store import ExtractedStore
 from ..storage.record_store import RecordStore
 from ..tasks.task import ResultFile, carried_over, decoded_result
 from ..text.chunks import ReadyChunk
+from .working_copies import WorkingCopies
 
 logger = logging.getLogger(__name__)
 
@@ -36,12 +36,12 @@ class CarryOver:
         self,
         documents: DocumentStore,
         records: RecordStore,
-        extracted: ExtractedStore,
+        copies: WorkingCopies,
         clock: Callable[[], datetime],
     ) -> None:
         self._documents = documents
         self._records = records
-        self._extracted = extracted
+        self._copies = copies
         self._clock = clock
 
     def try_for(self, record: DocumentRecord, etag: str, item: ReadyChunk, owner: str) -> bool:
@@ -89,7 +89,7 @@ class CarryOver:
                     self._documents.withdraw_result(name, version)
             raise
         if item.chunk.extracted:
-            self._extracted.delete(item.chunk.extracted)
+            self._copies.delete(item.chunk.extracted)
         telemetry.documents_in.add(1)
         telemetry.documents_done.add(1)
         logger.info(

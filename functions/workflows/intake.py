@@ -21,6 +21,7 @@ from ..text.chunks import ReadyChunk, cut
 from ..text.compression import Unpacked, is_compressed, unpack
 from ..text.decoding import check_size, decode
 from .extractor import HEAD_BYTES, Extractor
+from .working_copies import key_of
 
 logger = logging.getLogger(__name__)
 
@@ -190,7 +191,12 @@ class Intake:
         name, version = blob.info.name, self._extractor.version
         extracted, reading = self._extractor.extract(unpacked.data)
         text = extracted.text
-        copy = WorkingCopy(copy_key(name, blob.info.etag, version), text, extracted.locations)
+        # What OCR completes, and what is to be unpacked first, is not extracted again.
+        if reading or unpacked.content_encoding:
+            key = copy_key(name, blob.info.etag, version)
+        else:
+            key = key_of(name, blob.info.etag, version, blob.info.size_bytes, text)
+        copy = WorkingCopy(key, text, extracted.locations)
         facts = _read_facts(facts, "utf-8", text)
         known = text_facts(name, text, extracted.format, version)
         warnings = tuple(str(warning) for warning in (*unpacked.warnings, *extracted.warnings))

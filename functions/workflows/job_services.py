@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from threading import Semaphore
 from typing import Protocol
 
@@ -23,6 +24,10 @@ FILES_SENT_AT_ONCE = 2
 
 class JobService(Protocol):
     """What a job is submitted to and polled at."""
+
+    @property
+    def name(self) -> str | None:
+        """The name of the Language resource; None for OCR, of which there is one."""
 
     @property
     def prober(self) -> Prober:
@@ -49,12 +54,17 @@ class JobService(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LanguageJobs:
-    """Jobs that ask the Language service about texts."""
+    """Jobs that ask one Language resource about texts."""
 
+    name: str
     prober: Prober
     policy: Callable[[], Policy]
     _language: LanguageService
     _texts: TextReader
+
+    def wait_s(self) -> float:
+        """Return how many seconds a submission would have to wait for the request budget."""
+        return self._language.wait_s()
 
     def take_permit(self) -> Deferred | None:
         """See `JobService`."""
@@ -98,6 +108,10 @@ class ReadingJobs:
     _files: Semaphore
     """Bounds how many files are held in memory at the same time."""
 
+    @property
+    def name(self) -> None:
+        """See `JobService`."""
+
     def take_permit(self) -> Deferred | None:
         """See `JobService`."""
         return self._service.take_permit()
@@ -129,13 +143,77 @@ class ReadingJobs:
 
 
 @dataclass(frozen=True, slots=True)
-class JobServices:
-    """The services that the app has."""
+class NoResource:
+    """Stands for a resource where the app has none of those that a job may go to: the job waits for a correction."""
 
-    language: LanguageJobs
-    reading: ReadingJobs | None
-    """None where nothing is read by OCR."""
+    prober: Prober
+    policy: Callable[[], Policy]
+
+    @property
+    def name(self) -> None:
+        """See `JobService`."""
+
+    def take_permit(self) -> Deferred:
+        """See `JobService`."""
+        return NO_RESOURCE
+
+    def text(self, chunk: Chunk) -> str:
+        """See `JobService`."""
+        return ""
+
+    def submit(self, job: Job, texts: Sequence[str], *, has_permit: bool, deadline_s: float) -> Deferred:
+        """See `JobService`."""
+        return NO_RESOURCE
+
+    def progress(self, job: Job) -> Deferred:
+        """See `JobService`."""
+        return NO_RESOURCE
+
+    def cancel(self, job: Job, operation_url: str) -> None:
+        """See `JobService`."""
+
+
+NO_RESOURCE = Deferred(DeferReason.MISCONFIGURED, problems.NO_RESOURCE.problem())
+
+
+class JobServices:
+    """The services that the app has: a pool of Language resources, and OCR if it is turned on.
+
+    A job stays at the resource that has taken it. Each submission goes to the resource that can take it soonest.
+    """
+
+    def __init__(self, pool: Sequence[LanguageJobs], reading: ReadingJobs | None) -> None:
+        self._pool = tuple(pool)
+        self._reading = reading
+        self._turns = count()
 
     def of(self, job: Job) -> JobService | None:
-        """Return the service that a job is for; None where the app does not have it any more."""
-        return self.reading if job.reading else self.language
+        """Return the service that has, or had, the submission of a job; None where the app does not have that now."""
+        if job.reading:
+            return self._reading
+        if job.resource is None:
+            return self._pool[0]
+        return next((one for one in self._pool if one.name == job.resource), None)
+
+    def for_submission(self, job: Job) -> JobService | None:
+        """Return the service that a waiting job is to be submitted to; None for OCR where that is turned off."""
+        return self._reading if job.reading else self.for_texts(job)
+
+    def for_texts(self, job: Job) -> JobService:
+        """Return the Language resource that a waiting job is to be submitted to.
+
+        A failed job stays where it failed until the health of that resource tells why, unless that gets no jobs now.
+        """
+        allowed = job.work.resources
+        pool = [one for one in self._pool if not allowed or one.name in allowed]
+        if not pool:
+            return NoResource(self._pool[0].prober, self._pool[0].policy)
+        if len(pool) == 1:
+            return pool[0]
+        healthy = [one for one in pool if not one.prober.is_open(job.open_work)]
+        present = self.of(job)
+        if job.awaits_verdict and present in healthy:
+            return present
+        turn = next(self._turns)
+        candidates = healthy or pool
+        return min(candidates[turn % len(candidates) :] + candidates[: turn % len(candidates)], key=LanguageJobs.wait_s)

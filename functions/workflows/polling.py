@@ -17,6 +17,7 @@ from ..core.lifecycle import (
     follow_correction,
     is_outdated,
     may_write,
+    retry_elsewhere,
     submissions_with,
     with_chunks,
     with_error,
@@ -24,11 +25,14 @@ from ..core.lifecycle import (
 )
 from ..core.outcomes import Finished, JobLost, StillRunning
 from ..core.planning import (
+    Policy,
+    Step,
     after_deferral,
     after_poll,
     before_submission,
     exhausted_problem,
     give_up,
+    leave_resource,
     may_scout,
     nothing_left,
     reserve,
@@ -144,6 +148,7 @@ class Poller:
         readings: Readings,
         threads: Executor,
         clock: Callable[[], datetime],
+        policy: Callable[[], Policy],
         choose_work: Callable[[str], WorkSpec],
     ) -> None:
         self._finder = finder
@@ -157,6 +162,7 @@ class Poller:
         self._readings = readings
         self._threads = threads
         self._clock = clock
+        self._policy = policy
         self._choose_work = choose_work
 
     def advance(self, text: str | bytes) -> None:
@@ -169,13 +175,10 @@ class Poller:
             logger.debug("A message for step %s of job %s is out of date.", message.step, job.id)
             return
         take = self._submit if job.state is JobState.WAITING else self._poll
-        stored, service = _Stored(job, etag), self._services.of(job)
+        stored = _Stored(job, etag)
         try:
             with telemetry.span("advance", parent=job.trace_parent, job=job.id, step=job.step):
-                if service:
-                    take(service, stored)
-                else:
-                    self._steps.perform(job, etag, give_up(job, READING_TURNED_OFF, self._clock()))
+                take(stored)
         except NewerRecord as error:
             self._finder.put_back(message, error)
             return
@@ -203,13 +206,19 @@ class Poller:
 
     # --- Submitting ---
 
-    def _submit(self, service: JobService, stored: _Stored) -> None:
+    def _submit(self, stored: _Stored) -> None:
         job, etag = follow_correction(stored.job, self._choose_work), stored.etag
         if job.reserved_until and self._clock() < job.reserved_until:
             # Somebody is submitting it, or has and could not save the outcome. Whoever it was has until then.
             left_s = (job.reserved_until - self._clock()).total_seconds()
             self._queue.send(JobMessage(job.id, job.step), max(1.0, left_s))
             return
+        service = self._services.for_submission(job)
+        if service is None:
+            self._steps.perform(job, etag, give_up(job, READING_TURNED_OFF, self._clock()))
+            return
+        if job.awaits_verdict and service.name != job.resource:
+            job = retry_elsewhere(job, self._clock())
         assessment = service.prober.assess(job)
         is_scout_due = assessment.probing is Probing.SCOUT and not job.is_scout and may_scout(job, self._clock())
         if is_scout_due and service.prober.take_scout(job):
@@ -297,8 +306,11 @@ class Poller:
 
     # --- Polling ---
 
-    def _poll(self, service: JobService, stored: _Stored) -> None:
-        job = stored.job
+    def _poll(self, stored: _Stored) -> None:
+        job, service = stored.job, self._services.of(stored.job)
+        if service is None:
+            self._steps.perform(job, stored.etag, self._without_service(job))
+            return
         answer = service.progress(job)
         if isinstance(answer, PagesRead):
             self._steps.perform(job, stored.etag, self._readings.after_pages(job, answer))
@@ -319,6 +331,19 @@ class Poller:
         is_healthy = isinstance(answer, JobLost) and service.prober.is_healthy_since(job, job.lost_at)
         step = after_poll(job, answer, self._clock(), service.policy(), is_healthy=is_healthy)
         self._steps.perform(job, stored.etag, step, facts=facts)
+
+    def _without_service(self, job: Job) -> Step:
+        """Return what becomes of a running job whose service is not among the settings any more."""
+        now = self._clock()
+        if job.reading:
+            return give_up(job, READING_TURNED_OFF, now)
+        logger.warning(
+            "Job %s runs at %s, which is not among the settings any more: its documents are submitted elsewhere.",
+            job.id,
+            job.resource,
+            extra={"action": "resource_removed", **job.log_context()},
+        )
+        return leave_resource(job, RESOURCE_REMOVED, now, self._policy())
 
     def _remember(self, job: Job, etag: str, error: Exception) -> None:
         """Keep the cause of a failed step in the record, if the storage allows, for an error report that may follow."""
@@ -346,5 +371,7 @@ def _is_last(record: DocumentRecord, job: Job) -> bool:
 def _is_exhausted(job: Job, document: _Ready) -> bool:
     return submissions_with(document.record, job) >= document.record.submissions_allowed
 
+
+RESOURCE_REMOVED = problems.RESOURCE_REMOVED.problem()
 
 READING_TURNED_OFF = problems.READING_TURNED_OFF.problem()

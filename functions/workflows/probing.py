@@ -72,6 +72,10 @@ class Prober:
         """Return what the health of the service means for a job that is to be submitted; probe it where that is due."""
         return self._assess(job.open_work, _since(job))
 
+    def is_open(self, work: WorkSpec) -> bool:
+        """Whether no new jobs are sent for now; probes the service where that is due."""
+        return self._assess(work, None).is_open
+
     def is_healthy_since(self, job: Job, since: datetime | None) -> bool:
         """Whether the service was proven healthy for a job since a time; probe it where that is due."""
         if since is None:

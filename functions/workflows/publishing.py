@@ -29,8 +29,8 @@ from ..core.records import Chunk
 from ..errors import Changed, Missing, Problem
 from ..storage.containers import JSON_TYPE, TEXT_TYPE
 from ..storage.document_store import DocumentStore
-from ..storage.extracted_store import ExtractedStore
 from ..storage.record_store import RecordStore
+from .working_copies import WorkingCopies
 
 logger = logging.getLogger(__name__)
 
@@ -45,12 +45,12 @@ class Publisher:
         self,
         documents: DocumentStore,
         records: RecordStore,
-        extracted: ExtractedStore,
+        copies: WorkingCopies,
         clock: Callable[[], datetime],
     ) -> None:
         self._documents = documents
         self._records = records
-        self._extracted = extracted
+        self._copies = copies
         self._clock = clock
 
     def write_results(self, claim: Claim, outcome: Extracted, known: StoredRecord | None = None) -> bool:
@@ -80,7 +80,7 @@ class Publisher:
             self._records.delete_chunks(claim.owner, claim.document)
         # Another owner of the same version has the same copy, and needs it.
         if chunk.extracted and (record is None or record.document.etag != claim.etag):
-            self._extracted.delete(chunk.extracted)
+            self._copies.delete(chunk.extracted)
 
     def delete_record_of_deleted(self, claim: Claim) -> None:
         """Delete the record of a document that was deleted while it was worked on; it gets no result."""
@@ -121,7 +121,7 @@ class Publisher:
                 present = {name: PresentResult(found, claim.owner, claim.etag) for name, found in written.items()}
                 continue
             if plan.record.extracted:
-                self._extracted.delete(plan.record.extracted)
+                self._copies.delete(plan.record.extracted)
             _log_outcome(plan, claim)
             return True
         raise Changed(claim.document)
@@ -136,9 +136,9 @@ class Publisher:
             document=claim.document,
             job=claim.owner,
         ):
+            text = self._copies.text(plan.text.key, claim.document, claim.etag) if plan.text else b""
             try:
                 if plan.text:
-                    text = self._extracted.read_text(plan.text.key, None, None)
                     written[plan.text.name] = self._documents.write_result(
                         plan.text.name, text, plan.text.metadata, plan.text.replaces, content_type=TEXT_TYPE
                     )

@@ -1,9 +1,10 @@
 """Remembers documents that the storage refuses, so that they neither get lost nor hold anything up.
 
 A document may be refused for itself (403 for it alone, a key of the customer's own, a lease, the archive tier) or with
-all others, as in an outage. What is kept is its name and when it was first refused. `sweep` tries it again every five
-minutes; refused for an hour while others can be read, it gets its error report, and `reconcile` tries it once a night
-from then on, however long that takes: an encryption, a role or a tier may change with the ETag left as it is.
+all others, as in an outage; and its extracted text may be lost while its job runs. What is kept is its name and when
+that was first seen. `sweep` tries it again every five minutes; refused for an hour while others can be read, it gets
+its error report, and `reconcile` tries it once a night from then on, however long that takes: an encryption, a role or
+a tier may change with the ETag left as it is.
 """
 
 import logging
@@ -34,7 +35,7 @@ class Refusals:
         Returns the record of it, which keeps the time of the first refusal, and its ETag.
         """
         logger.warning(
-            "Document %r is deferred; the storage answers %s.",
+            "Document %r is deferred, and is read again later: %s.",
             name,
             code,
             extra={"action": "document_deferred", "document": name, "reason": code},

@@ -14,7 +14,7 @@ from typing import TypeVar
 from .. import problems
 from ..core.documents import MAX_SUBMISSIONS, StoredRecord
 from ..core.jobs import Job, JobMessage
-from ..core.lifecycle import JobEvent, may_write, without_message
+from ..core.lifecycle import JobEvent, may_write, sent_to, without_message
 from ..core.outcomes import Answers
 from ..core.planning import Step, after_submission, release
 from ..core.publication import Extracted
@@ -73,6 +73,7 @@ class Steps:
         if self._clock() + LONGEST_EXCHANGE >= job.due:
             self.perform(job, etag, release(job, self._clock()), receipt=receipt)
             return
+        job = sent_to(job, service.name)
         deadline_s = (job.due - self._clock()).total_seconds()
         answer = service.submit(job, texts, has_permit=has_permit, deadline_s=deadline_s)
         step = after_submission(job, answer, self._clock(), service.policy())

@@ -26,7 +26,7 @@ from ..storage.job_queue import JobQueue, Receipt
 from ..storage.record_store import RecordStore
 from ..text.chunks import ReadyChunk
 from .claiming import Claims
-from .job_services import JobService
+from .job_services import JobServices
 from .parallel import run_all
 from .publishing import Publisher
 from .steps import Steps
@@ -55,7 +55,7 @@ class Submission:
         queue: JobQueue,
         claims: Claims,
         publisher: Publisher,
-        service: JobService,
+        services: JobServices,
         steps: Steps,
         threads: Executor,
         clock: Callable[[], datetime],
@@ -65,7 +65,7 @@ class Submission:
         self._queue = queue
         self._claims = claims
         self._publisher = publisher
-        self._service = service
+        self._services = services
         self._steps = steps
         self._threads = threads
         self._clock = clock
@@ -148,11 +148,12 @@ class Submission:
         if not ours:
             self._steps.perform(opened.job, opened.etag, nothing_left(job, self._clock()))
             return
-        step = before_submission(not_sent(job), self._service.prober.assess(job), self._clock(), self._service.policy())
+        service = self._services.for_texts(job)
+        step = before_submission(not_sent(job), service.prober.assess(job), self._clock(), service.policy())
         if step:
             self._steps.perform(job, opened.etag, step, receipt=opened.receipt)
         else:
-            self._steps.post(self._service, job, opened.etag, opened.receipt, [item.text for item, _ in ours])
+            self._steps.post(service, job, opened.etag, opened.receipt, [item.text for item, _ in ours])
 
     def _open_job(
         self, items: Sequence[ReadyChunk], job_id: str, owner: str | None = None, reading: Reading | None = None

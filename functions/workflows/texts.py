@@ -1,27 +1,18 @@
 """Reads the text of a chunk again: to submit it, and to check at the end that entities are where they should be."""
 
-import logging
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NamedTuple
 
 from ..core.records import Chunk
-from ..errors import Changed, Missing
+from ..errors import Changed
 from ..storage.document_store import DocumentStore
-from ..storage.extracted_store import ExtractedStore, WorkingCopy
+from ..storage.extracted_store import WorkingCopy
 from ..tasks.task import Places, nowhere
 from ..text.chunks import completed, text_of, whole_of
 from ..text.compression import unpack
-from ..text.formats.locations import LocationMap
-
-logger = logging.getLogger(__name__)
-
-KEPT_MAPS = 200
-LARGEST_KEPT_MAP = 5_000
-"""Entries of a location map that is kept in memory; larger ones are read again."""
+from .working_copies import WorkingCopies
 
 CACHE_BYTES = 64 * 1024 * 1024
 """Memory for texts between their submission and their result: some thousand documents of usual size. A text that
@@ -72,29 +63,6 @@ def _key(chunk: Chunk) -> _Key:
     return _Key(chunk.document, chunk.etag, chunk.start, chunk.end)
 
 
-class MapCache:
-    """Location maps of files that are being worked on; what was used longest ago goes first. Shared by all threads."""
-
-    def __init__(self) -> None:
-        self._maps: OrderedDict[str, LocationMap] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def keep(self, key: str, locations: LocationMap) -> None:
-        """Keep the map of a working copy, unless it is a very large one."""
-        if len(locations.starts) > LARGEST_KEPT_MAP:
-            return
-        with self._lock:
-            self._maps[key] = locations
-            self._maps.move_to_end(key)
-            while len(self._maps) > KEPT_MAPS:
-                self._maps.popitem(last=False)
-
-    def get(self, key: str) -> LocationMap | None:
-        """Return the map of a working copy; None where it is not there."""
-        with self._lock:
-            return self._maps.get(key)
-
-
 class TextReader:
     """Reads the texts of chunks from their documents, or from memory where this worker has read them before.
 
@@ -104,32 +72,25 @@ class TextReader:
     def __init__(
         self,
         documents: DocumentStore,
-        extracted: ExtractedStore,
+        copies: WorkingCopies,
         cache: TextCache,
         large_documents: threading.Semaphore,
     ) -> None:
         self._documents = documents
-        self._extracted = extracted
+        self._copies = copies
         self._cache = cache
-        self._maps = MapCache()
         self._large_documents = large_documents
 
     def keep_copy(self, copy: WorkingCopy | None) -> None:
-        """Store the working copy of an extracted text: before any record refers to it."""
+        """Keep the working copy of an extracted text: before any record refers to it."""
         if copy:
-            self._extracted.save(copy)
-            self._maps.keep(copy.key, copy.locations)
+            self._copies.keep(copy)
 
     def places(self, chunk: Chunk) -> Places:
-        """Return what tells where a position in a document's text stands in its file. Raises `Changed`."""
+        """Return what tells where a position in a document's text stands in its file; raises what `read` does."""
         if not chunk.extracted:
             return nowhere
-        locations = self._maps.get(chunk.extracted)
-        if locations is None:
-            with _lost_copy_is_changed(chunk):
-                locations = self._extracted.read_locations(chunk.extracted)
-            self._maps.keep(chunk.extracted, locations)
-        return locations.at
+        return self._copies.locations(chunk.extracted, chunk.document, chunk.etag).at
 
     def keep(self, chunk: Chunk, text: str) -> None:
         """Keep a text that was submitted, for the check of its result."""
@@ -146,8 +107,8 @@ class TextReader:
         Raises `Missing`, and `Changed`, also where the working copy is lost: the document is to be read anew then.
         """
         if chunk.extracted:
-            with _lost_copy_is_changed(chunk):
-                return text_of(chunk, self._extracted.read_text(chunk.extracted, chunk.byte_start, chunk.byte_end))
+            place = chunk.byte_start, chunk.byte_end
+            return text_of(chunk, self._copies.text(chunk.extracted, chunk.document, chunk.etag, *place))
         try:
             return self._read(chunk)
         except UnicodeDecodeError:
@@ -171,13 +132,12 @@ class TextReader:
     def copy(self, chunk: Chunk) -> WorkingCopy:
         """Return the working copy that a chunk is read from. Raises `Changed` where it is lost."""
         assert chunk.extracted is not None  # noqa: S101 - for the type checker
-        with _lost_copy_is_changed(chunk):
-            text = self._extracted.read_text(chunk.extracted, None, None).decode()
-            return WorkingCopy(chunk.extracted, text, self._extracted.read_locations(chunk.extracted))
+        version = chunk.extracted, chunk.document, chunk.etag
+        return WorkingCopy(chunk.extracted, self._copies.text(*version).decode(), self._copies.locations(*version))
 
     def delete_copy(self, key: str) -> None:
         """Delete a working copy that nothing refers to any more."""
-        self._extracted.delete(key)
+        self._copies.delete(key)
 
     def _completed(self, chunk: Chunk) -> Chunk:
         """Return a chunk with what it does not say any more about how its document is read."""
@@ -195,16 +155,3 @@ class TextReader:
         data = self._documents.read_part(chunk.document, chunk.etag, None, None)
         with self._large_documents:
             return text_of(chunk, data)
-
-
-@contextmanager
-def _lost_copy_is_changed(chunk: Chunk) -> Iterator[None]:
-    try:
-        yield
-    except Missing as error:
-        logger.warning(
-            "The extracted text of document %r is lost; `reconcile` reads the file anew.",
-            chunk.document,
-            extra={"action": "extracted_text_lost", "document": chunk.document},
-        )
-        raise Changed(chunk.document) from error

@@ -19,6 +19,9 @@ param settings object
 param languageKey string
 
 @secure()
+param languageKeys string
+
+@secure()
 param documentIntelligenceKey string
 
 param instanceMemoryMB int
@@ -118,6 +121,7 @@ resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
       PYTHON_THREADPOOL_THREAD_COUNT: '12'
     },
     empty(languageKey) ? {} : { LANGUAGE_KEY: languageKey },
+    empty(languageKeys) ? {} : { LANGUAGE_KEYS: languageKeys },
     empty(documentIntelligenceKey) ? {} : { DOCUMENT_INTELLIGENCE_KEY: documentIntelligenceKey }
   )
 }

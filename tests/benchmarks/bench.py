@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks.bench` (`make bench`): this app and a blocking one, side by side, in one run."""
+"""`python -m tests.benchmarks.bench` (`make bench`): this app and two other ways to do it, side by side, in one run."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from .calls import storage_calls
 from .documents import CHARACTERS, Document, documents
 from .report import conditions, markdown, picture, show
 from .results import Machine, Results, bars, from_json
-from .rig import BLOCKING, OURS, Rig
+from .rig import BLOCKING, OURS, TIMER, Rig
 from .single import LONGEST_DOCUMENT_BYTES, import_time, lone_documents, longest_document, merging
 from .transactions import count_transactions
 
-LONE_DOCUMENTS = {OURS: 15, BLOCKING: 5}
+LONE_DOCUMENTS = {OURS: 15, TIMER: 5, BLOCKING: 5}
 GROWTH = ((100, 1), (1_000, 1), (5_000, 1), (1_000, 2), (1_000, 4))
 """Documents and hosts of the rounds that show how cost grows."""
 
@@ -47,7 +47,7 @@ class Size:
 
 
 def measure_burst(rig: Rig, size: Size, results: Results) -> None:
-    """The burst, both apps in turn"""
+    """The burst, all apps in turn"""
     results.rounds = side_by_side(rig, size.documents, size.rounds)
 
 
@@ -132,7 +132,7 @@ def main(
     publish: bool,
     output: Path,
 ) -> None:
-    """Measure Entity Drop against an app that does what the public samples do: wait for each document's job."""
+    """Measure Entity Drop against two other ways: waiting for each document's job, and a timer that sends batches."""
     console = Console()
     if quick:
         count, rounds = min(count, 100), 1
@@ -173,18 +173,21 @@ HEADER = """# Benchmarks
 This page is written by `make bench` (`python -m tests.benchmarks.bench --publish`); edit `tests/benchmarks/bench.py`
 instead.
 
-Two apps on the same functions host, with the same number of threads, the same storage emulator and the same Language
+Three apps on the same functions host, with the same number of threads, the same storage emulator and the same Language
 stand-in, get the same documents of about 2,000 characters, round after round in turn:
 
 - **entity-drop**: this project.
 - **blocking**: [what the public samples for this job do](../tests/benchmarks/blocking/function_app.py), a blob trigger
   that calls `azure-ai-textanalytics`' `begin_recognize_custom_entities(…).result()` and writes the output.
+- **timer**: [what a careful engineer writes today](../tests/benchmarks/timer/function_app.py), a timer that lists new
+  documents every 15 seconds and sends 25 at a time with the same client, reading the results in the same run.
 
 Every round has fresh hosts, a fresh emulator and the whole rate limit; every document must get its result, and a sample
 of the results is compared with what the stand-in finds when it is asked directly.
 Each document is followed by its event, as Event Grid sends it: the only source that Flex Consumption takes.
 The number of threads is what the product ships with; each app has the `host.json` that suits it, ours 4 runs of the
-blob trigger at a time, the blocking app as many as there are threads.
+blob trigger at a time, the blocking app as many as there are threads; the one with the timer works with as many threads
+of its own.
 *Function-seconds* is the time for which a thread of the worker is held.
 The stand-in has read every text before, because the real service computes on machines of its own.
 

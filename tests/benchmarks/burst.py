@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .documents import Document, folders
-from .rig import BLOCKING, OURS, Contestant, Rig, Round
+from .rig import CONTESTANTS, OURS, Contestant, Rig, Round
 
 LOOK_EVERY_S = 0.25
 LOOK_AT_LEAST_EVERY_S = 1.0
@@ -77,6 +77,7 @@ def run_burst(rig: Rig, contestant: Contestant, documents: list[Document], *, ho
         status = at_work.wait_until_idle()
         counters = rig.language.counters()
         peak_memory = at_work.peak_memory()
+        held_seconds = at_work.held_seconds()
         _check(at_work, [document for document in documents if document.name in arrived])
     if contestant == OURS and len(arrived) < len(documents):
         raise WrongResultError(f"{len(documents) - len(arrived)} documents have no result. Logs: {rig.folder}")
@@ -97,7 +98,7 @@ def run_burst(rig: Rig, contestant: Contestant, documents: list[Document], *, ho
         submissions=requests.get("submit", 0),
         polls=requests.get("status", 0),
         refused_by_rate_limit=counters["responses"].get("429", 0),
-        function_seconds_per_document=sum(each["heldSeconds"] for _, each in functions) / len(documents),
+        function_seconds_per_document=held_seconds / len(documents),
         runs=_sums(functions, "runs"),
         failures=sum(_sums(functions, "failures").values()),
         median_s=statistics.median(waits),
@@ -162,6 +163,6 @@ def _check(at_work: Round, documents: list[Document]) -> None:
 
 
 def side_by_side(rig: Rig, documents: list[Document], rounds: int) -> list[Burst]:
-    """Run both apps in turn, `rounds` times each, over the same documents."""
+    """Run all apps in turn, `rounds` times each, over the same documents."""
     rig.acquaint(documents)
-    return [run_burst(rig, contestant, documents) for _ in range(rounds) for contestant in (OURS, BLOCKING)]
+    return [run_burst(rig, contestant, documents) for _ in range(rounds) for contestant in CONTESTANTS]

@@ -1,6 +1,6 @@
 """Reads 2,000 files in the child process, and says whether its memory or that of the app grows.
 
-`python -m tests.benchmarks.many_files` once with the child replaced after 100 files, as in the app, and once with one
+`python -m tests.benchmarks.many_files` once with the child replaced after 1,000 files, as in the app, and once with one
 child for all.
 """
 

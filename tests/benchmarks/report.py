@@ -11,7 +11,7 @@ from rich.table import Table
 
 from .burst import Burst
 from .results import Results, bars
-from .rig import BLOCKING, OURS
+from .rig import CONTESTANTS, OURS
 
 
 class Sheet(NamedTuple):
@@ -69,30 +69,38 @@ def sheets(results: Results) -> list[Sheet]:
     return found
 
 
+def _contestants(results: Results) -> list[str]:
+    """Return the names of the apps that were measured, ours first."""
+    return [each.name for each in CONTESTANTS if results.of(each.name)]
+
+
 def _side_by_side(results: Results) -> Sheet:
     first = results.rounds[0]
     count = sum(each.contestant == first.contestant for each in results.rounds)
+    names = _contestants(results)
+    ours = results.of(OURS.name)
     rows = []
     for label, figure, shown in _FIGURES:
         row = [label]
-        for contestant in (OURS, BLOCKING):
-            measured = [getattr(each, figure) for each in results.rounds if each.contestant == contestant.name]
-            median = results.of(contestant.name)
+        for name in names:
+            measured = [getattr(each, figure) for each in results.rounds if each.contestant == name]
+            median = (results.of(name) or {})[figure]
             spread = f" ({shown(min(measured))} to {shown(max(measured))})" if len(measured) > 1 else ""
-            row.append(f"{shown(median[figure])}{spread}" if median else "")
-        ours, blocking = results.of(OURS.name), results.of(BLOCKING.name)
-        row.append(f"{ours[figure] / blocking[figure]:.3g}" if ours and blocking and blocking[figure] else "")
+            ratio = f", {ours[figure] / median:.3g}" if ours and name != OURS.name and median else ""
+            row.append(f"{shown(median)}{spread}{ratio}")
         rows.append(tuple(row))
     title = (
         f"{first.documents:,} documents at once, {results.threads} threads, "
         f"{'median of ' + str(count) + ' rounds' if count > 1 else 'one round'}"
     )
-    return Sheet(title, ("", OURS.name, BLOCKING.name, "ratio"), rows)
+    head = [name if name == OURS.name else f"{name}, ours of it" for name in names]
+    return Sheet(title, ("", *head), rows)
 
 
 def _processors(results: Results) -> Sheet:
     """Return what each part works for a document, and how many documents the cores allow for that."""
-    apps = [results.processor_ms(each.name) for each in (OURS, BLOCKING)]
+    names = _contestants(results)
+    apps = [results.processor_ms(name) for name in names]
     parts = sorted({part for app in apps for part in app})
     rows = [(part, *(f"{app[part]:.1f}" if part in app else "" for app in apps)) for part in parts]
     sums = [sum(app.values()) for app in apps]
@@ -100,12 +108,12 @@ def _processors(results: Results) -> Sheet:
     cores = results.machine.cores
     most = [f"{60_000 * cores / each:,.0f}" if each else "" for each in sums]
     rows.append((f"documents a minute that {cores} cores allow", *most))
-    return Sheet("Processor time of a document, in milliseconds", ("", OURS.name, BLOCKING.name), rows)
+    return Sheet("Processor time of a document, in milliseconds", ("", *names), rows)
 
 
 def _single(results: Results) -> Sheet:
     rows: list[tuple[str, ...]] = []
-    for contestant in (OURS, BLOCKING):
+    for contestant in CONTESTANTS:
         if lone := results.lone_of(contestant.name):
             count = sum(each.contestant == contestant.name for each in results.lone)
             rows.append(
@@ -194,18 +202,18 @@ def markdown(results: Results) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-_COLOURS = {OURS.name: "#1f6feb", BLOCKING.name: "#9a9a9a"}
+_COLOURS = {each.name: colour for each, colour in zip(CONTESTANTS, ("#1f6feb", "#c9a227", "#9a9a9a"), strict=True)}
 
 
 def picture(results: Results, file: Path) -> None:
-    """Draw each figure of the burst as two bars, ours and blocking, and how long ours takes as it grows."""
+    """Draw each figure of the burst as a bar for each app."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(2, 3, figsize=(11, 5.6))
-    names = [each.name for each in (OURS, BLOCKING) if results.of(each.name)]
+    names = _contestants(results)
     drawn = [each for each in _FIGURES if each[1] != "lost"]
     for place, (label, key, shown) in zip(axes.flat, drawn, strict=True):
         values = [(results.of(name) or {})[key] for name in names]

@@ -18,7 +18,7 @@ from local.process import ROOT
 
 from .burst import Burst
 from .calls import Call
-from .rig import BLOCKING, JOB_SECONDS, OURS, REQUESTS_PER_MINUTE
+from .rig import BLOCKING, JOB_SECONDS, OURS, REQUESTS_PER_MINUTE, TIMER
 from .single import Import, Lone, Long, Merging, median_lone
 from .transactions import Transactions
 
@@ -180,6 +180,7 @@ def bars(results: Results) -> list[Bar]:
                 at_least=True,
             ),
         ]
+    found += _bars_against_timer(results)
     lone = results.lone_of(OURS.name)
     if lone:
         found.append(Bar(what="lone document, beyond job and detection", measured=lone["beyond"], limit=1.5, unit="s"))
@@ -189,3 +190,28 @@ def bars(results: Results) -> list[Bar]:
     if results.imported:
         found.append(Bar(what="import of the app", measured=results.imported.seconds, limit=1.0, unit="s"))
     return found
+
+
+def _bars_against_timer(results: Results) -> list[Bar]:
+    found = []
+    ours, timer = results.of(OURS.name), results.of(TIMER.name)
+    if ours and timer:
+        found += [
+            _of_timers("requests per document", ours["requests_per_document"], timer["requests_per_document"], 60),
+            _of_timers(
+                "function-seconds per document",
+                ours["function_seconds_per_document"],
+                timer["function_seconds_per_document"],
+                50,
+            ),
+            _of_timers("drop to result in a burst, median", ours["median_s"], timer["median_s"], 100),
+            _of_timers("drop to result in a burst, 95th percentile", ours["p95_s"], timer["p95_s"], 100),
+        ]
+    lone, waited = results.lone_of(OURS.name), results.lone_of(TIMER.name)
+    if lone and waited:
+        found.append(_of_timers("lone document, drop to result", lone["drop_to_result"], waited["drop_to_result"], 100))
+    return found
+
+
+def _of_timers(what: str, ours: float, timer: float, limit: float) -> Bar:
+    return Bar(what=f"{what}, of the timer's", measured=100 * ours / timer, limit=limit, unit="%")

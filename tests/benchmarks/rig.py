@@ -47,15 +47,21 @@ _WEBHOOK_TIMEOUT_S = 60
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """An app to measure: its name, the folder of its `function_app.py`, and its function for new documents."""
+    """An app to measure: its name, the folder of its `function_app.py`, and its function for new documents.
+
+    `function` is None for one that finds documents by listing them.
+    """
 
     name: str
     folder: Path
-    function: str
+    function: str | None
 
 
 OURS = Contestant("entity-drop", ROOT, "submit")
 BLOCKING = Contestant("blocking", ROOT / "tests" / "benchmarks" / "blocking", "extract")
+
+TIMER = Contestant("timer", ROOT / "tests" / "benchmarks" / "timer", None)
+CONTESTANTS = (OURS, TIMER, BLOCKING)
 
 
 class Rig:
@@ -190,6 +196,8 @@ class Round:
             def one(document: Document, host: HostPart) -> tuple[str, float]:
                 etag = self.intake.put(document.name, document.data)
                 dropped = time.monotonic()
+                if self.contestant.function is None:
+                    return document.name, dropped
                 webhook.post(
                     f"{host.url}/runtime/webhooks/blobs",
                     params={"functionName": f"Host.Functions.{self.contestant.function}", "code": EXTENSION_KEY},
@@ -217,6 +225,17 @@ class Round:
     def status(self) -> list[dict[str, Any]]:
         """Return the status of each host."""
         return [host.status() for host in self.hosts]
+
+    def held_seconds(self) -> float:
+        """Return for how long threads of the workers were held by functions.
+
+        The app with the timer has threads of its own and says itself for how long it held them.
+        """
+        if self.contestant.function is None:
+            state = self.rig.account.container(self.settings["STATE_CONTAINER"])
+            runs = [item.name for page in state.pages("") for item in page]
+            return sum(float(json.loads(state.read(run)[0])["heldSeconds"]) for run in runs)
+        return sum(each["heldSeconds"] for host in self.status() for each in host["functions"].values())
 
     def is_busy(self) -> bool:
         """Whether a function runs or a message is in work."""

@@ -9,8 +9,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 import requests
@@ -171,21 +173,22 @@ class Import:
     """The packages whose own modules take longest, all their modules together."""
 
 
-_IMPORT_LINE = re.compile(r"import time:\s+(\d+) \|\s+(\d+) \|( *)(\S+)")
+IMPORT_LINE = re.compile(r"import time:\s+(\d+) \|\s+(\d+) \|( *)(\S+)")
 
 
 def import_time(rounds: int = 5) -> Import:
     """Measure `import function_app` with `-X importtime`."""
-    traces = [_import_trace({}) for _ in range(rounds)]
+    traces = [read_import_trace(import_trace()) for _ in range(rounds)]
     with tempfile.TemporaryDirectory(prefix="entity-drop-bytecode-") as empty:
-        cold, _ = _import_trace({"PYTHONPYCACHEPREFIX": empty})
+        cold, _ = read_import_trace(import_trace({"PYTHONPYCACHEPREFIX": empty}))
     ordered = sorted(traces, key=lambda trace: trace[0])
     seconds, packages = ordered[len(ordered) // 2]
     slowest = sorted(packages.items(), key=lambda each: -each[1])[:8]
     return Import(seconds=seconds, without_bytecode=cold, slowest=tuple(slowest))
 
 
-def _import_trace(environment: dict[str, str]) -> tuple[float, dict[str, float]]:
+def import_trace(environment: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Return what `-X importtime` prints for `import function_app`."""
     settings = {
         "LANGUAGE_ENDPOINT": "https://example.cognitiveservices.azure.com",
         "LANGUAGE_KEY": "benchmark",
@@ -201,14 +204,14 @@ def _import_trace(environment: dict[str, str]) -> tuple[float, dict[str, float]]
         text=True,
         check=True,
     )
-    return read_import_trace(finished.stderr)
+    return finished.stderr
 
 
 def read_import_trace(text: str) -> tuple[float, dict[str, float]]:
     """Return the seconds that `function_app` took in all, and each top package's own share of them."""
     packages: dict[str, float] = {}
     for line in text.splitlines():
-        match = _IMPORT_LINE.match(line)
+        match = IMPORT_LINE.match(line)
         if not match:
             continue
         own, cumulated, name = int(match[1]) / 1e6, int(match[2]) / 1e6, match[4]

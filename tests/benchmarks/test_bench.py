@@ -15,7 +15,7 @@ from .calls import Call
 from .documents import CHARACTERS, documents, folders, letter
 from .report import conditions, markdown, picture, sheets
 from .results import Bar, Machine, Results, bars, from_json
-from .rig import BLOCKING, OURS, Contestant, Rig
+from .rig import BLOCKING, CONTESTANTS, OURS, TIMER, Contestant, Rig
 from .single import Import, Lone, Long, Merging, long_document, read_import_trace
 from .transactions import Transactions, kind_of
 
@@ -51,6 +51,7 @@ BURST = Burst(
     peak_memory=90_000_000,
     processor_share={"storage emulator": 0.9},
 )
+TIMERS = replace(BURST, contestant=TIMER.name, requests_per_document=0.2, function_seconds_per_document=0.4)
 OTHER = replace(
     BURST,
     contestant=BLOCKING.name,
@@ -80,6 +81,17 @@ def results() -> Results:
 
 
 # --- Documents ---
+
+
+def test_bars_compare_ours_with_timer(results: Results) -> None:
+    results.rounds.append(TIMERS)
+    held = {bar.what: (round(bar.measured, 3), bar.is_met) for bar in bars(results) if "timer" in bar.what}
+    assert held == {
+        "requests per document, of the timer's": (50.0, True),
+        "function-seconds per document, of the timer's": (25.0, True),
+        "drop to result in a burst, median, of the timer's": (100.0, True),
+        "drop to result in a burst, 95th percentile, of the timer's": (100.0, True),
+    }
 
 
 def test_letters_are_reproducible_and_distinct() -> None:
@@ -220,7 +232,7 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
 
 @pytest.mark.processes
 @pytest.mark.long
-@pytest.mark.parametrize("contestant", [OURS, BLOCKING], ids=lambda contestant: contestant.name)
+@pytest.mark.parametrize("contestant", CONTESTANTS, ids=lambda contestant: contestant.name)
 def test_small_burst_is_measured(rig: Rig, contestant: Contestant) -> None:
     """Every document of it has the right result."""
     dropped = documents(6)

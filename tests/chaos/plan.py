@@ -5,9 +5,12 @@ import re
 from codecs import BOM_UTF8, BOM_UTF16_LE
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from html import escape
 from itertools import pairwise
 from typing import NamedTuple, TypeVar
 
+from functions.text.formats.extraction import Limits
+from functions.text.formats.extractors import extract
 from functions.text.splitting import MAX_REQUEST_CHARACTERS
 from local.language_service import faults as language_faults
 from local.stack import SAMPLES
@@ -26,6 +29,9 @@ UNREADABLE = 0.01
 
 LONG = 0.004
 """Share of the documents that take several requests."""
+
+FILES = 0.03
+"""Share of the documents that are files, whose text is extracted."""
 
 POISON = 0.003
 """Share of the documents that make every job fail in which they are; they must end in reports that blame them."""
@@ -64,6 +70,9 @@ FAULTS = (*REQUEST_FAULTS, *JOB_FAULTS)
 
 INCIDENTS = (*(f"html-{status}" for status in (200, 400, 404, 413, 502)), "failed-internal", "document-internal")
 """What all requests, or all jobs, suffer for some seconds; one of the first and one of the last two in each run."""
+
+GOES_AWAY = 0.5
+"""How much of the drops is over when one of several Language resources goes away."""
 
 DROPS_PER_S = 10.0
 """Documents dropped in a second, on average; they come in bursts of one to sixty."""
@@ -120,6 +129,8 @@ class Version:
     """When its event is delivered, each in seconds after the drop; none: the event is lost."""
     is_poison: bool = False
     """Whether every job fails in which it is."""
+    is_file: bool = False
+    """Whether the text is extracted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +194,11 @@ class Plan:
     incidents: tuple[Incident, ...] = ()
 
     @property
+    def goes_away_s(self) -> float:
+        """When one of several Language resources goes away for good, in seconds from the beginning."""
+        return max(document.dropped_s for document in self.documents) * GOES_AWAY
+
+    @property
     def poison_texts(self) -> list[str]:
         """What the stand-in is to know of the documents that make their jobs fail."""
         texts = [version.text for document in self.documents for version in document.versions if version.is_poison]
@@ -231,12 +247,21 @@ def make_plan(seed: int, documents: int) -> Plan:
     unreadable, long = _some(rng, numbers, UNREADABLE), _some(rng, numbers, LONG)
     replaced = _some(rng, numbers, REPLACED)
     ordinary = [number for number in numbers if number not in unreadable | long | replaced]
+    files = _some(_rng(seed, "files"), ordinary, FILES)
     poison = _some(rng, ordinary, POISON * documents / len(ordinary))
     stamped = _some(rng, [number for number in ordinary if number not in poison], SAME_AGAIN)
     writer = _Writer(rng, seed)
     planned = []
     for number, dropped_s in zip(numbers, _drops(rng), strict=False):
-        make = writer.unreadable if number in unreadable else writer.long if number in long else writer.letter
+        make = (
+            writer.unreadable
+            if number in unreadable
+            else writer.long
+            if number in long
+            else writer.page
+            if number in files
+            else writer.letter
+        )
         versions, pauses = [make(number, 0)], []
         if number in replaced:
             # Most are replaced by another text, some change their kind: an error report must make room for entities.
@@ -327,6 +352,13 @@ class _Writer:
         dress = self._rng.choice((str, str, str, _with_crlf, _with_emoji, _decomposed))
         return self._encoded(dress(text))
 
+    def page(self, number: int, version: int) -> Version:
+        """Return an html file: the text is what a reader sees, as the app's own extractor gives it."""
+        text = self._unique(self._rng.choice(self._samples), number, version)
+        paragraphs = "".join(f"<p>{escape(line)}</p>" for line in text.split("\n") if line)
+        data = f"<html><body><h1>Letter</h1>{paragraphs}</body></html>".encode()
+        return Version(data, extract(data, Limits()).text, is_file=True)
+
     def long(self, number: int, version: int) -> Version:
         wanted = MAX_REQUEST_CHARACTERS * self._rng.uniform(1.1, 2.5)
         letters: list[str] = []
@@ -343,8 +375,8 @@ class _Writer:
             (
                 (b"", "EmptyDocument"),
                 (b" \r\n\t" + padding, "NoText"),
-                (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + padding, "NotText"),
-                (b"%PDF-1.7 " + padding, "NotText"),
+                (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + padding, "NoText"),
+                (b"%PDF-1.7 " + padding, "DamagedFile"),
                 (BOM_UTF16_LE + b"\x00\xd8" * (50 + number) + b" \x00" * version, "InvalidEncoding"),
             )
         )

@@ -17,7 +17,8 @@ import secrets
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -100,6 +101,7 @@ def run(
     folder: Path,
     *,
     hosts: int = 3,
+    resources: int = 1,
     events: str = "eventgrid",
     pace: Pace = Pace(),  # noqa: B008 - frozen
     tell: Callable[[str], None] = lambda text: None,
@@ -110,6 +112,7 @@ def run(
     stack = Stack(
         folder,
         hosts=hosts,
+        resources=resources,
         settings={
             "PYTHON_SCRIPT_FILE_NAME": APP_SCRIPT,
             "BLOB_TRIGGER_SOURCE": "EventGrid" if by_events else "LogsAndContainerScan",
@@ -139,7 +142,7 @@ def run(
         for killer in killers:
             killer.start()
             last.callback(killer.stop)
-        Incidents(plan, agenda, stack.language).begin()
+        Incidents(plan, agenda, stack.languages).begin()
         dropper.begin()
         watch.until_all_have_results(dropper, agenda, callers, killers)
         for killer in killers:
@@ -152,7 +155,7 @@ def run(
         evidence = Evidence(
             dropper.etags,
             watch.results(),
-            stack.language.admin("GET", "ledger"),
+            [entry for language in stack.languages for entry in language.admin("GET", "ledger")],
             left_over,
             frozenset(watch.went_back),
             frozenset(dropper.unsafe),
@@ -160,17 +163,24 @@ def run(
         tell("Checking every document against the stand-in's model")
         verdict = judge(plan, evidence, _model())
         watch.keep(verdict, evidence)
-        counters = stack.language.counters()
+        counters = [language.counters() for language in stack.languages]
         return Report(
             plan,
             verdict,
             seconds,
             sum(killer.kills for killer in killers),
-            counters["requests"],
-            counters["faults"],
+            _sum(each["requests"] for each in counters),
+            _sum(each["faults"] for each in counters),
             reconciled,
             problems,
         )
+
+
+def _sum(counts: Iterable[dict[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for each in counts:
+        total.update(each)
+    return dict(total)
 
 
 def _app_with_shorter_waits(folder: Path) -> Path:
@@ -419,6 +429,13 @@ def _numbers(line: str) -> tuple[int, ...]:
 @click.option("--documents", type=click.IntRange(10), default=1000, show_default=True)
 @click.option("--hosts", type=click.IntRange(1, 16), default=3, show_default=True)
 @click.option(
+    "--resources",
+    type=click.IntRange(1, 8),
+    default=1,
+    show_default=True,
+    help="Language resources that share the work; the last of several goes away for good in the middle.",
+)
+@click.option(
     "--events",
     type=click.Choice(["eventgrid", "scan"]),
     default="eventgrid",
@@ -426,13 +443,16 @@ def _numbers(line: str) -> tuple[int, ...]:
     help="What tells the app of documents: events, some doubled and some lost, or its own scan of the container.",
 )
 @click.option("--folder", type=click.Path(path_type=Path), help="For logs and evidence.  [default: out/chaos/SEED]")
-def main(seed: int, documents: int, hosts: int, events: str, folder: Path | None) -> None:
+def main(seed: int, documents: int, hosts: int, resources: int, events: str, folder: Path | None) -> None:
     """Run and print; exit code 1 if a promise was broken."""
     folder = folder or ROOT / "out" / "chaos" / str(seed)
     for part in ("logs", BROKEN, LEFT_OVER):
         shutil.rmtree(folder / part, ignore_errors=True)
     plan = make_plan(seed, documents)
-    click.echo(f"Chaos run: seed {seed}, {documents} documents, {hosts} functions hosts, events by {events}")
+    click.echo(
+        f"Chaos run: seed {seed}, {documents} documents, {hosts} functions hosts, {resources} Language resources, "
+        f"events by {events}"
+    )
     click.echo(f"  planned: {plan.versions} versions ({plan.replaced} documents are replaced); {', '.join(FAULTS)}")
     if events == "eventgrid":
         click.echo(f"  planned: {plan.doubled_events} events delivered twice, {plan.lost_events} lost")
@@ -442,7 +462,9 @@ def main(seed: int, documents: int, hosts: int, events: str, folder: Path | None
     )
     for incident in plan.incidents:
         click.echo(f"  planned: {incident.kind} only, from {incident.begins_s:.0f} s on for {incident.lasts_s:.0f} s")
-    report = run(plan, folder, hosts=hosts, events=events, tell=lambda text: click.echo(f"  {text}"))
+    report = run(
+        plan, folder, hosts=hosts, resources=resources, events=events, tell=lambda text: click.echo(f"  {text}")
+    )
     click.echo(describe(report))
     if not report.is_clean:
         click.echo(_advice(report, folder))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from functions.core.documents import MAX_SUBMISSIONS
-from functions.core.results import entities_name, error_name, refused_name
+from functions.core.results import entities_name, error_name, extracted_name, refused_name
 from functions.core.time_limits import LONGEST_EXCHANGE_S, RESERVATIONS
 from functions.storage.containers import is_safe
 from local.language_service.faults import JOB_FAULTS, KINDS, POISONED
@@ -191,9 +191,16 @@ REFUSED = [
 ]
 POISON_LEDGER = [submission(version, fate=POISONED) for version in POISONOUS for _ in range(MAX_SUBMISSIONS)]
 LEDGER = [*map(submission, HEALTHY), *POISON_LEDGER]
+TEXTS = [
+    StoredResult(
+        extracted_name(document.name), ETAGS[document.name][-1], "job", str(document.versions[-1].text).encode()
+    )
+    for document in PLAN.documents
+    if document.versions[-1].is_file
+]
 CLEAN = Evidence(
     ETAGS,
-    [*(stored(document) for document in PLAN.documents), *REFUSED],
+    [*(stored(document) for document in PLAN.documents), *TEXTS, *REFUSED],
     LEDGER,
     unsafe=frozenset(blob.name for blob in PLAN.unsafe),
 )
@@ -281,6 +288,14 @@ def test_entities_beside_error_report_are_wrong() -> None:
     right = stored(LETTER)
     both = with_results(right, replace(right, name=error_name(LETTER.name)), of=LETTER)
     assert breaches(judged(both)) == [(LETTER.name, "wrong")]
+
+
+def test_extracted_text_belongs_to_its_version() -> None:
+    file = a_document(lambda one: one.versions[-1].is_file)
+    other = [replace(one, body=b"Another text") if one in TEXTS else one for one in CLEAN.results]
+    assert breaches(judged(replace(CLEAN, results=other)))[0] == (file.name, "wrong")
+    without = [one for one in CLEAN.results if one not in TEXTS]
+    assert breaches(judged(replace(CLEAN, results=without)))[0] == (file.name, "wrong")
 
 
 def test_result_of_no_document_is_wrong() -> None:

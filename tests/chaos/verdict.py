@@ -12,7 +12,7 @@ from functions.core.documents import MAX_SUBMISSIONS
 from functions.core.health import CONTROL_TEXT
 from functions.core.packing import MAX_REQUEST_DOCUMENTS
 from functions.core.planning import PROVEN_FAILURES
-from functions.core.results import entities_name, error_name, refused_name
+from functions.core.results import entities_name, error_name, extracted_name, refused_name
 from functions.text.splitting import split
 from local.language_service.counters import text_digest
 from local.language_service.faults import POISONED
@@ -165,7 +165,10 @@ def judge(plan: Plan, evidence: Evidence, entities: Entities) -> Verdict:
         if len(etags) != len(document.versions):
             verdict.breaches.append(Breach(document.name, "lost", "its newest version was never dropped"))
             continue
-        breach = _breach(document.name, version, etags, found, service)
+        text = stored.pop(extracted_name(document.name), None)
+        breach = _breach(document.name, version, etags, found, service) or _wrong_text(
+            document.name, version, found, text
+        )
         if breach:
             verdict.breaches.append(breach)
         elif version.text is None:
@@ -261,6 +264,14 @@ def _breach(
         body, version.text, service.entities(version.text), may_lack=service.has_odd_answer(version.text, body)
     )
     return Breach(name, "wrong", wrong) if wrong else None
+
+
+def _wrong_text(name: str, version: Version, found: Sequence[StoredResult], text: StoredResult | None) -> Breach | None:
+    """Return what is wrong with the extracted text beside a result."""
+    has_text = version.is_file and found[0].name == entities_name(name)
+    if has_text and text and text.body.decode() == version.text:
+        return None
+    return Breach(name, "wrong", "its extracted text is not that of its newest version") if has_text or text else None
 
 
 def _wrong_about_poison(body: Mapping[str, Any], text: str, service: _Service) -> str | None:

@@ -234,17 +234,23 @@ class Dropper:
 
 
 class Incidents:
-    """Lets all requests to the Language stand-in, or all its jobs, suffer something for some seconds, as planned."""
+    """Lets all requests to the Language stand-ins, or all jobs, suffer something for some seconds, as planned.
 
-    def __init__(self, plan: Plan, agenda: Agenda, language: StandInPart) -> None:
+    The last of several goes away for good: from then on it cuts each connection.
+    """
+
+    def __init__(self, plan: Plan, agenda: Agenda, languages: Sequence[StandInPart]) -> None:
         self._plan = plan
         self._agenda = agenda
-        self._language = language
+        self._languages = list(languages)
         self._usual = KINDS.parse_rates(FAULTS)
 
     def begin(self) -> None:
         """Let the stand-in know the poison, and put beginning and end of each incident on the agenda."""
-        self._language.admin("PUT", "faults", {"poisonTexts": self._plan.poison_texts})
+        for language in self._languages:
+            language.admin("PUT", "faults", {"poisonTexts": self._plan.poison_texts})
+        if len(self._languages) > 1:
+            self._agenda.at(self._plan.goes_away_s, self._take_away)
         for incident in self._plan.incidents:
             self._agenda.at(incident.begins_s, lambda incident=incident: self._begin(incident))
 
@@ -253,7 +259,11 @@ class Incidents:
         self._agenda.at(self._agenda.now_s + incident.lasts_s, lambda: self._set(self._usual))
 
     def _set(self, rates: dict[str, float]) -> None:
-        self._language.admin("PUT", "faults", {"rates": rates})
+        for language in self._languages:
+            language.admin("PUT", "faults", {"rates": rates})
+
+    def _take_away(self) -> None:
+        self._languages.pop().admin("PUT", "faults", {"rates": {"cut-before": 1.0}})
 
 
 class Killer:

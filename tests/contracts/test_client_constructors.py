@@ -23,13 +23,14 @@ from functions.core.outcomes import Accepted
 from functions.core.work import work_of
 from functions.errors import SettingsError
 from functions.identity import credential
-from functions.language.auth import KeyAuth, NoAuth, TokenAuth, default_auth, entra_scope
+from functions.language.auth import KeyAuth, NoAuth, TokenAuth, entra_scope
 from functions.language.budget import RequestBudget
 from functions.language.client import LanguageClient, default_session
 from functions.settings import Settings, StorageConnection
 from functions.storage.clients import blob_service, queue
 from functions.storage_connection import BLOB_URI, CLIENT_ID, QUEUE_URI
 from local.process import ROOT
+from tests.support.language import auth_of
 from tests.support.material import REQUIRED
 
 ID = "11111111-1111-1111-1111-111111111111"
@@ -113,7 +114,7 @@ def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
     server.server_close()
 
 
-FUZZ = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+FUZZ = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 
 
 @pytest.mark.long
@@ -138,7 +139,7 @@ def test_plain_connection_strings_are_accepted(text: str) -> None:
 
 
 @pytest.mark.long
-@settings(FUZZ, max_examples=60)
+@settings(FUZZ, max_examples=30)
 @given(altered(ADDRESSES), altered(ADDRESSES))
 def test_clients_take_every_accepted_storage_address(blob_uri: str, queue_uri: str) -> None:
     environ = {BLOB_URI: blob_uri, QUEUE_URI: queue_uri}
@@ -201,7 +202,7 @@ def test_gateway_path_is_kept() -> None:
     with serving(Gateway) as address:
         read = Settings.from_env({**REQUIRED, "LANGUAGE_ENDPOINT": f"{address}/lang/v1//"})
         client = LanguageClient(
-            read.language_endpoint, default_session(), default_auth(read), RequestBudget(1000, utcnow()), utcnow
+            read.language_resources[0].endpoint, default_session(), auth_of(read), RequestBudget(1000, utcnow()), utcnow
         )
         outcome = client.submit(work_of(read), "name", ["text"])
         assert isinstance(outcome, Accepted)
@@ -336,7 +337,7 @@ def test_language_requests_use_configured_identity(
     endpoint = "https://x.cognitiveservices.azure.us"
     identity = {"DocumentStorage": "", "LANGUAGE_KEY": "", BLOB_URI: ADDRESSES[0], QUEUE_URI: ADDRESSES[1]}
     read = Settings.from_env({**REQUIRED, **identity, "LANGUAGE_ENDPOINT": endpoint, **environ})
-    prepared = requests.Request("POST", endpoint, auth=default_auth(read)).prepare()
+    prepared = requests.Request("POST", endpoint, auth=auth_of(read)).prepare()
     assert prepared.headers["Authorization"] == "Bearer t0ken"
     (question,) = token_endpoint
     assert question.get("client_id") == client_id
@@ -362,12 +363,12 @@ def test_storage_clients_act_as_configured_identity(
 
 def test_over_plain_http_no_token_is_sent() -> None:
     endpoint = {"LANGUAGE_ENDPOINT": "http://language:5000", "ALLOW_HTTP_ENDPOINT": "true"}
-    auth = default_auth(Settings.from_env({**REQUIRED, **endpoint, "LANGUAGE_KEY": ""}))
+    auth = auth_of(Settings.from_env({**REQUIRED, **endpoint, "LANGUAGE_KEY": ""}))
     assert isinstance(auth, NoAuth)
     prepared = requests.Request("POST", "http://language:5000", auth=auth).prepare()
     assert "Authorization" not in prepared.headers
-    assert isinstance(default_auth(Settings.from_env({**REQUIRED, **endpoint})), KeyAuth)
-    assert isinstance(default_auth(Settings.from_env({**REQUIRED, "LANGUAGE_KEY": ""})), TokenAuth)
+    assert isinstance(auth_of(Settings.from_env({**REQUIRED, **endpoint})), KeyAuth)
+    assert isinstance(auth_of(Settings.from_env({**REQUIRED, "LANGUAGE_KEY": ""})), TokenAuth)
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ class OutsideWorld(World):
         worker = super().start_worker(gate)
         settings = worker.app.parts.settings
         client = LanguageClient(
-            settings.language_endpoint,
+            settings.language_resources[0].endpoint,
             self.session,
             KeyAuth(str(settings.language_key)),
             RequestBudget(settings.requests_per_minute, self.clock()),
@@ -76,7 +76,8 @@ class OutsideWorld(World):
             longest_exchange_s=self.longest_exchange_s,
             max_reply_bytes=MAX_REPLY_BYTES,
         )
-        app = EntityDrop(replace(worker.app.parts, language=client))
+        (resource,) = worker.app.parts.pool
+        app = EntityDrop(replace(worker.app.parts, pool=(replace(resource, service=client),)))
         return Worker(app, worker.wire, worker.foreign)
 
     def restart_within(self, longest_exchange_s: float) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from opentelemetry import metrics, trace
+from opentelemetry import metrics
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -42,13 +42,17 @@ READER = InMemoryMetricReader()
 
 @pytest.fixture(scope="module", autouse=True)
 def sdk() -> Iterator[None]:
-    """The SDK, as `configure` would set it up; it can be set up once in a process."""
+    """The SDK, as `configure` would set it up: once in a process, for metrics.
+
+    Traces are of this module only: every other test of the process would write them, too, and a warning for each.
+    """
     tracing = TracerProvider()
     tracing.add_span_processor(SimpleSpanProcessor(EXPORTER))
-    trace.set_tracer_provider(tracing)
     measuring = MeterProvider([READER])
     metrics.set_meter_provider(measuring)
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(telemetry, "_tracer", tracing.get_tracer("entity-drop"))
+        yield
     tracing.shutdown()
     measuring.shutdown()
 

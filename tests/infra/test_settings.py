@@ -40,7 +40,7 @@ def concrete(settings: Mapping[str, str]) -> dict[str, str]:
 def test_every_setting_has_value() -> None:
     given = {name.split("__")[0] for name in app_settings(provision())}
     without = {setting.name for setting in SETTINGS if setting.name not in given}
-    assert without == {"LANGUAGE_KEY", "DOCUMENT_INTELLIGENCE_KEY"}
+    assert without == {"LANGUAGE_KEY", "LANGUAGE_KEYS", "DOCUMENT_INTELLIGENCE_KEY"}
 
 
 def test_no_unread_setting_is_given() -> None:
@@ -73,6 +73,15 @@ def test_azd_settings_reach_app() -> None:
     }
     settings = app_settings(provision(**changed))
     assert {name: settings[name] for name in changed} == changed
+
+
+def test_several_resources_replace_the_one() -> None:
+    endpoints = "https://a.cognitiveservices.azure.com,https://b.cognitiveservices.azure.com"
+    settings = Settings.from_env(concrete(app_settings(provision(LANGUAGE_ENDPOINTS=endpoints))))
+    assert [one.name for one in settings.language_resources] == [
+        "a.cognitiveservices.azure.com",
+        "b.cognitiveservices.azure.com",
+    ]
 
 
 def test_local_sample_lists_exactly_defaults() -> None:

@@ -126,6 +126,8 @@ def test_run_gives_entities_for_every_sample(tmp_path: Path, started: list[Demo]
     assert f1(expected, found) >= 0.8
     assert "Every document has its entities." in demo.text
     assert "requests" in demo.text
+    for place in ("page 2", "slide 2", "sheet Loans, row 5", "heading Terms", "row 2", "part statement.txt"):
+        assert place in demo.text
     assert not [process for process in psutil.process_iter(["cmdline"]) if str(demo.work) in str(process.info)]
 
 

@@ -10,7 +10,7 @@ from requests.auth import AuthBase
 
 from functions.core.outcomes import Progress, Submission
 from functions.core.work import WorkSpec, work_of
-from functions.language.auth import KeyAuth
+from functions.language.auth import KeyAuth, auth_for
 from functions.language.budget import RequestBudget
 from functions.language.client import LanguageClient, default_session
 from functions.settings import Settings
@@ -33,6 +33,12 @@ ENVIRON = {
 }
 JOB_S = 2.0
 """How long each job takes, by the clock that the tests move."""
+
+
+def auth_of(settings: Settings) -> AuthBase:
+    """Return who the app is to the first Language resource of its settings."""
+    resource = settings.language_resources[0]
+    return auth_for(resource.endpoint, resource.key, settings.language_client_id)
 
 
 @cache

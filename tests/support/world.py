@@ -23,7 +23,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 import requests
 from requests.adapters import BaseAdapter
 
-from functions.app import EntityDrop, Parts, ReadingParts, new_id
+from functions.app import EntityDrop, LanguageParts, Parts, ReadingParts, new_id
 from functions.core.jobs import JobMessage
 from functions.core.results import entities_name, error_name
 from functions.errors import Missing
@@ -32,7 +32,7 @@ from functions.language.budget import RequestBudget
 from functions.language.client import LanguageClient
 from functions.language.poll_timer import PollTimer
 from functions.reading.read_client import ReadClient
-from functions.settings import Settings
+from functions.settings import LanguageResource, Settings
 from functions.storage.containers import Blob, BlobInfo, Container
 from functions.storage.document_store import DocumentStore
 from functions.storage.extracted_store import ExtractedStore
@@ -46,6 +46,7 @@ from functions.text.chunks import ReadyChunk
 from functions.text.formats.extraction import Extracted
 from functions.workflows.batching import Batch, Entry, Submitter
 from functions.workflows.reconcile import Tally
+from functions.workflows.working_copies import WorkingCopies
 from local.document_intelligence.behaviour import Behaviour as BehaviourOfReading
 from local.document_intelligence.faults import FaultPlan as FaultPlanOfReading
 from local.document_intelligence.service import DocumentIntelligence
@@ -81,6 +82,16 @@ SETTINGS = {
 }
 
 OCR_SETTINGS = {"DOCUMENT_INTELLIGENCE_ENDPOINT": READING_ENDPOINT, "DOCUMENT_INTELLIGENCE_KEY": READING_KEY}
+
+
+def endpoint_of(number: int) -> str:
+    """Return the endpoint of a Language resource of a world, counted from 0."""
+    return f"https://loans-{number}.cognitiveservices.azure.com" if number else ENDPOINT
+
+
+def key_of(number: int) -> str:
+    """Return the key of a Language resource of a world."""
+    return f"{KEY}-{number}" if number else KEY
 
 
 _PATTERN = re.compile(r"(?P<Name>\b[A-Z][a-z]+ [A-Z][a-z]+\b)|(?P<Amount>\$\d+\b)")
@@ -253,7 +264,10 @@ class PlainSession(requests.Session):
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
         prepared = requests.PreparedRequest()
-        prepared.prepare(request.method, request.url, headers=request.headers, data=request.data, auth=request.auth)
+        prepared.method, prepared.url = request.method, request.url
+        prepared.prepare_headers(request.headers)
+        prepared.prepare_body(request.data, None)
+        prepared.prepare_auth(request.auth)
         return prepared
 
     def merge_environment_settings(self, *_: Any) -> dict[str, Any]:
@@ -292,12 +306,19 @@ class Worker:
     app: EntityDrop
     wire: GatedService
     foreign: ForeignHosts
+    other_wires: tuple[GatedService, ...] = ()
+    """To further Language resources."""
 
 
 # What stores and service have in them that pickle does not know: a copy has locks of its own, and counts on.
 copyreg.pickle(type(threading.Lock()), lambda _: (threading.Lock, ()))  # type: ignore[arg-type]
 copyreg.pickle(type(threading.RLock()), lambda _: (threading.RLock, ()))  # type: ignore[arg-type]
 copyreg.pickle(count, lambda numbers: (count, (next(numbers),)))
+
+
+@lru_cache
+def _settings(environ: frozenset[tuple[str, str]]) -> Settings:
+    return Settings.from_env(dict(environ))
 
 
 class _JobIds:
@@ -323,10 +344,14 @@ class World:
     gate: Gate | None = None
     extract: Callable[[bytes], Extracted] | None = None
     """What extracts texts from files; without it only text is read."""
+    resources: int = 1
+    """Language resources that share the work."""
     has_ocr: bool = False
     """Whether the app has a Document Intelligence resource."""
     reading_behaviour: dict[str, Any] = field(default_factory=dict)
     """Of that resource's stand-in."""
+    project: Any = field(default_factory=PatternProject)
+    """The model that is deployed at the service."""
     new_id: Callable[[], str] = new_id
     clock: MovableClock = field(default_factory=MovableClock)
     intake: Any = None
@@ -341,6 +366,8 @@ class World:
     poisoned_jobs: MemoryQueue = field(init=False)
     events: MemoryQueue = field(init=False)
     poisoned_events: MemoryQueue = field(init=False)
+    others: dict[str, LanguageService] = field(init=False)
+    """Further Language resources, by their endpoint."""
     worker: Worker = field(init=False)
     rewrite: Callable[[requests.Response], None] = field(init=False, default=lambda response: None)
     versions: dict[str, list[str]] = field(init=False, default_factory=dict)
@@ -352,13 +379,19 @@ class World:
         self.jobs, self.poisoned_jobs, self.events, self.poisoned_events = (MemoryQueue(self.clock) for _ in range(4))
         self.faults = FaultPlan(seed=self.seed)
         self.service = LanguageService(
-            [PatternProject()],
+            [self.project],
             key=KEY,
             behaviour=self.behaviour,
             faults=self.faults,
             clock=self.clock,
             new_job_id=_JobIds(),
         )
+        self.others = {
+            endpoint_of(number): LanguageService(
+                [PatternProject()], key=key_of(number), behaviour=self.behaviour, clock=self.clock, new_job_id=_JobIds()
+            )
+            for number in range(1, self.resources)
+        }
         self.reading_faults = FaultPlanOfReading(seed=self.seed)
         self.reader = DocumentIntelligence(
             behaviour=BehaviourOfReading(job_seconds=(2.0, 2.0), **self.reading_behaviour),
@@ -386,7 +419,7 @@ class World:
 
     def start_worker(self, gate: Gate | None = None) -> Worker:
         """Return a new process with the app; `gate` defaults to the world's."""
-        read = Settings.from_env({**SETTINGS, **(OCR_SETTINGS if self.has_ocr else {}), **self.settings})
+        read = _settings(frozenset(self._environ().items()))
         pass_gate = gate or self._pass_gate
         wire = GatedService(InProcessAdapter(self.service, self.clock.advance), pass_gate, self.clock)
         foreign = ForeignHosts()
@@ -394,9 +427,14 @@ class World:
         session.mount("https://", foreign)
         session.mount("http://", foreign)
         session.mount(ENDPOINT, wire)
+        others = {
+            endpoint: GatedService(InProcessAdapter(service, self.clock.advance), pass_gate, self.clock)
+            for endpoint, service in self.others.items()
+        }
+        for endpoint, other in others.items():
+            session.mount(endpoint, other)
         reading_wire = GatedService(InProcessAdapter(self.reader, self.clock.advance), pass_gate, self.clock)
         session.mount(READING_ENDPOINT, reading_wire)
-        budget = RequestBudget(read.requests_per_minute, self.clock())
         parts = Parts(
             settings=read,
             documents=DocumentStore(
@@ -407,8 +445,7 @@ class World:
             extract=self.extract,
             queue=GatedQueue(self.jobs, pass_gate),
             poison_queue=PoisonQueue(self.poisoned_events),
-            language=LanguageClient(ENDPOINT, session, KeyAuth(str(read.language_key)), budget, self.clock),
-            health=HealthMonitor(HealthStore(GatedContainer(self.state, "state", pass_gate), ENDPOINT), self.clock),
+            pool=tuple(self._language_parts(read, one, session, pass_gate) for one in read.language_resources),
             poll_timer=PollTimer(read.first_poll_seconds, read.max_poll_seconds),
             reading=self._reading_parts(read, session, pass_gate),
             clock=self.clock,
@@ -417,7 +454,26 @@ class World:
             rng=random.Random(self.seed),
             storage_threads=Inline(),
         )
-        return Worker(EntityDrop(parts), wire, foreign)
+        return Worker(EntityDrop(parts), wire, foreign, tuple(others.values()))
+
+    def _environ(self) -> dict[str, str]:
+        environ = {**SETTINGS, **(OCR_SETTINGS if self.has_ocr else {})}
+        if self.resources > 1:
+            del environ["LANGUAGE_ENDPOINT"], environ["LANGUAGE_KEY"]
+            environ["LANGUAGE_ENDPOINTS"] = ",".join(map(endpoint_of, range(self.resources)))
+            environ["LANGUAGE_KEYS"] = ",".join(map(key_of, range(self.resources)))
+        return {**environ, **self.settings}
+
+    def _language_parts(
+        self, read: Settings, resource: LanguageResource, session: requests.Session, pass_gate: Gate
+    ) -> LanguageParts:
+        budget = RequestBudget(read.requests_per_minute, self.clock())
+        health = HealthStore(GatedContainer(self.state, "state", pass_gate), resource.endpoint)
+        return LanguageParts(
+            name=resource.name,
+            service=LanguageClient(resource.endpoint, session, KeyAuth(str(resource.key)), budget, self.clock),
+            health=HealthMonitor(health, self.clock),
+        )
 
     def _reading_parts(self, read: Settings, session: requests.Session, pass_gate: Gate) -> ReadingParts | None:
         endpoint = read.document_intelligence_endpoint
@@ -439,7 +495,12 @@ class World:
 
     def keep_no_texts(self) -> None:
         """Let the worker keep no texts: what another instance would be, to which the job's message may come."""
-        self.app.submitter._texts._cache._max_bytes = 0
+        self.app.submitter._texts._cache._max_bytes = self.copies._memory_bytes = 0
+
+    @property
+    def copies(self) -> WorkingCopies:
+        """The working copies of the first worker."""
+        return self.app.submitter._texts._copies
 
     def rewrite_replies(self, rewrite: Callable[[requests.Response], None]) -> None:
         """Change the service's replies on their way, to this worker and to those that replace it."""

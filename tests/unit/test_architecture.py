@@ -1,6 +1,7 @@
 """What `docs/architecture.md` names exists, and dependencies point down."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from local.process import ROOT
+from tests.support.world import SETTINGS
 
 PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 STOPS = re.findall(r"`(functions/[\w/]+\.py)` `(\w+)`", PAGE)
@@ -73,6 +75,16 @@ def test_workflows_load_no_client() -> None:
     code += "print([name for name in sys.modules if name.split('.')[0] in ('azure', 'requests', 'urllib3')])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_app_starts_without_extractors() -> None:
+    """Neither their modules nor their libraries are loaded before the first file."""
+    code = "import sys, function_app\nprint([name for name in sys.modules if name.startswith('functions.text.formats.')"
+    code += " or name.split('.')[0] in ('pypdfium2', 'selectolax', 'olefile')])"
+    environment = {**os.environ, **SETTINGS}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True,
+                          env=environment)  # fmt: skip
+    assert done.stdout.strip() == "['functions.text.formats.locations']"
 
 
 def test_no_two_modules_share_a_name() -> None:

@@ -103,13 +103,20 @@ def posix_only(tree: ast.Module) -> Iterator[tuple[str, int]]:
         elif isinstance(node, ast.Dict):
             names = [key.value for key in node.keys if isinstance(key, ast.Constant) and key.value in OPTIONS]
         elif isinstance(node, ast.Call):
-            names = ["ctypes.CDLL(None)"] if ast.unparse(node).startswith("ctypes.CDLL(None)") else []
+            names = ["ctypes.CDLL(None)"] if _is_own_library(node) else []
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in described:
             names = [node.value] if PATHS.search(node.value) else []
         else:
             names = []
         for name in names:
             yield name, getattr(node, "lineno", 0)
+
+
+def _is_own_library(node: ast.Call) -> bool:
+    match node:
+        case ast.Call(ast.Attribute(ast.Name("ctypes"), "CDLL"), [ast.Constant(None), *_]):
+            return True
+    return False
 
 
 def _attribute(node: ast.Attribute) -> Iterator[str]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from docs.generate.settings_table import BEGIN, END, table, table_in
 from functions.errors import SettingsError
-from functions.settings import SETTINGS, Secret, Settings, StorageConnection
+from functions.settings import SETTINGS, LanguageResource, Secret, Settings, StorageConnection
 from functions.storage_connection import BLOB_URI, CLIENT_ID, CREDENTIAL, QUEUE_URI
 from tests.support.material import PREVIEW, REQUIRED, settings
 
@@ -113,6 +113,10 @@ WRONG = [
     ("LANGUAGE_ENDPOINT", "https://", "it has no host"),
     ("LANGUAGE_ENDPOINT", "https://<resource>.cognitiveservices.azure.com", "a placeholder in angle brackets"),
     ("LANGUAGE_ENDPOINT", "https://x.cognitiveservices.azure.com:0", "not a number from 1 to 65535"),
+    ("LANGUAGE_ENDPOINTS", "https://a.cognitiveservices.azure.com,", "number 2 is to be an address like https://"),
+    ("LANGUAGE_ENDPOINTS", "https://a.contoso.com/x?y=1", "number 1 is to be an address like https://"),
+    ("LANGUAGE_ENDPOINTS", "https://a.contoso.com,https://a.contoso.com#x", "it has a fragment"),
+    ("LANGUAGE_ENDPOINTS", "https://a.contoso.com, https://A.contoso.com:443/", "each host once"),
     ("LANGUAGE_PROJECT", "my project", "1 to 50 letters, digits"),
     ("LANGUAGE_PROJECT", "p" * 51, "1 to 50 letters, digits"),
     ("LANGUAGE_DEPLOYMENT", "prod/uction", "1 to 50 letters, digits"),
@@ -180,13 +184,16 @@ def test_right_value_is_read(name: str, text: str, value: object) -> None:
 
 @pytest.mark.parametrize(("name", "text", "expected"), WRONG)
 def test_wrong_value_names_expectation(name: str, text: str, expected: str) -> None:
-    (problem,) = problems_of({**REQUIRED, name: text})
-    assert problem.startswith(f"{name} is {text!r}; expected is ")
+    alone = {"LANGUAGE_ENDPOINT": "", "LANGUAGE_KEY": ""} if name == "LANGUAGE_ENDPOINTS" else {}
+    (problem,) = problems_of({**REQUIRED, **alone, name: text})
+    assert problem.startswith(
+        (f"{name} is {text!r}; expected is ", f"{name} is not usable (value not shown); expected")
+    )
     assert expected in problem
 
 
 def test_every_setting_has_wrong_value() -> None:
-    elsewhere = {"LANGUAGE_KEY", "LANGUAGE_MODEL_ID", "DOCUMENT_INTELLIGENCE_KEY", "DocumentStorage"}
+    elsewhere = {"LANGUAGE_KEY", "LANGUAGE_KEYS", "LANGUAGE_MODEL_ID", "DOCUMENT_INTELLIGENCE_KEY", "DocumentStorage"}
     assert {name for name, _, _ in WRONG} == {setting.name for setting in SETTINGS} - elsewhere
 
 
@@ -197,15 +204,16 @@ def test_every_field_has_setting() -> None:
 
 def test_empty_environment_lists_required_settings() -> None:
     assert [problem.split(" is missing")[0] for problem in problems_of({})] == [
-        "LANGUAGE_ENDPOINT",
         "DocumentStorage",
         "LANGUAGE_PROJECT",
         "LANGUAGE_DEPLOYMENT",
+        "LANGUAGE_ENDPOINT",
     ]
 
 
 def test_all_problems_are_reported_at_once() -> None:
     wrong = dict({name: text for name, text, _ in WRONG}, DocumentStorage="nonsense")
+    del wrong["LANGUAGE_ENDPOINT"]  # One of the two, or that is a problem of its own.
     found = problems_of(wrong)
     for name in wrong:
         assert any(problem.startswith(name) for problem in found), name
@@ -467,6 +475,48 @@ def test_date_version_needs_project_and_deployment() -> None:
         "LANGUAGE_PROJECT is missing: API version 2023-04-01 needs it.",
         "LANGUAGE_DEPLOYMENT is missing: API version 2023-04-01 needs it.",
     ]
+
+
+POOL = {
+    "LANGUAGE_ENDPOINT": "",
+    "LANGUAGE_KEY": "",
+    "LANGUAGE_ENDPOINTS": "https://a.contoso.com, https://b.contoso.com:8443/lang/",
+}
+
+
+def test_several_resources_are_a_pool() -> None:
+    with_keys = settings({**POOL, "LANGUAGE_KEYS": "k1, k2"})
+    assert with_keys.language_resources == (
+        LanguageResource("https://a.contoso.com", Secret("k1")),
+        LanguageResource("https://b.contoso.com:8443/lang", Secret("k2")),
+    )
+    assert [one.name for one in with_keys.language_resources] == ["a.contoso.com", "b.contoso.com:8443"]
+    assert [one.key for one in settings(POOL).language_resources] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({"LANGUAGE_KEYS": "k1"}, "LANGUAGE_KEYS has 1 keys for the 2 addresses"),
+        ({"LANGUAGE_KEYS": "k1,k2,k3"}, "LANGUAGE_KEYS has 3 keys for the 2 addresses"),
+        ({"LANGUAGE_KEYS": "k1,k\n2"}, "LANGUAGE_KEYS is not usable (value not shown); expected is keys separated by"),
+        ({"LANGUAGE_KEYS": "k1,"}, "number 2 is to be the key as the portal shows it"),
+        ({"LANGUAGE_KEY": "k"}, "LANGUAGE_KEY is set beside LANGUAGE_ENDPOINTS"),
+        ({"LANGUAGE_ENDPOINT": "https://c.contoso.com"}, "LANGUAGE_ENDPOINT and LANGUAGE_ENDPOINTS are both set"),
+        ({"LANGUAGE_ENDPOINTS": "https://a.contoso.com,http://10.0.0.1"}, "plain http to another machine needs ALLOW_"),
+        ({"LANGUAGE_ENDPOINTS": "https://a.contoso.com,https://u:geheim@b.contoso.com"}, "it has a user name or a"),
+        ({"LANGUAGE_ENDPOINTS": "https://westeurope.api.cognitive.microsoft.com"}, "accepts keys only"),
+    ],
+)
+def test_wrong_pool_is_named(environ: dict[str, str], expected: str) -> None:
+    (problem,) = problems_of({**REQUIRED, **POOL, **environ})
+    assert expected in problem
+    assert "geheim" not in problem
+
+
+def test_keys_need_their_endpoints() -> None:
+    (problem,) = problems_of({**REQUIRED, "LANGUAGE_KEYS": "k1,k2"})
+    assert problem == "LANGUAGE_KEYS is set, but LANGUAGE_ENDPOINTS is not."
 
 
 def test_date_version_refuses_model_id() -> None:

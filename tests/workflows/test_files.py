@@ -1,6 +1,7 @@
 """Files: their text is extracted when they are read, and their entities say where in the file they stand."""
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,11 +9,13 @@ import pytest
 from functions.text.formats.extraction import Extracted
 from functions.text.formats.extractors import VERSION
 from functions.text.formats.runner import ExtractionUnavailable
+from functions.workflows.working_copies import SMALL_TEXT
 from local.process import ROOT
 from tests.support.scenarios import LONG, in_process
 from tests.support.world import World, letter, pairs_in
 
 FILES = ROOT / "tests" / "data" / "formats"
+LARGE = "and so on " * (SMALL_TEXT // 10)
 PAGE = "<html><body><h1>Offer</h1><p>{}</p></body></html>"
 
 
@@ -171,17 +174,84 @@ def test_deleted_file_loses_its_text_at_night(world: World) -> None:
     assert [info.name for info in world.output.list()] == ["a.entities.json"]
 
 
-def test_lost_working_copy_is_read_anew(world: World) -> None:
-    world.keep_no_texts()
+def stored_copies(world: World) -> list[str]:
+    return [info.name for info in world.state.list("extracted/")]
+
+
+def test_small_working_copy_is_extracted_again(world: World) -> None:
+    """It is not stored; another instance reads the file again."""
     world.drop("a", PAGE.format(letter(1)).encode())
     world.step()
-    for info in list(world.state.list("extracted/")):
-        world.state.delete(info.name)
+    assert stored_copies(world) == []
     world.restart()
     world.run()
-    world.reconcile()
+    result = world.entities("a")
+    assert result is not None
+    assert {one["location"]["heading"] for one in result["entities"]} == {"Offer"}
+    world.check_quiet()
+
+
+def test_large_working_copy_is_stored(world: World) -> None:
+    world.drop("a", PAGE.format(letter(1) + LARGE).encode())
+    world.step()
+    assert len(stored_copies(world)) == 2
+    world.extract = None
+    world.restart()
     world.run()
     assert world.entities("a") is not None
+    assert stored_copies(world) == []
+
+
+def test_texts_of_two_extractors_are_not_mixed(world: World) -> None:
+    """The second one reads the file anew, from the start."""
+    world.drop("a", PAGE.format(letter(1)).encode())
+    world.step()
+    world.extract = lambda data: in_process(data.replace(b"Offer", b"Our offer"))
+    world.restart()
+    world.run()
+    assert world.entities("a") is None
+    world.reconcile()
+    world.run()
+    result = world.entities("a")
+    assert result is not None
+    assert result["text"]["sha256"] == hashlib.sha256(extracted_text(world, "a").encode()).hexdigest()
+    assert extracted_text(world, "a").startswith("Our offer")
+    world.check_quiet()
+
+
+def test_deleted_small_file_gets_no_result(world: World) -> None:
+    world.drop("a", PAGE.format(letter(1)).encode())
+    world.step()
+    world.remove("a")
+    world.restart()
+    world.run()
+    assert [info.name for info in world.output.list()] == []
+    world.check_quiet()
+
+
+def test_lost_working_copy_is_read_anew(world: World) -> None:
+    world.keep_no_texts()
+    world.drop("a", PAGE.format(letter(1) + LARGE).encode())
+    world.step()
+    for name in stored_copies(world):
+        world.state.delete(name)
+    world.restart()
+    world.settle()
+    assert world.entities("a") is not None
+    world.check_quiet()
+    assert not list(world.app.parts.records.list_refusals())
+
+
+def test_text_of_other_extractors_is_read_anew(world: World) -> None:
+    """During a deployment: a small text is extracted again where it is not in memory, and must be the same."""
+    world.drop("a", PAGE.format(letter(1)).encode())
+    world.step()
+    world.extract = lambda data: replace(in_process(data), text=in_process(data).text + "for Paul Porter.")
+    world.restart()
+    world.settle()
+    result = world.entities("a")
+    assert result is not None and result["entities"][-1]["text"] == "Paul Porter"
+    assert result["text"]["sha256"] == hashlib.sha256(world.output.read("a.extracted.txt").data).hexdigest()
     world.check_quiet()
 
 

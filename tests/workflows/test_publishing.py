@@ -20,7 +20,7 @@ ENTITIES, ERROR = entities_name("a.txt"), error_name("a.txt")
 
 @pytest.fixture
 def publisher(world: World) -> Publisher:
-    return Publisher(world.app.parts.documents, world.app.parts.records, world.app.parts.extracted, world.clock)
+    return Publisher(world.app.parts.documents, world.app.parts.records, world.copies, world.clock)
 
 
 def claimed(world: World, owner: str, etag: str) -> StoredRecord:

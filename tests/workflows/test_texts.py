@@ -72,7 +72,7 @@ def test_a_text_over_a_quarter_is_not_kept() -> None:
 
 @pytest.fixture
 def reader(world: World) -> TextReader:
-    return TextReader(world.app.parts.documents, world.app.parts.extracted, TextCache(), threading.Semaphore(1))
+    return TextReader(world.app.parts.documents, world.copies, TextCache(), threading.Semaphore(1))
 
 
 def dropped(world: World, data: bytes = letter(1).encode(), **changes: object) -> Chunk:
@@ -102,7 +102,7 @@ class Places(threading.Semaphore):
 def test_a_compressed_document_takes_a_place(world: World, content_encoding: str | None, taken: int) -> None:
     """It may be large once it is unpacked, and all of it is for any part."""
     places = Places(1)
-    reader = TextReader(world.app.parts.documents, world.app.parts.extracted, TextCache(), places)
+    reader = TextReader(world.app.parts.documents, world.copies, TextCache(), places)
     data = letter(1).encode()
     packed = gzip.compress(data) if content_encoding else data
     a = dropped(world, packed, content_encoding=content_encoding, byte_start=5, byte_end=11)

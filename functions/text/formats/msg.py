@@ -8,20 +8,16 @@ import struct
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from io import BytesIO
-from typing import TYPE_CHECKING
 
 from ... import problems
 from . import rtf
+from .compound_files import CompoundFile
 from .compressed_rtf import unpack
 from .eml import write_headers
 from .extraction import NotExtractable, Output, Reason, over_limit
 from .html import write_page
 from .plain import decoded
 from .recognition import format_of_compound_file
-
-if TYPE_CHECKING:
-    from olefile import OleFileIO
 
 # Property tags (MS-OXPROPS).
 _CLASS, _SUBJECT, _DATE, _DELIVERED = "001A", "0037", "0039", "0E06"
@@ -39,43 +35,24 @@ _ENTRY_BYTES = 16
 
 def format_of(data: bytes) -> str:
     """Return the format of a compound file: `xls` or `msg`; raises `NotExtractable` for old and protected ones."""
-    with _opened(data) as file:
-        return format_of_compound_file({path[0] for path in _paths(file)})
+    with CompoundFile(data) as file:
+        return format_of_compound_file({path[0] for path in file.paths})
 
 
 def extract(data: bytes, output: Output) -> None:
     """Write headers, body, and attachments."""
-    with _opened(data) as file:
+    with CompoundFile(data) as file:
         children: dict[tuple[str, ...], set[str]] = defaultdict(set)
-        for path in _paths(file):
+        for path in file.paths:
             children[tuple(path[:-1])].add(path[-1])
         _write_message(_Storage(file, children, (), output), output)
-
-
-def _opened(data: bytes) -> "OleFileIO":
-    import olefile
-
-    try:
-        return olefile.OleFileIO(BytesIO(data))
-    except MemoryError:
-        raise
-    except Exception as error:  # It raises whatever its reading of a damaged file ends in.
-        raise NotExtractable(Reason.DAMAGED, f"The file is damaged: {error}.") from error
-
-
-def _paths(file: "OleFileIO") -> list[list[str]]:
-    try:
-        paths: list[list[str]] = file.listdir(streams=True, storages=True)
-    except (OSError, ValueError, TypeError, IndexError, AttributeError) as error:
-        raise NotExtractable(Reason.DAMAGED, f"The file's directory is damaged: {error}.") from error
-    return paths
 
 
 class _Storage:
     """The properties of a message or an attachment."""
 
     def __init__(
-        self, file: "OleFileIO", children: Mapping[tuple[str, ...], set[str]], path: tuple[str, ...], output: Output
+        self, file: CompoundFile, children: Mapping[tuple[str, ...], set[str]], path: tuple[str, ...], output: Output
     ) -> None:
         self._file = file
         self._children = children
@@ -138,13 +115,7 @@ class _Storage:
         return self._read(name) if name in self._names else None
 
     def _read(self, name: str) -> bytes:
-        try:
-            with self._file.openstream([*self.path, name]) as stream:
-                data: bytes = stream.read()
-        except MemoryError:
-            raise
-        except Exception as error:  # As when it is opened.
-            raise NotExtractable(Reason.DAMAGED, f"A part of the mail is damaged: {error}.") from error
+        data = self._file.read([*self.path, name])
         self._output.count_unpacked(len(data))
         return data
 

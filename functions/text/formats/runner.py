@@ -28,7 +28,8 @@ from .extraction import Extracted, Limits, NotExtractable, Reason, Scan, over_li
 from .frames import BrokenFrameError, read_frame, write_frame
 from .locations import LocationMap
 
-FILES_PER_CHILD = 100
+FILES_PER_CHILD = 1_000
+"""A start takes as much processor time as some hundred small files; a child does not grow with their number."""
 RECYCLED_FROM_MB = 150
 """Memory of a child after an answer with which it is replaced: what one large file needed is not given back."""
 _START_SECONDS = 60

@@ -7,8 +7,8 @@ left to a library that gives values alone; and no table is ever built that is la
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from io import BytesIO
 
+from .compound_files import CompoundFile
 from .extraction import NotExtractable, Output, Reason
 from .number_formats import BUILT_IN, NumberFormat, general, number_format
 from .sheets import SheetWriter, margin_lines
@@ -39,18 +39,10 @@ def extract(data: bytes, output: Output) -> None:
 
 
 def _workbook_stream(data: bytes) -> bytes:
-    import olefile
-
-    try:
-        with olefile.OleFileIO(BytesIO(data)) as file:
-            for name in ("Workbook", "Book"):
-                if file.exists(name):
-                    content: bytes = file.openstream(name).read()
-                    return content
-    except MemoryError:
-        raise
-    except Exception as error:  # It raises whatever its reading of a damaged file ends in.
-        raise NotExtractable(Reason.DAMAGED, f"The file is damaged: {error}.") from error
+    with CompoundFile(data) as file:
+        for name in ("Workbook", "Book"):
+            if [name] in file:
+                return file.read([name])
     raise NotExtractable(Reason.DAMAGED, "It has no workbook.")
 
 

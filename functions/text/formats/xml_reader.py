@@ -100,9 +100,10 @@ def read(chunks: Iterable[bytes], reader: ElementReader, names: Names, limits: L
         parser.Parse(b"", True)
     except (expat.ExpatError, UnicodeError) as error:
         raise NotExtractable(Reason.DAMAGED, f"It has XML that is not well-formed: {error}.") from error
-    except LookupError as error:
-        if isinstance(error, KeyError | IndexError):
-            raise  # A defect of a reader.
+    except (LookupError, ValueError) as error:
+        # Of encodings it does not know, and of those with characters of several bytes. Other such errors are defects.
+        if isinstance(error, KeyError | IndexError) or "encoding" not in str(error):
+            raise
         raise NotExtractable(Reason.DAMAGED, f"It has XML in an encoding that is not known: {error}.") from error
 
 

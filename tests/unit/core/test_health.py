@@ -710,5 +710,5 @@ class LedgerMachine(RuleBasedStateMachine):
 TestLedger = LedgerMachine.TestCase
 # Without shrinking: it takes minutes here, and the steps that are printed can be followed as they are.
 TestLedger.settings = hypothesis_settings(
-    max_examples=100, stateful_step_count=100, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate]
+    max_examples=50, stateful_step_count=100, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate]
 )

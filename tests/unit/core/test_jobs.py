@@ -188,6 +188,7 @@ def full_job() -> Job:
         chunks=(part,),
         tasks=("pii",),
         reading=reading,
+        resource="x.cognitiveservices.azure.com",
         known_records=claims,
         trace_parent="00-1-2-01",
         **COUNTED,

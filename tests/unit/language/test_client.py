@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -27,14 +28,15 @@ from functions.core.outcomes import (
 )
 from functions.core.time_limits import READ_TIMEOUT_S
 from functions.errors import Fault, Problem
-from functions.language.auth import KeyAuth, TokenAuth, default_auth
+from functions.language.auth import KeyAuth, TokenAuth
 from functions.language.client import MAX_PAGES, LanguageClient, default_session
 from functions.tasks.entities import FoundEntities, FoundEntity
 from functions.text.offsets import Ruler
 from local.language_service.faults import FaultPlan
 from local.stack import SAMPLES
+from local.stand_in.messages import StandIn
 from local.stand_in.web import in_background
-from tests.support.language import ENDPOINT, JOB_S, KEY, Stage, WorkClient, loans
+from tests.support.language import ENDPOINT, JOB_S, KEY, Stage, WorkClient, auth_of, loans
 from tests.support.replies import of_one_task
 
 TEXT = "😀 " + (SAMPLES / "labelled" / "01-offer-wilkins.txt").read_text("utf-8")
@@ -43,24 +45,21 @@ CT1_MODEL = {**CT1, "LANGUAGE_PROJECT": "", "LANGUAGE_DEPLOYMENT": "", "LANGUAGE
 
 
 @pytest.fixture(params=["in process", "over http"])
-def reach(request: pytest.FixtureRequest) -> Iterator[Callable[[Stage], WorkClient]]:
+def reach(
+    request: pytest.FixtureRequest, over_http: Callable[[StandIn], str]
+) -> Iterator[Callable[[Stage], WorkClient]]:
     """Gives the client of a stage, through one of the two transports."""
-    opened: list[Any] = []
+    with ExitStack() as opened:
 
-    def client_of(stage: Stage) -> WorkClient:
-        if request.param == "in process":
-            return stage.client
-        context = in_background(stage.service)
-        url = context.__enter__()
-        opened.append((context, stage))
-        # Whatever proxy the environment names is not for this machine.
-        stage.session.trust_env = False
-        return stage.client_at(url)
+        def client_of(stage: Stage) -> WorkClient:
+            opened.callback(stage.session.close)
+            if request.param == "in process":
+                return stage.client
+            # Whatever proxy the environment names is not for this machine.
+            stage.session.trust_env = False
+            return stage.client_at(over_http(stage.service))
 
-    yield client_of
-    for context, stage in opened:
-        stage.session.close()
-        context.__exit__(None, None, None)
+        yield client_of
 
 
 def found_in(text: str, unit: str = "UnicodeCodePoint") -> FoundEntities:
@@ -589,8 +588,8 @@ def test_own_error_is_not_hidden() -> None:
 
 def test_identity_is_used_without_key() -> None:
     """With a key, none is loaded."""
-    assert isinstance(default_auth(Stage().settings), KeyAuth)
-    assert isinstance(default_auth(Stage({"LANGUAGE_KEY": ""}).settings), TokenAuth)
+    assert isinstance(auth_of(Stage().settings), KeyAuth)
+    assert isinstance(auth_of(Stage({"LANGUAGE_KEY": ""}).settings), TokenAuth)
 
 
 # --- the budget ---

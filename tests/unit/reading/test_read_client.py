@@ -27,7 +27,7 @@ from functions.text.read_pages import PageText
 from local.document_intelligence.documents import Page, pdf, picture
 from local.document_intelligence.faults import FaultPlan
 from local.document_intelligence.oddities import ODD_PAGES, ODD_RESULTS
-from local.stand_in.web import in_background
+from local.stand_in.messages import StandIn
 from tests.support.reading import ENDPOINT, JOB_S, ReadingStage
 
 SCAN = pdf(["Dear Sir,\nthe loan of $12,000.00", "", Page("Yours\n\nMaría Núñez 😀", is_printed=True)])
@@ -37,7 +37,7 @@ Reach = Callable[[ReadingStage], ReadClient]
 
 
 @pytest.fixture(params=["in process", "over http"])
-def reach(request: pytest.FixtureRequest) -> Iterator[Reach]:
+def reach(request: pytest.FixtureRequest, over_http: Callable[[StandIn], str]) -> Iterator[Reach]:
     """Gives the client of a stage, through one of the two transports."""
     with ExitStack() as opened:
 
@@ -45,7 +45,7 @@ def reach(request: pytest.FixtureRequest) -> Iterator[Reach]:
             opened.callback(stage.session.close)
             if request.param == "in process":
                 return stage.client
-            return stage.client_at(opened.enter_context(in_background(stage.service)))
+            return stage.client_at(over_http(stage.service))
 
         yield client_of
 
@@ -110,6 +110,7 @@ def test_free_tier_leaves_pages_out() -> None:
     assert set(texts_of(outcome_of(stage, stage.client))) == {1, 2}
 
 
+@pytest.mark.long
 def test_largest_job_fits_into_reply() -> None:
     """A dense page has 60 lines of 90 characters; a reply is cut off at 64 MB."""
     dense = "\n".join(
@@ -213,12 +214,11 @@ def test_foreign_reply_leaves_submission_open(fault: str) -> None:
 
 
 @pytest.mark.parametrize("fault", ["cut-before", "cut-after", "truncated", "html-200"])
-def test_cut_connection_leaves_submission_open_over_http(fault: str) -> None:
+def test_cut_connection_leaves_submission_open_over_http(fault: str, over_http: Callable[[StandIn], str]) -> None:
     stage = ReadingStage()
-    with in_background(stage.service) as url:
-        stage.script(fault, method="POST")
-        assert isinstance(stage.client_at(url).submit("job", SCAN), Unanswered)
-        stage.session.close()
+    stage.script(fault, method="POST")
+    assert isinstance(stage.client_at(over_http(stage.service)).submit("job", SCAN), Unanswered)
+    stage.session.close()
 
 
 @pytest.mark.parametrize("fault", ["relative-location", "foreign-location", "drip"])
@@ -383,13 +383,12 @@ def test_no_time_left_sends_nothing() -> None:
     assert stage.requests == {}
 
 
-def test_dripping_reply_is_cut_off() -> None:
+def test_dripping_reply_is_cut_off(over_http: Callable[[StandIn], str]) -> None:
     stage = ReadingStage(faults=FaultPlan(drip_seconds=60))
-    with in_background(stage.service) as url:
-        client = stage.client_at(url, longest_exchange_s=0.5)
-        stage.script("drip", method="POST")
-        assert isinstance(client.submit("job", SCAN), Unanswered)
-        stage.session.close()
+    client = stage.client_at(over_http(stage.service), longest_exchange_s=0.5)
+    stage.script("drip", method="POST")
+    assert isinstance(client.submit("job", SCAN), Unanswered)
+    stage.session.close()
 
 
 def test_huge_reply_is_cut_off() -> None:

@@ -1,6 +1,7 @@
 import codecs
 import contextlib
 import random
+import time
 
 import pytest
 from hypothesis import example, given, settings
@@ -492,3 +493,12 @@ def test_file_over_limit_names_setting() -> None:
     assert problem.code == "TooLarge"
     assert problem.message == "The document has 1,048,577 bytes; the limit is 1,048,576."
     assert "MAX_DOCUMENT_BYTES" in problem.help
+
+
+def test_long_word_takes_no_long_time() -> None:
+    """Base64 without line ends, beside a few characters of an older encoding."""
+    words = ["Zoë", "Müller,", "è", "Çağrı", "öööö"]
+    data = b"QUJD" * 3_000 + " ".join(words).encode("cp1254")
+    begin = time.process_time()
+    assert decode(data, "").warnings
+    assert time.process_time() - begin < 3

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from functions.workflows.working_copies import SMALL_TEXT
 from local.document_intelligence.documents import Page, pdf
 from tests.support.scenarios import (
     LONG,
@@ -190,13 +191,14 @@ def test_deleted_document_survives_any_crash() -> None:
 # --- Files ---
 
 
-def test_file_survives_any_crash() -> None:
+@pytest.mark.parametrize("more", ["", "and so on " * (SMALL_TEXT // 10)], ids=["small", "large"])
+def test_file_survives_any_crash(more: str) -> None:
     """Also in the middle of its second version, whose text replaces the first one's."""
 
     def prepare(world: World) -> None:
-        world.drop("a", b"<html><body><p>Mary Miller owes $5</p></body></html>")
+        world.drop("a", f"<html><body><p>Mary Miller owes $5 {more}</p></body></html>".encode())
         world.run()
-        world.drop("a", b"<html><body><p>Alan Archer owes $7</p></body></html>")
+        world.drop("a", f"<html><body><p>Alan Archer owes $7 {more}</p></body></html>".encode())
 
     def check(world: World) -> None:
         result = world.entities("a")

@@ -11,7 +11,7 @@ from tests.benchmarks.flips import flipped, outcome, samples
 from tests.benchmarks.xml_changes import changed, office_samples
 
 from .compound_file import compound_file
-from .test_mail import message, texts
+from .outlook import message, texts
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("extraction process")]
 

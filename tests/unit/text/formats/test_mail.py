@@ -1,5 +1,4 @@
 import struct
-from datetime import UTC, datetime
 
 import pytest
 
@@ -9,6 +8,7 @@ from functions.text.formats.extraction import Limits, Output, Reason
 
 from .compound_file import Tree, compound_file
 from .hostile import MAIL
+from .outlook import message, properties, texts
 from .samples import extracted, places, refused, sample
 
 LETTER = """\
@@ -126,25 +126,6 @@ def test_long_headers_are_refused() -> None:
 # --- Outlook ---
 
 
-def properties(header: int, **values: bytes) -> bytes:
-    entries = (struct.pack("<HHI8s", 0, int(tag[1:], 16), 6, value) for tag, value in values.items())
-    return bytes(header) + b"".join(entries)
-
-
-def texts(**values: str) -> dict[str, bytes]:
-    return {f"__substg1.0_{tag[1:]}001F": value.encode("utf-16-le") for tag, value in values.items()}
-
-
-SENT = datetime(2025, 5, 12, 8, tzinfo=UTC)
-TICKS = int((SENT - datetime(1601, 1, 1, tzinfo=UTC)).total_seconds()) * 10**7
-SUBJECT = texts(p0C1A="Zoë Müller", p5D01="zoe@example.com", p0E04="Jonas Lie", p0037="Invoice")
-
-
-def message(**streams: "bytes | Tree") -> Tree:
-    fixed = properties(32, p0039=struct.pack("<Q", TICKS), p3FDE=struct.pack("<Q", 1252))
-    return {"__properties_version1.0": fixed, **SUBJECT, **streams}
-
-
 OUTLOOK = "From: Zoë Müller <zoe@example.com>\nTo: Jonas Lie\nDate: 2025-05-12 08:00:00 UTC\nSubject: Invoice\n\n"
 
 
@@ -239,3 +220,19 @@ def test_other_compound_files_say_what_they_are(stream: str, reason: Reason) -> 
 def test_cut_off_compound_file_is_damaged(size: int) -> None:
     data = compound_file(message(**texts(p1000="body" * 500)))
     assert refused(data[:size]).reason in (Reason.DAMAGED, Reason.UNKNOWN_FORMAT, Reason.NO_TEXT)
+
+
+@pytest.mark.parametrize("stream", ["__substg1.0_1000001F", "Root Entry", "table of small streams"])
+def test_circle_of_sectors_is_damaged(stream: str) -> None:
+    """A stream that is announced with four gigabytes, in a chain of sectors that never ends."""
+    data = bytearray(compound_file(message(**texts(p0037="Invoice", p1000="body"))))
+    if stream == "table of small streams":
+        start_at, count_at, announced = 60, 64, struct.pack("<I", 0x7FFFFF)
+    else:
+        entry = data.index(stream.encode("utf-16-le"))
+        start_at, count_at, announced = entry + 116, entry + 120, struct.pack("<Q", 0xFFFFFFF0)
+    start = struct.unpack_from("<I", data, start_at)[0]
+    data[count_at : count_at + len(announced)] = announced
+    table = 512 * (1 + struct.unpack_from("<I", data, 76)[0])
+    struct.pack_into("<I", data, table + 4 * start, start)
+    assert refused(bytes(data)).reason is Reason.DAMAGED

@@ -120,12 +120,13 @@ def test_entities_are_refused(declaration: str) -> None:
         zipped({"mimetype": b"application/vnd.oasis.opendocument.text"}),
         zipped({"mimetype": b"application/epub+zip", "META-INF/container.xml": b"<container/>"}),
         package("word/d.xml", {"word/d.xml": '<?xml version="1.0" encoding="nothing"?><d/>'}),
+        package("word/d.xml", {"word/d.xml": '<?xml version="1.0" encoding="gbk"?><d/>'}),
         xls(record(0x00FC, b"\xff" * 8) + record(0x0203, b"")),
         xls(b"", record(0x00FC, struct.pack("<II", 5, 5) + b"\xff\xff\xff")),
         xls(b"", record(0x0085, b"\0")),
     ],
-    ids=["element without end", "zero byte", "no content", "no package", "unknown encoding", "no number", "cut string",
-         "cut sheet"],
+    ids=["element without end", "zero byte", "no content", "no package", "unknown encoding", "multi-byte encoding",
+         "no number", "cut string", "cut sheet"],
 )  # fmt: skip
 def test_broken_files_are_damaged(data: bytes) -> None:
     assert refused(data).reason in (Reason.DAMAGED, Reason.NO_TEXT)

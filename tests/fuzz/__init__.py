@@ -1,0 +1,1 @@
+"""Fuzzing of the extractors, on request (docs/formats.md)."""
