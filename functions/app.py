@@ -31,6 +31,7 @@ from .storage.job_queue import JobQueue
 from .storage.ledger_store import HealthMonitor, HealthStore
 from .storage.poison_queue import BLOB_POISON_QUEUE, PoisonQueue
 from .storage.record_store import RecordStore
+from .storage.rules_store import RulesStore
 from .workflows.batching import Submitter
 from .workflows.carry_over import CarryOver
 from .workflows.claiming import Claims, Reports
@@ -45,6 +46,7 @@ from .workflows.reconcile import Reconcile
 from .workflows.refusals import Refusals
 from .workflows.repairs import Repairs
 from .workflows.rescue import Rescue
+from .workflows.rule_book import RuleBook
 from .workflows.steps import Steps
 from .workflows.submission import Submission
 from .workflows.sweep import Sweep
@@ -99,6 +101,7 @@ class Parts:
     documents: DocumentStore
     records: RecordStore
     extracted: ExtractedStore
+    rules: RulesStore
     extract: "Callable[[bytes], Extracted] | None"
     """Extracts the text of a file; None where only text is read."""
     queue: JobQueue
@@ -132,10 +135,7 @@ class EntityDrop:
         documents, records, queue = parts.documents, parts.records, parts.queue
         give_up = timedelta(hours=settings.give_up_hours)
         large_documents = threading.Semaphore(LARGE_AT_ONCE)
-        work = work_of(settings)
-
-        def choose_work(document: str) -> WorkSpec:
-            return work
+        rules = RuleBook(parts.rules, settings, clock)
 
         def policy(delays: PollDelays, *, has_others: bool = False) -> Policy:
             return Policy(
@@ -169,7 +169,7 @@ class EntityDrop:
 
         intake = Intake(
             documents,
-            choose_work,
+            rules,
             extractor,
             settings.max_document_bytes,
             settings.max_file_bytes,
@@ -180,7 +180,7 @@ class EntityDrop:
         submission = Submission(records, queue, claims, publisher, services, steps, threads, clock, parts.new_id)
         self.submitter = Submitter(intake, texts, submission, reports, refusals, settings.batch_linger_ms / 1000)
 
-        finder = JobFinder(records, queue, choose_work)
+        finder = JobFinder(records, queue, work_of(settings))
         self.poller = Poller(
             finder,
             records,
@@ -194,7 +194,7 @@ class EntityDrop:
             threads,
             clock,
             language_policy,
-            choose_work,
+            rules.work_for,
         )
 
         repairs = Repairs(
@@ -216,6 +216,7 @@ class EntityDrop:
             repairs,
             clock,
             parts.sleep,
+            rules.is_ignored,
             requests_per_minute=settings.requests_per_minute * len(parts.pool),
             give_up=give_up,
             oldest=settings.ignore_documents_before,
@@ -307,6 +308,7 @@ def connect(settings: Settings) -> EntityDrop:
         documents=DocumentStore(container(settings.input_container), container(settings.output_container)),
         records=RecordStore(state),
         extracted=ExtractedStore(state),
+        rules=RulesStore(state),
         extract=extraction(settings),
         queue=AzureJobQueue(queue(settings.storage, settings.job_queue)),
         poison_queue=PoisonQueue(AzureTextQueue(queue(settings.storage, BLOB_POISON_QUEUE))),

@@ -486,14 +486,14 @@ def new_job(
     )
 
 
-def with_work(job: Job, choose_work: Callable[[str], WorkSpec]) -> Job:
+def with_work(job: Job, settings_work: WorkSpec) -> Job:
     """Return a job that says what is to be done; one of the first release does what the settings say."""
     if job.work != FIRST_RELEASE or not job.chunks:
         return job
-    return msgspec.structs.replace(job, work=choose_work(job.chunks[0].document))
+    return msgspec.structs.replace(job, work=settings_work)
 
 
-def follow_correction(job: Job, choose_work: Callable[[str], WorkSpec]) -> Job:
+def follow_correction(job: Job, choose_work: Callable[[str], WorkSpec | None]) -> Job:
     """Return a waiting job with the work that is chosen now, where what it was to do was wrong.
 
     Settings and rules hold as they were when the document was read. But a wrong project, deployment or language is
@@ -504,6 +504,8 @@ def follow_correction(job: Job, choose_work: Callable[[str], WorkSpec]) -> Job:
     if not is_wrong or not job.chunks:
         return job
     chosen = choose_work(job.chunks[0].document)
+    if chosen is None:
+        return job  # A rule ignores such documents by now; those that are claimed keep what they were claimed with.
     work = msgspec.structs.replace(chosen, string_index_type=job.work.string_index_type)
     # What is left to be asked is left only of the same tasks.
     tasks = job.tasks if work.task_names == job.work.task_names else ()

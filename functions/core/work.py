@@ -59,4 +59,5 @@ def work_of(settings: Settings) -> WorkSpec:
         tasks=(task,),
         language=settings.document_language,
         string_index_type=settings.string_index_type,
+        review_below=settings.review_below,
     )

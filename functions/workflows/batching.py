@@ -19,11 +19,12 @@ from ..core.jobs import Job
 from ..core.packing import Load
 from ..core.time_limits import LONGEST_BATCH_S
 from ..core.work import WorkSpec
+from ..errors import RulesUnreadable
 from ..storage.containers import is_archived, storage_code
 from ..text.chunks import ReadyChunk
 from .claiming import Reports
-from .intake import Gone, Intake, LongDocument, Ready, Rejected, Scanned
-from .refusals import Refusals
+from .intake import Gone, Ignored, Intake, LongDocument, Ready, Rejected, Scanned
+from .refusals import RULES_UNREADABLE, Refusals
 from .submission import Submission
 from .texts import TextReader
 
@@ -72,6 +73,10 @@ class Submitter:
             self._note_activity()
             try:
                 outcome = self._intake.read(name)
+            except RulesUnreadable:
+                # The sweep tries it again every five minutes.
+                self._refusals.note(name, RULES_UNREADABLE)
+                return
             except Exception as error:
                 if not is_archived(error):
                     raise
@@ -91,7 +96,7 @@ class Submitter:
                     self._submission.submit_later([chunk])
                 case Rejected():
                     self._reports.write(outcome)
-                case Gone():
+                case Gone() | Ignored():
                     pass
 
     def join(self, item: ReadyChunk) -> "tuple[Batch, Entry, bool]":

@@ -41,7 +41,7 @@ from ..core.planning import (
 from ..core.records import Chunk
 from ..core.results import job_facts
 from ..core.work import WorkSpec
-from ..errors import Changed, EntityDropError, Missing, NewerRecord, RecordError
+from ..errors import Changed, EntityDropError, Missing, NewerRecord, RecordError, RulesUnreadable
 from ..language.service import PollDelays
 from ..reading.pages import PagesRead
 from ..storage.containers import is_refusal, is_transient, storage_code
@@ -77,12 +77,12 @@ class FoundJob(NamedTuple):
 
 
 class JobFinder:
-    """Finds the jobs of queue messages."""
+    """Finds the jobs of queue messages; `first_release` is what the jobs of the first release do."""
 
-    def __init__(self, records: RecordStore, queue: JobQueue, choose_work: Callable[[str], WorkSpec]) -> None:
+    def __init__(self, records: RecordStore, queue: JobQueue, first_release: WorkSpec) -> None:
         self._records = records
         self._queue = queue
-        self._choose_work = choose_work
+        self._first_release = first_release
 
     def find(self, text: str | bytes) -> FoundJob | None:
         """Return the job of the message in `text`; None where it has ended or is a newer release's.
@@ -110,7 +110,7 @@ class JobFinder:
         except NewerRecord as error:
             self.put_back(message, error)
             return None
-        return FoundJob(message, with_work(job, self._choose_work), etag)
+        return FoundJob(message, with_work(job, self._first_release), etag)
 
     def put_back(self, message: JobMessage, error: NewerRecord) -> None:
         """Leave a message to the instances of a newer release: it comes again, and no failure is counted."""
@@ -149,7 +149,7 @@ class Poller:
         threads: Executor,
         clock: Callable[[], datetime],
         policy: Callable[[], Policy],
-        choose_work: Callable[[str], WorkSpec],
+        choose_work: Callable[[str], WorkSpec | None],
     ) -> None:
         self._finder = finder
         self._records = records
@@ -207,7 +207,7 @@ class Poller:
     # --- Submitting ---
 
     def _submit(self, stored: _Stored) -> None:
-        job, etag = follow_correction(stored.job, self._choose_work), stored.etag
+        job, etag = self._corrected(stored.job), stored.etag
         if job.reserved_until and self._clock() < job.reserved_until:
             # Somebody is submitting it, or has and could not save the outcome. Whoever it was has until then.
             left_s = (job.reserved_until - self._clock()).total_seconds()
@@ -262,6 +262,12 @@ class Poller:
             return
         texts = [document.text for document in counted]
         self._steps.post(service, reserved, stored.etag, receipt, texts, has_permit=True)
+
+    def _corrected(self, job: Job) -> Job:
+        try:
+            return follow_correction(job, self._choose_work)
+        except RulesUnreadable:
+            return job  # What it is to do is as it was; it waits on.
 
     def _read_if_ours(self, service: JobService, job: Job, chunk: Chunk) -> _Ready | None:
         """Return a chunk with its text; None where its document has another owner, another version, or is gone."""

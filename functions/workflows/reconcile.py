@@ -75,8 +75,9 @@ class Tally:
 class Reconcile:
     """Compares documents, records and results.
 
-    `oldest` is the time before which documents that were never taken on are left alone; `give_up` how long a document
-    that was reported for another cause than itself is taken up again every night.
+    `is_ignored` tells by rules whether a document of a name, last changed at a time, is left alone; `oldest` is the
+    time before which documents that were never taken on are left alone; `give_up` how long a document that was reported
+    for another cause than itself is taken up again every night.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Reconcile:
         repairs: Repairs,
         clock: Callable[[], datetime],
         sleep: Callable[[float], None],
+        is_ignored: Callable[[str, datetime], bool],
         *,
         requests_per_minute: int,
         give_up: timedelta,
@@ -97,6 +99,7 @@ class Reconcile:
         self.clock = clock
         self.give_up = give_up
         self.oldest = oldest
+        self.is_ignored = is_ignored
         self._sleep = sleep
         self._pause_s = REQUESTS_PER_BATCH * 60 / (requests_per_minute * BUDGET_SHARE)
 
@@ -172,6 +175,7 @@ class _Run:
         self.failures, self.tally, self.until = failures, tally, until
         self.documents, self.records, self.repairs = reconcile.documents, reconcile.records, reconcile.repairs
         self.clock, self.give_up, self.oldest = reconcile.clock, reconcile.give_up, reconcile.oldest
+        self.is_ignored = reconcile.is_ignored
         self.attempts = Attempts(self.repairs, failures)
         self._suffixes = {ENTITIES_SUFFIX, ERROR_SUFFIX}
         """What the names of results end with, as far as records have named them."""
@@ -273,7 +277,9 @@ class _Run:
         tally, state, oldest = self.tally, row.state, self.oldest
         if row.is_newer:
             self.failures.newer += 1
-        elif row.record is None and oldest and row.document.last_modified < oldest:
+        elif (row.record is None and oldest and row.document.last_modified < oldest) or (
+            state is None and self.is_ignored(row.name, row.document.last_modified)
+        ):
             tally.ignored += 1
         elif state is DocumentState.DONE:
             tally.done += 1

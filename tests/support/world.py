@@ -42,6 +42,7 @@ from functions.storage.memory_containers import MemoryContainer
 from functions.storage.memory_queue import MemoryQueue, QueuedMessage
 from functions.storage.poison_queue import PoisonQueue
 from functions.storage.record_store import RecordStore
+from functions.storage.rules_store import RulesStore
 from functions.text.chunks import ReadyChunk
 from functions.text.formats.extraction import Extracted
 from functions.workflows.batching import Batch, Entry, Submitter
@@ -442,6 +443,7 @@ class World:
             ),
             records=RecordStore(GatedContainer(self.state, "state", pass_gate)),
             extracted=ExtractedStore(GatedContainer(self.state, "state", pass_gate)),
+            rules=RulesStore(GatedContainer(self.state, "state", pass_gate)),
             extract=self.extract,
             queue=GatedQueue(self.jobs, pass_gate),
             poison_queue=PoisonQueue(self.poisoned_events),
@@ -517,11 +519,14 @@ class World:
             self.gate(call)
 
     def calls_of(self, act: Callable[[], object]) -> list[str]:
-        """Return the calls that something takes, in their order, each as its place, action and name."""
+        """Return the calls that something takes, in their order, each as its place, action and name.
+
+        Left out are looks for rules, which documents share.
+        """
         calls: list[str] = []
 
         def note(call: Call) -> None:
-            if call.moment == "before":
+            if call.moment == "before" and not call.name.startswith("config/"):
                 calls.append(f"{call.place} {call.action} {call.name.partition('?')[0]}")
 
         gate, self.gate = self.gate, note
