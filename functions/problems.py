@@ -263,7 +263,8 @@ _GOES_ON = "Documents wait and go on by themselves once that is corrected."
 MISCONFIGURED = ProblemKind(
     "Misconfigured",
     "The service refuses the app (HTTP {status}): {reason}",
-    "Probably LANGUAGE_PROJECT, LANGUAGE_DEPLOYMENT, LANGUAGE_ENDPOINT or LANGUAGE_API_VERSION is wrong. " + _GOES_ON,
+    "Probably LANGUAGE_PROJECT, LANGUAGE_DEPLOYMENT, LANGUAGE_ENDPOINT or LANGUAGE_API_VERSION is wrong, or the project "
+    "or deployment of a rule. " + _GOES_ON,
     fault=Fault.CONFIGURATION,
     is_transient=False,
 )

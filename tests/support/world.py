@@ -121,6 +121,29 @@ class PatternProject:
         return []
 
 
+class WordClasses:
+    """A deployed project that gives a text the classes whose names it has: `loan` and `travel`, or else `other`."""
+
+    def __init__(self, kind: ProjectKind) -> None:
+        self.name: str | None = "notes" if kind is ProjectKind.SINGLE_LABEL else "tags"
+        self.kind = kind
+
+    def entities(self, text: str) -> Sequence[Entity]:
+        """Find nothing: the project classifies."""
+        return ()
+
+    def classes(self, text: str) -> list[tuple[str, float]]:
+        """Find the classes of a text; the more often a class is named, the surer."""
+        counts = {name: text.lower().count(name) for name in ("loan", "travel")}
+        found = [(name, min(0.99, 0.5 + count / 10)) for name, count in counts.items() if count]
+        found.sort(key=lambda one: -one[1])
+        return (found or [("other", 0.4)])[:1] if self.kind is ProjectKind.SINGLE_LABEL else found
+
+
+CLASSES = (WordClasses(ProjectKind.SINGLE_LABEL), WordClasses(ProjectKind.MULTI_LABEL))
+PROJECTS = (PatternProject(), *CLASSES)
+
+
 def letter(number: int, version: int = 1) -> str:
     """Return the text of a document that no other number or version has."""
     return (
@@ -380,7 +403,7 @@ class World:
         self.jobs, self.poisoned_jobs, self.events, self.poisoned_events = (MemoryQueue(self.clock) for _ in range(4))
         self.faults = FaultPlan(seed=self.seed)
         self.service = LanguageService(
-            [self.project],
+            [self.project, *CLASSES],
             key=KEY,
             behaviour=self.behaviour,
             faults=self.faults,
@@ -389,7 +412,7 @@ class World:
         )
         self.others = {
             endpoint_of(number): LanguageService(
-                [PatternProject()], key=key_of(number), behaviour=self.behaviour, clock=self.clock, new_job_id=_JobIds()
+                PROJECTS, key=key_of(number), behaviour=self.behaviour, clock=self.clock, new_job_id=_JobIds()
             )
             for number in range(1, self.resources)
         }
@@ -537,6 +560,11 @@ class World:
         return calls
 
     # --- What people do ---
+
+    def write_rules(self, *rules: dict[str, Any]) -> None:
+        """Replace the rules by folder, and let so much time pass that every worker reads them again."""
+        self.state.write("config/rules.json", json.dumps({"rules": rules}).encode())
+        self.clock.advance(60)
 
     def drop(self, name: str, content: str | bytes, *, announce: bool = True) -> str:
         """Put a document into the intake, or replace it, and return its ETag; `announce=False` loses its event."""
@@ -693,6 +721,10 @@ class World:
     def entities(self, name: str) -> dict[str, Any] | None:
         """Return the entities result of a document, None where there is none."""
         return self._json(entities_name(name))
+
+    def result(self, name: str, suffix: str) -> dict[str, Any] | None:
+        """Return the result of a document whose file ends with a suffix, None where there is none."""
+        return self._json(name + suffix)
 
     def error(self, name: str) -> dict[str, Any] | None:
         """Return the error report of a document, None where there is none."""
