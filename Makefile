@@ -25,7 +25,7 @@ test: setup
 
 # The inner loop: what starts no process and takes no long time.
 test-quick: setup
-	$(PYTEST) -m "not processes and not long" --durations 5 tests/unit tests/workflows tests/contracts
+	QUICK_TESTS=1 $(PYTEST) -m "not processes and not long" --durations 5 tests/unit tests/workflows tests/contracts
 
 bench: setup
 	$(BIN)/python -m tests.benchmarks.bench

@@ -11,13 +11,18 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from .core.daily_count import DailyCount
 from .core.planning import Policy
+from .core.request_ledger import RequestLedger
+from .core.time_limits import LONGEST_HOLD_S
 from .core.work import WorkSpec, work_of
 from .language.auth import auth_for
 from .language.budget import RequestBudget
 from .language.client import LanguageClient, default_session
+from .language.daily_records import DailyRecords
 from .language.poll_timer import PollTimer
 from .language.service import LanguageService, PollDelays
+from .language.shared_budget import SharedBudget
 from .reading.read_api import OCR
 from .reading.reading_service import ReadingService
 from .settings import LanguageResource, Settings
@@ -28,10 +33,11 @@ from .storage.containers import Container
 from .storage.document_store import DocumentStore
 from .storage.extracted_store import ExtractedStore
 from .storage.job_queue import JobQueue
-from .storage.ledger_store import HealthMonitor, HealthStore
+from .storage.ledger_store import LEDGERS, HealthMonitor, HealthStore
 from .storage.poison_queue import BLOB_POISON_QUEUE, PoisonQueue
 from .storage.record_store import RecordStore
 from .storage.rules_store import RulesStore
+from .storage.shared_record import SharedRecord, resource_name
 from .workflows.batching import Submitter
 from .workflows.carry_over import CarryOver
 from .workflows.claiming import Claims, Reports
@@ -113,6 +119,8 @@ class Parts:
     """None where pages without a text layer are not read."""
     clock: Callable[[], datetime] = utcnow
     sleep: Callable[[float], None] = time.sleep
+    longest_hold_s: float = LONGEST_HOLD_S
+    """How long a run of the submission may wait for a send time."""
     new_id: Callable[[], str] = new_id
     rng: random.Random = field(default_factory=random.Random)
     storage_threads: Executor = field(
@@ -178,7 +186,15 @@ class EntityDrop:
         claims = Claims(documents, records, CarryOver(documents, records, copies, clock), clock, parts.new_id)
         reports = Reports(documents, claims, publisher, clock, parts.new_id)
         submission = Submission(records, queue, claims, publisher, services, steps, threads, clock, parts.new_id)
-        self.submitter = Submitter(intake, texts, submission, reports, refusals, settings.batch_linger_ms / 1000)
+        self.submitter = Submitter(
+            intake,
+            texts,
+            submission,
+            reports,
+            refusals,
+            settings.batch_linger_ms / 1000,
+            longest_hold_s=parts.longest_hold_s,
+        )
 
         finder = JobFinder(records, queue, work_of(settings))
         self.poller = Poller(
@@ -265,13 +281,21 @@ def _runner(settings: Settings) -> "Runner":
     return Runner(seconds=settings.extract_seconds, memory_mb=settings.extract_memory_mb or default_memory_mb())
 
 
-def language_parts(settings: Settings, resource: LanguageResource, state: Container) -> LanguageParts:
+def language_parts(
+    settings: Settings,
+    resource: LanguageResource,
+    state: Container,
+    poll_timer: PollTimer,
+    daily: DailyRecords | None,
+) -> LanguageParts:
     """Return what is needed to ask a Language resource; its key or token goes there only."""
     auth = auth_for(resource.endpoint, resource.key, settings.language_client_id)
-    budget = RequestBudget(settings.requests_per_minute, utcnow())
+    ledger = SharedRecord(state, request_ledger_name(resource.endpoint), RequestLedger())
+    may_fall_back = daily is None
+    budget = SharedBudget(ledger, settings.requests_per_minute, poll_timer, utcnow(), may_fall_back=may_fall_back)
     return LanguageParts(
         name=resource.name,
-        service=LanguageClient(resource.endpoint, default_session(), auth, budget, utcnow),
+        service=LanguageClient(resource.endpoint, default_session(), auth, budget, utcnow, daily=daily),
         health=HealthMonitor(HealthStore(state, resource.endpoint), utcnow),
     )
 
@@ -295,6 +319,25 @@ def reading_parts(settings: Settings, state: Container) -> ReadingParts | None:
     )
 
 
+def request_ledger_name(endpoint: str) -> str:
+    """Return the name of the blob with the ledger of the requests to a Language resource.
+
+    It is another blob than that of the resource's health: an instance of the release before, which writes that anew
+    during a deployment, would drop the send times from it. And while this one can not be written, that one may be.
+    """
+    return f"{LEDGERS}requests/{resource_name(endpoint)}.json"
+
+
+DAILY = f"{LEDGERS}daily.json"
+"""The blob with the count of the day's text records."""
+
+
+def daily_records(settings: Settings, count: SharedRecord[DailyCount]) -> DailyRecords | None:
+    """Return what counts the text records of a day; None where there is no limit on them."""
+    limit = settings.daily_text_records
+    return None if limit is None else DailyRecords(count, limit)
+
+
 def connect(settings: Settings) -> EntityDrop:
     """Return the app on Azure Storage and the Language service of the settings; nothing is sent yet."""
     blobs = blob_service(settings.storage)
@@ -303,6 +346,8 @@ def connect(settings: Settings) -> EntityDrop:
         return AzureContainer(blobs.get_container_client(name))
 
     state = container(settings.state_container)
+    poll_timer = PollTimer(settings.first_poll_seconds, settings.max_poll_seconds)
+    daily = daily_records(settings, SharedRecord(state, DAILY, DailyCount()))
     parts = Parts(
         settings=settings,
         documents=DocumentStore(container(settings.input_container), container(settings.output_container)),
@@ -312,8 +357,8 @@ def connect(settings: Settings) -> EntityDrop:
         extract=extraction(settings),
         queue=AzureJobQueue(queue(settings.storage, settings.job_queue)),
         poison_queue=PoisonQueue(AzureTextQueue(queue(settings.storage, BLOB_POISON_QUEUE))),
-        pool=tuple(language_parts(settings, one, state) for one in settings.language_resources),
-        poll_timer=PollTimer(settings.first_poll_seconds, settings.max_poll_seconds),
+        pool=tuple(language_parts(settings, one, state, poll_timer, daily) for one in settings.language_resources),
+        poll_timer=poll_timer,
         reading=reading_parts(settings, state),
     )
     return EntityDrop(parts)

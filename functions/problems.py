@@ -156,7 +156,7 @@ PROTECTED_FILE = ProblemKind(
 NO_TEXT_IN_FILE = NO_TEXT.variant(
     message="The file has no text. {detail}",
     help="Nothing was sent to the service. A scan or a picture has to be turned into text first: the app does that "
-    "where DOCUMENT_INTELLIGENCE_ENDPOINT is set (docs/ocr.md).",
+    "where DOCUMENT_INTELLIGENCE_ENDPOINT is set (docs/ocr.md). Of a recording, drop what is said in it as text.",
 )
 NO_TEXT_READ = NO_TEXT.variant(
     message="The file has no text, and OCR has found none on its pages.",
@@ -263,8 +263,8 @@ _GOES_ON = "Documents wait and go on by themselves once that is corrected."
 MISCONFIGURED = ProblemKind(
     "Misconfigured",
     "The service refuses the app (HTTP {status}): {reason}",
-    "Probably LANGUAGE_PROJECT, LANGUAGE_DEPLOYMENT, LANGUAGE_ENDPOINT or LANGUAGE_API_VERSION is wrong, or the project "
-    "or deployment of a rule. " + _GOES_ON,
+    "Probably LANGUAGE_PROJECT, LANGUAGE_DEPLOYMENT, LANGUAGE_ENDPOINT or LANGUAGE_API_VERSION is wrong, or the "
+    "project or deployment of a rule. " + _GOES_ON,
     fault=Fault.CONFIGURATION,
     is_transient=False,
 )
@@ -301,9 +301,43 @@ THROTTLED = ProblemKind(
 )
 OVER_BUDGET = ProblemKind(
     "OverBudget",
-    "The worker's budget of {requests_per_minute} requests a minute is used up for the moment, or the service has "
-    "asked it to pause.",
+    "The budget of {requests_per_minute} requests a minute is used up for the moment, or the service has asked for a "
+    "pause.",
     "Nothing to do: the job waits. REQUESTS_PER_MINUTE may be raised if the resource allows more.",
+    fault=Fault.CONFIGURATION,
+    is_transient=True,
+)
+LEDGER_UNREACHABLE = ProblemKind(
+    "LedgerUnreachable",
+    "The ledger by which the app's instances share REQUESTS_PER_MINUTE, {blob} in the state container, can not be read "
+    "or written. Each worker sends at most {requests_per_minute} requests a minute meanwhile, and none that the day's "
+    "text records have to be counted for.",
+    "Nothing to do if the storage is back soon. Otherwise check whether somebody holds a lease on the blob; if it is "
+    "damaged, delete it.",
+    fault=Fault.STORAGE,
+    is_transient=True,
+)
+DAILY_RECORDS_USED = ProblemKind(
+    "DailyRecordsUsed",
+    "Too few of the {limit:,} text records are left that DAILY_TEXT_RECORDS allows for this day (UTC).",
+    "Nothing to do: the job goes on from {until} on. To let it go on sooner, raise DAILY_TEXT_RECORDS; a document with "
+    "more text records than a whole day allows is never submitted.",
+    fault=Fault.CONFIGURATION,
+    is_transient=True,
+)
+RECORDS_NOT_COUNTED = ProblemKind(
+    "RecordsNotCounted",
+    "The day's text records can not be counted: {blob} in the state container can not be read or written. With "
+    "DAILY_TEXT_RECORDS nothing is submitted meanwhile.",
+    "Nothing to do if the storage is back soon. Otherwise check whether somebody holds a lease on the blob; if it is "
+    "damaged, delete it, and the day's count begins anew.",
+    fault=Fault.STORAGE,
+    is_transient=True,
+)
+MORE_THAN_A_DAY = ProblemKind(
+    "MoreThanADay",
+    "The job has {records:,} text records, more than DAILY_TEXT_RECORDS allows for a whole day ({limit:,}).",
+    "Nothing to do: it is split.",
     fault=Fault.CONFIGURATION,
     is_transient=True,
 )

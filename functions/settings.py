@@ -294,7 +294,15 @@ SETTINGS: tuple[Setting, ...] = (
         "REQUESTS_PER_MINUTE",
         "1000",
         _integer(1, 1_000_000),
-        "the budget shared by POST and GET, per worker process (`100` by default for `v3.1-preview.ct.1`)",
+        "what the Language resource takes, POST and GET together; all instances of the app share it (`100` by default "
+        "for `v3.1-preview.ct.1`)",
+    ),
+    Setting(
+        "DAILY_TEXT_RECORDS",
+        None,
+        _integer(0, 1_000_000_000),
+        "the most text records that all instances together submit in a day (UTC), repeated submissions and control "
+        "documents included; what is beyond it waits for the next day; `0` submits nothing",
     ),
     Setting(
         "DOCUMENT_INTELLIGENCE_ENDPOINT",
@@ -401,6 +409,7 @@ class Settings:
     extract_seconds: float
     extract_memory_mb: int | None = None
     requests_per_minute: int
+    daily_text_records: int | None = None
     document_intelligence_endpoint: str | None = None
     document_intelligence_key: Secret | None = None
     document_intelligence_requests_per_minute: int = 600

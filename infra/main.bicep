@@ -61,7 +61,7 @@ param allowedIpRanges string = ''
 @allowed(['512', '2048', '4096'])
 param instanceMemoryMB string = '2048'
 
-@description('Most instances per function. Every instance brings its own REQUESTS_PER_MINUTE, and the Language resource counts them together.')
+@description('Most instances per function. All of them share REQUESTS_PER_MINUTE: more than four for each Language resource make nothing faster, and each that waits for its turn is billed.')
 param maximumInstanceCount string = '40'
 
 @description('Instances of the intake and of the job queue that are kept running. 0: scale to zero, first document after a pause waits for a cold start.')

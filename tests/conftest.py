@@ -17,10 +17,15 @@ from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 from local.azurite import Azurite
+from tests.support.examples import examples
 
 # Property tests have no deadline, for a slow machine is no defect, and the same examples in each run.
 settings.register_profile(
-    "tests", deadline=None, derandomize=True, max_examples=100, suppress_health_check=[HealthCheck.too_slow]
+    "tests",
+    deadline=None,
+    derandomize=True,
+    max_examples=examples(100),
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("tests")
 

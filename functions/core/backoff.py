@@ -53,7 +53,12 @@ POLL_GROWTH = 1.5
 
 
 def deferral_s(hold: Deferred, waits: int, rng: Random) -> float:
-    """Return how long a job stays away that was deferred `waits` times before; `Retry-After` wins up to its cap."""
+    """Return how long a job stays away that was deferred `waits` times before; `Retry-After` wins up to its cap.
+
+    A job for which a send time is booked comes back just then.
+    """
+    if hold.send_at and hold.retry_after_s is not None:
+        return hold.retry_after_s
     backoff = DEFER[hold.reason].wait_s(waits, rng)
     if hold.retry_after_s is None:
         return backoff

@@ -80,6 +80,10 @@ class Job(Record, frozen=True, kw_only=True):
     """Whether it got no answer of the service itself: a cause on the way says nothing of the documents."""
     retry_at: Moment | None = None
     """When it is submitted again, once that is decided."""
+    daily_waits_s: float = 0.0
+    """How long it has waited for the text records of another day (`DAILY_TEXT_RECORDS`)."""
+    send_at: Moment | None = None
+    """The send time that is booked for its next request (the storage's time); None where it has to book one."""
     lone: LoneFailures | None = None
     refused_at: Moment | None = None
     """When the service first refused its only document for a reason that may be the deployment's."""

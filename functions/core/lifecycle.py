@@ -15,7 +15,7 @@ ends its record too, so "ended" is no state but the lack of one.
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
@@ -134,7 +134,8 @@ def move_job(job: Job, event: JobEvent, *, due: datetime, **changes: Any) -> Job
         raise IllegalTransition(f"job {job.id} is {job.state}, in which it can not be {event}") from None
     if state is ENDED:
         return None
-    moved = msgspec.structs.replace(job, state=state, step=job.step + 1, due=due, **changes)
+    # A send time is booked for one request.
+    moved = msgspec.structs.replace(job, state=state, step=job.step + 1, due=due, **{"send_at": None, **changes})
     # What belongs to one submission goes with it.
     if state is JobState.WAITING:
         moved = msgspec.structs.replace(
@@ -178,9 +179,16 @@ def accept(job: Job, operation_url: str, now: datetime, due: datetime) -> Job | 
     )
 
 
-def defer(job: Job, due: datetime, *, waits: int | None = None, problem: Problem | None = None) -> Job | None:
-    """Return the job with a later attempt; `waits` and `problem` where they change."""
-    changes: dict[str, Any] = {} if waits is None else {"waits": waits}
+def defer(
+    job: Job,
+    due: datetime,
+    *,
+    waits: int | None = None,
+    problem: Problem | None = None,
+    send_at: datetime | None = None,
+) -> Job | None:
+    """Return the job with a later attempt; `waits` and `problem` where they change, `send_at` where it is booked."""
+    changes: dict[str, Any] = {"send_at": send_at} if waits is None else {"send_at": send_at, "waits": waits}
     if problem:
         changes["last_error"] = problem
     return move_job(job, JobEvent.DEFERRED, due=due, **changes)
@@ -321,7 +329,7 @@ def answered(job: Job) -> Job:
 
 
 def sent_to(job: Job, resource: str | None) -> Job:
-    """Return a reserved job that is about to be sent to a resource: its polls go there."""
+    """Return a job that is about to be sent to a resource, or has a send time there: its polls go there."""
     return msgspec.structs.replace(job, resource=resource)
 
 
@@ -379,6 +387,11 @@ def with_error(job: Job, problem: Problem) -> Job:
     return msgspec.structs.replace(job, last_error=problem)
 
 
+def with_daily_wait(job: Job, wait: timedelta) -> Job:
+    """Return the job that waits for the next day's text records, which does not count towards its time limit."""
+    return msgspec.structs.replace(job, daily_waits_s=job.daily_waits_s + wait.total_seconds())
+
+
 def with_lone_failures(job: Job, lone: LoneFailures) -> Job:
     """Return the job with the failures of its only document."""
     return msgspec.structs.replace(job, lone=lone)
@@ -406,6 +419,7 @@ def part_of(job: Job, chunks: tuple[Chunk, ...], now: datetime, problem: Problem
         losses=job.losses,
         lone=job.lone if len(job.chunks) == 1 else None,
         faults=job.faults,
+        daily_waits_s=job.daily_waits_s,
         last_error=problem,
         trace_parent=job.trace_parent,
     )

@@ -33,12 +33,14 @@ class Deferred:
 
     Of a GET: nothing was learned about the job.
 
-    `retry_after_s` is the wait that the service asked for, in seconds, where it asked for one.
+    `retry_after_s` is the wait that the service asked for, in seconds, where it asked for one. `send_at` is the send
+    time that was booked for the request (the storage's time), where one was: it is sent then, and asks nobody again.
     """
 
     reason: DeferReason
     problem: Problem
     retry_after_s: float | None = None
+    send_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

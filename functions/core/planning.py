@@ -139,13 +139,18 @@ class Step:
     failure: Failure | None = None
 
 
+def _is_over(job: Job, now: datetime, policy: Policy) -> bool:
+    """Whether a job has waited for longer than GIVE_UP_HOURS; waits for the day's text records do not count."""
+    return now - job.created - timedelta(seconds=job.daily_waits_s) > policy.give_up
+
+
 # --- Before a submission ---
 
 
 def before_submission(job: Job, assessment: Assessment, now: datetime, policy: Policy) -> Step | None:
     """Return what a waiting job does instead of being submitted; None where it may be submitted now."""
     problem = job.last_error or assessment.reason or WAITING_FOR_HEALTH
-    if now - job.created > policy.give_up:
+    if _is_over(job, now, policy):
         return give_up(job, problem, now)
     if job.refused_language == job.work.language:
         due = now + timedelta(seconds=DEFER[DeferReason.MISCONFIGURED].wait_s(job.waits, policy.rng))
@@ -297,7 +302,9 @@ def after_submission(job: Job, answer: Submission, now: datetime, policy: Policy
 
 def after_deferral(job: Job, answer: Deferred, now: datetime, policy: Policy) -> Step:
     """Return what becomes of a job that was not accepted, or got no request permit; another resource may take it."""
-    if not policy.has_others or now - job.created > policy.give_up:
+    # What is booked at a resource goes there; and the day's text records are counted for all of them.
+    is_decided = answer.send_at is not None or problems.DAILY_RECORDS_USED.matches(answer.problem)
+    if not policy.has_others or is_decided or _is_over(job, now, policy):
         return _deferred(job, answer, now, policy)
     level, problem = _LEAVES_POOL.get(answer.reason), answer.problem
     deferred = lifecycle.defer(job, now + policy.within(ELSEWHERE_S), problem=problem)
@@ -372,7 +379,7 @@ def after_fault(job: Job, problem: Problem, now: datetime, policy: Policy, *, is
 
     A transient fault, such as an outage of the storage, is a wait: it is not counted.
     """
-    if now - job.created > policy.give_up or (not is_transient and job.faults + 1 >= MAX_FAULTS):
+    if _is_over(job, now, policy) or (not is_transient and job.faults + 1 >= MAX_FAULTS):
         return give_up(job, problem, now)
     wait_s = STEP_FAULT.wait_s(job.waits if is_transient else job.faults, policy.rng)
     faulted = lifecycle.fault(job, now + timedelta(seconds=wait_s), problem, is_transient=is_transient)
@@ -475,7 +482,7 @@ LEFT_OUT = problems.LEFT_OUT.problem()
 
 def _failed(job: Job, failure: Failure, now: datetime, policy: Policy, wait_s: float = 0.0) -> Step:
     """Return a job whose submission failed: nothing is decided before the health of the service has been asked."""
-    if now - job.created > policy.give_up:
+    if _is_over(job, now, policy):
         return replace(give_up(job, failure.problem, now), failure=failure)
     asked = timedelta(seconds=wait_s)
     due = now + max(asked, policy.within(VERDICT_WAIT_S))
@@ -509,7 +516,8 @@ def _never_started(job: Job, now: datetime) -> Problem:
 
 
 def _deferred(job: Job, answer: Deferred, now: datetime, policy: Policy) -> Step:
-    if now - job.created > policy.give_up:
+    is_daily = problems.DAILY_RECORDS_USED.matches(answer.problem)
+    if _is_over(job, now, policy) and not is_daily:
         return give_up(job, answer.problem, now)
     longest = policy.job_timeout if policy.has_others else RESULT_RETENTION
     if job.submitted and now - job.submitted > longest:
@@ -517,7 +525,9 @@ def _deferred(job: Job, answer: Deferred, now: datetime, policy: Policy) -> Step
     due = now + timedelta(seconds=deferral_s(answer, job.waits, policy.rng))
     # A wait for our own budget says nothing about the service, and does not make the next wait for that longer.
     waits = job.waits + (answer.reason is not DeferReason.BUDGET)
-    deferred = lifecycle.defer(job, due, waits=waits, problem=answer.problem)
+    if is_daily:
+        job = lifecycle.with_daily_wait(job, due - now)
+    deferred = lifecycle.defer(job, due, waits=waits, problem=answer.problem, send_at=answer.send_at)
     return Step(event=JobEvent.DEFERRED, job=deferred, reason=answer.problem)
 
 
@@ -526,7 +536,7 @@ def _not_found(job: Job, problem: Problem, now: datetime, policy: Policy, *, is_
     since = job.lost_at or now
     if is_healthy and now - since >= LOST_AFTER:
         return _lost(job, problem, now, policy)
-    if now - job.created > policy.give_up:
+    if _is_over(job, now, policy):
         return give_up(job, problem, now)
     due = now + timedelta(seconds=LOST_POLL.wait_s(job.waits, policy.rng))
     denied = lifecycle.deny(job, since, due, problem)
@@ -535,7 +545,7 @@ def _not_found(job: Job, problem: Problem, now: datetime, policy: Policy, *, is_
 
 def _lost(job: Job, problem: Problem, now: datetime, policy: Policy) -> Step:
     """Submit a job again whole, ever more rarely: nothing says that a document in it is the cause."""
-    if now - job.created > policy.give_up:
+    if _is_over(job, now, policy):
         return give_up(job, problem, now)
     retry_at = now + LOSS_WAITS[min(job.losses, len(LOSS_WAITS) - 1)]
     return Step(event=JobEvent.LOST, job=lifecycle.lose(job, retry_at, problem), reason=problem)

@@ -3,7 +3,7 @@
 A job that is about to be submitted is reserved for one worker. Two workers never submit the same reservation, because
 no byte of a request is sent once too little of the reservation is left for a whole exchange:
 
-    longest batch + longest exchange < first reservation
+    longest hold + longest exchange < first reservation
 
 A job is overdue, and put back on the queue, only when no step of a healthy job can still be under way:
 
@@ -27,6 +27,9 @@ LONGEST_EXCHANGE = timedelta(seconds=LONGEST_EXCHANGE_S)
 
 LONGEST_BATCH_S = 10.0
 """How long a batch stays open at most, while others join it."""
+
+LONGEST_HOLD_S = 20.0
+"""How long after its begin a batch may still wait for its send time; a job whose time is later goes to the queue."""
 
 RESERVATIONS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180))
 """How long a worker that is about to submit a job keeps others from doing so: the first time, and after so many

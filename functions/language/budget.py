@@ -1,18 +1,30 @@
-"""The request budget: how many requests a worker may send in a minute, POST and GET together."""
+"""The request budget: how many requests may be sent in a minute, POST and GET together.
+
+`Budget` is the contract. Here is the budget of one worker alone; `shared_budget` has that of all instances together.
+"""
 
 import threading
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+from ..errors import Problem
 
 
 class RequestKind(Enum):
     """What a request is for; submissions go first when the budget is short."""
 
     SUBMISSION = "submission"
+    FIRST_POLL = "first poll"
+    """The first poll of a job. Where send times are booked, that was booked with its submission."""
     POLL = "poll"
     PAGE = "page"
     """A further page of an answer that has begun to come: without it the pages before it are wasted."""
+
+    @property
+    def is_poll(self) -> bool:
+        """Whether it asks for the state of a job."""
+        return self in (RequestKind.FIRST_POLL, RequestKind.POLL)
 
 
 BURST_SECONDS = 10.0
@@ -28,13 +40,28 @@ CLOCK_STEP = timedelta(seconds=1)
 """A clock that is back by more than this was set. Smaller differences are threads that read the clock before others."""
 
 
+class Wait(NamedTuple):
+    """Why a request may not be sent now.
+
+    `send_at` is the send time that was booked for it, where one was: whoever sends it gives that back to `take`.
+    `problem` says what it waits for, where that is not the budget itself.
+    """
+
+    seconds: float
+    send_at: datetime | None = None
+    problem: Problem | None = None
+
+
 class Budget(Protocol):
     """Says for each request whether it may be sent now; safe to share between threads."""
 
     requests_per_minute: int
 
-    def take(self, kind: RequestKind, now: datetime) -> float:
-        """Take one request out of the budget and return 0.0, or take nothing and return the seconds to wait."""
+    def take(self, kind: RequestKind, now: datetime, send_at: datetime | None = None) -> Wait | None:
+        """Take one request out of the budget and return None, or return how long to wait.
+
+        `send_at` is the send time that was booked for it before.
+        """
 
     def wait_s(self, now: datetime) -> float:
         """Return how many seconds a submission would have to wait; nothing is taken."""
@@ -62,20 +89,23 @@ class RequestBudget:
         self._promised_until = now
         self._lock = threading.Lock()
 
-    def take(self, kind: RequestKind, now: datetime) -> float:
-        """Take one request out of the budget and return 0.0, or take nothing and return the seconds to wait."""
+    def take(self, kind: RequestKind, now: datetime, send_at: datetime | None = None) -> Wait | None:
+        """Take one request out of the budget and return None, or take nothing and return how long to wait.
+
+        Nothing is booked here: `send_at` makes no difference.
+        """
         with self._lock:
             self._see(now)
             if self._paused_until and now < self._paused_until:
-                return (self._paused_until - now).total_seconds()
+                return Wait((self._paused_until - now).total_seconds())
             needed = 1.0
-            if kind is RequestKind.POLL:
+            if kind.is_poll:
                 needed = min(self._capacity, 1.0 + self._capacity * POLL_RESERVE)
             # A further page may overdraw the budget: whoever comes next waits longer for it.
             if self._tokens >= needed or kind is RequestKind.PAGE:
                 self._tokens -= 1.0
-                return 0.0
-            return self._promise(now + timedelta(seconds=(needed - self._tokens) / self._per_second), now)
+                return None
+            return Wait(self._promise(now + timedelta(seconds=(needed - self._tokens) / self._per_second), now))
 
     def wait_s(self, now: datetime) -> float:
         """Return how many seconds a submission would have to wait; nothing is taken."""

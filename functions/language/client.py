@@ -6,20 +6,23 @@ raises here (`connection`).
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 
 import requests
 from requests.auth import AuthBase
 
-from .. import telemetry
-from ..core.outcomes import DeferReason, Deferred, Finished, Progress, Submission, Unanswered
+from .. import problems, telemetry
+from ..core.outcomes import DeferReason, Deferred, Finished, Progress, Refused, Submission, Unanswered
 from ..core.time_limits import LONGEST_EXCHANGE_S
 from ..core.work import WorkSpec
 from ..settings import PREVIEW_API_VERSION
+from ..text.offsets import text_records
 from . import payloads as wire
 from .bounded_http import bounded_session
-from .budget import Budget, RequestKind
+from .budget import Budget, RequestKind, Wait
 from .connection import MAX_REPLY_BYTES, Allowance, Clock, Meters, ServiceConnection
+from .daily_records import DailyRecords
 from .error_codes import LANGUAGE
 
 MAX_PAGES = 20
@@ -46,9 +49,11 @@ class LanguageClient:
         budget: Budget,
         clock: Clock,
         *,
+        daily: DailyRecords | None = None,
         longest_exchange_s: float = LONGEST_EXCHANGE_S,
         max_reply_bytes: int = MAX_REPLY_BYTES,
     ) -> None:
+        self._daily = daily
         self._connection = ServiceConnection(
             endpoint,
             session,
@@ -65,12 +70,14 @@ class LanguageClient:
         """Return how many seconds a submission would have to wait for the budget."""
         return self._connection.wait_s()
 
-    def take_permit(self) -> Deferred | None:
+    def take_permit(self, send_at: datetime | None = None) -> Deferred | None:
         """Take one submission out of the budget, for a `submit` that follows; return why to wait where none is left.
 
-        For a caller who has work to do before that request, which would be in vain.
+        For a caller who has work to do before that request, which would be in vain. `send_at` is the send time that was
+        booked for it before.
         """
-        return self._connection.take(RequestKind.SUBMISSION)
+        used_up = self._daily.used_up() if self._daily else None
+        return _not_counted(used_up) or self._connection.take(RequestKind.SUBMISSION, send_at)
 
     def submit(
         self,
@@ -90,6 +97,32 @@ class LanguageClient:
 
         Raises nothing: what fails in a way that nobody has foreseen may have been sent, so it counts (`Unanswered`).
         """
+        records = sum(map(text_records, texts)) * len(work.tasks) if self._daily else 0
+        refused = self._count(records, len(texts))
+        if refused:
+            return refused
+        outcome = self._submit_safely(work, name, texts, languages, has_permit, deadline_s)
+        if self._daily and isinstance(outcome, Deferred | Refused):
+            self._daily.give_back(records)
+        return outcome
+
+    def _count(self, records: int, texts: int) -> Deferred | Refused | None:
+        """Take text records out of the day; return why they are not submitted."""
+        if self._daily is None:
+            return None
+        if texts > 1 and 0 < self._daily.limit < records:
+            return Refused(problems.MORE_THAN_A_DAY.problem(records=records, limit=self._daily.limit))
+        return _not_counted(self._daily.take(records))
+
+    def _submit_safely(
+        self,
+        work: WorkSpec,
+        name: str,
+        texts: Sequence[str],
+        languages: Sequence[str | None] | None,
+        has_permit: bool,
+        deadline_s: float | None,
+    ) -> Submission:
         try:
             return self._submit(work, name, texts, languages, has_permit, deadline_s)
         except Exception as error:
@@ -112,16 +145,22 @@ class LanguageClient:
             has_permit=has_permit,
         )
 
-    def progress(self, work: WorkSpec, operation_url: str) -> Progress:
-        """Return the state of a job, with the results of all its pages once it is done. Raises nothing."""
+    def progress(
+        self, work: WorkSpec, operation_url: str, *, is_first: bool = False, send_at: datetime | None = None
+    ) -> Progress:
+        """Return the state of a job, with the results of all its pages once it is done. Raises nothing.
+
+        `is_first` says that nobody has asked for it before, `send_at` is the send time that was booked for the request.
+        """
+        kind = RequestKind.FIRST_POLL if is_first else RequestKind.POLL
         try:
-            return self._progress(work, wire.operation_id_of(operation_url) or "")
+            return self._progress(work, wire.operation_id_of(operation_url) or "", kind, send_at)
         except Exception as error:  # Asking again costs nothing.
             return Deferred(DeferReason.UNAVAILABLE, self._connection.failed(error, operation_url))
 
-    def _progress(self, work: WorkSpec, operation_id: str) -> Progress:
+    def _progress(self, work: WorkSpec, operation_id: str, kind: RequestKind, send_at: datetime | None) -> Progress:
         path, allowance = wire.status_path(work.api_version, operation_id), self._connection.allowance()
-        first = self._page(work, path, allowance)
+        first = self._page(work, path, allowance, kind, send_at)
         if not isinstance(first.progress, Finished):
             return first.progress
         pages: list[Finished] = []
@@ -142,12 +181,20 @@ class LanguageClient:
         if path is not None and not self._connection.take(RequestKind.POLL):
             self._connection.send(RequestKind.POLL, "POST", path, self._connection.allowance())
 
-    def _page(self, work: WorkSpec, path: str, allowance: Allowance, kind: RequestKind = RequestKind.POLL) -> wire.Page:
-        page = self._connection.ask(kind, path, allowance, partial(wire.page_outcome, tasks=work.tasks))
+    def _page(
+        self, work: WorkSpec, path: str, allowance: Allowance, kind: RequestKind, send_at: datetime | None = None
+    ) -> wire.Page:
+        page = self._connection.ask(
+            kind, path, allowance, partial(wire.page_outcome, tasks=work.tasks), send_at=send_at
+        )
         if isinstance(page, Deferred):
             return wire.Page(page, None)
         self._connection.heed(page.progress)
         return page
+
+
+def _not_counted(wait: Wait | None) -> Deferred | None:
+    return Deferred(DeferReason.BUDGET, wait.problem, wait.seconds) if wait and wait.problem else None
 
 
 def _next_path(api_version: str, path: str, query: str) -> str:

@@ -98,13 +98,17 @@ class ServiceConnection:
         longest_s = self._longest_exchange_s if deadline_s is None else min(deadline_s, self._longest_exchange_s)
         return Allowance(time.monotonic() + longest_s, self._max_reply_bytes)
 
-    def take(self, kind: RequestKind) -> Deferred | None:
-        """Take one request out of the budget; return why to wait where none is left."""
-        wait_s = self._budget.take(kind, self._clock())
-        if wait_s <= 0:
+    def take(self, kind: RequestKind, send_at: datetime | None = None) -> Deferred | None:
+        """Take one request out of the budget; return why to wait where none is left.
+
+        `send_at` is the send time that was booked for it before.
+        """
+        wait = self._budget.take(kind, self._clock(), send_at)
+        if wait is None:
             return None
-        problem = self._codes.problems.over_budget.problem(requests_per_minute=self._budget.requests_per_minute)
-        return Deferred(DeferReason.BUDGET, problem, wait_s)
+        over_budget = self._codes.problems.over_budget
+        problem = wait.problem or over_budget.problem(requests_per_minute=self._budget.requests_per_minute)
+        return Deferred(DeferReason.BUDGET, problem, wait.seconds, wait.send_at)
 
     def wait_s(self) -> float:
         """Return how many seconds a submission would have to wait for the budget."""
@@ -139,10 +143,16 @@ class ServiceConnection:
         return outcome
 
     def ask(
-        self, kind: RequestKind, path: str, allowance: Allowance, read: Callable[[Reply, datetime], T]
+        self,
+        kind: RequestKind,
+        path: str,
+        allowance: Allowance,
+        read: Callable[[Reply, datetime], T],
+        *,
+        send_at: datetime | None = None,
     ) -> T | Deferred:
         """Ask for something, and return what `read` makes of the reply; `Deferred` where nothing was learned."""
-        reply = self.take(kind) or self.send(kind, "GET", path, allowance)
+        reply = self.take(kind, send_at) or self.send(kind, "GET", path, allowance)
         if isinstance(reply, Deferred):
             return reply
         if isinstance(reply, Unanswered):

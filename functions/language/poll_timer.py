@@ -1,4 +1,7 @@
-"""Learns from recent jobs when the next one is likely to be done, so that most jobs need one poll."""
+"""Learns from recent jobs when the next one is likely to be done, so that most jobs need one poll.
+
+An instance that has seen too few jobs goes by what the others have learned.
+"""
 
 import threading
 from collections import deque
@@ -21,6 +24,7 @@ class PollTimer:
     def __init__(self, first_s: float, max_s: float) -> None:
         self._first_s, self._max_s = first_s, max_s
         self._durations: deque[float] = deque(maxlen=REMEMBERED_JOBS)
+        self._others_s: float | None = None
         self._lock = threading.Lock()
 
     def saw(self, duration_s: float) -> None:
@@ -31,9 +35,21 @@ class PollTimer:
     @property
     def first_poll_s(self) -> float:
         """How long to wait before the first poll, between FIRST_POLL_SECONDS and MAX_POLL_SECONDS."""
+        learned = self.learned_s
+        likely = self._others_s if learned is None else learned
+        return self._first_s if likely is None else min(self._max_s, max(self._first_s, likely))
+
+    @property
+    def learned_s(self) -> float | None:
+        """What this worker has learned; None where it has seen too few jobs."""
         with self._lock:
             known = sorted(self._durations)
         if len(known) < ENOUGH_JOBS:
-            return self._first_s
-        likely = known[min(len(known) - 1, int(len(known) * QUANTILE))] + MARGIN_S
-        return min(self._max_s, max(self._first_s, likely))
+            return None
+        return known[min(len(known) - 1, int(len(known) * QUANTILE))] + MARGIN_S
+
+    def share(self, others_s: float | None) -> float | None:
+        """Hear what the other workers have learned, and return what all of them should know from now on."""
+        learned = self.learned_s
+        self._others_s = others_s
+        return others_s if learned is None else round(learned, 2)

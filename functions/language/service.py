@@ -1,6 +1,7 @@
 """The Language service as workflows need it; `client` keeps this contract over HTTP."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
 from ..core.outcomes import Deferred, Progress, Submission
@@ -13,8 +14,12 @@ class LanguageService(Protocol):
     def wait_s(self) -> float:
         """Return how many seconds a submission would have to wait for the request budget."""
 
-    def take_permit(self) -> Deferred | None:
-        """Take one submission out of the request budget, for a `submit` that follows; return why to wait otherwise."""
+    def take_permit(self, send_at: datetime | None = None) -> Deferred | None:
+        """Take one submission out of the request budget, for a `submit` that follows; return why to wait otherwise.
+
+        What is returned may name a send time that was booked for it (`Deferred.send_at`): given back when that has
+        come, it asks nobody again.
+        """
 
     def submit(
         self,
@@ -32,8 +37,13 @@ class LanguageService(Protocol):
         now the exchange may take at most.
         """
 
-    def progress(self, work: WorkSpec, operation_url: str) -> Progress:
-        """Return the state of a job, with all its results once it is done."""
+    def progress(
+        self, work: WorkSpec, operation_url: str, *, is_first: bool = False, send_at: datetime | None = None
+    ) -> Progress:
+        """Return the state of a job, with all its results once it is done.
+
+        `is_first` says that nobody has asked for it before, `send_at` is the send time that was booked for the request.
+        """
 
     def cancel(self, work: WorkSpec, operation_url: str) -> None:
         """Ask the service to stop a job, where the API can."""

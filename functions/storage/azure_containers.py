@@ -3,6 +3,8 @@
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from azure.core import MatchConditions
@@ -36,12 +38,14 @@ class AzureContainer:
         limit: int | None = None,
     ) -> Blob:
         with _named_outcomes(name), self._gone_is_not_changed(name):
+            told: list[datetime | None] = []
             download = self._blob(name).download_blob(
                 offset=None if end is None else start,
                 length=None if end is None else end - start,
                 # As it is stored: the client would unpack by the declared Content-Encoding, which may be wrong and has
                 # no limit, and each of its requests for itself.
                 decompress=False,
+                raw_response_hook=lambda reply: told.append(_told_at(reply.http_response.headers)),
                 **_at_version(if_match),
             )
             info = _info(name, download.properties)
@@ -52,7 +56,7 @@ class AzureContainer:
             # The first request has brought the properties and the first chunk; the client holds the others to the
             # same version. What is too large is not read further.
             is_too_large = limit is not None and info.size_bytes > limit
-            return Blob(info, b"" if is_too_large else download.readall())
+            return Blob(info, b"" if is_too_large else download.readall(), told[0] if told else None)
 
     def _blob(self, name: str) -> "BlobClient":
         return self._client.get_blob_client(check_name(name))
@@ -141,6 +145,13 @@ def _info(name: str, properties: Any) -> BlobInfo:
         content.content_encoding or "",
         str(getattr(properties.blob_tier, "value", properties.blob_tier) or ""),
     )
+
+
+def _told_at(headers: Mapping[str, str]) -> datetime | None:
+    try:
+        return parsedate_to_datetime(headers.get("Date", ""))
+    except ValueError:
+        return None
 
 
 def _at_version(etag: str | None) -> dict[str, Any]:

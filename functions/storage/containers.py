@@ -88,10 +88,14 @@ class BlobInfo(NamedTuple):
 
 
 class Blob(NamedTuple):
-    """A blob's content and what belongs to it."""
+    """A blob's content and what belongs to it.
+
+    `told_at` is the storage's time when it answered, in whole seconds; None where the reply does not say.
+    """
 
     info: BlobInfo
     data: bytes
+    told_at: datetime | None = None
 
 
 class Container(Protocol):

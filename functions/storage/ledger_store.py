@@ -5,12 +5,12 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from urllib.parse import urlsplit
 
 from ..core.health import Health, Level, Standing
 from ..errors import Changed, Fault, Missing
 from .containers import Container
 from .record_format import decode, encode
+from .shared_record import resource_name
 
 logger = logging.getLogger(__name__)
 
@@ -28,9 +28,7 @@ class HealthStore:
 
     def __init__(self, container: Container, endpoint: str) -> None:
         self._container = container
-        host = urlsplit(endpoint).netloc.lower()
-        # The host names the resource. Its characters are those of a host and a port, but for brackets and colons.
-        self._name = LEDGERS + "".join(sign if sign.isalnum() or sign in ".-" else "_" for sign in host) + ".json"
+        self._name = f"{LEDGERS}{resource_name(endpoint)}.json"
 
     def load(self) -> tuple[Health, str | None]:
         """Return the ledger and its ETag; an empty one and None where there is none yet.

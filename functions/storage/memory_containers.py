@@ -31,8 +31,11 @@ class MemoryContainer:
         with self._lock:
             blob = self._at(name, if_match)
         if limit is not None and blob.info.size_bytes > limit:
-            return Blob(blob.info, b"")
-        return Blob(blob.info, blob.data[start:end] if end is not None else blob.data)
+            return Blob(blob.info, b"", self._now())
+        return Blob(blob.info, blob.data[start:end] if end is not None else blob.data, self._now())
+
+    def _now(self) -> datetime:
+        return self._clock().replace(microsecond=0)
 
     def get_properties(self, name: str) -> BlobInfo:
         with self._lock:
@@ -56,7 +59,7 @@ class MemoryContainer:
             if (if_absent and present) or (if_match and (not present or present.info.etag != if_match)):
                 raise Changed(name)
             etag = f'"0x{next(self._versions):016X}"'
-            modified = self._clock().replace(microsecond=0)
+            modified = self._now()
             info = BlobInfo(name, etag, modified, len(data), dict(metadata or {}), content_type, content_encoding)
             self._blobs[name] = Blob(info, data)
             return etag
@@ -75,7 +78,7 @@ class MemoryContainer:
         """Write a blob as another client of the storage may: with any name, and with further fields of `BlobInfo`."""
         with self._lock:
             etag = f'"0x{next(self._versions):016X}"'
-            modified = self._clock().replace(microsecond=0)
+            modified = self._now()
             self._blobs[name] = Blob(BlobInfo(name, etag, modified, len(data), **{"metadata": {}, **properties}), data)
             return etag
 

@@ -59,6 +59,7 @@ _KNOWN_BINARIES = (
     (b"\x1f\x8b", "a gzip archive"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
     (b"Rar!\x1a\x07", "a RAR archive"),
+    (b"\x78\x9f\x3e\x22", "an Outlook package (winmail.dat)"),
     (b"\xfd7zXZ\0", "an xz archive"),
     (b"BZh", "a bzip2 archive"),
     (b"\x28\xb5\x2f\xfd", "a Zstandard archive"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import count
 from threading import Semaphore
 from typing import Protocol
@@ -36,8 +37,11 @@ class JobService(Protocol):
     def policy(self) -> Policy:
         """Return the settings that decisions about its jobs depend on."""
 
-    def take_permit(self) -> Deferred | None:
-        """Take a submission out of the request budget; return why to wait where none is left."""
+    def take_permit(self, send_at: datetime | None = None) -> Deferred | None:
+        """Take a submission out of the request budget; return why to wait where none is left.
+
+        `send_at` is the send time that was booked for it before.
+        """
 
     def text(self, chunk: Chunk) -> str:
         """Return the text of a chunk that is to be submitted, empty for a file. Raises `Missing` and `Changed`."""
@@ -66,9 +70,9 @@ class LanguageJobs:
         """Return how many seconds a submission would have to wait for the request budget."""
         return self._language.wait_s()
 
-    def take_permit(self) -> Deferred | None:
+    def take_permit(self, send_at: datetime | None = None) -> Deferred | None:
         """See `JobService`."""
-        return self._language.take_permit()
+        return self._language.take_permit(send_at)
 
     def text(self, chunk: Chunk) -> str:
         """See `JobService`."""
@@ -90,7 +94,9 @@ class LanguageJobs:
 
     def progress(self, job: Job) -> Progress:
         """See `JobService`."""
-        return self._language.progress(job.open_work, job.operation_url or "")
+        # What was deferred for another cause than our own budget has been asked for.
+        is_first = job.polls == 0 and job.waits == 0
+        return self._language.progress(job.open_work, job.operation_url or "", is_first=is_first, send_at=job.send_at)
 
     def cancel(self, job: Job, operation_url: str) -> None:
         """See `JobService`."""
@@ -112,8 +118,8 @@ class ReadingJobs:
     def name(self) -> None:
         """See `JobService`."""
 
-    def take_permit(self) -> Deferred | None:
-        """See `JobService`."""
+    def take_permit(self, send_at: datetime | None = None) -> Deferred | None:
+        """See `JobService`; no send times are booked for this service."""
         return self._service.take_permit()
 
     def text(self, chunk: Chunk) -> str:
@@ -153,7 +159,7 @@ class NoResource:
     def name(self) -> None:
         """See `JobService`."""
 
-    def take_permit(self) -> Deferred:
+    def take_permit(self, send_at: datetime | None = None) -> Deferred:
         """See `JobService`."""
         return NO_RESOURCE
 
@@ -202,7 +208,8 @@ class JobServices:
     def for_texts(self, job: Job) -> JobService:
         """Return the Language resource that a waiting job is to be submitted to.
 
-        A failed job stays where it failed until the health of that resource tells why, unless that gets no jobs now.
+        A failed job stays where it failed until the health of that resource tells why, and a job with a send time where
+        that is booked, unless that resource gets no jobs now.
         """
         allowed = job.work.resources
         pool = [one for one in self._pool if not allowed or one.name in allowed]
@@ -212,8 +219,8 @@ class JobServices:
             return pool[0]
         healthy = [one for one in pool if not one.prober.is_open(job.open_work)]
         present = self.of(job)
-        if job.awaits_verdict and present in healthy:
+        if (job.awaits_verdict or job.send_at) and present in healthy:
             return present
-        turn = next(self._turns)
-        candidates = healthy or pool
-        return min(candidates[turn % len(candidates) :] + candidates[: turn % len(candidates)], key=LanguageJobs.wait_s)
+        candidates, turn = healthy or pool, next(self._turns)
+        # The sooner of two, taken in turns, is nearly as good as the soonest of all, whose ledgers would all be read.
+        return min((candidates[(turn + place) % len(candidates)] for place in (0, 1)), key=LanguageJobs.wait_s)

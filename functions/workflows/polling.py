@@ -18,6 +18,7 @@ from ..core.lifecycle import (
     is_outdated,
     may_write,
     retry_elsewhere,
+    sent_to,
     submissions_with,
     with_chunks,
     with_error,
@@ -229,8 +230,10 @@ class Poller:
             self._steps.perform(job, etag, step)
             return
         # Asked before the texts are read: a backlog that waits for the budget would read them again and again.
-        deferred = service.take_permit()
+        # A send time is booked in the ledger of one resource.
+        deferred = service.take_permit(job.send_at if service.name == job.resource else None)
         if deferred:
+            job = sent_to(job, service.name) if deferred.send_at else job
             self._steps.perform(job, etag, after_deferral(job, deferred, self._clock(), service.policy()))
             return
         found = run_all(self._threads, partial(self._read_if_ours, service, job), job.chunks)

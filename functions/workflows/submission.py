@@ -17,16 +17,17 @@ from typing import NamedTuple
 from .. import telemetry
 from ..core.documents import StoredRecord
 from ..core.jobs import Job, JobMessage
-from ..core.lifecycle import new_job, not_sent, with_chunks, with_claims
+from ..core.lifecycle import new_job, not_sent, sent_to, with_chunks, with_claims
+from ..core.outcomes import Deferred
 from ..core.packing import pack
-from ..core.planning import UNANSWERED_SO_FAR, before_submission, nothing_left
+from ..core.planning import UNANSWERED_SO_FAR, after_deferral, before_submission, nothing_left
 from ..core.records import Reading
 from ..errors import Changed, Missing
 from ..storage.job_queue import JobQueue, Receipt
 from ..storage.record_store import RecordStore
 from ..text.chunks import ReadyChunk
 from .claiming import Claims
-from .job_services import JobServices
+from .job_services import JobService, JobServices
 from .parallel import run_all
 from .publishing import Publisher
 from .steps import Steps
@@ -40,6 +41,13 @@ class OpenJob(NamedTuple):
     job: Job
     etag: str
     receipt: Receipt
+
+
+class Permit(NamedTuple):
+    """What the request budget of a service has said to a job: why it has to wait, None where it may be sent."""
+
+    service: JobService
+    deferred: Deferred | None
 
 
 Ours = Sequence[tuple[ReadyChunk, StoredRecord]]
@@ -141,19 +149,36 @@ class Submission:
             self.send(own, [(item, stored)])
         return None
 
-    def send(self, opened: OpenJob, ours: Ours) -> None:
-        """Send the request of an open job with those of its items that were claimed for it."""
+    def take_permit(self, job: Job, last: Permit | None) -> Permit:
+        """Ask the request budget for a submission that is about to be sent.
+
+        `last` is what it has said before: a send time that was booked then is that of its service.
+        """
+        if last and last.deferred and last.deferred.send_at:
+            return Permit(last.service, last.service.take_permit(last.deferred.send_at))
+        service = self._services.for_texts(job)
+        return Permit(service, service.take_permit())
+
+    def send(self, opened: OpenJob, ours: Ours, permit: Permit | None = None) -> None:
+        """Send the request of an open job with those of its items that were claimed for it.
+
+        `permit` is what the request budget has said to it; None where it has not been asked yet.
+        """
         ours = [(item, stored) for item, stored in ours if not self._report_exhausted(stored)]
         job = with_claims(opened.job, ((item.chunk, stored) for item, stored in ours))
         if not ours:
             self._steps.perform(opened.job, opened.etag, nothing_left(job, self._clock()))
             return
-        service = self._services.for_texts(job)
+        service = permit.service if permit else self._services.for_texts(job)
         step = before_submission(not_sent(job), service.prober.assess(job), self._clock(), service.policy())
+        if not step and permit and permit.deferred:
+            waiting = sent_to(not_sent(job), service.name)
+            step = after_deferral(waiting, permit.deferred, self._clock(), service.policy())
         if step:
             self._steps.perform(job, opened.etag, step, receipt=opened.receipt)
-        else:
-            self._steps.post(service, job, opened.etag, opened.receipt, [item.text for item, _ in ours])
+            return
+        texts = [item.text for item, _ in ours]
+        self._steps.post(service, job, opened.etag, opened.receipt, texts, has_permit=permit is not None)
 
     def _open_job(
         self, items: Sequence[ReadyChunk], job_id: str, owner: str | None = None, reading: Reading | None = None

@@ -146,7 +146,10 @@ def _found(content: dict[str, Any]) -> RenderableType:
 
 def _place(location: dict[str, Any]) -> str:
     """Say where in a file an entity stands; nothing for a text."""
-    return ", ".join(f"{kind} {place}" for kind, place in location.items())
+    shown = [f"{kind} {place}" for kind, place in location.items() if kind != "readConfidence"]
+    if "readConfidence" in location:
+        shown.append(f"read with {location['readConfidence']:.0%}")
+    return ", ".join(shown)
 
 
 def _report(content: dict[str, Any]) -> RenderableType:

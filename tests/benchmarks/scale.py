@@ -1,9 +1,9 @@
 """`python -m tests.benchmarks.scale`: a million documents under the real limits, by simulation.
 
 Events are those of jobs, not of documents: a batch is submitted, polled, and its results are written. What decides is
-the pipeline's own code (packing, the request budget, the waits, the learnt poll delay), what answers is the rate limit
-of the Language stand-in, and what things cost in time and storage requests are the figures below, measured or taken
-from the providers' pages as each says. `docs/scale.md` shows what it prints.
+the pipeline's own code (packing, the ledger of send times, the waits, the learnt poll delay); what answers is the rate
+limit of the Language stand-in; any instance receives any message; and what things cost in time and storage requests are
+the figures below, measured or taken from the providers' pages as each says. `docs/scale.md` shows what it prints.
 """
 
 from __future__ import annotations
@@ -14,24 +14,35 @@ import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import click
 
 from functions.core.backoff import deferral_s, next_poll_s
 from functions.core.outcomes import DeferReason, Deferred
 from functions.core.packing import MAX_REQUEST_DOCUMENTS, Load
+from functions.core.request_ledger import (
+    VALID_S,
+    Booking,
+    RequestLedger,
+    book_poll,
+    book_submission,
+    pause_s,
+    throttled,
+    with_first_poll,
+)
 from functions.core.work import WorkSpec
 from functions.errors import Problem
-from functions.language.budget import RequestBudget, RequestKind
 from functions.language.poll_timer import PollTimer
+from functions.language.shared_budget import FRESH_S, HOLD_S
 from functions.settings import SETTINGS
+from functions.storage.shared_record import RACE_WAITS_S
 from functions.tasks.custom_entities import CustomEntityRecognition
 from functions.text.offsets import text_records
-from functions.workflows.batching import LONGEST_WAIT_IN_LINGERS
+from functions.workflows.batching import LONGEST_WAIT_IN_LINGERS, MAX_WAITING
 from local.language_service.limits import rules_for
 from local.process import ROOT
 from local.stand_in.rates import RateLimiter
@@ -54,6 +65,12 @@ _NO_PROBLEM = Problem("", "", "")
 """What held a job off matters to people only."""
 
 
+def _seconds(interval: str) -> float:
+    """Return the seconds of an interval of host.json."""
+    hours, minutes, seconds = interval.split(":")
+    return 3600 * int(hours) + 60 * int(minutes) + float(seconds)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """What is simulated. Times in seconds; storage requests by kind, see `Storage`."""
@@ -73,8 +90,12 @@ class World:
 
     runs_at_once: int = _HOST["extensions"]["blobs"]["maxDegreeOfParallelism"]
     """Runs of the blob trigger on an instance (`maxDegreeOfParallelism` of host.json); one of them leads a batch."""
-    queue_poll_s: float = 2.0
-    """The longest that a visible message lies on an idle queue (`maxPollingInterval`)."""
+    queue_poll_s: float = _seconds(_HOST["extensions"]["queues"]["maxPollingInterval"])
+    """The longest that a visible message lies on an idle queue (`maxPollingInterval` of host.json)."""
+    clock_error_s: float = 0.2
+    """How far off an instance's idea of the storage's time is at most."""
+    foreign_share: float = 0.0
+    """Share of the limit that another application uses."""
     memory_gb: float = 2.0
     """Of an instance: the Flex Consumption default, which comes with one core."""
 
@@ -141,6 +162,8 @@ STEP = Storage(reads=1, queue=2)
 RETRY_DOCUMENT = Storage(reads=2)
 RESULT_DOCUMENT = Storage(reads=1, writes=2)
 END_JOB = Storage(deletions=1)
+READ_LEDGER = Storage(reads=1)
+WRITE_LEDGER = Storage(writes=1)
 
 
 @cache
@@ -173,6 +196,10 @@ class Outcome:
     records: int = 0
     steps: int = 0
     deferred: Counter[str] = field(default_factory=Counter)
+    ledger_requests: int = 0
+    """Storage requests for ledgers; they are among the others, too."""
+    races: int = 0
+    """Writes of a ledger that another instance was faster with."""
     stored: Counter[Storage] = field(default_factory=Counter)
     """How often each sort of work with the storage was done."""
     function_seconds: float = 0.0
@@ -235,6 +262,8 @@ class Job:
     documents: int
     waits: int = 0
     polls: int = 0
+    send_at: float | None = None
+    """The send time that is booked for its next request."""
     done_at: float = 0.0
     duration_s: float = 0.0
 
@@ -257,13 +286,27 @@ class Language:
 
 
 @dataclass(slots=True)
+class Ledger:
+    """The ledger of one Language resource, as it is stored."""
+
+    record: RequestLedger = field(default_factory=RequestLedger)
+    version: int = 0
+
+
+@dataclass(slots=True)
 class Instance:
-    """One instance of an app: one core, one worker process with its budget and what it has learnt."""
+    """One instance of an app: one core, one worker process with what it knows of the ledger and what it has learnt."""
 
     language: Language
-    budget: RequestBudget
+    ledger: Ledger
     poll_timer: PollTimer
     backlog: Backlog
+    clock_error_s: float
+    read: RequestLedger = field(default_factory=RequestLedger)
+    read_at: float = -1e9
+    waiting: list[Job] = field(default_factory=list)
+    """Batches that wait for their send times; the first of them has one, or is booking it."""
+    is_filling: bool = False
     free_at: float = 0.0
     busy_from: float = 0.0
     busy_until: float = 0.0
@@ -325,6 +368,11 @@ def batch_sizes(world: World) -> list[int]:
     return [*sizes, len(load.items)] if load.items else sizes
 
 
+T = TypeVar("T")
+Book = Callable[[RequestLedger, int, datetime], Booking]
+Act = Callable[[Instance, Job, float], None]
+
+
 class Simulation:
     """Runs one world to its end."""
 
@@ -341,20 +389,25 @@ class Simulation:
         shares[0] += world.documents - sum(shares)
         backlogs = [Backlog(share, sizes) for share in shares]
         languages = [Language(world, self._rng) for _ in range(world.apps)]
+        ledgers = [Ledger() for _ in range(world.apps)]
         self._instances = [
             Instance(
                 language=languages[number % world.apps],
-                budget=RequestBudget(world.requests_per_minute, START),
+                ledger=ledgers[number % world.apps],
                 poll_timer=PollTimer(_FIRST_POLL_S, _MAX_POLL_S),
                 backlog=backlogs[number % world.apps],
+                clock_error_s=self._rng.uniform(-world.clock_error_s, world.clock_error_s),
             )
             for number in range(world.instances)
         ]
+        self._apps = [self._instances[number :: world.apps] for number in range(world.apps)]
 
     def run(self) -> Outcome:
         """Return what it took until the last result was written."""
         for instance in self._instances:
             self._at(0.0, partial(self._take_on, instance))
+        for language in {id(instance.language): instance.language for instance in self._instances}.values():
+            self._at(0.0, partial(self._foreign, language))
         while self._events:
             now, _, act = heapq.heappop(self._events)
             act(now)
@@ -382,12 +435,91 @@ class Simulation:
         instance.occupy(now, done)
         return done
 
+    def _foreign(self, language: Language, now: float) -> None:
+        """Let another application use its share of a resource, for as long as there is work."""
+        share = self.world.foreign_share
+        if share and self.outcome.documents < self.world.documents:
+            language.admit(now)
+            gap = 60 / (share * self.world.requests_per_minute)
+            self._at(now + self._rng.expovariate(1 / gap), partial(self._foreign, language))
+
+    # --- The ledger ---
+
+    def _change(
+        self,
+        instance: Instance,
+        change: Callable[[RequestLedger, datetime], T],
+        record: Callable[[T], RequestLedger],
+        then: Callable[[T, float], None],
+        now: float,
+        races: int = 0,
+    ) -> None:
+        """Change the ledger by compare-and-set and go on with `then`: a read, if the last is not new, and a write."""
+        begun = now
+        if now - instance.read_at > RACE_WAITS_S[0]:
+            self._ask_ledger(READ_LEDGER)
+            begun += self.world.storage_latency_s
+        version = -1
+
+        def read(at: float) -> None:
+            nonlocal version
+            version = instance.ledger.version
+            self._at(at + self.world.storage_latency_s, write)
+
+        def write(at: float) -> None:
+            self._ask_ledger(WRITE_LEDGER)
+            if version != instance.ledger.version:
+                self.outcome.races += 1
+                wait = min(RACE_WAITS_S[1], RACE_WAITS_S[0] * 2**races) * self._rng.uniform(0.5, 1.5)
+                again = partial(self._change, instance, change, record, then, races=races + 1)
+                self._at(at + wait, lambda later: again(now=later))
+                return
+            result = change(instance.ledger.record, moment(at + instance.clock_error_s))
+            instance.ledger.record = instance.read = record(result)
+            instance.ledger.version += 1
+            instance.read_at = at
+            instance.occupy(now, at)
+            then(result, at)
+
+        self._at(begun, read)
+
+    def _book(self, instance: Instance, kind: Book, then: Callable[[float, bool, float], None], now: float) -> None:
+        """Book a send time and go on with `then`: the send time, whether it is booked, and the time."""
+        limit = self.world.requests_per_minute
+
+        def change(ledger: RequestLedger, at: datetime) -> Booking:
+            booking = kind(ledger, limit, at)
+            learned = instance.poll_timer.share(ledger.first_poll_s)
+            return booking._replace(ledger=with_first_poll(booking.ledger, learned))
+
+        def go_on(booking: Booking, at: float) -> None:
+            send_at = (booking.send_at - START).total_seconds() - instance.clock_error_s
+            then(max(at, send_at), booking.is_booked, at)
+
+        self._change(instance, change, lambda booking: booking.ledger, go_on, now)
+
+    def _fresh(self, instance: Instance, now: float) -> float:
+        """Read the ledger where what is known of it is too old; return when that is done."""
+        if now - instance.read_at > FRESH_S:
+            self._ask_ledger(READ_LEDGER)
+            now += self.world.storage_latency_s
+            instance.read, instance.read_at = instance.ledger.record, now
+        return now
+
+    def _ask_ledger(self, storage: Storage) -> None:
+        self.outcome.stored[storage] += 1
+        self.outcome.ledger_requests += 1
+
+    def _paused_s(self, instance: Instance, now: float) -> float:
+        return pause_s(instance.read, moment(now + instance.clock_error_s))
+
     # --- The blob trigger ---
 
     def _take_on(self, instance: Instance, now: float) -> None:
         """Fill one batch after the other: one run leads it, the others come, are listed, claim and go."""
-        if not instance.backlog.left:
+        if not instance.backlog.left or instance.is_filling or len(instance.waiting) >= MAX_WAITING:
             return
+        instance.is_filling = True
         size, runs = instance.backlog.take(), self.world.runs_at_once
         rounds = -(-size // (runs - 1))
         done = self._run(
@@ -399,45 +531,71 @@ class Simulation:
             processor_s=size * self.world.submit_processor_s + self.world.step_processor_s,
         )
         self.outcome.function_seconds += runs * (done - now)
-        self._at(done, partial(self._ask_and_post, instance, Job(size)))
-        self._at(done, partial(self._take_on, instance))
+        self._at(done, partial(self._filled, instance, Job(size)))
 
-    def _ask_and_post(self, instance: Instance, job: Job, now: float) -> None:
-        self._post(instance, job, self._leave(instance, RequestKind.SUBMISSION, job, now), now)
+    def _filled(self, instance: Instance, job: Job, now: float) -> None:
+        """Let a full batch wait for its send time, which it books when its turn has come."""
+        instance.is_filling = False
+        instance.waiting.append(job)
+        if len(instance.waiting) == 1:
+            self._book_first(instance, now)
+        self._take_on(instance, now)
 
-    def _post(self, instance: Instance, job: Job, wait: float | None, now: float) -> None:
-        """Send a job's request, unless its budget has told it to wait."""
-        if wait is None:
-            wait = self._answer(instance, "submissions", job, now)
+    def _book_first(self, instance: Instance, now: float) -> None:
+        def hold(send_at: float, is_booked: bool, at: float) -> None:
+            # Its leader, and the runs that find no room, are held until then.
+            self.outcome.function_seconds += (send_at - now) * (
+                1 if len(instance.waiting) < MAX_WAITING else self.world.runs_at_once
+            )
+            instance.occupy(at, send_at)
+            self._at(send_at, partial(self._send_first, instance))
+
+        self._book(instance, book_submission, hold, now)
+
+    def _send_first(self, instance: Instance, now: float) -> None:
+        now = self._fresh(instance, now)
+        if self._paused_s(instance, now) > 0:
+            self._book_first(instance, now)
+            return
+        job = instance.waiting.pop(0)
+        if instance.waiting:
+            self._book_first(instance, now)
+        self._take_on(instance, now)
+        self._at(now, partial(self._post, instance, job))
+
+    def _post(self, instance: Instance, job: Job, now: float) -> None:
+        """Send a job's request."""
+        wait = self._answer(instance, "submissions", job, now)
         done = self._run(instance, now, SAVE_JOB, in_a_row=2) + self.world.service_latency_s
         self.outcome.function_seconds += done - now
         if wait is not None:
-            self._at(self._visible(done, wait), partial(self._resubmit, instance, job))
-        else:
-            job.waits = 0
-            job.duration_s = instance.language.job_seconds()
-            job.done_at = done + job.duration_s
-            self.outcome.jobs += 1
-            self.outcome.records += job.documents * self._records_each
-            self._at(self._visible(done, instance.poll_timer.first_poll_s), partial(self._poll, instance, job))
+            self._at(self._visible(done, wait), partial(self._resubmit, self._anyone(instance), job))
+            return
+        job.waits = 0
+        job.duration_s = instance.language.job_seconds()
+        job.done_at = done + job.duration_s
+        self.outcome.jobs += 1
+        self.outcome.records += job.documents * self._records_each
+        first = self._visible(done, instance.poll_timer.first_poll_s)
+        self._at(first, partial(self._poll, self._anyone(instance), job))
 
     # --- The queue trigger ---
 
+    def _anyone(self, instance: Instance) -> Instance:
+        """Return the instance of the same app that receives a message."""
+        return self._rng.choice(self._apps[self._instances.index(instance) % self.world.apps])
+
     def _visible(self, now: float, delay_s: float) -> float:
         """Return when a message sent with a delay is received: whole seconds, then the queue's next poll."""
-        return now + max(0, round(delay_s)) + self._rng.uniform(0.05, self.world.queue_poll_s / 2)
+        return now + max(0, round(delay_s)) + self._rng.uniform(0.05, self.world.queue_poll_s)
 
     def _resubmit(self, instance: Instance, job: Job, now: float) -> None:
         self.outcome.steps += 1
         done = self._run(instance, now, STEP, in_a_row=1, processor_s=self.world.step_processor_s)
         self.outcome.function_seconds += done - now
-        self._at(done, partial(self._read_and_post, instance, job))
+        self._at(done, partial(self._in_time, instance, job, book_submission, self._read_and_post, self._resubmit))
 
     def _read_and_post(self, instance: Instance, job: Job, now: float) -> None:
-        wait = self._leave(instance, RequestKind.SUBMISSION, job, now)
-        if wait is not None:
-            self._post(instance, job, wait, now)
-            return
         done = self._run(
             instance,
             now,
@@ -446,27 +604,60 @@ class Simulation:
             processor_s=job.documents * self.world.result_processor_s / 2,
         )
         self.outcome.function_seconds += done - now
-        self._at(done, partial(self._post, instance, job, None))
+        self._at(done, partial(self._post, instance, job))
+
+    def _in_time(self, instance: Instance, job: Job, book: Book, act: Act, come_back: Act, now: float) -> None:
+        """Do something at the send time that is booked for it, or book one; what is later comes back by its message."""
+        now = self._fresh(instance, now)
+        if job.send_at is not None and now <= job.send_at + VALID_S and not self._paused_s(instance, now):
+            at, job.send_at = max(now, job.send_at), None
+            self._at(at, partial(act, instance, job))
+            return
+
+        def go_on(send_at: float, is_booked: bool, at: float) -> None:
+            if is_booked and send_at - at <= HOLD_S:
+                instance.occupy(at, send_at)
+                self._at(send_at, partial(act, instance, job))
+                return
+            job.send_at = send_at if is_booked else None
+            self.outcome.deferred[DeferReason.BUDGET.value] += 1
+            done = self._run(instance, at, SAVE_JOB, in_a_row=2)
+            self._at(self._visible(done, send_at - at), partial(come_back, self._anyone(instance), job))
+
+        self._book(instance, book, go_on, now)
 
     def _poll(self, instance: Instance, job: Job, now: float) -> None:
         self.outcome.steps += 1
         done = self._run(instance, now, STEP, in_a_row=1, processor_s=self.world.step_processor_s)
-        done += self.world.service_latency_s
+        self.outcome.function_seconds += done - now
+        if job.polls or job.waits:
+            self._at(done, partial(self._in_time, instance, job, book_poll, self._get, self._poll))
+            return
+        done = self._fresh(instance, done)
+        paused_s = self._paused_s(instance, done)
+        if paused_s > 0:
+            self._at(self._visible(done, paused_s), partial(self._poll, self._anyone(instance), job))
+        else:
+            self._at(done, partial(self._get, instance, job))
+
+    def _get(self, instance: Instance, job: Job, now: float) -> None:
+        """Send a poll."""
+        wait = self._answer(instance, "polls", job, now)
+        done = now + self.world.service_latency_s
         instance.occupy(now, done)
         self.outcome.function_seconds += done - now
-        self._at(done, partial(self._heed, instance, job))
+        self._at(done, partial(self._heed, instance, job, now, wait))
 
-    def _heed(self, instance: Instance, job: Job, now: float) -> None:
-        """Do what the answer to a poll leads to; the answer is as of now."""
-        wait = self._ask(instance, RequestKind.POLL, "polls", job, now)
-        if wait is None and now < job.done_at:
+    def _heed(self, instance: Instance, job: Job, asked_at: float, wait: float | None, now: float) -> None:
+        """Do what the answer to a poll leads to; the answer is as of when it was asked."""
+        if wait is None and asked_at < job.done_at:
             job.polls, job.waits = job.polls + 1, 0
             wait = next_poll_s(job.polls, instance.poll_timer.first_poll_s, _MAX_POLL_S, self._rng)
         elif wait is None:
             wait = self._further_pages(instance, job, now)
         if wait is not None:
             done = self._run(instance, now, SAVE_JOB, in_a_row=2)
-            self._at(self._visible(done, wait), partial(self._poll, instance, job))
+            self._at(self._visible(done, wait), partial(self._poll, self._anyone(instance), job))
         else:
             instance.poll_timer.saw(job.duration_s)
             done = self._run(
@@ -483,28 +674,26 @@ class Simulation:
 
     def _further_pages(self, instance: Instance, job: Job, now: float) -> float | None:
         for _ in range(-(-job.documents // self.world.page_size) - 1):
-            wait = self._ask(instance, RequestKind.PAGE, "pages", job, now)
+            wait = self._answer(instance, "pages", job, now)
             if wait is not None:
                 return wait
         return None
 
-    def _ask(self, instance: Instance, kind: RequestKind, name: str, job: Job, now: float) -> float | None:
-        """Send a request within the budget and the rate limit; return how long the job has to stay away, else None."""
-        wait = self._leave(instance, kind, job, now)
-        return self._answer(instance, name, job, now) if wait is None else wait
-
-    def _leave(self, instance: Instance, kind: RequestKind, job: Job, now: float) -> float | None:
-        own_wait = instance.budget.take(kind, moment(now))
-        return self._deferred(job, DeferReason.BUDGET, own_wait) if own_wait > 0 else None
-
     def _answer(self, instance: Instance, name: str, job: Job, now: float) -> float | None:
+        """Send a request; return how long the job has to stay away where it is refused."""
         asked = instance.language.admit(now)
-        if asked is not None:
-            self.outcome.requests["refused"] += 1
-            instance.budget.pause(min(asked, 60.0), moment(now))
-            return self._deferred(job, DeferReason.THROTTLED, asked)
-        self.outcome.requests[name] += 1
-        return None
+        if asked is None:
+            self.outcome.requests[name] += 1
+            return None
+        self.outcome.requests["refused"] += 1
+        self._change(
+            instance,
+            lambda ledger, at: throttled(ledger, min(asked, 60.0), at),
+            lambda ledger: ledger,
+            lambda ledger, at: None,
+            now,
+        )
+        return self._deferred(job, DeferReason.THROTTLED, asked)
 
     def _deferred(self, job: Job, reason: DeferReason, asked: float) -> float:
         self.outcome.deferred[reason.value] += 1
@@ -539,9 +728,10 @@ HEAD = (
     "requests",
     "refused (429)",
     "storage requests",
+    "ledger requests a document",
     "function-seconds",
     "instance-hours",
-    "from job done to result: median, most",
+    "from job done to result: median, 99 %, most",
     "nearest limit",
     "Functions",
     "storage and events",
@@ -562,9 +752,10 @@ def row(outcome: Outcome) -> tuple[str, ...]:
         f"{sum(outcome.requests.values()) - refused:,}",
         f"{refused:,}",
         f"{outcome.storage.total / 1e6:.1f} M",
+        f"{outcome.ledger_requests / outcome.documents:.2f}",
         f"{outcome.function_seconds:,.0f}",
         f"{outcome.instance_seconds / 3600:.1f}",
-        f"{_span(delays[len(delays) // 2])}, {_span(delays[-1])}",
+        ", ".join(_span(delays[int(share * (len(delays) - 1))]) for share in (0.5, 0.99, 1)),
         f"{outcome.limit}, {min(100, 100 * outcome.shares[outcome.limit]):.0f} %",
         f"${costs['functions']:,.2f}",
         f"${costs['storage'] + costs['events']:,.2f}",
@@ -609,13 +800,20 @@ def into_page(page: str, tables: str) -> str:
 @click.option("--characters", type=click.IntRange(100, 100_000), default=World().characters)
 @click.option("--resources", type=click.IntRange(1), multiple=True, default=RESOURCES)
 @click.option("--instances", type=click.IntRange(1), multiple=True, default=INSTANCES)
+@click.option("--foreign-share", type=click.FloatRange(0, 0.9), default=0.0, help="What another application uses.")
 @click.option("--publish", is_flag=True, help="Put the tables into docs/scale.md.")
 def main(
-    documents: int, characters: int, resources: tuple[int, ...], instances: tuple[int, ...], publish: bool
+    documents: int,
+    characters: int,
+    resources: tuple[int, ...],
+    instances: tuple[int, ...],
+    foreign_share: float,
+    publish: bool,
 ) -> None:
     """Simulate many documents on one or more Language resources and instances; print the tables of docs/scale.md."""
     with ProcessPoolExecutor() as processes:
-        outcomes = list(processes.map(simulate, worlds(documents, characters, resources, instances)))
+        chosen = worlds(documents, characters, resources, instances)
+        outcomes = list(processes.map(simulate, (replace(world, foreign_share=foreign_share) for world in chosen)))
     waiting = [World(documents=documents, characters=characters, resources=each, instances=each) for each in resources]
     tables = (
         f"{documents:,} documents of about {characters:,} characters:\n\n"

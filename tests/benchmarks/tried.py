@@ -48,8 +48,8 @@ def main() -> None:
                     print(f"{path}: {error}")
             else:
                 outcome, name = "text", found.format
-                if arguments.list and any(code == "ReadAsPlainText" for code, _ in found.warnings):
-                    print(f"{path}: {found.warnings[0][1]}")
+                if arguments.list and any(one.code == "ReadAsPlainText" for one in found.warnings):
+                    print(f"{path}: {found.warnings[0].message}")
             counts[name, outcome] += 1
             slowest = max(slowest, (time.perf_counter() - start, str(path)))
     for (name, outcome), count in sorted(counts.items()):

@@ -30,6 +30,7 @@ from functions.settings import Settings, StorageConnection
 from functions.storage.clients import blob_service, queue
 from functions.storage_connection import BLOB_URI, CLIENT_ID, QUEUE_URI
 from local.process import ROOT
+from tests.support.examples import examples
 from tests.support.language import auth_of
 from tests.support.material import REQUIRED
 
@@ -114,7 +115,7 @@ def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
     server.server_close()
 
 
-FUZZ = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+FUZZ = settings(max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 
 
 @pytest.mark.long
@@ -139,7 +140,7 @@ def test_plain_connection_strings_are_accepted(text: str) -> None:
 
 
 @pytest.mark.long
-@settings(FUZZ, max_examples=30)
+@settings(FUZZ, max_examples=examples(60))
 @given(altered(ADDRESSES), altered(ADDRESSES))
 def test_clients_take_every_accepted_storage_address(blob_uri: str, queue_uri: str) -> None:
     environ = {BLOB_URI: blob_uri, QUEUE_URI: queue_uri}

@@ -145,6 +145,16 @@ def test_compressed_content_is_read_as_stored(
             assert container.get_properties(name).content_encoding == declared
 
 
+def test_read_tells_storage_time(container: Container) -> None:
+    """In whole seconds; the emulator's clock is this machine's."""
+    container.write("a.txt", b"text")
+    before = datetime.now(UTC).replace(microsecond=0)
+    told = container.read("a.txt").told_at
+    assert told is not None
+    assert before <= told <= datetime.now(UTC)
+    assert told.microsecond == 0
+
+
 def test_each_write_gives_new_etag(container: Container) -> None:
     """A quoted one, even for the same content."""
     etags = [container.write("a.txt", b"same") for _ in range(3)]

@@ -1,8 +1,8 @@
 """Makes the sample files in `samples/drop/files` and the letters in `tests/data/letters`; needs LibreOffice.
 
 `python -m tests.data.make_files`. What is text is written here; LibreOffice makes docx, odt, pdf, pptx, xlsx and rtf
-out of flat OpenDocument, Python's mail library the mails. The files carry the time of their making; their text is the
-same each time.
+out of flat OpenDocument, Python's mail library the mails; the scan is made for the Document Intelligence stand-in. The
+files carry the time of their making; their text is the same each time.
 """
 
 import csv
@@ -16,6 +16,7 @@ from email.utils import format_datetime
 from html import escape
 from pathlib import Path
 
+from local.document_intelligence.documents import Page, pdf
 from local.process import ROOT
 
 SAMPLES = ROOT / "samples" / "drop" / "files"
@@ -254,6 +255,24 @@ def completion() -> bytes:
     return mail.as_bytes()
 
 
+# --- A scan ---
+
+COVER = (
+    "Penhallow Savings Bank\nLending office, 12 Market Strand\n\nDear Mr Trevanion,\n"
+    "please find the signed agreement on the next page.\n\nYours sincerely\n"
+)
+SIGNED = (
+    "LOAN AGREEMENT\n\nLoan number: PSB-2291-07\nLender: Penhallow Savings Bank\nBorrower: Denzil Trevanion\n"
+    "Address: 8 Chapel Row, Norwick NW4 2GH\nLoan amount: £9,400\nRate of interest: 5.15%\n"
+    "Date of this agreement: 14 July 2025\n"
+)
+
+
+def scan() -> bytes:
+    """Return a printed page and one that was scanned, whose text the stand-in finds in the file."""
+    return pdf([Page(COVER, is_printed=True), SIGNED])
+
+
 # --- The same letter in several formats ---
 
 LETTER = (
@@ -302,6 +321,7 @@ def main() -> None:
         "reminder-petrov.html": REMINDER.encode(),
         "branch-notes.md": NOTES.encode(),
         "completion-kolbe.eml": completion(),
+        "signed-trevanion.pdf": scan(),
     }
     for name, data in files.items():
         (SAMPLES / name).write_bytes(data)

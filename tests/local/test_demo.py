@@ -16,7 +16,9 @@ import psutil
 import pytest
 import requests
 from azure.storage.blob import BlobServiceClient
+from click.testing import CliRunner
 
+from local.demo.__main__ import main
 from local.process import ROOT
 
 pytestmark = pytest.mark.processes
@@ -126,7 +128,15 @@ def test_run_gives_entities_for_every_sample(tmp_path: Path, started: list[Demo]
     assert f1(expected, found) >= 0.8
     assert "Every document has its entities." in demo.text
     assert "requests" in demo.text
-    for place in ("page 2", "slide 2", "sheet Loans, row 5", "heading Terms", "row 2", "part statement.txt"):
+    for place in (
+        "page 2",
+        "slide 2",
+        "sheet Loans, row 5",
+        "heading Terms",
+        "row 2",
+        "part statement.txt",
+        "page 2, read with",
+    ):
         assert place in demo.text
     assert not [process for process in psutil.process_iter(["cmdline"]) if str(demo.work) in str(process.info)]
 
@@ -225,16 +235,15 @@ def test_measure_prints_throughput_and_machine(tmp_path: Path, started: list[Dem
         ("run", ["--documents", "a", "--out", "link"]),
     ],
 )
-def test_overlapping_folders_are_refused_at_once(tmp_path: Path, command: str, folders: list[str]) -> None:
+def test_overlapping_folders_are_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, folders: list[str]
+) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "link").symlink_to("a")
     work = [] if "--work" in folders else ["--work", "work"]
-    done = subprocess.run(
-        [sys.executable, "-m", "local.demo", command, *folders, *work],
-        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60,
-        check=False,
-    )  # fmt: skip
-    assert done.returncode == 1
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(main.commands[command], [*folders, *work])
+    assert done.exit_code == 1
     assert re.fullmatch(
         r"Error: .*(lies inside|is the same folder as) .*; choose folders that do not overlap\.\n", done.stderr
     ), done.stderr

@@ -23,14 +23,28 @@ from typing import Any, Literal, NamedTuple, TypeVar
 import requests
 from requests.adapters import BaseAdapter
 
-from functions.app import EntityDrop, LanguageParts, Parts, ReadingParts, new_id
+from functions.app import (
+    DAILY,
+    EntityDrop,
+    LanguageParts,
+    Parts,
+    ReadingParts,
+    daily_records,
+    new_id,
+    request_ledger_name,
+)
+from functions.core.daily_count import DailyCount
 from functions.core.jobs import JobMessage
+from functions.core.records import Record
+from functions.core.request_ledger import RequestLedger
 from functions.core.results import entities_name, error_name
 from functions.errors import Missing
 from functions.language.auth import KeyAuth
 from functions.language.budget import RequestBudget
 from functions.language.client import LanguageClient
+from functions.language.daily_records import DailyRecords
 from functions.language.poll_timer import PollTimer
+from functions.language.shared_budget import SharedBudget
 from functions.reading.read_client import ReadClient
 from functions.settings import LanguageResource, Settings
 from functions.storage.containers import Blob, BlobInfo, Container
@@ -43,6 +57,7 @@ from functions.storage.memory_queue import MemoryQueue, QueuedMessage
 from functions.storage.poison_queue import PoisonQueue
 from functions.storage.record_store import RecordStore
 from functions.storage.rules_store import RulesStore
+from functions.storage.shared_record import SharedRecord
 from functions.text.chunks import ReadyChunk
 from functions.text.formats.extraction import Extracted
 from functions.workflows.batching import Batch, Entry, Submitter
@@ -159,6 +174,7 @@ def pairs_in(text: str) -> list[tuple[str, int, int, str]]:
 # --- The gate ---
 
 T = TypeVar("T")
+R = TypeVar("R", bound=Record)
 
 Place = Literal["intake", "output", "state", "queue", "service"]
 Moment = Literal["before", "after"]
@@ -377,6 +393,8 @@ class World:
     project: Any = field(default_factory=PatternProject)
     """The model that is deployed at the service."""
     new_id: Callable[[], str] = new_id
+    longest_hold_s: float = 0
+    """How long a batch waits for its send time, in real seconds; jobs with a later one go to the queue."""
     clock: MovableClock = field(default_factory=MovableClock)
     intake: Any = None
     output: Any = None
@@ -459,6 +477,8 @@ class World:
             session.mount(endpoint, other)
         reading_wire = GatedService(InProcessAdapter(self.reader, self.clock.advance), pass_gate, self.clock)
         session.mount(READING_ENDPOINT, reading_wire)
+        poll_timer = PollTimer(read.first_poll_seconds, read.max_poll_seconds)
+        daily = daily_records(read, self._shared_record(pass_gate, DAILY, DailyCount()))
         parts = Parts(
             settings=read,
             documents=DocumentStore(
@@ -470,11 +490,15 @@ class World:
             extract=self.extract,
             queue=GatedQueue(self.jobs, pass_gate),
             poison_queue=PoisonQueue(self.poisoned_events),
-            pool=tuple(self._language_parts(read, one, session, pass_gate) for one in read.language_resources),
-            poll_timer=PollTimer(read.first_poll_seconds, read.max_poll_seconds),
+            pool=tuple(
+                self._language_parts(read, one, session, pass_gate, poll_timer, daily)
+                for one in read.language_resources
+            ),
+            poll_timer=poll_timer,
             reading=self._reading_parts(read, session, pass_gate),
             clock=self.clock,
             sleep=self.clock.advance,
+            longest_hold_s=self.longest_hold_s,
             new_id=self.new_id,
             rng=random.Random(self.seed),
             storage_threads=Inline(),
@@ -490,14 +514,39 @@ class World:
         return {**environ, **self.settings}
 
     def _language_parts(
-        self, read: Settings, resource: LanguageResource, session: requests.Session, pass_gate: Gate
+        self,
+        read: Settings,
+        resource: LanguageResource,
+        session: requests.Session,
+        pass_gate: Gate,
+        poll_timer: PollTimer,
+        daily: DailyRecords | None,
     ) -> LanguageParts:
-        budget = RequestBudget(read.requests_per_minute, self.clock())
+        budget = SharedBudget(
+            self._shared_record(pass_gate, request_ledger_name(resource.endpoint), RequestLedger()),
+            read.requests_per_minute,
+            poll_timer,
+            self.clock(),
+            may_fall_back=daily is None,
+            sleep=self.clock.advance,
+        )
         health = HealthStore(GatedContainer(self.state, "state", pass_gate), resource.endpoint)
         return LanguageParts(
             name=resource.name,
-            service=LanguageClient(resource.endpoint, session, KeyAuth(str(resource.key)), budget, self.clock),
+            service=LanguageClient(
+                resource.endpoint, session, KeyAuth(str(resource.key)), budget, self.clock, daily=daily
+            ),
             health=HealthMonitor(health, self.clock),
+        )
+
+    def _shared_record(self, pass_gate: Gate, name: str, empty: R) -> SharedRecord[R]:
+        return SharedRecord(
+            GatedContainer(self.state, "state", pass_gate),
+            name,
+            empty,
+            monotonic=lambda: self.clock().timestamp(),
+            sleep=self.clock.advance,
+            rng=random.Random(self.seed),
         )
 
     def _reading_parts(self, read: Settings, session: requests.Session, pass_gate: Gate) -> ReadingParts | None:

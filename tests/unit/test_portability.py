@@ -73,6 +73,7 @@ GUARDED = {
     ("local/process.py", "signal.SIGCONT"): "behind a check of sys.platform; psutil on Windows",
     ("local/with_parent.py", "ctypes.CDLL(None)"): "a script that local/process.py starts on Linux only",
     ("local/demo/view.py", "/proc/cpuinfo"): "what cannot be read is left out",
+    ("tests/benchmarks/files.py", "/proc/"): "used where it exists",
     ("tests/benchmarks/results.py", "/proc/cpuinfo"): "used where it exists",
     ("tests/benchmarks/rig.py", "/proc/"): "used where it exists",
 }

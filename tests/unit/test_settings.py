@@ -87,6 +87,7 @@ RIGHT = [
     ("EXTRACT_MEMORY_MB", "256", 256),
     ("REVIEW_BELOW", "0.6", 0.6),
     ("REQUESTS_PER_MINUTE", "1", 1),
+    ("DAILY_TEXT_RECORDS", "0", 0),
     (
         "DOCUMENT_INTELLIGENCE_ENDPOINT",
         "https://x.cognitiveservices.azure.com/",
@@ -149,6 +150,7 @@ WRONG = [
     ("EXTRACT_MEMORY_MB", "63", "a whole number from 64 to 65536"),
     ("REVIEW_BELOW", "60", "a number from 0 to 1"),
     ("REQUESTS_PER_MINUTE", "-1", "a whole number from 1 to 1000000"),
+    ("DAILY_TEXT_RECORDS", "many", "a whole number from 0 to 1000000000"),
     ("DOCUMENT_INTELLIGENCE_ENDPOINT", "x.cognitiveservices.azure.com", "an address like https://"),
     ("DOCUMENT_INTELLIGENCE_ENDPOINT", "https://gw.contoso.com/documentModels/prebuilt-read", "without the path"),
     ("DOCUMENT_INTELLIGENCE_REQUESTS_PER_MINUTE", "0", "a whole number from 1 to 1000000"),

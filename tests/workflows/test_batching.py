@@ -1,12 +1,21 @@
 """Documents that come at about the same time share a job, where the service is asked the same about them."""
 
+import json
+import threading
+from collections.abc import Callable
+from datetime import datetime
+
+import pytest
+
+from functions.core.outcomes import DeferReason, Deferred
 from functions.core.packing import MAX_REQUEST_DOCUMENTS
 from functions.core.time_limits import LONGEST_BATCH_S
 from functions.core.work import WorkSpec
 from functions.text.chunks import ReadyChunk
 from functions.text.splitting import MAX_REQUEST_CHARACTERS
-from functions.workflows.batching import Batch
-from tests.support.material import chunk, facts, work
+from functions.workflows.batching import BUSY_RUNS, BUSY_S, MAX_WAITING, Batch
+from local.process import ROOT
+from tests.support.material import PROBLEM, after, chunk, facts, work
 from tests.support.scenarios import accepted
 from tests.support.world import World, letter
 
@@ -100,3 +109,133 @@ def test_a_batch_stays_open_ten_lingers_at_most() -> None:
     batch = Batch(opened_at=100.0)
     assert batch.flush_deadline(104.9, linger_s=0.5) == 105.0
     assert batch.flush_deadline(150.0, linger_s=5.0) == 100.0 + LONGEST_BATCH_S
+
+
+def test_busy_worker_waits_longer() -> None:
+    """Two seconds after activity and eight in all, with a linger of 0.2 s."""
+    batch = Batch(opened_at=100.0)
+    assert batch.flush_deadline(101.0, linger_s=0.2, is_busy=True) == 103.0
+    assert batch.flush_deadline(107.0, linger_s=0.2, is_busy=True) == 108.0
+    assert batch.flush_deadline(107.0, linger_s=2.0, is_busy=True) == 100.0 + LONGEST_BATCH_S
+
+
+def test_lone_document_waits_one_linger(world: World) -> None:
+    """However busy the worker was; and so does a batch once the worker is not busy any more."""
+    submitter, now = world.app.submitter, 100.0
+    submitter._linger_s, submitter._busy_at, submitter._last_activity_at = 0.2, now, now
+    lone, two = Batch(opened_at=now), Batch(opened_at=now)
+    for batch, names in ((lone, ["a.txt"]), (two, ["a.txt", "b.txt"])):
+        for name in names:
+            batch.add(item(name))
+    assert submitter._until_flushed_s(lone, now) == pytest.approx(0.2)
+    assert submitter._until_flushed_s(two, now) == pytest.approx(BUSY_S), "when it looks again"
+    assert submitter._until_flushed_s(two, now + BUSY_S) == pytest.approx(0.2 - BUSY_S)
+
+
+def test_busy_runs_are_those_of_the_host() -> None:
+    host = json.loads((ROOT / "host.json").read_text("utf-8"))
+    assert host["extensions"]["blobs"]["maxDegreeOfParallelism"] == BUSY_RUNS
+
+
+# --- While a batch waits for its send time ---
+
+Asked = Callable[[datetime | None], Deferred | None]
+"""What the request budget says, given the send time that was booked before."""
+
+
+def asking(world: World, ask: Asked) -> World:
+    """Return the world, in which the request budget is asked by `ask`."""
+    world.app.parts.pool[0].service.take_permit = ask  # type: ignore[method-assign]
+    return world
+
+
+def until(seconds: float, send_at: datetime | None = None) -> Deferred:
+    """Return the answer of a budget that has booked a send time."""
+    return Deferred(DeferReason.BUDGET, PROBLEM, seconds, send_at)
+
+
+def test_batch_fills_until_its_send_time() -> None:
+    """Those who come while it waits are in the request, too, and the send time is asked for no second time."""
+    world, booked = World(longest_hold_s=20), []
+
+    def ask(send_at: datetime | None) -> Deferred | None:
+        booked.append(send_at)
+        if send_at:
+            return None
+        late = threading.Thread(target=world.app.submitter.submit, args=("b.txt",))
+        late.start()
+        threads.append(late)
+        return until(0.3, after(1))
+
+    threads: list[threading.Thread] = []
+    asking(world, ask)
+    for number, name in enumerate(("a.txt", "b.txt")):
+        world.drop(name, letter(number), announce=False)
+    world.app.submitter.submit("a.txt")
+    threads[0].join()
+    assert booked == [None, after(1)]
+    assert accepted(world) == [2]
+
+
+def test_late_send_time_goes_to_the_queue() -> None:
+    """With its job, which is sent then without asking again, by whoever gets its message."""
+    world = asking(World(longest_hold_s=20), lambda _: until(25, after(25)))
+    world.drop("a.txt", letter(1), announce=False)
+    world.app.submitter.submit("a.txt")
+    (listed,) = world.app.parts.records.list_jobs()
+    job, _ = world.app.parts.records.job(listed.id)
+    assert (job.send_at, job.submissions) == (after(25), 0)
+    assert (job.due - world.clock()).total_seconds() == 25
+    world.restart()
+    booked: list[datetime | None] = []
+    asking(world, lambda send_at: booked.append(send_at))
+    world.run()
+    assert booked == [after(25)]
+    world.check_right("a.txt")
+
+
+def test_third_batch_is_not_begun() -> None:
+    """Until one of those that wait for their send times has gone."""
+    world, may_go = World(longest_hold_s=20), threading.Event()
+
+    def ask(send_at: datetime | None) -> Deferred | None:
+        may_go.wait()
+        return None
+
+    asking(world, ask)
+    names = [f"{number}.txt" for number in range(MAX_WAITING + 1)]
+    for number, name in enumerate(names):
+        world.drop(name, letter(number), announce=False)
+    submitter, runs = world.app.submitter, []
+    submitter._linger_s = 0
+    full = item("full.txt", text="a" * MAX_REQUEST_CHARACTERS)
+    for name in names[:MAX_WAITING]:
+        runs.append(threading.Thread(target=submitter.submit, args=(name,)))
+        runs[-1].start()
+        while len(submitter._waiting) < len(runs):
+            may_go.wait(0.005)
+        submitter.close(submitter._waiting[-1])
+    third = threading.Thread(target=submitter.join, args=(full,))
+    third.start()
+    third.join(0.05)
+    assert third.is_alive()
+    may_go.set()
+    for run in (*runs, third):
+        run.join()
+    assert accepted(world) == [1] * MAX_WAITING
+
+
+def test_only_first_batch_asks() -> None:
+    """The one behind it books its send time when the first has gone, and neither holds back the other for ever."""
+    world, asked = World(longest_hold_s=20), []
+
+    def ask(send_at: datetime | None) -> Deferred | None:
+        asked.append(len(world.app.submitter._waiting))
+        return None
+
+    asking(world, ask)
+    for number in range(4):
+        world.drop(f"{number}.txt", letter(number), announce=False)
+        world.app.submitter.submit(f"{number}.txt")
+    assert asked == [1] * 4
+    assert world.app.submitter._waiting == []

@@ -14,6 +14,7 @@ from tests.support.scenarios import LONG, accepted, lines, numbered_jobs
 from tests.support.world import World, letter
 
 LEDGER = "budget/loans.cognitiveservices.azure.com.json"
+REQUESTS = "budget/requests/loans.cognitiveservices.azure.com.json"
 
 
 @pytest.fixture
@@ -76,6 +77,7 @@ def test_the_last_poll_writes_the_result(world: World) -> None:
     (message,) = world.jobs.messages
     assert advancing(world, message.text) == [
         "state read jobs/job-1.json",
+        f"state read {REQUESTS}",
         "service GET /language/analyze-text/jobs/service-job-1",
         f"state write {LEDGER}",
         "output write a.txt.entities.json",
@@ -97,6 +99,8 @@ def test_a_waiting_job_is_reserved_and_submitted(world: World) -> None:
     assert advancing(world, JobMessage(waiting.id, waiting.step).encode()) == [
         "state read jobs/job-1.json",
         f"state read {LEDGER}",
+        f"state read {REQUESTS}",
+        f"state write {REQUESTS}",
         "state read documents/a.txt",
         "intake read a.txt",
         "queue send job-1",

@@ -212,3 +212,21 @@ def test_throttled_resource_gets_fewer_jobs(world: World) -> None:
     world.run(within=timedelta(minutes=2))
     world.check_right(*NAMES)
     assert accepted(world) == [len(NAMES), 0]
+
+
+def test_send_time_is_used_where_it_is_booked() -> None:
+    """More documents than two resources take at once: each job that has to wait goes to the resource of its ledger."""
+    world, booked = World(resources=2, settings={"REQUESTS_PER_MINUTE": "60"}), dict[str, str | None]()
+    names = [f"{number}.txt" for number in range(40)]
+    drop_all(world, names)
+    records = world.app.parts.records
+    while world.step() or world.next_message_at():
+        for one in records.list_jobs():
+            job, _ = records.job(one.id)
+            if job.send_at and job.state is JobState.WAITING:
+                booked[job.id] = job.resource
+            elif job.state is JobState.RUNNING and job.id in booked:
+                assert job.resource == booked[job.id]
+        world.clock.advance(0.5)
+    assert len(booked) > 10 and len(set(booked.values())) == 2
+    world.check_right(*names)

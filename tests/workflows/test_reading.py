@@ -152,7 +152,7 @@ def test_doubtful_pages_are_for_review(world: World) -> None:
         "odd-result",
         "odd-page",
         "unknown-status",
-        "stuck-not-started",
+        pytest.param("stuck-not-started", marks=pytest.mark.long),
         "long",
     ],
 )

@@ -9,6 +9,7 @@ from tests.support.world import Call, World, letter
 
 HIDDEN = RESERVATIONS[0].total_seconds()
 LEDGER = "budget/loans.cognitiveservices.azure.com.json"
+REQUESTS = "budget/requests/loans.cognitiveservices.azure.com.json"
 
 
 @pytest.fixture
@@ -37,6 +38,8 @@ def test_a_submission_leaves_something_to_come_back(world: World) -> None:
         "queue send job-1",
         "state write jobs/job-1.json",
         "state write documents/a.txt",
+        # The first of all has to create the ledger.
+        *(f"state {action} {REQUESTS}" for action in ("read", "write", "read", "write")),
         f"state read {LEDGER}",
         "service POST /language/analyze-text/jobs",
         "queue resend job-1",

@@ -42,6 +42,7 @@ from functions.core.health import (
     succeeded,
 )
 from functions.errors import Fault, Problem
+from tests.support.examples import examples
 from tests.support.material import GA_URL, NOW, PROBLEM, after
 
 MODEL = "CustomEntityRecognition/loans/production"
@@ -710,5 +711,8 @@ class LedgerMachine(RuleBasedStateMachine):
 TestLedger = LedgerMachine.TestCase
 # Without shrinking: it takes minutes here, and the steps that are printed can be followed as they are.
 TestLedger.settings = hypothesis_settings(
-    max_examples=50, stateful_step_count=100, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate]
+    max_examples=examples(100),
+    stateful_step_count=100,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )

@@ -191,6 +191,8 @@ def full_job() -> Job:
         resource="x.cognitiveservices.azure.com",
         known_records=claims,
         trace_parent="00-1-2-01",
+        send_at=after(5),
+        daily_waits_s=7.0,
         **COUNTED,
         **OF_ONE_SUBMISSION,
     )

@@ -28,6 +28,7 @@ from functions.language.error_codes import MAX_RECORDED_BYTES, Reply
 from functions.language.payloads import Page, submission_outcome
 from functions.language.tolerant_json import MAX_DEPTH, UNREADABLE, decode
 from functions.tasks.entities import FoundEntities
+from tests.support.examples import examples
 from tests.support.material import NOW
 from tests.support.replies import (
     EMPTY_ERROR,
@@ -190,7 +191,11 @@ def check_neighbours(generation: str, victim: str, body: bytes) -> FoundEntities
 
 
 @pytest.mark.long
-@settings(max_examples=1_000, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=examples(2_000),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 @given(mutated_replies())
 def test_mutated_document_affects_no_neighbours(case: tuple[str, str, bytes]) -> None:
     own = check_neighbours(*case)
@@ -295,7 +300,7 @@ STATUSES = st.integers(100, 999) | st.sampled_from([200, 202, 302, 400, 401, 403
 
 
 @pytest.mark.long
-@settings(max_examples=750, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(1_500), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(STATUSES, HEADERS, BODIES)
 @example(200, {"Content-Type": "application/json"}, b"[" * 1_000_000)
 def test_any_reply_is_outcome(status: int, headers: dict[str, str], body: bytes) -> None:

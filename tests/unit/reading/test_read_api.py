@@ -14,6 +14,7 @@ from functions.language.error_codes import MAX_RECORDED_BYTES, Reply
 from functions.reading.pages import PagesRead
 from functions.reading.read_api import pages_parameter, progress_outcome, result_id_of, submission_outcome, submit_path
 from functions.text.read_pages import PageText
+from tests.support.examples import examples
 from tests.support.material import NOW
 
 ENDPOINT = "https://scans.cognitiveservices.azure.com"
@@ -230,7 +231,7 @@ HEADERS = st.dictionaries(
 STATUSES = st.integers(100, 999) | st.sampled_from([200, 202, 302, 400, 401, 403, 404, 410, 413, 429, 500, 503])
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(500), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(STATUSES, HEADERS, BODIES)
 @example(200, {"Content-Type": "application/json"}, b"[" * 1_000_000)
 @example(404, {"Content-Type": "application/json"}, b'{"code":"NotFound","message":"\\ud83d"}')

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from functions.errors import DocumentError, Fault
 from functions.text.decoding import DecodedText, check_size, decode
+from tests.support.examples import examples
 from tests.support.material import any_text
 
 TEXT = "Zoë owes €5,000 to 田中 👩🏽\r\nsince May.\n"
@@ -464,7 +465,7 @@ def test_marked_text_allows_few_faults(faults: int, size: int, is_read: bool) ->
 @example(b"\x1b$)C\x0e!", "")
 @example(b"~{~", "")
 @example(b"<?xml encoding='utf-7'?>\xff", "")
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_any_bytes_are_text_or_document_error(data: bytes, content_type: str) -> None:
     with contextlib.suppress(DocumentError):
         decoded = decode(data, content_type)

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from functions.core.documents import MAX_SUBMISSIONS
+from tests.support.examples import examples
 from tests.support.world import Call, Crash, World, letter
 
 pytestmark = pytest.mark.long
@@ -223,7 +224,7 @@ ODDITIES = (odd_location, moved, later, deep)
 
 
 @given(st.integers(0, 2**32), st.sampled_from([0.02, 0.1, 0.3]), st.integers(1, 4))
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
 def test_random_faults_keep_bills_bounded(seed: int, rate: float, count: int) -> None:
     """A random exception, crash or odd answer at each call, for a week, then an end of all faults."""
     rng = random.Random(seed)

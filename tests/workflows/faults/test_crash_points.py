@@ -209,6 +209,7 @@ def test_file_survives_any_crash(more: str) -> None:
     assert crash_everywhere(Scenario(prepare, check=check, extract=in_process)) > 20
 
 
+@pytest.mark.long
 def test_scan_survives_any_crash() -> None:
     """Also in the middle of its second version; one submission to OCR more is the most that a crash costs."""
     printed = Page(letter(1) + "With enough letters to be a page with a text layer.", is_printed=True)

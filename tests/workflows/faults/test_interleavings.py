@@ -25,6 +25,7 @@ from functions.errors import Missing
 from functions.storage.memory_queue import MemoryQueue, QueuedMessage
 from functions.text.splitting import MAX_REQUEST_CHARACTERS
 from local.language_service.counters import text_digest
+from tests.support.examples import examples
 from tests.support.lockstep import Flow, Outcome, take_turns
 from tests.support.scenarios import long_text
 from tests.support.world import HIDDEN_S, Call, Crash, Worker, World, letter
@@ -610,7 +611,7 @@ EXAMPLES = os.environ.get("INTERLEAVING_EXAMPLES")
 
 TestInterleavings = pytest.mark.long(Interleavings.TestCase)
 TestInterleavings.settings = settings(
-    max_examples=int(EXAMPLES or 150),
+    max_examples=int(EXAMPLES or examples(250)),
     stateful_step_count=50,
     derandomize=EXAMPLES is None,
     deadline=None,

@@ -221,13 +221,13 @@ def test_newer_refusal_is_left_alone(world: World, newer: NewerRelease) -> None:
     assert world.state.get_properties(left.name) == left
 
 
-def test_newer_ledger_is_not_overwritten(world: World, newer: NewerRelease) -> None:
+@pytest.mark.parametrize("number", [0, 1], ids=["health", "requests"])
+def test_newer_ledger_is_not_overwritten(world: World, newer: NewerRelease, number: int) -> None:
     world.drop("a.txt", letter(1))
     world.settle()
-    (ledger,) = world.state.list(LEDGERS)
-    left = newer.write(ledger.name)
+    left = newer.write(list(world.state.list(LEDGERS))[number].name)
     world.restart()
     world.drop("b.txt", letter(2))
     world.settle()
     world.check_right("a.txt", "b.txt")
-    assert world.state.get_properties(ledger.name) == left
+    assert world.state.get_properties(left.name) == left

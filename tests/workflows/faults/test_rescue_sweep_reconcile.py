@@ -18,6 +18,7 @@ from functions.core.time_limits import EXTRA_MESSAGE, SWEEP_GRACE
 from functions.storage.containers import BlobInfo
 from functions.storage.memory_containers import MemoryContainer
 from local.stand_in.in_process import MovableClock
+from tests.support.examples import examples
 from tests.support.scenarios import accepted, lines
 from tests.support.world import Call, Crash, World, letter
 from tests.workflows.faults.test_refused_documents import refuse
@@ -457,14 +458,15 @@ class LazyContainer(MemoryContainer):
 
 
 def test_large_comparison_needs_little_memory() -> None:
-    """10,000 documents, of which it holds on to a handful."""
-    intake = LazyContainer(10_000, "{}")
-    state = LazyContainer(10_000, "documents/{}", state="done", owner="x")
-    output = LazyContainer(10_000, "{}.entities.json")
+    """100,000 documents, of which it holds on to a handful."""
+    count = examples(100_000)
+    intake = LazyContainer(count, "{}")
+    state = LazyContainer(count, "documents/{}", state="done", owner="x")
+    output = LazyContainer(count, "{}.entities.json")
     Tracked.alive = Tracked.most = 0
     tally = World(intake=intake, output=output, state=state).reconcile()
-    assert (tally.dropped, tally.done, tally.submitted) == (10_000, 10_000, 0)
-    assert intake.listed >= 10_000
+    assert (tally.dropped, tally.done, tally.submitted) == (count, count, 0)
+    assert intake.listed >= count
     assert 1 < Tracked.most < 50
 
 

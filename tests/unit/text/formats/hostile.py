@@ -90,6 +90,17 @@ def pdf_with_deep_tree() -> bytes:
     return pdf(objects)
 
 
+def pdf_with_circle() -> bytes:
+    """A page tree whose branches have each other."""
+    return pdf(
+        {
+            1: b"<< /Type /Catalog /Pages 2 0 R >>",
+            2: b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+            3: b"<< /Type /Pages /Parent 2 0 R /Kids [2 0 R] /Count 1 >>",
+        }
+    )
+
+
 def pdf_with_flate_bomb() -> bytes:
     return pdf(page(b"BT /F 12 Tf 72 700 Td (Hello) Tj ET\n" + b" " * 250_000_000))
 
@@ -115,9 +126,10 @@ def zip_with_overlap() -> bytes:
     return bytes(changed)
 
 
-def zip_with_wrong_size() -> bytes:
-    data = bytearray(zipped({"a": b"x" * 1_000}))
-    place = data.index(b"PK\x01\x02")
+def zip_with_wrong_size(name: str = "a") -> bytes:
+    """A member that is said to unpack to ten bytes."""
+    data = bytearray(zipped({"[Content_Types].xml": b"", name: b"<x/>" * 1_000}))
+    place = data.rindex(b"PK\x01\x02")
     struct.pack_into("<I", data, place + 24, 10)
     return bytes(data)
 
@@ -152,6 +164,7 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     "pdf with 100,000 times one page": (pdf_with_many_pages, "pages"),
     "pdf that counts 100,000 pages": (pdf_with_wrong_count, "pages"),
     "pdf with a deep tree": (pdf_with_deep_tree, "damaged"),
+    "pdf whose page tree is a circle": (pdf_with_circle, "damaged"),
     "pdf whose form draws itself": (pdf_with_cycle, "no text"),
     "pdf with a form in a form": (pdf_with_fan_out, "seconds"),
     "pdf with a flate bomb": (pdf_with_flate_bomb, "memory"),
@@ -163,10 +176,13 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
         "seconds",
     ),
     "zip with a wrong size": (zip_with_wrong_size, "no text"),
+    "docx with a wrong size": (lambda: zip_with_wrong_size("word/document.xml"), "damaged"),
     "mail with 1,000 levels": (mail_with_deep_parts, "nesting"),
     "mail with 200,000 parts": (mail_with_many_parts, "entries"),
     "mail with a giant header": (lambda: MAIL + b"Subject: " + b"x " * 5_000_000 + b"\n\nx", "header_bytes"),
     "rtf with 2 million braces": (lambda: b"{\\rtf1" + b"{" * 2_000_000, "nesting"),
+    "rtf with a picture of 20 MB": (lambda: b"{\\rtf1{\\pict " + b"0f" * 10_000_000 + b"}}", "no text"),
+    "json with a number of 5 million digits": (lambda: b'{"a": ' + b"9" * 5_000_000 + b"}", "characters"),
     "json with a million levels": (lambda: b'{"a":' * 1_000_000 + b"}" * 1_000_000, "nesting"),
     "xml with a million levels": (lambda: b"<?xml version='1.0'?>" + b"<a>" * 1_000_000, "nesting"),
 }

@@ -205,13 +205,6 @@ def test_document_without_text_says_so() -> None:
     assert refused(docx(paragraph(""))).reason is Reason.NO_TEXT
 
 
-@pytest.mark.parametrize(
-    "name", ["protected.docx", "protected.xlsx", "protected.odt", "protected.ods", "protected.xls"]
-)
-def test_password_is_needed(name: str) -> None:
-    assert refused(sample(name)).reason is Reason.PROTECTED
-
-
 def test_old_word_document_is_named() -> None:
     error = refused(sample("old.doc"))
     assert error.reason is Reason.OLD_FORMAT

@@ -15,6 +15,11 @@ def test_markdown_stays_as_it_is_written() -> None:
     assert found.text[found.locations.starts[1] :].startswith("# Title")
 
 
+def test_front_matter_is_no_heading() -> None:
+    found = extracted("---\ntitle: Offer\nlang: en\n---\n\n# Terms\n\ntext\n")
+    assert [place for _, place in places(found)] == [{}, {"heading": "Terms"}]
+
+
 def test_rows_of_a_table_are_places() -> None:
     text = 'name,note\nZoë,"two\nlines"\nJonas,x\n'
     assert places(extracted(text)) == [
