@@ -748,7 +748,7 @@ OFFSET_MISMATCH = WarningKind(
 OVERLAPS_REMOVED = WarningKind(
     "OverlapsRemoved",
     "{count} entities are left out because another one stands at the same characters (overlaps: {policy}).",
-    "To get all of them, ask for `overlaps: keep` in the rule.",
+    "To get all of them, ask for `overlaps: keep` in the rule (docs/rules.md).",
 )
 REDACTION_INCOMPLETE = WarningKind(
     "RedactionIncomplete",
