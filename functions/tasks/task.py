@@ -78,7 +78,9 @@ class AnalysisTask(Record, frozen=True, kw_only=True, tag_field="kind"):
     def parameters(self) -> dict[str, Any]:
         """Return the parameters as a GA version spells them, without those that every task has."""
         own = {field.encode_name: getattr(self, field.name) for field in _own_fields(type(self))}
-        return {name: msgspec.to_builtins(value) for name, value in own.items() if value not in (None, ())}
+        # As JSON has them, lists and no tuples: they are compared with those of results that were read.
+        given = {name: value for name, value in own.items() if value not in (None, ())}
+        return dict(msgspec.json.decode(msgspec.json.encode(given)))
 
     def as_task(self, string_index_type: str) -> dict[str, Any]:
         """Return the task of a request to a GA version of the API."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +25,7 @@ from functions.core.outcomes import (
     Unanswered,
 )
 from functions.errors import Fault, Problem, Warning
+from functions.language import payloads
 from functions.language.connection import is_foreign
 from functions.language.error_codes import FAULTS, LANGUAGE, MAX_RECORDED_BYTES, own_error, retry_after
 from functions.language.payloads import (
@@ -35,7 +37,9 @@ from functions.language.payloads import (
     submission_outcome,
     submit_path,
 )
+from functions.tasks.custom_entities import CustomEntityRecognition
 from functions.tasks.entities import FoundEntities, FoundEntity
+from functions.tasks.key_phrases import FoundPhrases, KeyPhraseExtraction
 from tests.support.material import ENDPOINT, NOW, PREVIEW, work
 from tests.support.replies import (
     EMPTY_ERROR,
@@ -942,3 +946,81 @@ def test_unreachable_service_names_error_type_only() -> None:
     assert deferred.problem.message == "The service could not be reached: ConnectionError."
     assert "secret" not in LANGUAGE.no_answer(error).message
     assert deferred.problem.fault is LANGUAGE.no_answer(error).fault is Fault.SERVICE
+
+
+# --- Several tasks ---
+
+TASKS = (
+    CustomEntityRecognition(project="p", deployment="d"),
+    CustomEntityRecognition(given_name="fees", project="fees", deployment="d"),
+    KeyPhraseExtraction(),
+)
+
+
+def several(*items: dict[str, Any], **fields: Any) -> Finished:
+    found = payloads.page_outcome(reply(200, ga_page(items=list(items), **fields)), NOW, TASKS).progress
+    assert isinstance(found, Finished)
+    return found
+
+
+def phrases(*given: str, **fields: Any) -> dict[str, Any]:
+    return ga_item(
+        [{"id": "0", "keyPhrases": list(given)}], kind="KeyPhraseExtractionLROResults", taskName="x", **fields
+    )
+
+
+def named(name: str) -> dict[str, Any]:
+    return ga_item([{"id": "0", "entities": [wire_entity()]}], taskName=name)
+
+
+def test_several_tasks_share_submission() -> None:
+    spec = msgspec.structs.replace(work(), tasks=TASKS)
+    body = json.loads(submission_body(spec, "j", ["a"]))
+    assert [(task["kind"], task["taskName"]) for task in body["tasks"]] == [
+        ("CustomEntityRecognition", "entities"),
+        ("CustomEntityRecognition", "fees"),
+        ("KeyPhraseExtraction", "keyphrases"),
+    ]
+
+
+def test_results_of_one_kind_are_told_apart_by_name() -> None:
+    found = several(named("fees"), phrases("a"))
+    assert {name: type(one).__name__ for name, one in found.chunks["0"].items()} == {
+        "fees": "FoundEntities",
+        "keyphrases": "FoundPhrases",
+    }
+
+
+@pytest.mark.parametrize("item", [named("other"), ga_item([{"id": "0", "entities": []}], taskName=None)])
+def test_result_that_could_be_of_two_tasks_is_ignored(item: dict[str, Any]) -> None:
+    assert several(item).chunks == {}
+
+
+def test_failed_task_keeps_its_own_error() -> None:
+    failed = {**named("entities"), "status": "failed"}
+    del failed["results"]
+    errors = [{"code": "InternalServerError", "message": "It broke.", "target": "#/tasks/items/1"}]
+    found = several(named("fees"), failed, phrases("a"), errors=errors)
+    assert set(found.chunks["0"]) == {"fees", "keyphrases"}
+    problem = found.failed_tasks["entities"]
+    assert (problem.code, problem.fault) == ("TaskFailed", Fault.SERVICE)
+    assert "It broke." in problem.message
+
+
+def test_failed_task_can_be_configurations_fault() -> None:
+    failed = {**named("entities"), "status": "failed"}
+    del failed["results"]
+    errors = [{"code": "ProjectNotFound", "message": "No such project.", "target": "#/tasks/items/0"}]
+    problem = several(failed, errors=errors).failed_tasks["entities"]
+    assert (problem.code, problem.fault) == ("Misconfigured", Fault.CONFIGURATION)
+
+
+@pytest.mark.parametrize(
+    ("detected", "language"),
+    [({"name": "German", "iso6391Name": "de", "confidenceScore": 1.0}, "de"), ("de", "de"), (7, None), ({}, None)],
+)
+def test_detected_language_is_read_in_both_forms(detected: Any, language: str | None) -> None:
+    item = ga_item([{"id": "0", "keyPhrases": [], "detectedLanguage": detected}], kind="KeyPhraseExtractionLROResults")
+    answer = several(item).chunks["0"]["keyphrases"]
+    assert isinstance(answer, FoundPhrases)
+    assert answer.detected_language == language
