@@ -26,7 +26,11 @@ from functions.core.work import WorkSpec
 from functions.errors import Fault, Problem, Warning
 from functions.tasks.custom_entities import EntitiesResult
 from functions.tasks.entities import Entity, EntityChunk
+from functions.tasks.task import decoded_result
+from local.process import ROOT
 from tests.support.material import NOW, PREVIEW, after, facts, job_facts, work
+
+RECORDED = ROOT / "tests" / "data" / "results"
 
 RECORD = DocumentRecord(
     document=facts("loans/2019-06.txt", encoding="cp1252"),
@@ -327,3 +331,18 @@ def test_doubtful_encoding_sets_review(code: str, is_for_review: bool) -> None:
     record = msgspec.structs.replace(RECORD, warnings=(f"{code}: It may be another.",))
     result = document_result(record, [PIECE], work(), NOW)
     assert result.review is is_for_review
+
+
+# --- results of the release before, which knew one task ---
+
+
+@pytest.mark.parametrize("name", ["entities", "error"])
+def test_earlier_results_stay_valid(name: str) -> None:
+    written = json.loads((RECORDED / f"{name}.json").read_text("utf-8"))
+    jsonschema.validate(written, schema(f"{name}.schema.json"))
+
+
+def test_earlier_result_is_read_as_it_was() -> None:
+    """So that a new version with the same content keeps it."""
+    data = (RECORDED / "entities.json").read_bytes()
+    assert decoded_result(data, EntitiesResult) == entities()
