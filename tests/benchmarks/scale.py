@@ -14,7 +14,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from typing import NamedTuple, TypeVar
@@ -800,13 +800,20 @@ def into_page(page: str, tables: str) -> str:
 @click.option("--characters", type=click.IntRange(100, 100_000), default=World().characters)
 @click.option("--resources", type=click.IntRange(1), multiple=True, default=RESOURCES)
 @click.option("--instances", type=click.IntRange(1), multiple=True, default=INSTANCES)
+@click.option("--foreign-share", type=click.FloatRange(0, 0.9), default=0.0, help="What another application uses.")
 @click.option("--publish", is_flag=True, help="Put the tables into docs/scale.md.")
 def main(
-    documents: int, characters: int, resources: tuple[int, ...], instances: tuple[int, ...], publish: bool
+    documents: int,
+    characters: int,
+    resources: tuple[int, ...],
+    instances: tuple[int, ...],
+    foreign_share: float,
+    publish: bool,
 ) -> None:
     """Simulate many documents on one or more Language resources and instances; print the tables of docs/scale.md."""
     with ProcessPoolExecutor() as processes:
-        outcomes = list(processes.map(simulate, worlds(documents, characters, resources, instances)))
+        chosen = worlds(documents, characters, resources, instances)
+        outcomes = list(processes.map(simulate, (replace(world, foreign_share=foreign_share) for world in chosen)))
     waiting = [World(documents=documents, characters=characters, resources=each, instances=each) for each in resources]
     tables = (
         f"{documents:,} documents of about {characters:,} characters:\n\n"

@@ -39,6 +39,31 @@ def test_no_limit_is_exceeded(outcome: scale.Outcome) -> None:
     assert accepted <= outcome.world.apps * outcome.world.requests_per_minute * minutes
 
 
+def test_nobody_is_refused(outcome: scale.Outcome) -> None:
+    assert outcome.requests["refused"] == 0
+    assert max(outcome.delays) < 6
+
+
+def test_ledger_takes_few_requests(outcome: scale.Outcome) -> None:
+    assert 0 < outcome.ledger_requests <= 0.2 * DOCUMENTS
+
+
+@pytest.mark.parametrize("limit", [80, 100, 120])
+def test_small_limits_are_used(limit: int) -> None:
+    world = World(documents=8_000, resources=1, instances=4, requests_per_minute=limit)
+    outcome = simulate(world)
+    assert outcome.requests["refused"] == 0
+    assert outcome.shares["requests"] >= 0.94
+
+
+def test_foreign_requests_are_made_room_for() -> None:
+    """Another application uses a third of the limit."""
+    outcome = simulate(World(documents=60_000, resources=1, instances=10, foreign_share=1 / 3))
+    requests = sum(outcome.requests.values())
+    assert 0 < outcome.requests["refused"] <= 0.01 * requests
+    assert sorted(outcome.delays)[len(outcome.delays) // 2] < 2.5
+
+
 def test_no_resource_exceeds_its_minute_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     accepted: dict[int, list[float]] = {}
     admit = scale.Language.admit
