@@ -51,9 +51,9 @@ class LongDocument:
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """A file with pages that OCR is to read first; `chunk` has no text, `copy` the text beside them, perhaps none."""
+    """A file with pages that OCR is to read first: one chunk without text; `copy` is the text beside them, or blank."""
 
-    chunk: ReadyChunk
+    chunks: tuple[ReadyChunk]
     copy: WorkingCopy
 
 
@@ -209,7 +209,7 @@ class Intake:
             return _outcome(chunks, copy)
         (whole,) = chunks
         stored = msgspec.structs.replace(whole.chunk, content_encoding=unpacked.content_encoding)
-        return Scanned(replace(whole, chunk=stored), copy)
+        return Scanned((replace(whole, chunk=stored),), copy)
 
     def _check_size(self, blob: Blob) -> None:
         """Refuse what is larger than its limit; its content was not read then. Raises `DocumentError`."""
