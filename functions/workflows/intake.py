@@ -20,7 +20,8 @@ from ..storage.extracted_store import WorkingCopy, copy_key
 from ..text.chunks import ReadyChunk, cut
 from ..text.compression import Unpacked, is_compressed, unpack
 from ..text.decoding import check_size, decode
-from .extractor import HEAD_BYTES, Extractor
+from ..text.formats import HEAD_BYTES
+from .extractor import Extractor
 from .working_copies import key_of
 
 logger = logging.getLogger(__name__)
