@@ -72,7 +72,8 @@ HOLD_S = (3.0, 6.0)
 """How long a job waits for a control document that is under way."""
 
 BAD_POLLS = 2
-"""Polls of a job in a row that may come to nothing before that counts against its resource, where there are others."""
+"""Polls of a job in a row from which nothing was learned, after which the next one counts as a failure of its resource
+where there are others."""
 
 IDLE_S = (50.0, 70.0)
 """How long a job waits that may not be the next scout itself, where there is no control document."""

@@ -101,7 +101,7 @@ class LanguageClient:
         refused = self._count(records, len(texts))
         if refused:
             return refused
-        outcome = self._submit_safely(work, name, texts, languages, has_permit, deadline_s)
+        outcome = self._submit(work, name, texts, languages, has_permit, deadline_s)
         if self._daily and isinstance(outcome, Deferred | Refused):
             self._daily.give_back(records)
         return outcome
@@ -114,20 +114,6 @@ class LanguageClient:
             return Refused(problems.MORE_THAN_A_DAY.problem(records=records, limit=self._daily.limit))
         return _not_counted(self._daily.take(records))
 
-    def _submit_safely(
-        self,
-        work: WorkSpec,
-        name: str,
-        texts: Sequence[str],
-        languages: Sequence[str | None] | None,
-        has_permit: bool,
-        deadline_s: float | None,
-    ) -> Submission:
-        try:
-            return self._submit(work, name, texts, languages, has_permit, deadline_s)
-        except Exception as error:
-            return Unanswered(self._connection.failed(error, name))
-
     def _submit(
         self,
         work: WorkSpec,
@@ -137,13 +123,16 @@ class LanguageClient:
         has_permit: bool,
         deadline_s: float | None,
     ) -> Submission:
-        return self._connection.submit(
-            wire.submit_path(work.api_version),
-            self._connection.allowance(deadline_s),
-            wire.submission_body(work, name, texts, languages),
-            lambda reply, now: wire.submission_outcome(self._connection.endpoint, work.api_version, reply, now),
-            has_permit=has_permit,
-        )
+        try:
+            return self._connection.submit(
+                wire.submit_path(work.api_version),
+                self._connection.allowance(deadline_s),
+                wire.submission_body(work, name, texts, languages),
+                lambda reply, now: wire.submission_outcome(self._connection.endpoint, work.api_version, reply, now),
+                has_permit=has_permit,
+            )
+        except Exception as error:
+            return Unanswered(self._connection.failed(error, name))
 
     def progress(
         self, work: WorkSpec, operation_url: str, *, is_first: bool = False, send_at: datetime | None = None

@@ -117,12 +117,9 @@ class Submitter:
                 case Ready(chunk, copy):
                     self._texts.keep_copy(copy)
                     self._submit_together(chunk)
-                case LongDocument(chunks, copy):
+                case LongDocument(chunks, copy) | Scanned(chunks, copy):
                     self._texts.keep_copy(copy)
                     self._submission.submit_later(chunks)
-                case Scanned(chunk, copy):
-                    self._texts.keep_copy(copy)
-                    self._submission.submit_later([chunk])
                 case Rejected():
                     self._reports.write(outcome)
                 case Gone() | Ignored():

@@ -21,7 +21,8 @@ from ..storage.extracted_store import WorkingCopy, copy_key
 from ..text.chunks import ReadyChunk, cut
 from ..text.compression import Unpacked, is_compressed, unpack
 from ..text.decoding import check_size, decode
-from .extractor import HEAD_BYTES, Extractor
+from ..text.formats import HEAD_BYTES
+from .extractor import Extractor
 from .working_copies import key_of
 
 logger = logging.getLogger(__name__)
@@ -52,9 +53,9 @@ class LongDocument:
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """A file with pages that OCR is to read first; `chunk` has no text, `copy` the text beside them, perhaps none."""
+    """A file with pages that OCR is to read first: one chunk without text; `copy` is the text beside them, or blank."""
 
-    chunk: ReadyChunk
+    chunks: tuple[ReadyChunk]
     copy: WorkingCopy
 
 
@@ -232,7 +233,7 @@ class Intake:
             return _outcome(chunks, copy)
         (whole,) = chunks
         stored = msgspec.structs.replace(whole.chunk, content_encoding=unpacked.content_encoding)
-        return Scanned(replace(whole, chunk=stored), copy)
+        return Scanned((replace(whole, chunk=stored),), copy)
 
     def _check_size(self, blob: Blob) -> None:
         """Refuse what is larger than its limit; its content was not read then. Raises `DocumentError`."""

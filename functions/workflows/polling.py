@@ -218,7 +218,7 @@ class Poller:
         if service is None:
             self._steps.perform(job, etag, give_up(job, READING_TURNED_OFF, self._clock()))
             return
-        if job.awaits_verdict and service.name != job.resource:
+        if job.awaits_verdict and service is not self._services.of(job):
             job = retry_elsewhere(job, self._clock())
         assessment = service.prober.assess(job)
         is_scout_due = assessment.probing is Probing.SCOUT and not job.is_scout and may_scout(job, self._clock())
@@ -236,14 +236,14 @@ class Poller:
             job = sent_to(job, service.name) if deferred.send_at else job
             self._steps.perform(job, etag, after_deferral(job, deferred, self._clock(), service.policy()))
             return
-        found = run_all(self._threads, partial(self._read_if_ours, service, job), job.chunks)
-        exhausted = [document for document in found if document and _is_exhausted(job, document)]
+        found = [one for one in run_all(self._threads, partial(self._read_if_ours, service, job), job.chunks) if one]
+        exhausted = [document for document in found if _is_exhausted(document.record, job)]
         if exhausted and job.reading:
             self._steps.perform(job, etag, give_up(job, exhausted_problem(job), self._clock()))
             return
         for document in exhausted:
             self._report_exhausted(job, document)
-        ready = [document for document in found if document and document not in exhausted]
+        ready = [document for document in found if not _is_exhausted(document.record, job)]
         now = self._clock()
         if not ready:
             self._steps.perform(job, etag, nothing_left(job, now))
@@ -290,9 +290,6 @@ class Poller:
                 self._refusals.note(chunk.document, storage_code(error) or "")
         self._publisher.release_claim(job, chunk)
         return None
-
-    # The limit of submissions. It is compared here, directly before the reservation, and nowhere else: every path that
-    # leads to a request after the first one passes this way.
 
     def _report_exhausted(self, job: Job, document: _Ready) -> None:
         """Report a document that has no submission left."""
@@ -377,8 +374,13 @@ def _is_last(record: DocumentRecord, job: Job) -> bool:
     return submissions_with(record, job) + 1 >= record.submissions_allowed
 
 
-def _is_exhausted(job: Job, document: _Ready) -> bool:
-    return submissions_with(document.record, job) >= document.record.submissions_allowed
+def _is_exhausted(record: DocumentRecord, job: Job) -> bool:
+    """Whether a document has no submission left.
+
+    The limit is compared here, directly before the reservation, and nowhere else: every path that leads to a request
+    after the first one passes this way.
+    """
+    return submissions_with(record, job) >= record.submissions_allowed
 
 
 RESOURCE_REMOVED = problems.RESOURCE_REMOVED.problem()

@@ -69,12 +69,9 @@ class Repairs:
             case Ready(chunk, copy):
                 self.texts.keep_copy(copy)
                 return replace(chunk, retake=one.retake)
-            case LongDocument(chunks, copy):
+            case LongDocument(chunks, copy) | Scanned(chunks, copy):
                 self.texts.keep_copy(copy)
                 self.submission.submit_later([replace(chunk, retake=one.retake) for chunk in chunks])
-            case Scanned(chunk, copy):
-                self.texts.keep_copy(copy)
-                self.submission.submit_later([replace(chunk, retake=one.retake)])
             case Rejected() as rejected:
                 self.reports.write(rejected, one.retake)
             case Gone() | Ignored():

@@ -10,7 +10,6 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from email.utils import format_datetime
 from hashlib import blake2b
 from typing import Any, Literal, Protocol
 from urllib.parse import parse_qsl
@@ -27,7 +26,7 @@ from local.language_service.prebuilt import Found, PrebuiltKind
 from local.stand_in import errors as gateway_errors
 from local.stand_in.base import DEFAULT_KEY, ServiceStandIn, location_header
 from local.stand_in.errors import Operation, Refusal
-from local.stand_in.messages import Request, Response, encoded
+from local.stand_in.messages import Request, Response, encoded, service_reply
 from local.stand_in.rates import RateRule
 from local.stand_in.text_units import offsets_in
 
@@ -355,18 +354,9 @@ class LanguageService(ServiceStandIn[_Route, Counters, FaultPlan]):
     def _response(
         self, status: int, version: str, now: datetime, *, headers: Mapping[str, str] | None = None, body: bytes = b""
     ) -> Response:
-        common = {
-            "apim-request-id": str(uuid.uuid4()),
-            "Date": format_datetime(now, usegmt=True),
-            "Strict-Transport-Security": "max-age=31536000; includeSubDomains; preload",
-            "X-Content-Type-Options": "nosniff",
-            "x-envoy-upstream-service-time": "20",
-        }
-        if version >= "2022-10" and not version.startswith("v"):
-            common["x-ms-region"] = self.behaviour.region
-        if body:
-            common["Content-Type"] = "application/json; charset=utf-8"
-        return Response(status, {**common, **(headers or {})}, body)
+        has_region = version >= "2022-10" and not version.startswith("v")
+        region = self.behaviour.region if has_region else None
+        return service_reply(status, now, region=region, headers=headers, body=body)
 
     def _refused(self, refusal: Refusal, route: _Route | None, now: datetime) -> Response:
         names_code = route is not None and not route.dialect.is_preview and route.version >= _ERROR_CODE_HEADER_SINCE

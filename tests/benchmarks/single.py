@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -72,9 +72,9 @@ def _lone(rig: Rig, at_work: Round, number: int) -> Lone:
     document = Document(f"lone-{number}.txt", letter(number, 2_000))
     runs, jobs = _runs(at_work), rig.language.counters()["jobsAccepted"]
     dropped = at_work.drop([document])[document.name]
-    detected = _wait_for(lambda: _runs(at_work) > runs, PATIENCE_S)
+    detected = wait_for(lambda: _runs(at_work) > runs, PATIENCE_S)
     wanted = at_work.result_name(document.name)
-    seen = _wait_for(lambda: wanted in at_work.results(wanted), PATIENCE_S)
+    seen = wait_for(lambda: wanted in at_work.results(wanted), PATIENCE_S)
     at_work.wait_until_idle()
     entry = rig.language.admin("GET", f"ledger?since={jobs}")[-1]
     return Lone(
@@ -101,12 +101,13 @@ def _runs(at_work: Round) -> int:
     return sum(next(iter(host["functions"].values()))["runs"] for host in at_work.status())
 
 
-def _wait_for(happened: Any, patience_s: float) -> float:
+def wait_for(happened: Callable[[], bool], patience_s: float, every_s: float = LOOK_EVERY_S) -> float:
+    """Return when something had happened (`time.monotonic`). Raises `TimeoutError` where nothing does in time."""
     until = time.monotonic() + patience_s
     while not happened():
         if time.monotonic() > until:
             raise TimeoutError(f"Nothing came for {patience_s} s.")
-        time.sleep(LOOK_EVERY_S)
+        time.sleep(every_s)
     return time.monotonic()
 
 
@@ -148,7 +149,7 @@ def longest_document(rig: Rig, size: int = LONGEST_DOCUMENT_BYTES) -> Long:
         (idle,) = at_work.wait_until_idle()
         dropped = at_work.drop([document])[document.name]
         wanted = at_work.result_name(document.name)
-        seen = _wait_for(lambda: wanted in at_work.results(wanted), LONG_PATIENCE_S)
+        seen = wait_for(lambda: wanted in at_work.results(wanted), LONG_PATIENCE_S)
         at_work.wait_until_idle()
         return Long(
             size=len(document.data),

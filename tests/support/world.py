@@ -848,9 +848,17 @@ class _Together(Submitter):
     def __init__(self, app: EntityDrop, expected: int) -> None:
         own = app.submitter
         # Which runs share a listing follows from the order in which they join; there is nobody to wait for.
-        super().__init__(own._intake, own._texts, own._submission, own._reports, own._refusals, linger_s=10, gather_s=0)
         # A send time is one of the world's clock, which stands still here: the job comes back by its message instead.
-        self._longest_hold_s = 0.0
+        super().__init__(
+            own._intake,
+            own._texts,
+            own._submission,
+            own._reports,
+            own._refusals,
+            linger_s=10,
+            longest_hold_s=0,
+            gather_s=0,
+        )
         self._expected = expected
         self._joined: list[tuple[Batch, Entry]] = []
         self._may_start: dict[threading.Thread, threading.Event] = {}
