@@ -39,6 +39,7 @@ from .storage.journal_store import JournalStore
 from .storage.ledger_store import DAILY, HealthMonitor, HealthStore, request_ledger_name
 from .storage.poison_queue import BLOB_POISON_QUEUE, PoisonQueue
 from .storage.record_store import RecordStore
+from .storage.rules_store import RulesStore
 from .storage.shared_record import SharedRecord
 from .workflows.batching import Submitter
 from .workflows.carry_over import CarryOver
@@ -55,6 +56,7 @@ from .workflows.reconcile import Reconcile
 from .workflows.refusals import Refusals
 from .workflows.repairs import Repairs
 from .workflows.rescue import Rescue
+from .workflows.rule_book import RuleBook
 from .workflows.steps import Steps
 from .workflows.submission import Submission
 from .workflows.sweep import Sweep
@@ -109,6 +111,7 @@ class Parts:
     documents: DocumentStore
     records: RecordStore
     extracted: ExtractedStore
+    rules: RulesStore
     extract: "Callable[[bytes], Extracted] | None"
     """Extracts the text of a file; None where only text is read."""
     journal: JournalStore
@@ -148,10 +151,7 @@ class EntityDrop:
         documents, records, queue = parts.documents, parts.records, parts.queue
         give_up = timedelta(hours=settings.give_up_hours)
         large_documents = threading.Semaphore(LARGE_AT_ONCE)
-        work = work_of(settings)
-
-        def choose_work(document: str) -> WorkSpec:
-            return work
+        rules = RuleBook(parts.rules, settings, clock)
 
         def policy(delays: PollDelays, *, has_others: bool = False) -> Policy:
             return Policy(
@@ -186,7 +186,7 @@ class EntityDrop:
 
         intake = Intake(
             documents,
-            choose_work,
+            rules,
             extractor,
             settings.max_document_bytes,
             settings.max_file_bytes,
@@ -206,7 +206,7 @@ class EntityDrop:
             longest_hold_s=parts.longest_hold_s,
         )
 
-        finder = JobFinder(records, queue, choose_work)
+        finder = JobFinder(records, queue, work_of(settings))
         self.poller = Poller(
             finder,
             records,
@@ -220,7 +220,7 @@ class EntityDrop:
             threads,
             clock,
             language_policy,
-            choose_work,
+            rules.work_for,
         )
 
         repairs = Repairs(
@@ -243,6 +243,7 @@ class EntityDrop:
             JournalRepair(parts.journal, documents, records, clock, timedelta(days=settings.journal_days)),
             clock,
             parts.sleep,
+            rules.is_ignored,
             requests_per_minute=settings.requests_per_minute * len(parts.pool),
             give_up=give_up,
             oldest=settings.ignore_documents_before,
@@ -262,7 +263,7 @@ class EntityDrop:
 
 
 def _model_of(work: WorkSpec) -> str:
-    return work.task.model
+    return work.model
 
 
 def extraction(settings: Settings) -> "Callable[[bytes], Extracted] | None":
@@ -351,6 +352,7 @@ def connect(settings: Settings) -> EntityDrop:
         records=RecordStore(state),
         extracted=ExtractedStore(state),
         journal=JournalStore(state, f"{instance_name(os.environ)}-{new_id()[:6]}"),
+        rules=RulesStore(state),
         extract=extraction(settings),
         queue=AzureJobQueue(queue(settings.storage, settings.job_queue)),
         poison_queue=PoisonQueue(AzureTextQueue(queue(settings.storage, BLOB_POISON_QUEUE))),

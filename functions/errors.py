@@ -8,6 +8,7 @@
     │   └── Changed          somebody else wrote first (a lost compare-and-set, or a replaced document)
     ├── UnsafeName           a blob name that may lead out of its container: no request is made with it
     ├── RecordError          a record or message that is not ours, damaged or outdated: quarantine it, go on
+    ├── RulesUnreadable      it is not known what to do with documents: leave them, come back later
     ├── NewerRecord          a record of a newer release: leave it as it is, come back later
     └── IllegalTransition    fix our code: the transition table has no such row
 
@@ -112,6 +113,10 @@ class UnsafeName(EntityDropError):
 
 class RecordError(EntityDropError):
     """A stored record or a queue message that this version of the app can not read."""
+
+
+class RulesUnreadable(EntityDropError):
+    """Neither the rules nor the last valid ones can be read, so nobody knows what is to be done with documents."""
 
 
 class NewerRecord(EntityDropError):

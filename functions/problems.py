@@ -263,7 +263,8 @@ _GOES_ON = "Documents wait and go on by themselves once that is corrected."
 MISCONFIGURED = ProblemKind(
     "Misconfigured",
     "The service refuses the app (HTTP {status}): {reason}",
-    "Probably LANGUAGE_PROJECT, LANGUAGE_DEPLOYMENT, LANGUAGE_ENDPOINT or LANGUAGE_API_VERSION is wrong. " + _GOES_ON,
+    "Probably LANGUAGE_PROJECT, LANGUAGE_DEPLOYMENT, LANGUAGE_ENDPOINT or LANGUAGE_API_VERSION is wrong, or the "
+    "project or deployment of a rule. " + _GOES_ON,
     fault=Fault.CONFIGURATION,
     is_transient=False,
 )
@@ -402,6 +403,13 @@ JOB_FAILED = ProblemKind(
     "JobFailed",
     "The service ended the job as {status!r}: {reason}",
     "It is submitted again by itself. See the service's own error below.",
+    fault=Fault.SERVICE,
+    is_transient=True,
+)
+TASK_FAILED = ProblemKind(
+    "TaskFailed",
+    "The service ended this task of the job as {status!r}, and others not: {reason}",
+    "It alone is submitted again by itself; the results of the other tasks are kept.",
     fault=Fault.SERVICE,
     is_transient=True,
 )
@@ -727,17 +735,31 @@ MORE_WARNINGS = WarningKind(
 )
 ENTITY_UNREADABLE = WarningKind(
     "EntityUnreadable",
-    "Entity {number} of {count} is left out: {part} can not be read.",
-    "The other entities are complete. To ask the service again, drop the document again with any change.",
+    "{noun} {number} of {count} is left out: {part} can not be read.",
+    "The others are complete. To ask the service again, drop the document again with any change.",
 )
-ENTITIES_UNREADABLE = ENTITY_UNREADABLE.variant(
-    message="{count} more entities are left out for the same kind of reason."
-)
+ENTITIES_UNREADABLE = ENTITY_UNREADABLE.variant(message="{count} more {noun} are left out for the same kind of reason.")
 OFFSET_MISMATCH = WarningKind(
     "OffsetMismatch",
     "The entity of category {category!r} at offset {offset} ({unit}, length {length}) is not the text found there. It "
     "is given as the service sent it.",
     "Use the entity's text, not its place; its `utf16Offset` and `utf16Length` are null.",
+)
+OVERLAPS_REMOVED = WarningKind(
+    "OverlapsRemoved",
+    "{count} entities are left out because another one stands at the same characters (overlaps: {policy}).",
+    "To get all of them, ask for `overlaps: keep` in the rule (docs/rules.md).",
+)
+REDACTION_INCOMPLETE = WarningKind(
+    "RedactionIncomplete",
+    "An entity of category {category!r} is nowhere in the text, so it may not be masked in the redacted text.",
+    "Check the redacted text before it is passed on.",
+    is_for_review=True,
+)
+RELATIONS_CUT = WarningKind(
+    "RelationsCut",
+    "The document took {count} requests; relations between entities of different requests are not found.",
+    "Split the document at its own parts if such relations matter.",
 )
 SERVICE_WARNING = WarningKind(
     "ServiceWarning",

@@ -103,13 +103,14 @@ FIRST_AUTO_LANGUAGE_DATE = date(2022, 7, 1)
 
 
 def _api_version(value: str) -> str:
-    given = _date_of_version(value)
+    given = date_of_version(value)
     if value == PREVIEW_API_VERSION or (given and given >= FIRST_API_DATE):
         return value
     raise ValueError(f"a version such as 2023-04-01 (2022-05-01 or later), or {PREVIEW_API_VERSION}")
 
 
-def _date_of_version(version: str) -> date | None:
+def date_of_version(version: str) -> date | None:
+    """Return the date in a version of the API; None where it has none."""
     found = re.fullmatch(r"(\d{4}-\d{2}-\d{2})(-preview)?", version, re.ASCII)
     try:
         return date.fromisoformat(found[1]) if found else None
@@ -117,14 +118,16 @@ def _date_of_version(version: str) -> date | None:
         return None
 
 
-def _model_name(value: str) -> str:
+def model_name(value: str) -> str:
+    """Return the name of a project or a deployment as given; raise `ValueError` for anything else."""
     # "Custom named entity recognition service limits", naming limits (learn.microsoft.com, read 2026-11).
     if re.fullmatch(r"[A-Za-z0-9_.-]{1,50}", value):
         return value
     raise ValueError("1 to 50 letters, digits and the signs '_', '.' and '-'")
 
 
-def _model_id(value: str) -> str:
+def model_id(value: str) -> str:
+    """Return a model id as given; raise `ValueError` for anything else."""
     # Seen as <guid>_Extraction_latest (docs/language-api.md 1.1); how long it may be is not documented.
     if re.fullmatch(r"[A-Za-z0-9_.-]{1,200}", value):
         return value
@@ -221,14 +224,20 @@ SETTINGS: tuple[Setting, ...] = (
         _api_version,
         "a GA version (`2022-05-01`, `2023-04-01`, `2024-11-01`, …) or `v3.1-preview.ct.1`",
     ),
-    Setting("LANGUAGE_PROJECT", None, _model_name, "the project of the deployed model; required for a GA version"),
-    Setting("LANGUAGE_DEPLOYMENT", None, _model_name, "the deployment of the model; required for a GA version"),
-    Setting("LANGUAGE_MODEL_ID", None, _model_id, "for `v3.1-preview.ct.1`, instead of project and deployment"),
+    Setting("LANGUAGE_PROJECT", None, model_name, "the project of the deployed model; required for a GA version"),
+    Setting("LANGUAGE_DEPLOYMENT", None, model_name, "the deployment of the model; required for a GA version"),
+    Setting("LANGUAGE_MODEL_ID", None, model_id, "for `v3.1-preview.ct.1`, instead of project and deployment"),
     Setting(
         "DOCUMENT_LANGUAGE",
         "en",
         language_code,
         "sent with each document: a code such as `de`, `pt-BR` or `zh-hans`; `auto` lets the service detect it",
+    ),
+    Setting(
+        "REVIEW_BELOW",
+        None,
+        _number(0, 1),
+        'entities and classes with less confidence are marked `"review": true`, and the results that have some, too',
     ),
     Setting(
         "STRING_INDEX_TYPE",
@@ -396,6 +405,7 @@ class Settings:
     language_model_id: str | None = None
     document_language: str
     string_index_type: str
+    review_below: float | None = None
     storage: StorageConnection = field(repr=False)
     input_container: str
     output_container: str
@@ -619,7 +629,7 @@ def _wrong_endpoint(name: str, key: str, endpoint: str, values: Mapping[str, Any
 
 def _language_contradictions(values: Mapping[str, Any]) -> list[str]:
     version = values.get("LANGUAGE_API_VERSION", "")
-    since = _date_of_version(version)
+    since = date_of_version(version)
     if values.get("DOCUMENT_LANGUAGE") != AUTO or not version or (since and since >= FIRST_AUTO_LANGUAGE_DATE):
         return []
     return [f"DOCUMENT_LANGUAGE is {AUTO!r}, which API version {version} does not know; name the language."]

@@ -1,6 +1,6 @@
-"""The JSON Schemas of the two files that a document can end with, made from the classes that write them.
+"""The JSON Schemas of the files that a document can end with, made from the classes that write them.
 
-python -m docs.generate.schemas     writes docs/schemas/entities.schema.json and error.schema.json
+python -m docs.generate.schemas     writes docs/schemas/entities.schema.json, error.schema.json and the others
 """
 
 import inspect
@@ -12,16 +12,21 @@ from typing import Any
 import msgspec
 
 from functions.core.results import ErrorReport
-from functions.tasks.custom_entities import EntitiesResult
+from functions.rules import RulesFile
+from functions.tasks.kinds import KINDS
 
 FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 PUBLISHED: Mapping[str, type[msgspec.Struct]] = {
-    "entities.schema.json": EntitiesResult,
+    **{f"{kind.file_suffixes[0].split('.')[1]}.schema.json": kind.result_type for kind in KINDS.values()},
     "error.schema.json": ErrorReport,
+    "rules.schema.json": RulesFile,
 }
 """Each schema's file and the class of the files that it describes."""
+
+WRITTEN_BY_PEOPLE = ("rules.schema.json",)
+"""What people write has no fields but those that are known; of what the app writes there may be more some day."""
 
 
 def schema_text(name: str) -> str:
@@ -29,6 +34,9 @@ def schema_text(name: str) -> str:
     described = PUBLISHED[name]
     (root,), definitions = msgspec.json.schema_components([described], ref_template="#/$defs/{name}")
     definitions = {key: _tidy(definitions[key]) for key in sorted(definitions)}
+    if name in WRITTEN_BY_PEOPLE:
+        definitions = {key: {**definition, "additionalProperties": False} for key, definition in definitions.items()}
+        definitions["RulesFile"]["properties"]["$schema"] = {"type": "string"}
     # The described class itself comes first and in full; what it refers to stands below.
     top = definitions.pop(root["$ref"].rsplit("/", 1)[-1])
     return json.dumps({"$schema": DRAFT, "$id": name, **top, "$defs": definitions}, indent=2) + "\n"

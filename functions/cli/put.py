@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -30,8 +31,8 @@ class PutRow(Record, frozen=True, kw_only=True):
     etag: str = ""
     code: str = ""
     reason: str = ""
-    result: str = ""
-    """Name of the result's blob, or with `--results` the file that it was written to."""
+    results: tuple[str, ...] = ()
+    """Names of the results' blobs, or with `--results` the files that they were written to; texts last."""
 
 
 @click.command("put")
@@ -54,7 +55,7 @@ def put(
     """Drop FILES, and the files below folders, as documents.
 
     What lies there with the same content since an earlier `put` is not dropped again, so the same command goes on after
-    an interruption. The exit code is 1 where a file was not dropped, or has no entities by the end of the wait.
+    an interruption. The exit code is 1 where a file was not dropped, or has not all its results by the end of the wait.
     """
     access.check_containers("INPUT_CONTAINER")
     dropping = Dropping(access.intake, access.documents, access.records, access.clock, time.sleep)
@@ -67,7 +68,7 @@ def put(
         with _bar("results") as bar:
             for outcome in bar.track(dropping.outcomes(dropped, until), total=len(dropped), description="results"):
                 del left[outcome.dropped.file.name]
-                told.outcome(outcome, _saved(dropping, outcome, results) if results else outcome.result_name)
+                told.outcome(outcome, tuple(_saved(dropping, outcome, results)) if results else outcome.result_names)
         for one in left.values():
             told.row(_row(one.file, "pending", etag=one.etag), is_good=False)
     return 0 if told.is_good else 1
@@ -92,22 +93,21 @@ def _bar(what: str) -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-def _row(file: LocalFile, state: str, **fields: str) -> PutRow:
+def _row(file: LocalFile, state: str, **fields: Any) -> PutRow:
     return PutRow(file=str(file.path), name=file.name, state=state, **fields)
 
 
-def _saved(dropping: Dropping, outcome: Outcome, folder: Path) -> str:
-    """Write a result to a folder, under the name of its blob, and return where; empty where there is none."""
-    if not outcome.result_name:
-        return ""
-    path = folder / outcome.result_name.lstrip("/")
-    try:
-        data = dropping.result(outcome)
-    except Missing:
-        return ""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    return str(path)
+def _saved(dropping: Dropping, outcome: Outcome, folder: Path) -> Iterator[str]:
+    """Write results to a folder, under the names of their blobs, and yield where."""
+    for name in outcome.result_names:
+        path = folder / name.lstrip("/")
+        try:
+            data = dropping.result(name)
+        except Missing:
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        yield str(path)
 
 
 class _Told:
@@ -126,16 +126,16 @@ class _Told:
             return
         style = STATE_STYLES.get(row.state, "green" if is_good else "bold red")
         line = Text.assemble((f"{row.state:<9}", style))
-        for part in (row.name, row.code, row.reason, row.result):
+        for part in (row.name, row.code, row.reason, *row.results):
             if part:
                 line.append("  ").append_text(plain(part))
         self._console.print(line, soft_wrap=True)
 
-    def outcome(self, outcome: Outcome, result: str) -> None:
+    def outcome(self, outcome: Outcome, results: tuple[str, ...]) -> None:
         """Tell what a document has come to."""
         file, etag = outcome.dropped.file, outcome.dropped.etag
         if outcome.state is None:
             self.row(_row(file, "replaced", etag=etag, reason="a newer version, or nothing, is there"), is_good=False)
             return
-        row = _row(file, outcome.state.value, etag=etag, code=outcome.code, result=result)
+        row = _row(file, outcome.state.value, etag=etag, code=outcome.code, results=results)
         self.row(row, is_good=outcome.state is DocumentState.DONE)

@@ -1,16 +1,18 @@
 """`show`: everything about one document."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import click
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ..core.documents import reading_warning
 from ..core.jobs import Job
-from ..core.results import ErrorReport
-from ..tasks.custom_entities import EntitiesResult, Entity
+from ..core.results import ErrorReport, reading_warning
+from ..tasks.classification import ClassesResult
+from ..tasks.entities import Entity, EntityResultFile
+from ..tasks.key_phrases import KeyPhrasesResult
+from ..tasks.task import ResultFile
 from ..text.offsets import Ruler
 from ..workflows.queries import Details
 from .access import Access
@@ -47,11 +49,11 @@ def show(access: Access, name: str, with_text: bool, as_json: bool) -> int:
     console.print(picture(details, name))
     if with_text:
         text = queries.text(details)
-        if text is None or details.result is None:
+        if text is None:
             console.print("\nIts text is not there any more in the version of the result.")
         else:
             console.print()
-            console.print(coloured(text, details.result), soft_wrap=True)
+            console.print(coloured(text, details.with_entities), soft_wrap=True)
     return 0
 
 
@@ -63,8 +65,8 @@ def picture(details: Details, name: str) -> RenderableType:
     parts += [part for job in details.jobs for part in (Text(f"\njob {job.id}", "bold"), facts(_job(job)))]
     if details.report:
         parts += [Text("\nerror report", "bold"), _report(details.report)]
-    if details.result:
-        parts += [Text("\nentities", "bold"), _entities(details.result)]
+    for suffix, result in details.results.items():
+        parts += [Text(f"\n{suffix.removeprefix('.').removesuffix('.json')}", "bold"), _result(result)]
     return Group(*parts)
 
 
@@ -89,7 +91,7 @@ def _facts(details: Details) -> Iterator[tuple[str, object]]:
     if read:
         yield "read as", ", ".join(read)
     if record.work.tasks:
-        yield "model", record.work.task.model
+        yield "model" if len(record.work.tasks) == 1 else "models", record.work.model
     yield "submissions", f"{record.submissions} of at most {record.submissions_allowed}"
     for stored in record.warnings:
         warning = reading_warning(stored)
@@ -122,11 +124,39 @@ def _report(report: ErrorReport) -> RenderableType:
     return Group(
         plain(f"{error.code}: {error.message}", "red"),
         plain(error.help),
+        *(plain(f"{one.task}: {one.error.code}: {one.error.message}", "red") for one in report.tasks or ()),
         plain(f"Fault: {error.fault.value}. Reported {when(report.occurred_date_time)} UTC.", "dim"),
     )
 
 
-def _entities(result: EntitiesResult) -> RenderableType:
+def _result(result: ResultFile) -> RenderableType:
+    """Draw what a result has found."""
+    found: RenderableType
+    match result:
+        case EntityResultFile():
+            found, kinds = _entities(result), ("entity", "entities")
+        case ClassesResult():
+            found, kinds = _classes(result), ("class", "classes")
+        case KeyPhrasesResult():
+            found, kinds = plain("; ".join(result.key_phrases)), ("key phrase", "key phrases")
+        case _:
+            raise TypeError(f"results of the kind {type(result).__name__} can not be drawn")
+    took = result.completed_date_time - result.document.last_modified
+    records = count(result.text_records, "text record", "text records")
+    about = f"{count(result.found_count, *kinds)}, {records}, {duration(took)} after the drop"
+    return Group(found, plain(about, "dim"))
+
+
+def _classes(result: ClassesResult) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(overflow="fold")
+    table.add_column(justify="right", no_wrap=True)
+    for one in result.classes:
+        table.add_row(plain(one.category), f"{one.confidence_score:.2f}")
+    return table
+
+
+def _entities(result: EntityResultFile) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
@@ -141,23 +171,21 @@ def _entities(result: EntitiesResult) -> RenderableType:
             f"{entity.confidence_score:.2f}",
             plain(place),
         )
-    took = result.completed_date_time - result.document.last_modified
-    records = count(result.text_records, "text record", "text records")
-    about = f"{count(len(result.entities), 'entity', 'entities')}, {records}, {duration(took)} after the drop"
-    return Group(table, plain(about, "dim"))
+    return table
 
 
-def coloured(text: str, result: EntitiesResult) -> Text:
+def coloured(text: str, results: Iterable[EntityResultFile]) -> Text:
     """Return a text with its entities coloured; what a terminal would obey is shown as a replacement character."""
     # Sign by sign, so that offsets stay right.
     signs = text.replace("\r\n", " \n")
     shown = Text("".join("\N{REPLACEMENT CHARACTER}" if _is_hidden(sign) else sign for sign in signs))
-    ruler = Ruler(text, result.string_index_type)
-    colours = colours_of(entity.category for entity in result.entities)
-    for entity in result.entities:
-        span = _span(ruler, entity)
-        if span and text[span[0] : span[1]] == entity.text:
-            shown.stylize(f"bold {colours[entity.category]} underline", *span)
+    for result in results:
+        ruler = Ruler(text, result.string_index_type)
+        colours = colours_of(entity.category for entity in result.entities)
+        for entity in result.entities:
+            span = _span(ruler, entity)
+            if span and text[span[0] : span[1]] == entity.text:
+                shown.stylize(f"bold {colours[entity.category]} underline", *span)
     return shown
 
 

@@ -1,13 +1,13 @@
 """The document record: what became of the newest version of a document, and which job may write its result."""
 
-import re
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
 import msgspec
 
-from .. import problems
-from ..errors import Problem, Warning
+from ..errors import Problem
+from ..tasks.custom_entities import CustomEntityRecognition
 from .records import DocumentFacts, Moment, Record, TextFacts
 from .work import FIRST_RELEASE, WorkSpec
 
@@ -16,19 +16,6 @@ HISTORY_LENGTH = 20
 
 MAX_SUBMISSIONS = 6
 """Submissions of a document version, over all jobs, that may fail before it is reported; each may be billed."""
-
-
-_STORED_WARNING = re.compile(r"([A-Z][A-Za-z0-9]+): (.*)", re.DOTALL)
-
-
-def reading_warning(stored: str) -> Warning:
-    """Return a warning as it is kept in a document's record: `CODE: message`.
-
-    The record's field is a list of texts, and stays one, so that the release before this one can read and write the
-    record: it reports the whole text under the one code it knows. What that release has stored has no code.
-    """
-    coded = _STORED_WARNING.fullmatch(stored)
-    return Warning(coded[1], coded[2]) if coded else Warning(problems.ENCODING_GUESSED.code, stored)
 
 
 class DocumentState(StrEnum):
@@ -40,6 +27,21 @@ class DocumentState(StrEnum):
     """Its entities are in the output container."""
     FAILED = "failed"
     """Its error report is in the output container."""
+
+
+ENTITIES_SUFFIX = CustomEntityRecognition.file_suffixes[0]
+ERROR_SUFFIX = ".error.json"
+
+_PROMISED_BY_STATE: Mapping[str, tuple[str, ...]] = {
+    DocumentState.DONE: (ENTITIES_SUFFIX,),
+    DocumentState.FAILED: (ERROR_SUFFIX,),
+}
+
+
+def promised_by(metadata: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what the names of a concluded version's results end with, by the metadata of its record."""
+    listed = metadata.get("results")
+    return tuple(listed.split(",")) if listed else _PROMISED_BY_STATE.get(metadata.get("state", ""), ())
 
 
 class HistoryEntry(Record, frozen=True, kw_only=True):
@@ -106,6 +108,10 @@ class DocumentRecord(Record, frozen=True, kw_only=True):
     content_sha256: str | None = None
     """SHA-256 of the content as stored: the same content under a new ETag is not submitted again."""
     last_error: Problem | None = None
+    needs_review: bool = False
+    """Whether a person should check one of its results."""
+    earlier_files: tuple[str, ...] = ()
+    """What the names of other files end with that earlier versions may have left: their tasks were others."""
     trace_parent: str | None = None
     """The span that took this version on, as a W3C `traceparent`: its result belongs to the same trace."""
     history: tuple[HistoryEntry, ...] = ()
@@ -125,6 +131,17 @@ class DocumentRecord(Record, frozen=True, kw_only=True):
         """Whether this is the first claim of the first version, so that no earlier result can be there."""
         return len(self.history) == 1
 
+    @property
+    def promised(self) -> tuple[str, ...]:
+        """What the names of its results end with: the files that a concluded version has, the texts left out."""
+        done = [task.suffix for task in self.work.tasks if self._is_done(task.name)] if self.results else []
+        if self.state is DocumentState.FAILED:
+            return (*done, ERROR_SUFFIX)
+        return tuple(done) or (ENTITIES_SUFFIX,)
+
+    def _is_done(self, task: str) -> bool:
+        return any(one.task == task and one.state is DocumentState.DONE for one in self.results)
+
     def metadata(self) -> dict[str, str]:
         """Return the fields that a listing needs, as blob metadata (ASCII only)."""
         metadata = {
@@ -134,8 +151,10 @@ class DocumentRecord(Record, frozen=True, kw_only=True):
             "updated": self.updated.isoformat(timespec="seconds"),
         }
         if self.work.tasks:
-            metadata["model"] = self.work.task.model
-        if any(problems.needs_review(reading_warning(stored)) for stored in self.warnings):
+            metadata["model"] = self.work.model
+        if not self.is_pending and self.promised not in _PROMISED_BY_STATE.values():
+            metadata["results"] = ",".join(self.promised)
+        if self.needs_review:
             metadata["review"] = "true"
         if self.last_error and self.state is DocumentState.FAILED:
             metadata["reason"] = self.last_error.code

@@ -49,6 +49,8 @@ class Job(Record, frozen=True, kw_only=True):
     """Stored under the name that the first release gave them."""
     work: WorkSpec = FIRST_RELEASE
     """What the service is asked to do; chosen when the documents were read."""
+    tasks: tuple[str, ...] = ()
+    """The names of the tasks that are left to be asked; empty for all. Answers to the others are kept already."""
     reading: Reading | None = None
     """What OCR is to read of its only document first; None where the Language service is asked about texts."""
     known_records: tuple[StoredRecord, ...] = msgspec.field(default=(), name="claims")
@@ -107,6 +109,15 @@ class Job(Record, frozen=True, kw_only=True):
     def claim_of(self, chunk: Chunk) -> Claim:
         """Return the claim under which this job works on the document of a chunk."""
         return Claim(chunk.document, chunk.etag, self.owner)
+
+    @property
+    def open_work(self) -> WorkSpec:
+        """The work with the tasks that are left to be asked."""
+        return self.work.only(self.tasks) if self.tasks else self.work
+
+    def gathers(self, chunk: Chunk) -> bool:
+        """Whether the results of a chunk may have to wait: for those of other chunks, or of other tasks."""
+        return not chunk.is_whole or len(self.work.tasks) > 1
 
     @property
     def awaits_verdict(self) -> bool:

@@ -6,13 +6,14 @@ later, by `reconcile`, where a worker died before it wrote it; it never decides 
 
 import math
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
 
 import msgspec
 
+from ..tasks.task import ResultFile
 from .documents import DocumentRecord, DocumentState
 from .jobs import Job
 from .lifecycle import DocumentEvent
@@ -36,7 +37,8 @@ class DocumentEnded(Record, frozen=True, kw_only=True, tag_field="kind", tag="do
     model: str = ""
     text_records: int = 0
     """Those of the result; 0 where that was carried over from an earlier version, and nothing was billed."""
-    entities: int = 0
+    found: int = 0
+    """Entities, classes and key phrases of all results."""
     claimed: Moment
     """When this version was first given to a job since it, or an earlier one, had ended."""
     was: str = ""
@@ -84,8 +86,26 @@ def ended_key(document: str, etag: str, owner: str) -> Key:
     return (document, etag, owner)
 
 
-def document_ended(record: DocumentRecord, *, text_records: int = 0, entities: int = 0) -> DocumentEnded:
-    """Return the line of a document whose record says that it has ended."""
+class Sums(NamedTuple):
+    """What all results of a document have together."""
+
+    text_records: int = 0
+    """What was billed: none where results were carried over from an earlier version."""
+    found: int = 0
+    """Entities, classes and key phrases."""
+
+
+NOTHING = Sums()
+
+
+def sums(results: Collection[ResultFile]) -> Sums:
+    """Return what the results of a document have together."""
+    billed = sum(one.text_records for one in results if one.carried_over is not True)
+    return Sums(billed, sum(one.found_count for one in results))
+
+
+def document_ended(record: DocumentRecord, results: Sums = NOTHING) -> DocumentEnded:
+    """Return the line of a document whose record says that it has ended, with the sums of its results."""
     endings = (DocumentEvent.EXTRACTED, DocumentEvent.REPORTED)
     earlier = record.history[:-1]
     last = max((place for place, entry in enumerate(earlier) if entry.event in endings), default=-1)
@@ -102,8 +122,8 @@ def document_ended(record: DocumentRecord, *, text_records: int = 0, entities: i
         state=record.state,
         code=error.code if error else "",
         model=_model(record),
-        text_records=text_records,
-        entities=entities,
+        text_records=results.text_records,
+        found=results.found,
         claimed=record.claimed_at,
         was=was,
         seconds=round(took.total_seconds(), 3) if took is not None else None,
@@ -138,7 +158,7 @@ def _billed(chunk: Chunk) -> int:
 
 
 def _model(record: DocumentRecord | Job) -> str:
-    return record.work.task.model if record.work.tasks else ""
+    return record.work.model if record.work.tasks else ""
 
 
 # --- Lines as text ---
@@ -230,7 +250,7 @@ class Totals:
 
     done: int = 0
     failed: int = 0
-    entities: int = 0
+    found: int = 0
     submissions: int = 0
     text_records: int = 0
     """Submitted ones: what is billed, about."""
@@ -253,7 +273,7 @@ class Totals:
             return
         if line.state is DocumentState.DONE:
             self.done += 1
-            self.entities += line.entities
+            self.found += line.found
         else:
             self.failed += 1
             self.codes[line.code] += 1

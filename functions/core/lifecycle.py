@@ -14,7 +14,7 @@ ends its record too, so "ended" is no state but the lack of one.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
@@ -24,6 +24,7 @@ import msgspec
 from .. import problems
 from ..errors import Fault, IllegalTransition, Problem
 from .documents import (
+    ENTITIES_SUFFIX,
     HISTORY_LENGTH,
     MAX_SUBMISSIONS,
     Claim,
@@ -357,6 +358,18 @@ def with_chunks(job: Job, chunks: Iterable[Chunk]) -> Job:
     return msgspec.structs.replace(job, chunks=tuple(chunks))
 
 
+def with_tasks(job: Job, names: Collection[str]) -> Job:
+    """Return the job with the tasks that are left to be asked; all of them is none in particular."""
+    left = tuple(name for name in job.work.task_names if name in names)
+    return msgspec.structs.replace(job, tasks=() if left == job.work.task_names else left)
+
+
+def beside(job: Job, chunks: tuple[Chunk, ...], names: Collection[str], like: Job) -> Job:
+    """Return a job that takes chunks of `job`, to which other tasks are left, through the same as `like`."""
+    part = msgspec.structs.replace(like, id=part_id(job.id, chunks), step=0, chunks=chunks, tasks=())
+    return with_tasks(part, names)
+
+
 def with_claims(job: Job, claimed: Iterable[tuple[Chunk, StoredRecord]]) -> Job:
     """Return an open job with those of its chunks whose documents were claimed for it, and their records."""
     chunks = tuple(claimed)
@@ -400,6 +413,7 @@ def part_of(job: Job, chunks: tuple[Chunk, ...], now: datetime, problem: Problem
         created=job.created,
         chunks=chunks,
         work=job.work,
+        tasks=job.tasks,
         known_records=job.known_records,
         submissions=job.submissions,
         losses=job.losses,
@@ -486,14 +500,14 @@ def new_job(
     )
 
 
-def with_work(job: Job, choose_work: Callable[[str], WorkSpec]) -> Job:
+def with_work(job: Job, settings_work: WorkSpec) -> Job:
     """Return a job that says what is to be done; one of the first release does what the settings say."""
     if job.work != FIRST_RELEASE or not job.chunks:
         return job
-    return msgspec.structs.replace(job, work=choose_work(job.chunks[0].document))
+    return msgspec.structs.replace(job, work=settings_work)
 
 
-def follow_correction(job: Job, choose_work: Callable[[str], WorkSpec]) -> Job:
+def follow_correction(job: Job, choose_work: Callable[[str], WorkSpec | None]) -> Job:
     """Return a waiting job with the work that is chosen now, where what it was to do was wrong.
 
     Settings and rules hold as they were when the document was read. But a wrong project, deployment or language is
@@ -504,8 +518,12 @@ def follow_correction(job: Job, choose_work: Callable[[str], WorkSpec]) -> Job:
     if not is_wrong or not job.chunks:
         return job
     chosen = choose_work(job.chunks[0].document)
+    if chosen is None:
+        return job  # A rule ignores such documents by now; those that are claimed keep what they were claimed with.
     work = msgspec.structs.replace(chosen, string_index_type=job.work.string_index_type)
-    return msgspec.structs.replace(job, work=work)
+    # What is left to be asked is left only of the same tasks.
+    tasks = job.tasks if work.task_names == job.work.task_names else ()
+    return msgspec.structs.replace(job, work=work, tasks=tasks)
 
 
 def postpone(job: Job, due: datetime) -> Job:
@@ -568,9 +586,21 @@ def claim(
         text=text,
         extracted=extracted,
         trace_parent=trace_parent,
+        earlier_files=_earlier_files(record),
         history=record.history if record else (),
     )
     return _remember(claimed, DocumentEvent.CLAIMED, now, "" if same_version else "new version")
+
+
+def _earlier_files(record: DocumentRecord | None) -> tuple[str, ...]:
+    """Return what the names of files end with that the versions before may have left, beside those of every document.
+
+    Once a version is concluded, only its own files are left.
+    """
+    if record is None:
+        return ()
+    own = (suffix for task in record.work.tasks for suffix in task.suffixes)
+    return tuple(sorted({*record.earlier_files, *own} - {ENTITIES_SUFFIX}))
 
 
 def count_afresh(record: DocumentRecord) -> DocumentRecord:
@@ -610,17 +640,41 @@ def text_read(
 
 
 def conclude(
-    record: DocumentRecord, event: DocumentEvent, now: datetime, error: Problem | None = None
+    record: DocumentRecord,
+    event: DocumentEvent,
+    now: datetime,
+    error: Problem | None = None,
+    *,
+    done: Collection[str] = (),
+    failed: Mapping[str, Problem] | None = None,
+    needs_review: bool = False,
 ) -> DocumentRecord:
-    """Return the record of a document whose result (`EXTRACTED`) or error report (`REPORTED`) is written."""
+    """Return the record of a document whose results (`EXTRACTED`) or error report (`REPORTED`) are written.
+
+    Where it is reported, `done` names the tasks that have a result nevertheless, and `failed` says why others have
+    none; the rest have none because of `error`.
+    """
     state = _next(record, event, record.document.name)
     first_reported = record.first_reported
     if error and error.fault is not Fault.DOCUMENT:
         first_reported = first_reported or now
     code = error.code if error else ""
-    results = tuple(TaskResult(task=task.name, state=state, code=code) for task in record.work.tasks)
+    causes = {name: problem.code for name, problem in (failed or {}).items()}
+    results = tuple(
+        TaskResult(task=name, state=DocumentState.DONE)
+        if name in done
+        else TaskResult(task=name, state=state, code=causes.get(name, code))
+        for name in record.work.task_names
+    )
     concluded = msgspec.structs.replace(
-        record, state=state, results=results, updated=now, last_error=error, first_reported=first_reported
+        record,
+        state=state,
+        results=results,
+        updated=now,
+        last_error=error,
+        first_reported=first_reported,
+        needs_review=needs_review,
+        earlier_files=(),
     )
     return _remember(concluded, event, now, code)
 

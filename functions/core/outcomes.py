@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from ..errors import Problem
-from ..tasks.custom_entities import FoundEntities
+from ..tasks.task import Found
 
 
 class DeferReason(StrEnum):
@@ -73,6 +73,13 @@ class Unanswered:
     retry_after_s: float | None = None
 
 
+Answer = Found | Problem
+"""What a task ends with for a chunk: what was found in it, or why there can be no result."""
+
+Answers = Mapping[str, Answer]
+"""The answers for a chunk, by the names of the tasks."""
+
+
 @dataclass(frozen=True, slots=True)
 class JobFailed:
     """The service accepted the job and ended it without results: failed or rejected.
@@ -106,13 +113,15 @@ class StillRunning:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The service is done; `chunks` has an answer by the id of each chunk, except for those that it left out."""
+    """The service is done; `chunks` has the answers by the id of each chunk, except for what it left out."""
 
     operation_id: str
     status: str
-    chunks: Mapping[str, FoundEntities | Problem] = field(default_factory=dict)
+    chunks: Mapping[str, Answers] = field(default_factory=dict)
     created: datetime | None = None
     completed: datetime | None = None
+    failed_tasks: Mapping[str, Problem] = field(default_factory=dict)
+    """Why tasks have no results at all, by their names, where the service said so."""
 
     @property
     def duration_s(self) -> float | None:

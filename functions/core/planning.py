@@ -12,13 +12,14 @@ Three rules keep bills bounded and documents whole.
    before the reservation.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 
 from .. import problems
 from ..errors import Fault, Problem
-from ..tasks.custom_entities import FoundEntities
+from ..tasks.task import Found
 from . import lifecycle
 from .backoff import DEFER, LOST_POLL, STEP_FAULT, deferral_s, honoured_s, next_poll_s
 from .documents import MAX_SUBMISSIONS
@@ -27,6 +28,8 @@ from .jobs import Job, LoneFailures
 from .lifecycle import JobEvent
 from .outcomes import (
     Accepted,
+    Answer,
+    Answers,
     DeferReason,
     Deferred,
     Finished,
@@ -69,7 +72,8 @@ HOLD_S = (3.0, 6.0)
 """How long a job waits for a control document that is under way."""
 
 BAD_POLLS = 2
-"""Polls of a job in a row that may come to nothing before that counts against its resource, where there are others."""
+"""Polls of a job in a row from which nothing was learned, after which the next one counts as a failure of its resource
+where there are others."""
 
 IDLE_S = (50.0, 70.0)
 """How long a job waits that may not be the next scout itself, where there is no control document."""
@@ -107,10 +111,6 @@ class Policy:
         return timedelta(seconds=self.rng.uniform(*bounds_s))
 
 
-Answer = FoundEntities | Problem
-"""What a chunk ends with: what was found in it, or why its document can have no entities."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """A failure that the ledger of health has to know of; `opens` where one is proof enough."""
@@ -131,7 +131,8 @@ class Step:
 
     event: JobEvent
     job: Job | None
-    answers: tuple[tuple[Chunk, Answer], ...] = ()
+    answers: tuple[tuple[Chunk, Answers | Problem], ...] = ()
+    """What chunks end with: answers by the names of tasks, or a problem of every task that the job has left."""
     parts: tuple[Job, ...] = ()
     cancel: str | None = None
     reason: Problem | None = None
@@ -407,21 +408,17 @@ def nothing_left(job: Job, now: datetime) -> Step:
 
 
 def _finish(job: Job, answer: Finished, now: datetime, policy: Policy) -> Step:
-    """Take the chunks that have an answer; keep those that the service left out or failed at."""
-    answers: list[tuple[Chunk, Answer]] = []
-    left: list[Chunk] = []
-    wrong_language: Problem | None = None
-    problem = LEFT_OUT
+    """Take what is answered; ask again, of each chunk, the tasks that were left out or have failed at it."""
+    answers: list[tuple[Chunk, Answers | Problem]] = []
+    left: dict[tuple[str, ...], _Left] = {}
     for number, chunk in enumerate(job.chunks):
-        found = answer.chunks.get(str(number))
-        if isinstance(found, FoundEntities):
-            answers.append((chunk, found))
-        elif found is not None and _is_configured_language(chunk, found):
-            left, wrong_language = [*left, chunk], found
-        elif found is not None and found.fault is Fault.DOCUMENT:
-            answers.append((chunk, found))
-        else:
-            left, problem = [*left, chunk], found or problem
+        found = _with_failed_tasks(answer, number)
+        unanswered = tuple(name for name in job.open_work.task_names if not _is_answer(chunk, found.get(name)))
+        given = {name: found[name] for name in job.open_work.task_names if name not in unanswered}
+        if given:
+            answers.append((chunk, given))
+        if unanswered:
+            left.setdefault(unanswered, _Left()).add(chunk, [found.get(name) for name in unanswered])
     has_succeeded = bool(answers)
     if not left:
         return Step(
@@ -430,15 +427,55 @@ def _finish(job: Job, answer: Finished, now: datetime, policy: Policy) -> Step:
             answers=tuple(answers),
             succeeded=has_succeeded,
         )
-    rest = lifecycle.with_chunks(job, left)
-    if wrong_language:
-        # Those that failed for another reason wait with them: they are submitted again all the same.
-        step = _wrong_language(rest, wrong_language, now, policy)
-    else:
-        step = _failed(rest, Failure(level=Level.MODEL, problem=problem), now, policy)
     # Where some documents have their results, the service works: no failure is counted then.
+    (names, first), *others = left.items()
+    step = _ask_again(lifecycle.with_tasks(lifecycle.with_chunks(job, first.chunks), names), first, now, policy)
+    parts: list[Job] = []
+    for names, group in others:
+        if step.job:
+            parts.append(lifecycle.beside(job, tuple(group.chunks), names, step.job))
+        else:
+            answers += ((chunk, dict.fromkeys(names, group.problem)) for chunk in group.chunks)
     failure = None if has_succeeded else step.failure
-    return replace(step, answers=(*answers, *step.answers), succeeded=has_succeeded, failure=failure)
+    every = (*answers, *step.answers)
+    return replace(step, answers=every, parts=tuple(parts), succeeded=has_succeeded, failure=failure)
+
+
+class _Left:
+    """Chunks to which the same tasks are left, and why."""
+
+    def __init__(self) -> None:
+        self.chunks: list[Chunk] = []
+        self.problem = LEFT_OUT
+        self.wrong_language: Problem | None = None
+
+    def add(self, chunk: Chunk, answers: Iterable[Answer | None]) -> None:
+        """Add a chunk with what its tasks were answered, none of which is final."""
+        self.chunks.append(chunk)
+        for problem in answers:
+            if isinstance(problem, Problem) and _is_configured_language(chunk, problem):
+                self.wrong_language = problem
+            elif isinstance(problem, Problem):
+                self.problem = problem
+
+
+def _with_failed_tasks(answer: Finished, number: int) -> Answers:
+    return {**answer.failed_tasks, **answer.chunks.get(str(number), {})}
+
+
+def _is_answer(chunk: Chunk, found: Answer | None) -> bool:
+    """Whether a task has ended for a chunk: with what it found, or with a problem that is the document's."""
+    if found is None or isinstance(found, Found):
+        return found is not None
+    return found.fault is Fault.DOCUMENT and not _is_configured_language(chunk, found)
+
+
+def _ask_again(rest: Job, left: _Left, now: datetime, policy: Policy) -> Step:
+    if left.wrong_language:
+        # Those that failed for another reason wait with them: they are submitted again all the same.
+        return _wrong_language(rest, left.wrong_language, now, policy)
+    opens = left.problem.fault is Fault.CONFIGURATION
+    return _failed(rest, Failure(level=Level.MODEL, problem=left.problem, opens=opens), now, policy)
 
 
 LEFT_OUT = problems.LEFT_OUT.problem()

@@ -1,4 +1,4 @@
-"""What to do with the result of a document: decided here as a value, done by `workflows.publishing`.
+"""What to do with the results of a document: decided here as a value, done by `workflows.publishing`.
 
 A result is written only by the owner that the document's record names, for the version that it names. Whatever is
 decided holds for the record that was read: the loop writes over exactly the result that was seen and saves over exactly
@@ -6,22 +6,25 @@ the record that was read, and asks again where either has changed.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
 from ..errors import Problem
-from ..tasks.custom_entities import ChunkResult
-from .documents import Claim, DocumentRecord
+from ..tasks.task import ChunkResult, ResultFile
+from .documents import ENTITIES_SUFFIX, ERROR_SUFFIX, Claim, DocumentRecord
 from .lifecycle import DocumentEvent, conclude, may_write
+from .names import fitting_name
 from .results import (
-    Result,
-    counterpart_name,
-    document_result,
+    EXTRACTED_SUFFIX,
+    ErrorReport,
+    content_of,
+    document_outputs,
+    error_name,
     error_report,
     extracted_name,
     result_metadata,
-    result_name,
+    tasks_report,
     to_json,
 )
 from .work import WorkSpec
@@ -29,10 +32,16 @@ from .work import WorkSpec
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    """All chunks of a document have come."""
+    """Every task has ended for every chunk of a document."""
 
-    chunks: tuple[ChunkResult, ...]
+    chunks: Mapping[str, tuple[ChunkResult, ...]]
+    """What was found, by the names of the tasks."""
     work: WorkSpec
+    failed: Mapping[str, Problem] = field(default_factory=dict)
+    """Why other tasks have no result."""
+    attempts: int = 1
+    text: str | None = None
+    """The text of the document, where a task makes its result with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,68 +86,133 @@ class Stale:
 
 
 class TextWrite(NamedTuple):
-    """An extracted text is to be written beside its result."""
+    """An extracted text is to be written beside its results."""
 
     name: str
     key: str
     """Of its working copy."""
+    metadata: Mapping[str, str]
     replaces: str | None
-    """As for the result."""
+    """As for a result."""
+
+
+class FileWrite(NamedTuple):
+    """A file of a result is to be written."""
+
+    name: str
+    data: bytes
+    is_text: bool
+    """Whether it is a text, and no JSON."""
+    metadata: Mapping[str, str]
+    replaces: str | None
+    """The ETag of the file to write over; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """Write the extracted text, write the result, withdraw what must not stay, save the record: in this order."""
+    """Write the extracted text, write the files, withdraw what must not stay, save the record: in this order."""
 
     text: TextWrite | None
     """None where the document is text itself, or has no result."""
-
-    result: Result
-    name: str
-    data: bytes
-    metadata: Mapping[str, str]
-    replaces: str | None
-    """The ETag of the result to write over; None where there is none."""
+    files: tuple[FileWrite, ...]
     withdraw: Mapping[str, str]
     """ETags by name."""
     record: DocumentRecord
-    """As it is once the result is written."""
+    """As it is once the files are written."""
+    results: tuple[ResultFile, ...]
+    """Those that the files hold."""
 
 
 Plan = LookFirst | Stale | Publish
 
 
+def file_names(record: DocumentRecord) -> tuple[str, ...]:
+    """Return the names of all files that a document may have, left by this version of it or by earlier ones."""
+    own = (suffix for task in record.work.tasks for suffix in task.suffixes)
+    suffixes = dict.fromkeys((ENTITIES_SUFFIX, ERROR_SUFFIX, EXTRACTED_SUFFIX, *own, *record.earlier_files))
+    return tuple(fitting_name("", record.document.name, suffix) for suffix in suffixes)
+
+
 def plan_publication(
     claim: Claim, record: DocumentRecord | None, present: Present | None, outcome: Outcome, now: datetime
 ) -> Plan:
-    """Return what becomes of an outcome; `present` is None where nobody has looked which results are there."""
+    """Return what becomes of an outcome; `present` is None where nobody has looked which files are there."""
     if record is None or not may_write(record, claim):
         return plan_withdrawal(claim, record, present)
-    # Only earlier versions can have left results.
+    # Only earlier versions can have left files.
     if present is None and not record.is_first:
         return LookFirst()
     present = present or {}
-    result = _result(record, outcome, now)
-    name, counterpart = result_name(result), counterpart_name(result)
-    text = _text_write(record, present, outcome)
-    obsolete = [counterpart] if text else [counterpart, extracted_name(claim.document)]
-    event = DocumentEvent.EXTRACTED if isinstance(outcome, Extracted) else DocumentEvent.REPORTED
-    problem = outcome.problem if isinstance(outcome, Failed) else None
+    files = _Files(record, claim, present)
+    results = files.add_results(outcome, now) if isinstance(outcome, Extracted) else ()
+    concluded = _concluded(record, outcome, now, needs_review=files.need_review)
+    report = _report(record, outcome, now)
+    if report:
+        files.add(error_name(claim.document), to_json(report))
+    text = _text_write(record, claim, present) if len(files.written) > bool(report) else None
+    staying = {one.name for one in files.written} | ({text.name} if text else set())
     return Publish(
         text=text,
-        result=result,
-        name=name,
-        data=to_json(result),
-        metadata=result_metadata(record.document, claim.owner),
-        replaces=present[name].etag if name in present else None,
-        withdraw={other: present[other].etag for other in obsolete if other in present},
-        record=conclude(record, event, now, problem),
+        files=tuple(files.written),
+        withdraw={name: known.etag for name, known in present.items() if name not in staying},
+        record=concluded,
+        results=results,
     )
+
+
+class _Files:
+    """The files of a document that are to be written, in their order."""
+
+    def __init__(self, record: DocumentRecord, claim: Claim, present: Present) -> None:
+        self._record, self._claim, self._present = record, claim, present
+        self.written: list[FileWrite] = []
+        self.need_review = False
+
+    def add_results(self, outcome: Extracted, now: datetime) -> tuple[ResultFile, ...]:
+        """Add the files of all tasks that have a result; return the results."""
+        outputs = document_outputs(self._record, outcome.chunks, outcome.work, outcome.text, now)
+        for output in outputs:
+            data, needs_review = content_of(output)
+            name = fitting_name("", self._record.document.name, output.suffix)
+            self.add(name, data, is_text=isinstance(output.content, str), needs_review=needs_review)
+        return tuple(output.content for output in outputs if not isinstance(output.content, str))
+
+    def add(self, name: str, data: bytes, *, is_text: bool = False, needs_review: bool = False) -> None:
+        """Add a file."""
+        self.need_review |= needs_review
+        metadata = result_metadata(self._record.document, self._claim.owner, needs_review=needs_review)
+        replaces = self._present[name].etag if name in self._present else None
+        self.written.append(FileWrite(name, data, is_text, metadata, replaces))
+
+
+def _concluded(record: DocumentRecord, outcome: Outcome, now: datetime, *, needs_review: bool) -> DocumentRecord:
+    if isinstance(outcome, Failed):
+        return conclude(record, DocumentEvent.REPORTED, now, outcome.problem)
+    if not outcome.failed:
+        return conclude(record, DocumentEvent.EXTRACTED, now, needs_review=needs_review)
+    first = next(problem for name in outcome.work.task_names if (problem := outcome.failed.get(name)))
+    return conclude(
+        record,
+        DocumentEvent.REPORTED,
+        now,
+        first,
+        done=tuple(outcome.chunks),
+        failed=outcome.failed,
+        needs_review=needs_review,
+    )
+
+
+def _report(record: DocumentRecord, outcome: Outcome, now: datetime) -> ErrorReport | None:
+    if isinstance(outcome, Failed):
+        return error_report(record.document, outcome.problem, max(1, outcome.attempts), now)
+    if outcome.failed:
+        return tasks_report(record.document, outcome.failed, outcome.work, max(1, outcome.attempts), now)
+    return None
 
 
 def plan_withdrawal(claim: Claim, record: DocumentRecord | None, present: Present | None) -> LookFirst | Stale:
     """Return what an owner has to withdraw at a document that is not its own any more."""
-    # Where the version is still the newest, its result is right, whoever wrote it.
+    # Where the version is still the newest, its results are right, whoever wrote them.
     if record is None or record.document.etag == claim.etag:
         return Stale({})
     if present is None:
@@ -151,14 +225,9 @@ def plan_withdrawal(claim: Claim, record: DocumentRecord | None, present: Presen
     return Stale(own)
 
 
-def _text_write(record: DocumentRecord, present: Present, outcome: Outcome) -> TextWrite | None:
-    if not record.extracted or isinstance(outcome, Failed):
+def _text_write(record: DocumentRecord, claim: Claim, present: Present) -> TextWrite | None:
+    if not record.extracted:
         return None
     name = extracted_name(record.document.name)
-    return TextWrite(name, record.extracted, present[name].etag if name in present else None)
-
-
-def _result(record: DocumentRecord, outcome: Outcome, now: datetime) -> Result:
-    if isinstance(outcome, Extracted):
-        return document_result(record, outcome.chunks, outcome.work, now)
-    return error_report(record.document, outcome.problem, max(1, outcome.attempts), now)
+    metadata = result_metadata(record.document, claim.owner)
+    return TextWrite(name, record.extracted, metadata, present[name].etag if name in present else None)

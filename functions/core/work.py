@@ -1,13 +1,14 @@
 """What shall be done with a document: chosen once, when it is read, and kept in its record and in its job."""
 
+from collections.abc import Collection
 from typing import Final
 
-from ..settings import Settings
-from ..tasks.custom_entities import CustomEntityRecognition, ModelFacts
-from .records import Record
+import msgspec
 
-Task = CustomEntityRecognition
-"""One kind of analysis with its parameters. A second kind makes this a union, told apart by `kind`."""
+from ..settings import Settings
+from ..tasks.custom_entities import CustomEntityRecognition
+from ..tasks.kinds import Task
+from .records import Record
 
 
 class WorkSpec(Record, frozen=True, kw_only=True):
@@ -15,22 +16,31 @@ class WorkSpec(Record, frozen=True, kw_only=True):
 
     api_version: str
     tasks: tuple[Task, ...]
+    """Asked together in one job; no two have the same name."""
     language: str
     """Of documents that do not name their own."""
     string_index_type: str
     """The unit of the offsets asked for."""
     resources: tuple[str, ...] = ()
     """Host names of the Language resources that may be asked; empty for all that the app has."""
+    review_below: float | None = None
+    """What is found with less confidence is marked for review; None for nothing."""
+    overlaps: str = "keep"
+    """Which of two entities at the same characters is given; see `tasks.entities.OVERLAPS`."""
 
     @property
-    def task(self) -> Task:
-        """The only task; so far every work spec has one."""
-        return self.tasks[0]
+    def task_names(self) -> tuple[str, ...]:
+        """The names of its tasks."""
+        return tuple(task.name for task in self.tasks)
 
     @property
-    def model_facts(self) -> ModelFacts:
-        """The `model` part of a result."""
-        return self.task.facts(self.api_version)
+    def model(self) -> str:
+        """The models that are asked together. Health is kept by it."""
+        return " + ".join(task.model for task in self.tasks)
+
+    def only(self, names: Collection[str]) -> "WorkSpec":
+        """Return the work with those of its tasks that have one of `names`."""
+        return msgspec.structs.replace(self, tasks=tuple(task for task in self.tasks if task.name in names))
 
 
 FIRST_RELEASE: Final = WorkSpec(api_version="", tasks=(), language="", string_index_type="")
@@ -49,4 +59,5 @@ def work_of(settings: Settings) -> WorkSpec:
         tasks=(task,),
         language=settings.document_language,
         string_index_type=settings.string_index_type,
+        review_below=settings.review_below,
     )

@@ -7,6 +7,7 @@ raises here (`connection`).
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 import requests
 from requests.auth import AuthBase
@@ -100,7 +101,7 @@ class LanguageClient:
         refused = self._count(records, len(texts))
         if refused:
             return refused
-        outcome = self._submit_safely(work, name, texts, languages, has_permit, deadline_s)
+        outcome = self._submit(work, name, texts, languages, has_permit, deadline_s)
         if self._daily and isinstance(outcome, Deferred | Refused):
             self._daily.give_back(records)
         return outcome
@@ -113,20 +114,6 @@ class LanguageClient:
             return Refused(problems.MORE_THAN_A_DAY.problem(records=records, limit=self._daily.limit))
         return _not_counted(self._daily.take(records))
 
-    def _submit_safely(
-        self,
-        work: WorkSpec,
-        name: str,
-        texts: Sequence[str],
-        languages: Sequence[str | None] | None,
-        has_permit: bool,
-        deadline_s: float | None,
-    ) -> Submission:
-        try:
-            return self._submit(work, name, texts, languages, has_permit, deadline_s)
-        except Exception as error:
-            return Unanswered(self._connection.failed(error, name))
-
     def _submit(
         self,
         work: WorkSpec,
@@ -136,13 +123,16 @@ class LanguageClient:
         has_permit: bool,
         deadline_s: float | None,
     ) -> Submission:
-        return self._connection.submit(
-            wire.submit_path(work.api_version),
-            self._connection.allowance(deadline_s),
-            wire.submission_body(work, name, texts, languages),
-            lambda reply, now: wire.submission_outcome(self._connection.endpoint, work.api_version, reply, now),
-            has_permit=has_permit,
-        )
+        try:
+            return self._connection.submit(
+                wire.submit_path(work.api_version),
+                self._connection.allowance(deadline_s),
+                wire.submission_body(work, name, texts, languages),
+                lambda reply, now: wire.submission_outcome(self._connection.endpoint, work.api_version, reply, now),
+                has_permit=has_permit,
+            )
+        except Exception as error:
+            return Unanswered(self._connection.failed(error, name))
 
     def progress(
         self, work: WorkSpec, operation_url: str, *, is_first: bool = False, send_at: datetime | None = None
@@ -153,20 +143,20 @@ class LanguageClient:
         """
         kind = RequestKind.FIRST_POLL if is_first else RequestKind.POLL
         try:
-            return self._progress(work.api_version, wire.operation_id_of(operation_url) or "", kind, send_at)
+            return self._progress(work, wire.operation_id_of(operation_url) or "", kind, send_at)
         except Exception as error:  # Asking again costs nothing.
             return Deferred(DeferReason.UNAVAILABLE, self._connection.failed(error, operation_url))
 
-    def _progress(self, api_version: str, operation_id: str, kind: RequestKind, send_at: datetime | None) -> Progress:
-        path, allowance = wire.status_path(api_version, operation_id), self._connection.allowance()
-        first = self._page(path, allowance, kind, send_at)
+    def _progress(self, work: WorkSpec, operation_id: str, kind: RequestKind, send_at: datetime | None) -> Progress:
+        path, allowance = wire.status_path(work.api_version, operation_id), self._connection.allowance()
+        first = self._page(work, path, allowance, kind, send_at)
         if not isinstance(first.progress, Finished):
             return first.progress
         pages: list[Finished] = []
         query, seen = first.next_query, set[str]()
         while query and query not in seen and len(pages) < MAX_PAGES:
             seen.add(query)
-            page = self._page(_next_path(api_version, path, query), allowance, RequestKind.PAGE)
+            page = self._page(work, _next_path(work.api_version, path, query), allowance, RequestKind.PAGE)
             if not isinstance(page.progress, Finished):
                 # Half a result is no result: the job is asked for as a whole when its message comes back.
                 return page.progress
@@ -180,8 +170,12 @@ class LanguageClient:
         if path is not None and not self._connection.take(RequestKind.POLL):
             self._connection.send(RequestKind.POLL, "POST", path, self._connection.allowance())
 
-    def _page(self, path: str, allowance: Allowance, kind: RequestKind, send_at: datetime | None = None) -> wire.Page:
-        page = self._connection.ask(kind, path, allowance, wire.page_outcome, send_at=send_at)
+    def _page(
+        self, work: WorkSpec, path: str, allowance: Allowance, kind: RequestKind, send_at: datetime | None = None
+    ) -> wire.Page:
+        page = self._connection.ask(
+            kind, path, allowance, partial(wire.page_outcome, tasks=work.tasks), send_at=send_at
+        )
         if isinstance(page, Deferred):
             return wire.Page(page, None)
         self._connection.heed(page.progress)

@@ -10,6 +10,7 @@ accepted (`Unanswered`); a reply to a GET in any other form says nothing about t
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -19,6 +20,7 @@ import msgspec
 from .. import problems
 from ..core.outcomes import (
     Accepted,
+    Answers,
     DeferReason,
     Deferred,
     Finished,
@@ -30,9 +32,10 @@ from ..core.outcomes import (
 )
 from ..core.packing import MAX_REQUEST_DOCUMENTS
 from ..core.work import WorkSpec
-from ..errors import Fault, Problem
+from ..errors import Fault
 from ..settings import PREVIEW_API_VERSION
-from ..tasks.custom_entities import FoundEntities
+from ..tasks.kinds import Task
+from ..tasks.task import ProjectTask
 from .error_codes import (
     LANGUAGE,
     Error,
@@ -99,8 +102,10 @@ def _tasks(work: WorkSpec) -> Any:
         return [task.as_task(work.string_index_type) for task in work.tasks]
     lists: dict[str, list[Any]] = {}
     for task in work.tasks:
-        name, spelled = task.as_preview_task(work.string_index_type)
-        lists.setdefault(name, []).append(spelled)
+        # The preview knows no other tasks, and no rule asks it for them.
+        if isinstance(task, ProjectTask):
+            name, spelled = task.as_preview_task(work.string_index_type, is_named=len(work.tasks) > 1)
+            lists.setdefault(name, []).append(spelled)
     return lists
 
 
@@ -159,23 +164,23 @@ class Page(NamedTuple):
     next_query: str | None
 
 
-def page_outcome(reply: Reply, now: datetime) -> Page:
-    """Return what one page of a job's state says."""
+def page_outcome(reply: Reply, now: datetime, tasks: Sequence[Task]) -> Page:
+    """Return what one page of the state of a job says that was asked for `tasks`."""
     if not 200 <= reply.status < 300:
         return Page(_lost_or_deferred(reply, now), None)
     state = state_of(reply.body) if is_json(reply.headers) else None
     if state is None:
         return Page(LANGUAGE.says_nothing(reply, now, LANGUAGE.unrecognized(reply, "it is no state of a job")), None)
-    return Page(progress_of(state), _next_query(state))
+    return Page(progress_of(state, tasks), _next_query(state))
 
 
 def join_pages(first: Finished, pages: Sequence[Finished]) -> Finished:
-    """Return all pages of a finished job as one; a chunk that stands on two pages is taken from the first."""
-    chunks: dict[str, FoundEntities | Problem] = {}
+    """Return all pages of a finished job as one; an answer that stands on two pages is taken from the first."""
+    chunks: dict[str, Answers] = {}
     for page in (first, *pages):
         for chunk, found in page.chunks.items():
-            chunks.setdefault(chunk, found)
-    return Finished(first.operation_id, first.status, chunks, first.created, first.completed)
+            chunks[chunk] = {**found, **chunks.get(chunk, {})}
+    return replace(first, chunks=chunks)
 
 
 def _lost_or_deferred(reply: Reply, now: datetime) -> JobLost | Deferred:

@@ -1,7 +1,7 @@
 """The state of a job as the service reports it, both generations: read document by document and entity by entity.
 
 What can not be read of an entity leaves out that entity; what can not be read of a document's entry is that document's
-problem; nothing in one document's part touches another's.
+problem; nothing in one document's part touches another's, and nothing in one task's part another task's.
 """
 
 import re
@@ -14,20 +14,20 @@ import msgspec
 
 from .. import problems
 from ..core.outcomes import (
+    Answer,
     Finished,
     JobFailed,
     Progress,
     StillRunning,
 )
 from ..errors import Fault, Problem, Warning
-from ..tasks.custom_entities import FoundEntities, parse_entry
+from ..tasks.kinds import Task
+from ..tasks.task import Found, ProjectTask
 from . import tolerant_json
 from .error_codes import LANGUAGE, Error, for_record, message_of, shortened
 
 State = dict[str, Any]
 """The JSON object of a job's state; `status` is a string, everything else is unchecked."""
-
-Answer = FoundEntities | Problem
 
 MAX_ID = 64
 MAX_STATUS = 64
@@ -55,14 +55,14 @@ _FAILED = {"failed", "rejected"}
 _DONE = {"succeeded", "completed", "partiallycompleted", "partiallysucceeded", "cancelled", "canceled"}
 
 
-def progress_of(state: State) -> Progress:
-    """Return what a job's state means."""
+def progress_of(state: State, tasks: Sequence[Task]) -> Progress:
+    """Return what the state of a job means that was asked for `tasks`."""
     status = shortened(state["status"], MAX_STATUS)
     word = status.lower()
     if word in _FAILED:
         return _failed(state, status)
     if word in _DONE:
-        return _finished(state, status)
+        return _finished(state, status, tasks)
     # A word that nobody has documented is taken for running: no word of the service loses a document.
     return StillRunning(
         status,
@@ -89,40 +89,86 @@ def _unwrapped(error: Any) -> Error:
     return error if isinstance(error, dict) else {}
 
 
-def _finished(state: State, status: str) -> Finished:
-    completed = None
-    answers: dict[str, list[Answer]] = defaultdict(list)
-    for task in _entity_tasks(state.get("tasks")):
-        completed = _moment(task.get("lastUpdateDateTime")) or completed
-        results = task.get("results")
-        if isinstance(results, dict):
-            for chunk, entry in _entries(results.get("documents")):
-                warnings = tuple(map(_warning, _list(entry.get("warnings"))))
-                answers[chunk].append(parse_entry(entry, warnings))
-            for chunk, entry in _entries(results.get("errors")):
-                answers[chunk].append(_document_problem(entry))
+def _finished(state: State, status: str, tasks: Sequence[Task]) -> Finished:
+    times: list[datetime] = []
+    answers: dict[str, dict[str, list[Answer]]] = defaultdict(lambda: defaultdict(list))
+    failed: dict[str, Problem] = {}
+    for task, item, pointer in _items(state.get("tasks"), tasks):
+        times += filter(None, [_moment(item.get("lastUpdateDateTime"))])
+        results = item.get("results")
+        if not isinstance(results, dict):
+            failed[task.name] = _task_problem(state, item, pointer)
+            continue
+        version = results.get("modelVersion")
+        version = shortened(version, MAX_ID) if isinstance(version, str) else None
+        for chunk, entry in _entries(results.get("documents")):
+            answers[chunk][task.name].append(task.parse(entry, _common(entry, version)))
+        for chunk, entry in _entries(results.get("errors")):
+            answers[chunk][task.name].append(_document_problem(entry))
     operation_id = state.get("jobId")
+    last = state.get("lastUpdatedDateTime") or state.get("lastUpdateDateTime")
     return Finished(
         operation_id=shortened(operation_id, MAX_ID) if isinstance(operation_id, str) else "",
         status=status,
-        chunks={chunk: _one_of(given) for chunk, given in answers.items()},
+        chunks={chunk: {name: _one_of(given) for name, given in by_task.items()} for chunk, by_task in answers.items()},
         created=_moment(state.get("createdDateTime")),
-        completed=completed or _moment(state.get("lastUpdatedDateTime")) or _moment(state.get("lastUpdateDateTime")),
+        completed=max(times, default=None) or _moment(last),
+        failed_tasks=failed,
     )
 
 
-def _entity_tasks(tasks: Any) -> Iterator[dict[str, Any]]:
-    """Yield the custom entity recognition tasks, wherever this generation keeps them."""
-    if not isinstance(tasks, dict):
+def _items(listed: Any, tasks: Sequence[Task]) -> Iterator[tuple[Task, dict[str, Any], str]]:
+    """Yield the items of our tasks, wherever this generation keeps them, with the pointers that errors name them by."""
+    if not isinstance(listed, dict):
         return
-    for item in _list(tasks.get("items")):
+    for number, item in enumerate(_list(listed.get("items"))):
         kind = item.get("kind") if isinstance(item, dict) else None
-        if isinstance(kind, str) and kind.startswith("CustomEntityRecognition"):
-            yield item
+        if isinstance(kind, str):
+            task = _task_of(item, [task for task in tasks if kind.startswith(task.kind)])
+            if task:
+                yield task, item, f"#/tasks/items/{number}"
     # The preview: at the top in recordings of its successor, one level deeper in its own documentation of 2021.
-    inner = tasks.get("tasks")
-    for place in (tasks, inner if isinstance(inner, dict) else {}):
-        yield from (task for task in _list(place.get("customEntityRecognitionTasks")) if isinstance(task, dict))
+    inner = listed.get("tasks")
+    lists = dict.fromkeys(task.preview_list for task in tasks if isinstance(task, ProjectTask))
+    for place in (listed, inner if isinstance(inner, dict) else {}):
+        for name in lists:
+            own = [task for task in tasks if isinstance(task, ProjectTask) and task.preview_list == name]
+            for number, item in enumerate(_list(place.get(name))):
+                task = _task_of(item, own) if isinstance(item, dict) else None
+                if task:
+                    yield task, item, f"#/tasks/{name}/{number}"
+
+
+def _task_of(item: dict[str, Any], of_kind: Sequence[Task]) -> Task | None:
+    """Return which of our tasks of its kind an item answers: by its name, where there are several."""
+    if len(of_kind) == 1:
+        return of_kind[0]
+    # `name` in the documentation of the preview.
+    named = item.get("taskName") or item.get("name")
+    return next((task for task in of_kind if task.name == named), None)
+
+
+def _common(entry: dict[str, Any], model_version: str | None) -> Found:
+    """Return what the entries of documents have in all kinds of tasks."""
+    detected = entry.get("detectedLanguage")
+    # An object, or in some kinds and versions its code alone.
+    code = detected.get("iso6391Name") if isinstance(detected, dict) else detected
+    return Found(
+        warnings=tuple(map(_warning, _list(entry.get("warnings")))),
+        detected_language=shortened(code, MAX_ID) if isinstance(code, str) and code else None,
+        model_version=model_version,
+    )
+
+
+def _task_problem(state: State, item: dict[str, Any], pointer: str) -> Problem:
+    """Return why a task has no results, from the error of the job that names it."""
+    errors = map(_unwrapped, _list(state.get("errors")))
+    error = next((error for error in errors if error.get("target") == pointer), {})
+    if error and LANGUAGE.fault_of(error) is Fault.CONFIGURATION:
+        return LANGUAGE.misconfigured(200, error)
+    status = item.get("status") or item.get("state")
+    status = shortened(status, MAX_STATUS) if isinstance(status, str) else "unknown"
+    return problems.TASK_FAILED.problem(service=for_record(error), status=status, reason=message_of(error))
 
 
 def _entries(entries: Any) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -136,10 +182,10 @@ def _entries(entries: Any) -> Iterator[tuple[str, dict[str, Any]]]:
 def _one_of(answers: Sequence[Answer]) -> Answer:
     """Return the answer for a document that is answered once, or several times alike.
 
-    Entities win over an error. Where entities are given twice and differ, one of the two is another document's, and
-    nobody can say which.
+    What was found wins over an error. Where something is found twice and differs, one of the two is another document's,
+    and nobody can say which.
     """
-    found = [answer for answer in answers if isinstance(answer, FoundEntities)]
+    found = [answer for answer in answers if isinstance(answer, Found)]
     if not found:
         return answers[0]
     if any(answer != found[0] for answer in found):

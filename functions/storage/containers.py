@@ -20,6 +20,8 @@ _FOLDER_TYPES = ("inode/directory", "httpd/unix-directory")
 JSON_TYPE = "application/json"
 """The content type of everything that is written, but for texts."""
 
+TEXT_TYPE = "text/plain; charset=utf-8"
+
 ARCHIVED_CODES = ("BlobArchived", "BlobBeingRehydrated")
 """What the storage answers to a read of a blob in the archive tier, and of one on its way back from there ("Blob
 Storage error codes", read 2026-11)."""

@@ -8,14 +8,14 @@ import hashlib
 import logging
 from collections.abc import Iterator
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ..core.documents import Claim, DocumentRecord, Refusal
 from ..core.jobs import Job
+from ..core.names import fitting_name, is_shortened
 from ..core.records import Record
-from ..core.results import fitting_name, is_shortened
-from ..errors import Missing, NewerRecord, RecordError, UnsafeName
-from ..tasks.custom_entities import ChunkResult
+from ..errors import Missing, NewerRecord, Problem, RecordError, UnsafeName
+from ..tasks.task import ChunkResult
 from .containers import BlobInfo, Container
 from .record_format import decode, encode, version_metadata
 
@@ -24,6 +24,9 @@ logger = logging.getLogger(__name__)
 DOCUMENTS, JOBS, CHUNKS, QUARANTINE = "documents/", "jobs/", "pieces/", "set-aside/"
 """The last two have kept the names that the first release gave them."""
 REFUSED = "refused/"
+
+
+C = TypeVar("C", bound=ChunkResult)
 
 
 class ListedJob(NamedTuple):
@@ -195,21 +198,36 @@ class RecordStore:
 
     # --- Results of chunks ---
 
-    def save_chunk(self, owner: str, document: str, result: ChunkResult) -> None:
-        """Keep the result of a chunk; doing it again changes nothing that matters."""
-        self._container.write(f"{_chunks(owner, document)}{result.index}.json", encode(result))
+    def save_chunk(
+        self, owner: str, document: str, index: int, task: str | None, result: ChunkResult | Problem
+    ) -> None:
+        """Keep what a task has come to for a chunk; doing it again changes nothing that matters.
+
+        `task` is None for the only task of a document.
+        """
+        kept = _ChunkProblem(problem=result) if isinstance(result, Problem) else result
+        ending = "failed.json" if isinstance(result, Problem) else "json"
+        self._container.write(f"{_chunks(owner, document)}{_of_task(index, task)}.{ending}", encode(kept))
 
     def count_chunks(self, owner: str, document: str) -> int:
-        """Return how many chunks of a document have come."""
+        """Return how many results of chunks of a document have come, over all tasks."""
         return sum(1 for _ in self._container.list(_chunks(owner, document)))
 
-    def chunks(self, owner: str, document: str) -> Iterator[ChunkResult]:
-        """Yield the results of the chunks of a document that are still there."""
-        for info in self._container.list(_chunks(owner, document)):
+    def chunks(self, owner: str, document: str, task: str | None, kind: type[C]) -> Iterator[C | Problem]:
+        """Yield what a task has come to for the chunks of a document, as far as it is still there.
+
+        Where a task has ended in two ways for a chunk, what was found counts.
+        """
+        results = {info.name for info in self._container.list(_chunks(owner, document)) if _belongs_to(info.name, task)}
+        for name in sorted(results):
+            is_failed = name.endswith(".failed.json")
+            if is_failed and name.removesuffix(".failed.json") + ".json" in results:
+                continue
             try:
-                yield decode(self._container.read(info.name), ChunkResult)
+                blob = self._container.read(name)
             except Missing:
                 continue
+            yield decode(blob, _ChunkProblem).problem if is_failed else decode(blob, kind)
 
     def delete_chunks(self, owner: str, document: str) -> None:
         """Delete the results of chunks that have been merged, or are not wanted any more."""
@@ -222,6 +240,22 @@ class RecordStore:
     def _save(self, name: str, record: Record, etag: str | None, metadata: dict[str, str]) -> str:
         metadata = metadata | version_metadata()
         return self._container.write(name, encode(record), if_match=etag, if_absent=etag is None, metadata=metadata)
+
+
+class _ChunkProblem(Record, frozen=True, kw_only=True):
+    """Why a task has no result for a chunk."""
+
+    problem: Problem
+
+
+def _of_task(index: int, task: str | None) -> str:
+    return f"{index}" if task is None else f"{index}.{task}"
+
+
+def _belongs_to(name: str, task: str | None) -> bool:
+    """Whether a kept result is that of a task: `<index>.<task>.json`, without the task where it is the only one."""
+    index, _, rest = name.rpartition("/")[2].partition(".")
+    return index.isdecimal() and rest.removesuffix("json").removesuffix("failed.").rstrip(".") == (task or "")
 
 
 def _moment(text: str) -> datetime:

@@ -1,5 +1,6 @@
 """Cuts a decoded document into the chunks that are sent, each knowing where in the document it lies."""
 
+import sys
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -117,6 +118,11 @@ def text_of(chunk: Chunk, stored: bytes) -> str:
     if chunk.encoding.startswith("utf-"):
         text = text.removeprefix("\ufeff")
     return text[chunk.start : chunk.end]
+
+
+def whole_of(chunk: Chunk) -> Chunk:
+    """Return a chunk that is all of the text that another one is a part of."""
+    return msgspec.structs.replace(chunk, start=0, end=sys.maxsize, byte_start=None, byte_end=None)
 
 
 def completed(chunk: Chunk, content_encoding: str | None) -> Chunk:

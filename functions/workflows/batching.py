@@ -25,11 +25,12 @@ from ..core.jobs import Job
 from ..core.packing import Load
 from ..core.time_limits import LONGEST_BATCH_S, LONGEST_HOLD_S
 from ..core.work import WorkSpec
+from ..errors import RulesUnreadable
 from ..storage.containers import is_archived, storage_code
 from ..text.chunks import ReadyChunk
 from .claiming import Reports
-from .intake import Gone, Intake, LongDocument, Ready, Rejected, Scanned
-from .refusals import Refusals
+from .intake import Gone, Ignored, Intake, LongDocument, Ready, Rejected, Scanned
+from .refusals import RULES_UNREADABLE, Refusals
 from .submission import Permit, Submission
 from .texts import TextReader
 
@@ -101,6 +102,10 @@ class Submitter:
         with telemetry.span("submit", parent=trace_parent, document=name), self._counted_run():
             try:
                 outcome = self._intake.read(name)
+            except RulesUnreadable:
+                # The sweep tries it again every five minutes.
+                self._refusals.note(name, RULES_UNREADABLE)
+                return
             except Exception as error:
                 if not is_archived(error):
                     raise
@@ -112,15 +117,12 @@ class Submitter:
                 case Ready(chunk, copy):
                     self._texts.keep_copy(copy)
                     self._submit_together(chunk)
-                case LongDocument(chunks, copy):
+                case LongDocument(chunks, copy) | Scanned(chunks, copy):
                     self._texts.keep_copy(copy)
                     self._submission.submit_later(chunks)
-                case Scanned(chunk, copy):
-                    self._texts.keep_copy(copy)
-                    self._submission.submit_later([chunk])
                 case Rejected():
                     self._reports.write(outcome)
-                case Gone():
+                case Gone() | Ignored():
                     pass
 
     def join(self, item: ReadyChunk) -> "tuple[Batch, Entry, bool]":

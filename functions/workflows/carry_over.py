@@ -8,23 +8,37 @@ under the same name: to apply that, documents are replayed (docs/deploy.md).
 import logging
 from collections.abc import Callable
 from datetime import datetime
+from typing import NamedTuple
 
 from .. import telemetry
 from ..core.documents import DocumentRecord, DocumentState
 from ..core.extracted_texts import as_read_before
-from ..core.journal import document_ended
+from ..core.journal import document_ended, sums
 from ..core.lifecycle import DocumentEvent, claim, conclude
+from ..core.names import fitting_name
+from ..core.publication import FileWrite
 from ..core.records import DOCUMENT_TEXT, DocumentFacts, TextFacts
-from ..core.results import entities_name, result_metadata, to_json
+from ..core.results import result_metadata, to_json
+from ..core.work import FIRST_RELEASE
 from ..errors import Changed, Missing
+from ..storage.containers import JSON_TYPE, TEXT_TYPE, Blob
 from ..storage.document_store import DocumentStore
 from ..storage.record_store import RecordStore
-from ..tasks.custom_entities import EntitiesResult, carried_over, read_entities
+from ..tasks.task import ResultFile, carried_over, decoded_result
 from ..text.chunks import ReadyChunk
 from .journaling import Journal
 from .working_copies import WorkingCopies
 
 logger = logging.getLogger(__name__)
+
+
+class _Carried(NamedTuple):
+    """What an earlier version leaves to a later one."""
+
+    files: tuple[FileWrite, ...]
+    """In the order in which they are written: texts first."""
+    results: tuple[ResultFile, ...]
+    """Those in the files."""
 
 
 class CarryOver:
@@ -59,12 +73,11 @@ class CarryOver:
             return False
         if item.reading and not (record.text and record.text.ocr):
             return False  # OCR was turned on since.
-        name = entities_name(facts.name)
-        result, replaced = self._same_work(name, record, item, facts)
-        if not result or not replaced:
+        carried = self._same_work(record, item, facts, owner)
+        if carried is None:
             return False
         now = self._clock()
-        written = self._documents.write_result(name, to_json(result), result_metadata(facts, owner), replaced)
+        written = {file.name: self._write(file) for file in carried.files}
         claimed = claim(
             record,
             facts,
@@ -78,41 +91,75 @@ class CarryOver:
             trace_parent=telemetry.trace_parent(),
             is_submitted=False,
         )
-        ended = conclude(claimed, DocumentEvent.EXTRACTED, now)
+        needs_review = any(result.review for result in carried.results)
+        ended = conclude(claimed, DocumentEvent.EXTRACTED, now, needs_review=needs_review)
         try:
             self._records.save_document(ended, etag)
         except Changed:
             present, _ = self._records.document(facts.name)
             # Another worker with the same event may have saved the same record: then the result is its own as well.
             if present is None or present.document.etag != facts.etag or present.state is not DocumentState.DONE:
-                self._documents.withdraw_result(name, written)
+                for name, version in written.items():
+                    self._documents.withdraw_result(name, version)
             raise
         if item.chunk.extracted:
             self._copies.delete(item.chunk.extracted)
-        self._journal.add(document_ended(ended, entities=len(result.entities)))
+        self._journal.add(document_ended(ended, sums(carried.results)))
         telemetry.documents_in.add(1)
         telemetry.documents_done.add(1)
         logger.info(
-            "Document %r has the same content as before; its entities were carried over.",
+            "Document %r has the same content as before; its results were carried over.",
             facts.name,
             extra={"action": "document_carried_over", "document": facts.name, "job": owner},
         )
         return True
 
+    def _write(self, file: FileWrite) -> str:
+        content_type = TEXT_TYPE if file.is_text else JSON_TYPE
+        return self._documents.write_result(
+            file.name, file.data, file.metadata, file.replaces, content_type=content_type
+        )
+
     def _same_work(
-        self, name: str, record: DocumentRecord, item: ReadyChunk, facts: DocumentFacts
-    ) -> tuple[EntitiesResult | None, str | None]:
-        """Return the result for the version of `item` and the ETag of the one it comes from; None where it can not."""
+        self, record: DocumentRecord, item: ReadyChunk, facts: DocumentFacts, owner: str
+    ) -> "_Carried | None":
+        """Return the results of all tasks for the version of `item`; None where they can not be had."""
+        if record.work not in (item.work, FIRST_RELEASE):
+            return None
+        texts: list[FileWrite] = []
+        files: list[FileWrite] = []
+        results: list[ResultFile] = []
+        for task in item.work.tasks:
+            blob = self._known(record, item, task.suffix)
+            result = decoded_result(blob.data, task.result_type) if blob else None
+            if blob is None or result is None or not _is_of_text(result, item):
+                return None
+            model = task.facts(item.work.api_version)
+            carried = carried_over(result, facts, model, item.work.string_index_type)
+            if carried is None:
+                return None
+            metadata = result_metadata(facts, owner, needs_review=carried.review)
+            results.append(carried)
+            files.append(FileWrite(blob.info.name, to_json(carried), False, metadata, blob.info.etag))
+            for suffix in task.text_suffixes(result):
+                text = self._known(record, item, suffix)
+                if text is None:
+                    return None
+                texts.append(FileWrite(text.info.name, text.data, True, result_metadata(facts, owner), text.info.etag))
+        return _Carried((*texts, *files), tuple(results)) if files else None
+
+    def _known(self, record: DocumentRecord, item: ReadyChunk, suffix: str) -> Blob | None:
+        """Return a file of a document, if it is that of the version in its record."""
         try:
-            blob = self._documents.read_result(name)
+            blob = self._documents.read_result(fitting_name("", record.document.name, suffix))
         except Missing:
-            return None, None
+            return None
         # The second is what a worker has left that died before it saved the record.
         is_known = blob.info.metadata.get("source_etag") in (record.document.etag, item.facts.etag)
-        result = read_entities(blob.data) if is_known else None
-        if result is None:
-            return None, None
-        text = result.text if isinstance(result.text, TextFacts) else DOCUMENT_TEXT
-        if (text.format, text.extractor) != (item.text_facts.format, item.text_facts.extractor):
-            return None, None  # The text of the same file may have changed with the extractors.
-        return carried_over(result, facts, item.work.model_facts, item.work.string_index_type), blob.info.etag
+        return blob if is_known else None
+
+
+def _is_of_text(result: ResultFile, item: ReadyChunk) -> bool:
+    """Whether a result counts in the same text: that of a file may have changed with the extractors."""
+    text = result.text if isinstance(result.text, TextFacts) else DOCUMENT_TEXT
+    return (text.format, text.extractor) == (item.text_facts.format, item.text_facts.extractor)

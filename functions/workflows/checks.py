@@ -61,7 +61,7 @@ def check_model(
 
     It is billed as one text record.
     """
-    what = f"{work.task.model} at {resource}"
+    what = f"{work.model} at {resource}"
     answer = language.submit(work, "check", [WORD])
     if not isinstance(answer, Accepted):
         return _of_problem(what, answer.problem)
@@ -69,7 +69,9 @@ def check_model(
     while clock() < until:
         progress = language.progress(work, answer.operation_url)
         if isinstance(progress, Finished):
-            problem = next((one for one in progress.chunks.values() if isinstance(one, Problem)), None)
+            answers = [answer for found in progress.chunks.values() for answer in found.values()]
+            answers += progress.failed_tasks.values()
+            problem = next((one for one in answers if isinstance(one, Problem)), None)
             return _of_problem(what, problem) if problem else ok(what, "answers")
         if not isinstance(progress, StillRunning | Deferred):
             return _of_problem(what, progress.problem)

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..core.documents import DocumentState
-from ..core.results import LONGEST_BLOB_NAME, entities_name, error_name
+from ..core.names import LONGEST_BLOB_NAME, fitting_name
+from ..core.results import EXTRACTED_SUFFIX
 from ..errors import Missing
 from ..storage.containers import Container, is_safe
 from ..storage.document_store import DocumentStore
@@ -58,7 +59,8 @@ class Outcome:
     dropped: Dropped
     state: DocumentState | None
     """None where it was replaced or deleted meanwhile."""
-    result_name: str = ""
+    result_names: tuple[str, ...] = ()
+    """The files of its results, or its error report; texts beside them last, some of which may not be there."""
     code: str = ""
     """Of the error report."""
 
@@ -130,9 +132,9 @@ class Dropping:
             if waiting:
                 self._sleep(wait_s)
 
-    def result(self, outcome: Outcome) -> bytes:
-        """Return the content of a result, or of an error report. Raises `Missing`."""
-        return self._documents.read_result(outcome.result_name).data
+    def result(self, name: str) -> bytes:
+        """Return the content of a result, of a text beside it, or of an error report. Raises `Missing`."""
+        return self._documents.read_result(name).data
 
     def _outcome(self, dropped: Dropped) -> Outcome | None:
         """Return what a document has come to; None where that is still to come."""
@@ -142,10 +144,11 @@ class Dropping:
             return None if self._is_there(dropped) else Outcome(dropped, None)
         if record.is_pending:
             return None
-        if record.state is DocumentState.DONE:
-            return Outcome(dropped, record.state, entities_name(name))
-        code = record.last_error.code if record.last_error else ""
-        return Outcome(dropped, record.state, error_name(name), code)
+        texts = [suffix for task in record.work.tasks for suffix in task.suffixes[1:]]
+        texts += [EXTRACTED_SUFFIX] if record.text and record.text.blob else []
+        names = tuple(fitting_name("", name, suffix) for suffix in (*record.promised, *texts))
+        code = record.last_error.code if record.last_error and record.state is DocumentState.FAILED else ""
+        return Outcome(dropped, record.state, names, code)
 
     def _is_there(self, dropped: Dropped) -> bool:
         try:

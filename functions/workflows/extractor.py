@@ -14,9 +14,6 @@ from ..errors import DocumentError, Problem
 if TYPE_CHECKING:
     from ..text.formats.extraction import Extracted, NotExtractable
 
-HEAD_BYTES = 65_536
-"""What is looked at of a file to know what it is."""
-
 
 class FileKind(NamedTuple):
     """What a file is by its beginning."""

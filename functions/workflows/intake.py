@@ -3,8 +3,9 @@
 import hashlib
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import msgspec
 
@@ -20,7 +21,8 @@ from ..storage.extracted_store import WorkingCopy, copy_key
 from ..text.chunks import ReadyChunk, cut
 from ..text.compression import Unpacked, is_compressed, unpack
 from ..text.decoding import check_size, decode
-from .extractor import HEAD_BYTES, Extractor
+from ..text.formats import HEAD_BYTES
+from .extractor import Extractor
 from .working_copies import key_of
 
 logger = logging.getLogger(__name__)
@@ -51,9 +53,9 @@ class LongDocument:
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """A file with pages that OCR is to read first; `chunk` has no text, `copy` the text beside them, perhaps none."""
+    """A file with pages that OCR is to read first: one chunk without text; `copy` is the text beside them, or blank."""
 
-    chunk: ReadyChunk
+    chunks: tuple[ReadyChunk]
     copy: WorkingCopy
 
 
@@ -71,12 +73,27 @@ class Gone:
     """There is no document of this name: it was deleted, or the blob only marks a folder."""
 
 
-IntakeOutcome = Ready | LongDocument | Scanned | Rejected | Gone
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A rule leaves the document alone; it is recorded nowhere."""
+
+
+IntakeOutcome = Ready | LongDocument | Scanned | Rejected | Gone | Ignored
 """What a dropped blob is."""
 
 
+class WorkRules(Protocol):
+    """Tells what is to be done with documents."""
+
+    def work_for(self, document: str) -> WorkSpec | None:
+        """Return what is done with a document of a name; None where a rule ignores it. Raises `RulesUnreadable`."""
+
+    def work_for_report(self, document: str) -> WorkSpec:
+        """Return what would be done with a document that is only reported. Raises nothing."""
+
+
 class Intake:
-    """Reads documents. `choose_work` says what is to be done with a document of a name.
+    """Reads documents. `rules` say what is to be done with each.
 
     `large_documents` bounds how many documents of more than `LARGE_BYTES` are held in memory at the same time. Text may
     have `max_document_bytes`, other files `max_file_bytes`.
@@ -85,32 +102,39 @@ class Intake:
     def __init__(
         self,
         documents: DocumentStore,
-        choose_work: Callable[[str], WorkSpec],
+        rules: WorkRules,
         extractor: Extractor,
         max_document_bytes: int,
         max_file_bytes: int,
         large_documents: threading.Semaphore,
     ) -> None:
         self._documents = documents
-        self._choose_work = choose_work
+        self._rules = rules
         self._extractor = extractor
         self._max_document_bytes = max_document_bytes
         self._max_file_bytes = max(max_file_bytes, max_document_bytes)
         self._large_documents = large_documents
 
     def read(self, name: str) -> IntakeOutcome:
-        """Return what the blob `name` is. Raises what the storage raises, also for an archived blob."""
+        """Return what the blob `name` is.
+
+        Raises `RulesUnreadable`, and what the storage raises, also for an archived blob.
+        """
         try:
             check_name(name)
         except UnsafeName:
             return self._unsafe(name)
+        work = self._rules.work_for(name)
+        if work is None:
+            logger.debug("A rule ignores document %r.", name)
+            return Ignored()
         try:
             blob = self._read(name, LARGE_BYTES)
             is_whole = len(blob.data) == blob.info.size_bytes
             if is_whole and not is_compressed(blob.data, blob.info.content_encoding):
-                return self._decoded(blob)
+                return self._decoded(blob, work)
             with self._large_documents:
-                return self._decoded(blob if is_whole else self._read_large(blob.info))
+                return self._decoded(blob if is_whole else self._read_large(blob.info), work)
         except Missing:
             return _gone(name)
 
@@ -121,12 +145,12 @@ class Intake:
             etag=info.etag,
             last_modified=info.last_modified,
             size_bytes=info.size_bytes,
-            language=self._choose_work(info.name).language,
+            language=self._rules.work_for_report(info.name).language,
         )
 
     def rejected(self, info: BlobInfo, problem: Problem) -> Rejected:
         """Return a document that was not read as one that is to get an error report."""
-        return Rejected(self.facts_of(info), self._choose_work(info.name), problem)
+        return Rejected(self.facts_of(info), self._rules.work_for_report(info.name), problem)
 
     def _read(self, name: str, limit: int) -> Blob:
         """Return a document as it is now, without its content where it is over the limit."""
@@ -157,8 +181,8 @@ class Intake:
         except Missing:
             return _gone(name)
 
-    def _decoded(self, blob: Blob) -> IntakeOutcome:
-        info, work = blob.info, self._choose_work(blob.info.name)
+    def _decoded(self, blob: Blob, work: WorkSpec) -> IntakeOutcome:
+        info = blob.info
         if info.is_folder:
             logger.debug("Blob %r marks a folder and is no document.", info.name)
             return Gone()
@@ -209,7 +233,7 @@ class Intake:
             return _outcome(chunks, copy)
         (whole,) = chunks
         stored = msgspec.structs.replace(whole.chunk, content_encoding=unpacked.content_encoding)
-        return Scanned(replace(whole, chunk=stored), copy)
+        return Scanned((replace(whole, chunk=stored),), copy)
 
     def _check_size(self, blob: Blob) -> None:
         """Refuse what is larger than its limit; its content was not read then. Raises `DocumentError`."""

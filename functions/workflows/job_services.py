@@ -81,7 +81,7 @@ class LanguageJobs:
     def submit(self, job: Job, texts: Sequence[str], *, has_permit: bool, deadline_s: float) -> Submission:
         """See `JobService`; the texts are kept for the check of the results."""
         answer = self._language.submit(
-            job.work,
+            job.open_work,
             job.id,
             texts,
             languages=[chunk.language for chunk in job.chunks],
@@ -96,11 +96,11 @@ class LanguageJobs:
         """See `JobService`."""
         # What was deferred for another cause than our own budget has been asked for.
         is_first = job.polls == 0 and job.waits == 0
-        return self._language.progress(job.work, job.operation_url or "", is_first=is_first, send_at=job.send_at)
+        return self._language.progress(job.open_work, job.operation_url or "", is_first=is_first, send_at=job.send_at)
 
     def cancel(self, job: Job, operation_url: str) -> None:
         """See `JobService`."""
-        self._language.cancel(job.work, operation_url)
+        self._language.cancel(job.open_work, operation_url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +217,7 @@ class JobServices:
             return NoResource(self._pool[0].prober, self._pool[0].policy)
         if len(pool) == 1:
             return pool[0]
-        healthy = [one for one in pool if not one.prober.is_open(job.work)]
+        healthy = [one for one in pool if not one.prober.is_open(job.open_work)]
         present = self.of(job)
         if (job.awaits_verdict or job.send_at) and present in healthy:
             return present

@@ -3,7 +3,6 @@
 What a worker has collected when it dies is lost; `reconcile` finds the documents without a line by their records.
 """
 
-import contextlib
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -11,14 +10,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from ..core.documents import DocumentState
-from ..core.journal import SETTLED, Key, Line, Summary, as_repaired, document_ended, ended_key
+from ..core.journal import SETTLED, Key, Line, Summary, as_repaired, document_ended, ended_key, sums
 from ..core.records import moment
-from ..core.results import entities_name
-from ..errors import Missing
 from ..storage.document_store import DocumentStore
 from ..storage.journal_store import JournalStore
 from ..storage.record_store import RecordStore
-from ..tasks.custom_entities import read_entities
+from .result_files import read_results
 
 logger = logging.getLogger(__name__)
 
@@ -115,13 +112,10 @@ class JournalRepair:
         record, _ = self._records.document(name)
         if record is None or record.is_pending or ended_key(name, record.document.etag, record.owner) != key:
             return None
-        result = None
-        if record.state is DocumentState.DONE:
-            with contextlib.suppress(Missing):
-                result = read_entities(self._documents.read_result(entities_name(name)).data)
-        billed = result.text_records if result and not result.carried_over else 0
-        line = document_ended(record, text_records=billed, entities=len(result.entities) if result else 0)
-        return as_repaired(line)
+        results = read_results(self._documents, name, record.work.tasks)
+        # What an earlier version has left says nothing of this one.
+        own = [result for result in results.values() if result.document.etag == record.document.etag]
+        return as_repaired(document_ended(record, sums(own)))
 
     def write(self, lines: list[Line]) -> None:
         """Append lines that were lost."""

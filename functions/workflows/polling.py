@@ -42,7 +42,7 @@ from ..core.planning import (
 from ..core.records import Chunk
 from ..core.results import job_facts
 from ..core.work import WorkSpec
-from ..errors import Changed, EntityDropError, Missing, NewerRecord, RecordError
+from ..errors import Changed, EntityDropError, Missing, NewerRecord, RecordError, RulesUnreadable
 from ..language.service import PollDelays
 from ..reading.pages import PagesRead
 from ..storage.containers import is_refusal, is_transient, storage_code
@@ -78,12 +78,12 @@ class FoundJob(NamedTuple):
 
 
 class JobFinder:
-    """Finds the jobs of queue messages."""
+    """Finds the jobs of queue messages; `first_release` is what the jobs of the first release do."""
 
-    def __init__(self, records: RecordStore, queue: JobQueue, choose_work: Callable[[str], WorkSpec]) -> None:
+    def __init__(self, records: RecordStore, queue: JobQueue, first_release: WorkSpec) -> None:
         self._records = records
         self._queue = queue
-        self._choose_work = choose_work
+        self._first_release = first_release
 
     def find(self, text: str | bytes) -> FoundJob | None:
         """Return the job of the message in `text`; None where it has ended or is a newer release's.
@@ -111,7 +111,7 @@ class JobFinder:
         except NewerRecord as error:
             self.put_back(message, error)
             return None
-        return FoundJob(message, with_work(job, self._choose_work), etag)
+        return FoundJob(message, with_work(job, self._first_release), etag)
 
     def put_back(self, message: JobMessage, error: NewerRecord) -> None:
         """Leave a message to the instances of a newer release: it comes again, and no failure is counted."""
@@ -150,7 +150,7 @@ class Poller:
         threads: Executor,
         clock: Callable[[], datetime],
         policy: Callable[[], Policy],
-        choose_work: Callable[[str], WorkSpec],
+        choose_work: Callable[[str], WorkSpec | None],
     ) -> None:
         self._finder = finder
         self._records = records
@@ -208,7 +208,7 @@ class Poller:
     # --- Submitting ---
 
     def _submit(self, stored: _Stored) -> None:
-        job, etag = follow_correction(stored.job, self._choose_work), stored.etag
+        job, etag = self._corrected(stored.job), stored.etag
         if job.reserved_until and self._clock() < job.reserved_until:
             # Somebody is submitting it, or has and could not save the outcome. Whoever it was has until then.
             left_s = (job.reserved_until - self._clock()).total_seconds()
@@ -218,7 +218,7 @@ class Poller:
         if service is None:
             self._steps.perform(job, etag, give_up(job, READING_TURNED_OFF, self._clock()))
             return
-        if job.awaits_verdict and service.name != job.resource:
+        if job.awaits_verdict and service is not self._services.of(job):
             job = retry_elsewhere(job, self._clock())
         assessment = service.prober.assess(job)
         is_scout_due = assessment.probing is Probing.SCOUT and not job.is_scout and may_scout(job, self._clock())
@@ -236,14 +236,14 @@ class Poller:
             job = sent_to(job, service.name) if deferred.send_at else job
             self._steps.perform(job, etag, after_deferral(job, deferred, self._clock(), service.policy()))
             return
-        found = run_all(self._threads, partial(self._read_if_ours, service, job), job.chunks)
-        exhausted = [document for document in found if document and _is_exhausted(job, document)]
+        found = [one for one in run_all(self._threads, partial(self._read_if_ours, service, job), job.chunks) if one]
+        exhausted = [document for document in found if _is_exhausted(document.record, job)]
         if exhausted and job.reading:
             self._steps.perform(job, etag, give_up(job, exhausted_problem(job), self._clock()))
             return
         for document in exhausted:
             self._report_exhausted(job, document)
-        ready = [document for document in found if document and document not in exhausted]
+        ready = [document for document in found if not _is_exhausted(document.record, job)]
         now = self._clock()
         if not ready:
             self._steps.perform(job, etag, nothing_left(job, now))
@@ -266,6 +266,12 @@ class Poller:
         texts = [document.text for document in counted]
         self._steps.post(service, reserved, stored.etag, receipt, texts, has_permit=True)
 
+    def _corrected(self, job: Job) -> Job:
+        try:
+            return follow_correction(job, self._choose_work)
+        except RulesUnreadable:
+            return job  # What it is to do is as it was; it waits on.
+
     def _read_if_ours(self, service: JobService, job: Job, chunk: Chunk) -> _Ready | None:
         """Return a chunk with its text; None where its document has another owner, another version, or is gone."""
         claim = job.claim_of(chunk)
@@ -282,18 +288,12 @@ class Poller:
                     raise
                 # Its neighbours go on; the document is submitted once the storage gives it out again.
                 self._refusals.note(chunk.document, storage_code(error) or "")
-        self._publisher.release_claim(claim, chunk)
+        self._publisher.release_claim(job, chunk)
         return None
-
-    # The limit of submissions. It is compared here, directly before the reservation, and nowhere else: every path that
-    # leads to a request after the first one passes this way.
 
     def _report_exhausted(self, job: Job, document: _Ready) -> None:
         """Report a document that has no submission left."""
-        claim = job.claim_of(document.chunk)
-        self._publisher.write_error(claim, exhausted_problem(job), document.record.submissions)
-        if not document.chunk.is_whole:
-            self._records.delete_chunks(claim.owner, claim.document)
+        self._steps.report(job, document.chunk, exhausted_problem(job), document.record.submissions)
 
     def _count(self, reserved: Job, document: _Ready) -> _Ready | None:
         """Count a submission in the document's record, which outlives its jobs; None where it is no longer ours."""
@@ -374,8 +374,13 @@ def _is_last(record: DocumentRecord, job: Job) -> bool:
     return submissions_with(record, job) + 1 >= record.submissions_allowed
 
 
-def _is_exhausted(job: Job, document: _Ready) -> bool:
-    return submissions_with(document.record, job) >= document.record.submissions_allowed
+def _is_exhausted(record: DocumentRecord, job: Job) -> bool:
+    """Whether a document has no submission left.
+
+    The limit is compared here, directly before the reservation, and nowhere else: every path that leads to a request
+    after the first one passes this way.
+    """
+    return submissions_with(record, job) >= record.submissions_allowed
 
 
 RESOURCE_REMOVED = problems.RESOURCE_REMOVED.problem()

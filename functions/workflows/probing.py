@@ -30,7 +30,6 @@ from ..core.work import WorkSpec
 from ..errors import Fault, Problem
 from ..language.service import LanguageService
 from ..storage.ledger_store import Change, HealthMonitor
-from ..tasks.custom_entities import FoundEntities
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +70,7 @@ class Prober:
 
     def assess(self, job: Job) -> Assessment:
         """Return what the health of the service means for a job that is to be submitted; probe it where that is due."""
-        return self._assess(job.work, _since(job))
+        return self._assess(job.open_work, _since(job))
 
     def is_open(self, work: WorkSpec) -> bool:
         """Whether no new jobs are sent for now; probes the service where that is due."""
@@ -81,7 +80,7 @@ class Prober:
         """Whether the service was proven healthy for a job since a time; probe it where that is due."""
         if since is None:
             return False
-        assessment = self._assess(job.work, Since(since, since))
+        assessment = self._assess(job.open_work, Since(since, since))
         return assessment.proof in (ledger.Proof.DOCUMENTS, ledger.Proof.CONTROL)
 
     def take_scout(self, job: Job) -> bool:
@@ -90,9 +89,13 @@ class Prober:
 
         def take(known: Health) -> Health | None:
             nonlocal taken
-            assessed = self._assessed(known, job.work, since)
+            assessed = self._assessed(known, job.open_work, since)
             taken = assessed.probing is Probing.SCOUT
-            return ledger.scout_begun(known, assessed.level, self._model_of(job.work), self._clock()) if taken else None
+            return (
+                ledger.scout_begun(known, assessed.level, self._model_of(job.open_work), self._clock())
+                if taken
+                else None
+            )
 
         return self._health.update(take) is not None and taken
 
@@ -101,7 +104,7 @@ class Prober:
 
         Written now and then only, unless there is trouble to take back.
         """
-        model, now = self._model_of(job.work), self._clock()
+        model, now = self._model_of(job.open_work), self._clock()
         sent = job.submitted or now
 
         def change(known: Health) -> Health | None:
@@ -117,7 +120,7 @@ class Prober:
 
     def record_failure(self, job: Job, failure: Failure) -> None:
         """Count that a job has failed."""
-        model, now, level = self._model_of(job.work), self._clock(), failure.level
+        model, now, level = self._model_of(job.open_work), self._clock(), failure.level
 
         def change(known: Health) -> Health | None:
             if ledger.adds_nothing(known, level, model, job.id):
@@ -210,13 +213,17 @@ def _failed(level: Level, model: str, problem: Problem, now: datetime, *, at: Le
 def _after_control_poll(level: Level, model: str, outcome: Progress, now: datetime) -> Change:
     match outcome:
         case Finished():
-            found = outcome.chunks.get("0") or problems.CONTROL_LEFT_OUT.problem()
-            # Any answer to the document itself, entities or a documented error, is an answer of a working service.
-            if isinstance(found, FoundEntities) or found.fault is Fault.DOCUMENT:
+            # Any answer to the document itself, results or a documented error, is an answer of a working service.
+            answers = {**outcome.failed_tasks, **outcome.chunks.get("0", {})}
+            wrong = [
+                found for found in answers.values() if isinstance(found, Problem) and found.fault is not Fault.DOCUMENT
+            ]
+            if answers and not wrong:
                 return lambda known: ledger.succeeded(
                     known, model, known.standing(level, model).control_sent or now, now, is_control=True
                 )
-            return _failed(level, model, found, now, at=Level.MODEL)
+            problem = wrong[0] if wrong else problems.CONTROL_LEFT_OUT.problem()
+            return _failed(level, model, problem, now, at=Level.MODEL)
         case JobFailed(problem):
             return _failed(level, model, problem, now, at=Level.MODEL)
         case StillRunning() | Deferred():

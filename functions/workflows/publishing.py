@@ -1,16 +1,17 @@
-"""Writes the result of a document: once, by its owner only, and never over a newer one.
+"""Writes the results of a document: once, by its owner only, and never over a newer one.
 
 `core.publication` decides; the loop here looks, writes and saves. A lost race is an outcome like any other: the loop
 looks again and decides anew.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 
 from .. import telemetry
-from ..core.documents import Claim, DocumentRecord, StoredRecord
-from ..core.journal import DocumentEnded, document_ended
+from ..core.documents import Claim, DocumentRecord, DocumentState, StoredRecord
+from ..core.jobs import Job
+from ..core.journal import document_ended, sums
 from ..core.lifecycle import may_write
 from ..core.publication import (
     Extracted,
@@ -21,22 +22,19 @@ from ..core.publication import (
     PresentResult,
     Publish,
     Stale,
+    file_names,
     plan_publication,
     plan_withdrawal,
 )
 from ..core.records import Chunk
-from ..core.results import entities_name, error_name, extracted_name
-from ..core.work import WorkSpec
 from ..errors import Changed, Missing, Problem
+from ..storage.containers import JSON_TYPE, TEXT_TYPE
 from ..storage.document_store import DocumentStore
 from ..storage.record_store import RecordStore
-from ..tasks.custom_entities import ChunkResult, EntitiesResult
 from .journaling import Journal
 from .working_copies import WorkingCopies
 
 logger = logging.getLogger(__name__)
-
-TEXT_TYPE = "text/plain; charset=utf-8"
 
 MAX_RACES = 20
 """Races that one result may lose before the step is given back to the queue; each loss means somebody else won."""
@@ -59,31 +57,30 @@ class Publisher:
         self._journal = journal
         self._clock = clock
 
-    def write_result(
-        self, claim: Claim, chunks: Sequence[ChunkResult], work: WorkSpec, known: StoredRecord | None = None
-    ) -> bool:
-        """Write the result of a document all of whose chunks have come; return whether its owner could still do so.
+    def write_results(self, claim: Claim, outcome: Extracted, known: StoredRecord | None = None) -> bool:
+        """Write the results of a document all of whose chunks have come; return whether its owner could still do so.
 
         `known` is the record as the owner knew it last, if it was the document's first.
         """
-        return self._publish(claim, Extracted(tuple(chunks), work), known)
+        return self._publish(claim, outcome, known)
 
     def write_error(self, claim: Claim, problem: Problem, attempts: int) -> bool:
         """Write the error report of a document; return whether its owner could still do so."""
         return self._publish(claim, Failed(problem, attempts), None)
 
-    def release_claim(self, claim: Claim, chunk: Chunk) -> None:
-        """Clear away what an owner has left at a document that is not its own any more, perhaps before a crash.
+    def release_claim(self, job: Job, chunk: Chunk) -> None:
+        """Clear away what a job has left at a document that is not its own any more, perhaps before a crash.
 
-        That is results of chunks, and a result of the version that a newer one has replaced.
+        That is results of chunks, and results of the version that a newer one has replaced.
         """
+        claim = job.claim_of(chunk)
         record, _ = self._records.claimed_document(claim)
         plan = plan_withdrawal(claim, record, None)
-        if isinstance(plan, LookFirst):
-            plan = plan_withdrawal(claim, record, self._present(claim.document))
+        if isinstance(plan, LookFirst) and record:
+            plan = plan_withdrawal(claim, record, self._present(record))
         if isinstance(plan, Stale):
             self._withdraw(plan)
-        if not chunk.is_whole:
+        if job.gathers(chunk):
             self._records.delete_chunks(claim.owner, claim.document)
         # Another owner of the same version has the same copy, and needs it.
         if chunk.extracted and (record is None or record.document.etag != claim.etag):
@@ -113,29 +110,30 @@ class Publisher:
             if isinstance(plan, Stale):
                 self._withdraw(plan)
                 return False
-            if isinstance(plan, LookFirst) or etag is None:
-                present = self._present(claim.document)
+            if isinstance(plan, LookFirst) or record is None or etag is None:
+                present = self._present(record) if record else {}
                 continue
             written = self._write(claim, plan)
             if written is None:
-                present = self._present(claim.document)
+                present = self._present(record)
                 continue
             for name, stale in plan.withdraw.items():
                 self._documents.withdraw_result(name, stale)
             try:
                 self._records.save_document(plan.record, etag)
             except Changed:
-                present = {plan.name: PresentResult(written, claim.owner, claim.etag)}
+                present = {name: PresentResult(found, claim.owner, claim.etag) for name, found in written.items()}
                 continue
             if plan.record.extracted:
                 self._copies.delete(plan.record.extracted)
-            self._journal.add(_line_of(plan))
-            _log_outcome(plan, claim, outcome)
+            self._journal.add(document_ended(plan.record, sums(plan.results)))
+            _log_outcome(plan, claim)
             return True
         raise Changed(claim.document)
 
-    def _write(self, claim: Claim, plan: Publish) -> str | None:
-        """Write a result and return its ETag; None where somebody else wrote there first."""
+    def _write(self, claim: Claim, plan: Publish) -> dict[str, str] | None:
+        """Write the files and return their ETags by name; None where somebody else wrote there first."""
+        written: dict[str, str] = {}
         with telemetry.span(
             "write result",
             parent=plan.record.trace_parent,
@@ -146,16 +144,20 @@ class Publisher:
             text = self._copies.text(plan.text.key, claim.document, claim.etag) if plan.text else b""
             try:
                 if plan.text:
-                    self._documents.write_result(
-                        plan.text.name, text, plan.metadata, plan.text.replaces, content_type=TEXT_TYPE
+                    written[plan.text.name] = self._documents.write_result(
+                        plan.text.name, text, plan.text.metadata, plan.text.replaces, content_type=TEXT_TYPE
                     )
-                return self._documents.write_result(plan.name, plan.data, plan.metadata, plan.replaces)
+                for file in plan.files:
+                    content_type = TEXT_TYPE if file.is_text else JSON_TYPE
+                    written[file.name] = self._documents.write_result(
+                        file.name, file.data, file.metadata, file.replaces, content_type=content_type
+                    )
             except Changed:
                 return None
+        return written
 
-    def _present(self, document: str) -> Present:
-        names = (entities_name(document), error_name(document), extracted_name(document))
-        found = map(self._documents.get_result_properties, names)
+    def _present(self, record: DocumentRecord) -> Present:
+        found = map(self._documents.get_result_properties, file_names(record))
         return {
             info.name: PresentResult(info.etag, info.metadata.get("job"), info.metadata.get("source_etag"))
             for info in found
@@ -167,18 +169,11 @@ class Publisher:
             self._documents.withdraw_result(name, etag)
 
 
-def _line_of(plan: Publish) -> DocumentEnded:
-    result = plan.result
-    if not isinstance(result, EntitiesResult):
-        return document_ended(plan.record)
-    return document_ended(plan.record, text_records=result.text_records, entities=len(result.entities))
-
-
-def _log_outcome(plan: Publish, claim: Claim, outcome: Outcome) -> None:
-    if isinstance(plan.result, EntitiesResult):
-        log_done(plan.record, claim.owner, plan.result.text_records)
-    elif isinstance(outcome, Failed):
-        log_failed(claim.document, outcome.problem, claim.owner)
+def _log_outcome(plan: Publish, claim: Claim) -> None:
+    if plan.record.state is DocumentState.DONE:
+        log_done(plan.record, claim.owner, sum(one.text_records for one in plan.results))
+    elif plan.record.last_error:
+        log_failed(claim.document, plan.record.last_error, claim.owner)
 
 
 def log_done(record: DocumentRecord, owner: str, text_records: int) -> None:
@@ -186,9 +181,7 @@ def log_done(record: DocumentRecord, owner: str, text_records: int) -> None:
     name = record.document.name
     telemetry.documents_done.add(1)
     telemetry.text_records.add(text_records)
-    logger.info(
-        "Document %r has its entities.", name, extra={"action": "document_done", "document": name, "job": owner}
-    )
+    logger.info("Document %r has its results.", name, extra={"action": "document_done", "document": name, "job": owner})
 
 
 def log_failed(document: str, problem: Problem, owner: str | None = None) -> None:

@@ -18,7 +18,7 @@ from ..core.journal import Distinct, Entry, JobSubmitted, Summary, Tally, Totals
 from ..core.listings import side_by_side
 from ..core.records import Moment, Record
 from ..core.request_ledger import RequestLedger, issued, share_at, wait_s
-from ..core.results import ErrorReport, entities_name, error_name
+from ..core.results import ErrorReport, error_name
 from ..core.views import DocumentRow, Filter, JobView, ShownState, document_row, job_view, owner_of
 from ..errors import Missing, NewerRecord, RecordError, StorageOutcome
 from ..settings import LanguageResource
@@ -28,8 +28,10 @@ from ..storage.journal_store import JournalStore, Offsets
 from ..storage.ledger_store import DAILY, HealthStore, request_ledger_name
 from ..storage.record_format import R, decode
 from ..storage.record_store import RecordStore
-from ..tasks.custom_entities import EntitiesResult, read_entities
+from ..tasks.entities import EntityResultFile
+from ..tasks.task import ResultFile
 from ..text.compression import unpack
+from .result_files import read_results
 
 LAST_MINUTE = timedelta(minutes=1)
 
@@ -43,16 +45,22 @@ class Details(Record, frozen=True, kw_only=True):
     """None where nobody has taken it on yet."""
     jobs: tuple[Job, ...] = ()
     """The active ones that work on it."""
-    result: EntitiesResult | None = None
+    results: dict[str, ResultFile] = {}
+    """By what the names of their files end with."""
     report: ErrorReport | None = None
     """What lies beside it, perhaps of an earlier version."""
     refusal: Refusal | None = None
     """Set where the storage refuses the document."""
 
     @property
+    def with_entities(self) -> tuple[EntityResultFile, ...]:
+        """The results whose entities have offsets."""
+        return tuple(one for one in self.results.values() if isinstance(one, EntityResultFile))
+
+    @property
     def is_known(self) -> bool:
         """Whether there is, or was, such a document."""
-        return any((self.row, self.record, self.result, self.report, self.refusal))
+        return any((self.row, self.record, self.results, self.report, self.refusal))
 
 
 class Queries:
@@ -98,14 +106,14 @@ class Queries:
             row=row,
             record=record,
             jobs=jobs,
-            result=self._result(name),
+            results=read_results(self._documents, name, record.work.tasks if record else ()),
             report=self._report(name),
             refusal=refusal,
         )
 
     def text(self, details: Details) -> str | None:
-        """Return the text that a document's result counts in; None where that version is not there any more."""
-        result = details.result
+        """Return the text that a document's results count in; None where that version is not there any more."""
+        result = next(iter(details.results.values()), None)
         if result is None:
             return None
         facts = result.text if result.text is not msgspec.UNSET else None
@@ -143,12 +151,6 @@ class Queries:
             except (Missing, RecordError):
                 continue  # It has ended meanwhile, or somebody has to look at its record.
         return tuple(found)
-
-    def _result(self, name: str) -> EntitiesResult | None:
-        try:
-            return read_entities(self._documents.read_result(entities_name(name)).data)
-        except Missing:
-            return None
 
     def _report(self, name: str) -> ErrorReport | None:
         try:

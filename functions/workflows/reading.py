@@ -25,13 +25,11 @@ from ..storage.record_store import RecordStore
 from ..text.formats.locations import page_ranges
 from ..text.read_pages import with_read_pages
 from ..text.splitting import is_blank
-from .publishing import Publisher
+from .publishing import MAX_RACES, Publisher
 from .texts import TextReader
 
 DOUBTFUL_BELOW = 0.8
 """The mean confidence of a page below which a person should check it. Our choice: clean print has 0.97 and more."""
-
-MAX_RACES = 20
 
 
 class Readings:
@@ -94,7 +92,7 @@ class Readings:
 
     def _left(self, job: Job, chunk: Chunk) -> Step:
         """Return the end of a job whose document is no longer its own, or has to be read anew from the start."""
-        self._publisher.release_claim(job.claim_of(chunk), chunk)
+        self._publisher.release_claim(job, chunk)
         return nothing_left(job, self._clock())
 
     def _advance(

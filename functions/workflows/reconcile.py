@@ -14,11 +14,12 @@ from functools import lru_cache
 from itertools import chain, islice
 from typing import NamedTuple, TypeVar
 
-from ..core.documents import DocumentState
+from ..core.documents import ENTITIES_SUFFIX, ERROR_SUFFIX, DocumentState, promised_by
 from ..core.listings import in_result_order, side_by_side
+from ..core.names import fitting_name
 from ..core.packing import MAX_REQUEST_DOCUMENTS
 from ..core.records import moment
-from ..core.results import ENTITIES_SUFFIX, ERROR_SUFFIX, entities_name, error_name, extracted_name
+from ..core.results import extracted_name
 from ..core.time_limits import LONGEST_RECONCILE
 from ..errors import Changed, Fault, Missing
 from ..storage.containers import ARCHIVED_CODES, BlobInfo, is_safe
@@ -76,8 +77,9 @@ class Tally:
 class Reconcile:
     """Compares documents, records and results.
 
-    `oldest` is the time before which documents that were never taken on are left alone; `give_up` how long a document
-    that was reported for another cause than itself is taken up again every night.
+    `is_ignored` tells by rules whether a document of a name, last changed at a time, is left alone; `oldest` is the
+    time before which documents that were never taken on are left alone; `give_up` how long a document that was reported
+    for another cause than itself is taken up again every night.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class Reconcile:
         journal: JournalRepair,
         clock: Callable[[], datetime],
         sleep: Callable[[float], None],
+        is_ignored: Callable[[str, datetime], bool],
         *,
         requests_per_minute: int,
         give_up: timedelta,
@@ -100,6 +103,7 @@ class Reconcile:
         self.clock = clock
         self.give_up = give_up
         self.oldest = oldest
+        self.is_ignored = is_ignored
         self._sleep = sleep
         self._pause_s = REQUESTS_PER_BATCH * 60 / (requests_per_minute * BUDGET_SHARE)
 
@@ -113,8 +117,7 @@ class Reconcile:
         """
         run = _Run(self, Failures("reconcile"), Tally(), self.clock() + LONGEST_RECONCILE)
         tally = run.tally
-        comparisons = (run.unowned(), *map(run.without_result, _RESULTS))
-        for found in _batches(chain.from_iterable(map(_while_listed, comparisons)), MAX_REQUEST_DOCUMENTS):
+        for found in _batches(chain.from_iterable(map(_while_listed, run.comparisons())), MAX_REQUEST_DOCUMENTS):
             tally.submitted += len(run.attempts.submit(found))
             self._sleep(self._pause_s)
             if run.is_time_up():
@@ -125,6 +128,9 @@ class Reconcile:
         run.failures.log()
         _log(tally, run.failures.total)
         return tally
+
+
+_CONCLUDED = (DocumentState.DONE, DocumentState.FAILED)
 
 
 class _Row(NamedTuple):
@@ -150,7 +156,7 @@ class _Row(NamedTuple):
     @property
     def has_ended(self) -> bool:
         """Whether the current version has its result or its report, by a record that this release can read."""
-        return self.state in (DocumentState.DONE, DocumentState.FAILED) and not self.is_newer
+        return self.state in _CONCLUDED and not self.is_newer
 
     @property
     def is_newer(self) -> bool:
@@ -161,15 +167,10 @@ class _Row(NamedTuple):
     def metadata(self) -> Mapping[str, str]:
         return self.record.metadata if self.record else {}
 
-
-class _Results(NamedTuple):
-    """One kind of result: the state that promises it, and the suffix of its name."""
-
-    state: DocumentState
-    suffix: str
-
-
-_RESULTS = (_Results(DocumentState.DONE, ENTITIES_SUFFIX), _Results(DocumentState.FAILED, ERROR_SUFFIX))
+    @property
+    def promised(self) -> tuple[str, ...]:
+        """What the names of the results end with that the record promises for the current version."""
+        return promised_by(self.metadata) if self.state in _CONCLUDED else ()
 
 
 class _Expected(NamedTuple):
@@ -184,11 +185,14 @@ class _Run:
         self.failures, self.tally, self.until = failures, tally, until
         self.documents, self.records, self.repairs = reconcile.documents, reconcile.records, reconcile.repairs
         self.clock, self.give_up, self.oldest = reconcile.clock, reconcile.give_up, reconcile.oldest
+        self.is_ignored = reconcile.is_ignored
         self.attempts = Attempts(self.repairs, failures)
         self.audit: Audit | None = None
         """None where the journal can not be read."""
         with failures.guard("read the journal", ""):
             self.audit = reconcile.journal.audit()
+        self._suffixes = {ENTITIES_SUFFIX, ERROR_SUFFIX}
+        """What the names of results end with, as far as records have named them."""
         self._tried: set[str] = set()
         """Keys of refused documents that this run need not try again."""
         self._is_alive = lru_cache(maxsize=10_000)(self.records.is_alive)
@@ -204,22 +208,34 @@ class _Run:
             with self.failures.guard("compare a document", row.name):
                 if self.audit and row.has_ended:
                     self.audit.check(row.name, row.metadata)
+                self._suffixes.update(row.promised)
                 found = self._unowned(row)
                 if found:
                     yield found
 
-    def without_result(self, results: "_Results") -> Iterator[Found]:
-        """Yield the documents whose record promises a result that is not there; remove results that should not be."""
-        naming = entities_name if results.state is DocumentState.DONE else error_name
+    def comparisons(self) -> Iterator[Iterator[Found]]:
+        """Yield all comparisons: with the records, and for each kind of result, which the records name, with those."""
+        yield self.unowned()
+        yield from map(self.without_result, sorted(self._suffixes))
+
+    def without_result(self, suffix: str) -> Iterator[Found]:
+        """Yield the documents whose record promises a result that is not there; remove results that should not be.
+
+        One kind of result is compared: those whose names end with `suffix`.
+        """
+
+        def naming(document: str) -> str:
+            return fitting_name("", document, suffix)
+
         concluded = (row for row in self._rows() if row.has_ended)
         expected = (_Expected(naming(row.name), row) for row in in_result_order(concluded, naming))
         listed = self._listing(self.documents.list_results)
-        present = (info for info in listed if info.name.endswith(results.suffix))
+        present = (info for info in listed if info.name.endswith(suffix))
         for promise, result in side_by_side(expected, present):
             if promise is None:
                 continue  # A result without a document: the document was deleted, its result is its owner's.
             with self.failures.guard("compare a result", promise.name):
-                found = self._without_result(promise, result, results.state)
+                found = self._without_result(promise, result, suffix)
                 if found:
                     yield found
 
@@ -283,7 +299,9 @@ class _Run:
         tally, state, oldest = self.tally, row.state, self.oldest
         if row.is_newer:
             self.failures.newer += 1
-        elif row.record is None and oldest and row.document.last_modified < oldest:
+        elif (row.record is None and oldest and row.document.last_modified < oldest) or (
+            state is None and self.is_ignored(row.name, row.document.last_modified)
+        ):
             tally.ignored += 1
         elif state is DocumentState.DONE:
             tally.done += 1
@@ -327,25 +345,30 @@ class _Run:
         # Not retaken so far, or not in this night, in which somebody may have run this by hand as well.
         return last - first < _SAME_REPORT or now - last >= _A_NIGHT
 
-    def _without_result(self, promise: _Expected, result: BlobInfo | None, state: DocumentState) -> Found | None:
+    def _without_result(self, promise: _Expected, result: BlobInfo | None, suffix: str) -> Found | None:
         row = promise.row
-        if _belongs(result, row) if row.state is state else result is None:
+        if _belongs(result, row) if suffix in row.promised else result is None:
             return None
         # The listings were read before: whatever they show may have changed, and only the record of now counts. It is
         # read after the result was listed, so a result that it does not promise is not one that is just being written.
         record, etag = self.records.document(row.name)
         if record is None or etag is None or record.document.etag != row.document.etag or record.is_pending:
             return None
-        if record.state is not state:
+        if suffix not in record.promised:
             if result:
                 self.documents.withdraw_result(result.name, result.etag)
             return None
         if _belongs(self.documents.get_result_properties(promise.name), row):
             return None
-        _count_as_pending(self.tally, state)
+        if any(other < suffix and not self._has_result(row, other) for other in record.promised):
+            return None  # The comparison of that kind has found the document already.
+        _count_as_pending(self.tally, record.state)
         # Claimed over this very record: were it deleted first, a crash would leave a document that nobody has ever
         # taken on, which IGNORE_DOCUMENTS_BEFORE may say to ignore.
         return Found(row.name, Retake(etag, is_replay=True))
+
+    def _has_result(self, row: _Row, suffix: str) -> bool:
+        return _belongs(self.documents.get_result_properties(fitting_name("", row.name, suffix)), row)
 
 
 class _ListingFailed(Exception):

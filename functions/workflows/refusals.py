@@ -18,6 +18,9 @@ from ..storage.record_store import RecordStore
 
 logger = logging.getLogger(__name__)
 
+RULES_UNREADABLE = "RulesUnreadable"
+"""Stands in the place of the storage's error code where a document waits because no rules can be read."""
+
 MAX_RACES = 20
 """Times that the record may be found changed before the event is given back to the host."""
 

@@ -13,16 +13,16 @@ from typing import NamedTuple
 from .. import problems
 from ..core.documents import DocumentState, Refusal
 from ..core.lifecycle import refusal_reported
-from ..errors import Changed, Fault, Missing, NewerRecord, StorageOutcome, UnsafeName
+from ..errors import Changed, Fault, Missing, NewerRecord, RulesUnreadable, StorageOutcome, UnsafeName
 from ..storage.containers import ARCHIVED_CODES, is_refusal, storage_code
 from ..storage.document_store import DocumentStore
 from ..storage.record_store import ListedRefusal, RecordStore, refusal_key
 from ..text.chunks import ReadyChunk, Retake
 from .claiming import Reports
 from .failures import Failures
-from .intake import Gone, Intake, LongDocument, Ready, Rejected, Scanned
+from .intake import Gone, Ignored, Intake, LongDocument, Ready, Rejected, Scanned
 from .parallel import run_all
-from .refusals import Refusals
+from .refusals import RULES_UNREADABLE, Refusals
 from .submission import Submission
 from .texts import TextReader
 
@@ -69,15 +69,12 @@ class Repairs:
             case Ready(chunk, copy):
                 self.texts.keep_copy(copy)
                 return replace(chunk, retake=one.retake)
-            case LongDocument(chunks, copy):
+            case LongDocument(chunks, copy) | Scanned(chunks, copy):
                 self.texts.keep_copy(copy)
                 self.submission.submit_later([replace(chunk, retake=one.retake) for chunk in chunks])
-            case Scanned(chunk, copy):
-                self.texts.keep_copy(copy)
-                self.submission.submit_later([replace(chunk, retake=one.retake)])
             case Rejected() as rejected:
                 self.reports.write(rejected, one.retake)
-            case Gone():
+            case Gone() | Ignored():
                 pass
         return None
 
@@ -241,7 +238,10 @@ class Attempts:
 
     def _look_after(self, one: Found, error: Exception) -> None:
         code = storage_code(error)
-        if code:
+        if isinstance(error, RulesUnreadable):
+            # Never reported: whoever wrote the rules has to correct them, however long that takes.
+            self.repairs.refusals.note(one.name, RULES_UNREADABLE)
+        elif code:
             self.refuse(one, code, is_refusal=is_refusal(error))
         elif isinstance(error, StorageOutcome | NewerRecord):
             self.failures.note("submit a document", one.name, error)

@@ -10,10 +10,11 @@ import msgspec
 from .. import problems
 from ..core.lifecycle import is_outdated
 from ..core.planning import Policy, after_fault
-from ..errors import NewerRecord, StorageOutcome
+from ..errors import NewerRecord, RulesUnreadable, StorageOutcome
 from ..storage.containers import storage_code
 from ..storage.poison_queue import BLOB_POISON_QUEUE, PoisonQueue
 from .polling import NEWER_RECORD_WAIT_S, JobFinder
+from .refusals import RULES_UNREADABLE
 from .repairs import Found, Repairs
 from .steps import Steps
 
@@ -108,6 +109,9 @@ class Rescue:
             self._repairs.submit_alone(Found(name))
         except (StorageOutcome, NewerRecord):
             raise
+        except RulesUnreadable:
+            self._repairs.refusals.note(name, RULES_UNREADABLE)
+            return False
         except Exception as error:
             code = storage_code(error)
             if code:

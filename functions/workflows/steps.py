@@ -5,23 +5,26 @@ in between leaves two messages, of which one dies out, and never none.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from datetime import datetime
 from functools import partial
+from typing import TypeVar
 
 from .. import problems
-from ..core.documents import MAX_SUBMISSIONS
+from ..core.documents import MAX_SUBMISSIONS, StoredRecord
 from ..core.jobs import Job, JobMessage
 from ..core.journal import job_submitted
 from ..core.lifecycle import JobEvent, may_write, sent_to, without_message
-from ..core.planning import Answer, Step, after_submission, release
+from ..core.outcomes import Answers
+from ..core.planning import Step, after_submission, release
+from ..core.publication import Extracted
 from ..core.records import Chunk, JobFacts
 from ..core.time_limits import LONGEST_EXCHANGE
 from ..errors import Changed, Missing, Problem
 from ..storage.job_queue import JobQueue, Receipt
 from ..storage.record_store import RecordStore
-from ..tasks.custom_entities import ChunkResult, locate
+from ..tasks.task import ChunkResult
 from .job_services import JobService, JobServices
 from .journaling import Journal
 from .parallel import run_all
@@ -30,6 +33,8 @@ from .reading import Readings
 from .texts import TextReader
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Steps:
@@ -110,57 +115,119 @@ class Steps:
             self._journal.add(job_submitted(step.job, self._clock()))
         _log(job, step)
 
-    def _answer(self, job: Job, chunk: Chunk, answer: Answer, facts: JobFacts | None) -> None:
-        """Bring the answer to a chunk to its document."""
-        claim = job.claim_of(chunk)
-        if isinstance(answer, Problem):
-            self._publisher.write_error(claim, answer, job.submissions)
-            if not chunk.is_whole:
+    def report(self, job: Job, chunk: Chunk, problem: Problem, attempts: int) -> None:
+        """Report a problem of a chunk for every task that the job has left; what other tasks have found is kept."""
+        if not job.tasks:
+            claim = job.claim_of(chunk)
+            self._publisher.write_error(claim, problem, attempts)
+            if job.gathers(chunk):
                 self._records.delete_chunks(claim.owner, claim.document)
+        else:
+            self._gather(job, chunk, dict.fromkeys(job.tasks, problem))
+
+    def _answer(self, job: Job, chunk: Chunk, answer: Answers | Problem, facts: JobFacts | None) -> None:
+        """Bring the answers for a chunk to its document."""
+        if not isinstance(answer, Problem) and len(job.work.tasks) == 1:
+            # A document with one task has either its result or its report.
+            answer = next((one for one in answer.values() if isinstance(one, Problem)), answer)
+        if isinstance(answer, Problem):
+            self.report(job, chunk, answer, job.submissions)
             return
-        assert facts is not None  # noqa: S101 - results come from a finished job only; for the type checker
+        results = self._unless_gone(job, chunk, lambda: self._located(job, chunk, answer, facts))
+        if results is None:
+            return
+        if not chunk.is_whole or len(results) < len(job.work.tasks):
+            self._gather(job, chunk, results)
+            return
+        claim = job.claim_of(chunk)
+        known = next((one for one in job.known_records if one.record.document.name == claim.document), None)
+        is_written = self._publish(job, chunk, {name: [result] for name, result in results.items()}, known)
+        if not is_written and (chunk.extracted or job.gathers(chunk)):
+            self._publisher.release_claim(job, chunk)
+
+    def _unless_gone(self, job: Job, chunk: Chunk, read: Callable[[], T]) -> T | None:
+        """Return what is read of a document; None where it is gone or replaced, whose claim is released then."""
         try:
-            text, places = self._texts.submitted(chunk), self._texts.places(chunk)
+            return read()
         except Missing:
-            self._publisher.delete_record_of_deleted(claim)
-            self._publisher.release_claim(claim, chunk)
-            return
+            self._publisher.delete_record_of_deleted(job.claim_of(chunk))
         except Changed:
             # The newer version has an event and an owner of its own.
-            self._publisher.release_claim(claim, chunk)
-            return
-        result = locate(chunk, text, answer, job.work.string_index_type, facts, places)
-        if chunk.is_whole:
-            known = next((one for one in job.known_records if one.record.document.name == claim.document), None)
-            is_written = self._publisher.write_result(claim, [result], job.work, known)
-            if chunk.extracted and not is_written:
-                self._publisher.release_claim(claim, chunk)
-        else:
-            self._gather(job, chunk, result)
+            logger.debug("A document of job %s has been replaced.", job.id)
+        self._publisher.release_claim(job, chunk)
+        return None
 
-    def _gather(self, job: Job, chunk: Chunk, result: ChunkResult) -> None:
-        """Keep the result of a chunk, and write that of its document if it was the last to come."""
-        claim, records = job.claim_of(chunk), self._records
-        records.save_chunk(claim.owner, claim.document, result)
+    def _located(
+        self, job: Job, chunk: Chunk, answers: Answers, facts: JobFacts | None
+    ) -> dict[str, ChunkResult | Problem]:
+        """Return what each task contributes to its result. Raises `Missing` and `Changed`."""
+        tasks = {task.name: task for task in job.work.tasks}
+        results: dict[str, ChunkResult | Problem] = {
+            name: one for name, one in answers.items() if isinstance(one, Problem)
+        }
+        if len(results) == len(answers):
+            return results
+        assert facts is not None  # noqa: S101 - results come from a finished job only; for the type checker
+        text, places = self._texts.submitted(chunk), self._texts.places(chunk)
+        unit = job.work.string_index_type
+        for name, found in answers.items():
+            if not isinstance(found, Problem):
+                results[name] = tasks[name].locate(chunk, text, found, unit, facts, places)
+        return results
+
+    def _gather(self, job: Job, chunk: Chunk, results: Mapping[str, ChunkResult | Problem]) -> None:
+        """Keep the results of a chunk, and write those of its document if they were the last to come."""
+        claim, records, tasks = job.claim_of(chunk), self._records, job.work.tasks
+        for name, result in results.items():
+            records.save_chunk(claim.owner, claim.document, chunk.index, _label(job, name), result)
         # Asked after the chunk is kept: whoever ended the work on the document before has cleaned up already.
         record, _ = records.claimed_document(claim)
         if not may_write(record, claim):
-            self._publisher.release_claim(claim, chunk)
+            self._publisher.release_claim(job, chunk)
             return
-        # Each chunk is kept before its siblings are counted, so the last of them finds all; two may both be last, and
+        # Each result is kept before the others are counted, so the last of them finds all; two may both be last, and
         # then the one that comes too late finds fewer, or none.
-        if records.count_chunks(claim.owner, claim.document) == chunk.count:
-            chunks = list(records.chunks(claim.owner, claim.document))
-            if len(chunks) == chunk.count:
-                self._publisher.write_result(claim, chunks, job.work)
-            records.delete_chunks(claim.owner, claim.document)
+        expected = chunk.count * len(tasks)
+        if records.count_chunks(claim.owner, claim.document) >= expected:
+            kept = {
+                task.name: list(records.chunks(claim.owner, claim.document, _label(job, task.name), task.chunk_type))
+                for task in tasks
+            }
+            if all(len(found) == chunk.count for found in kept.values()):
+                self._publish(job, chunk, kept)
+                records.delete_chunks(claim.owner, claim.document)
+
+    def _publish(
+        self,
+        job: Job,
+        chunk: Chunk,
+        results: Mapping[str, Sequence[ChunkResult | Problem]],
+        known: StoredRecord | None = None,
+    ) -> bool:
+        """Write what all tasks have come to for all chunks of a document; return whether its owner could still do so.
+
+        A task that has failed for one chunk has no result.
+        """
+        failed = {name: one for name, found in results.items() for one in found if isinstance(one, Problem)}
+        done = {
+            name: tuple(one for one in found if not isinstance(one, Problem))
+            for name, found in results.items()
+            if name not in failed
+        }
+        text = None
+        if any(task.name in done and task.needs_text(chunk.count) for task in job.work.tasks):
+            text = self._unless_gone(job, chunk, lambda: self._texts.read_whole(chunk))
+            if text is None:
+                return False
+        outcome = Extracted(done, job.work, failed, job.submissions, text)
+        return self._publisher.write_results(job.claim_of(chunk), outcome, known)
 
     def _create(self, part: Job) -> None:
         try:
             self._records.save_job(part, None)
         except Changed:
             logger.debug("Part %s was there already: the step is being repeated.", part.id)
-        self._queue.send(JobMessage(part.id, part.step), 0)
+        self._queue.send(JobMessage(part.id, part.step), max(0.0, (part.due - self._clock()).total_seconds()))
 
     def _save(self, job: Job, etag: str, receipt: Receipt | None) -> bool:
         """Put the next message first, then save the record; return whether nobody else was faster."""
@@ -213,6 +280,11 @@ class Steps:
             self._queue.send(JobMessage(job.id, job.step + 1), 0)
             return False
         return True
+
+
+def _label(job: Job, task: str) -> str | None:
+    """Return what tells the kept results of a task apart; None for the only one, as the first release had it."""
+    return task if len(job.work.tasks) > 1 else None
 
 
 def _context(job: Job, action: str) -> dict[str, object]:

@@ -9,8 +9,8 @@ from ..core.records import Chunk
 from ..errors import Changed
 from ..storage.document_store import DocumentStore
 from ..storage.extracted_store import WorkingCopy
-from ..tasks.custom_entities import Places, nowhere
-from ..text.chunks import completed, text_of
+from ..tasks.task import Places, nowhere
+from ..text.chunks import completed, text_of, whole_of
 from ..text.compression import unpack
 from .working_copies import WorkingCopies
 
@@ -114,6 +114,10 @@ class TextReader:
         except UnicodeDecodeError:
             # An instance of the first release has written the job anew, and dropped what it does not know.
             return self._read(self._completed(chunk))
+
+    def read_whole(self, chunk: Chunk) -> str:
+        """Return all of the text that a chunk is a part of. Raises as `read` does."""
+        return self.read(whole_of(chunk))
 
     def check_unchanged(self, chunk: Chunk) -> None:
         """Raise `Missing` or `Changed` where the document is not there any more at the version of a chunk."""

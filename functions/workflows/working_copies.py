@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from ..errors import Changed, DocumentError, Missing
 from ..storage.document_store import DocumentStore
 from ..storage.extracted_store import ExtractedStore, WorkingCopy, copy_key, is_stored, small_copy_key
+from ..text.formats import HEAD_BYTES
 from ..text.formats.locations import LocationMap
-from .extractor import HEAD_BYTES, Extractor
+from .extractor import Extractor
 from .refusals import Refusals
 
 SMALL_TEXT = 20_000

@@ -10,7 +10,8 @@ from typing import Any
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient, ContentSettings, LinearRetry
 
-from functions.core.results import ERROR_SUFFIX, entities_name, error_name
+from functions.core.documents import ERROR_SUFFIX
+from functions.core.results import entities_name, error_name
 from local.demo.names import RESULT_SUFFIXES
 from local.stack import Stack
 

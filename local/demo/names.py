@@ -24,7 +24,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from functions.core.results import ENTITIES_SUFFIX, ERROR_SUFFIX
+from functions.core.documents import ENTITIES_SUFFIX, ERROR_SUFFIX
 
 RESULT_SUFFIXES = (ENTITIES_SUFFIX, ERROR_SUFFIX)
 

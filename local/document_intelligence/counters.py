@@ -3,19 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
-from local.stand_in.base import RequestCounters
+from local.stand_in.base import AcceptedJob, RequestCounters
 
 
 @dataclass(slots=True)
-class LedgerEntry:
+class LedgerEntry(AcceptedJob):
     """One accepted document with what was done to it on purpose."""
 
-    job: str
-    accepted: str
-    #: The injected fate of the job, ``ok`` for none.
-    fate: str
-    #: The injected fault of the reply to its submission, ``ok`` for none: with ``cut-after`` nobody knows the job.
-    reply: str
     sha256: str
     pages: tuple[int, ...]
 

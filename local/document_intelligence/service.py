@@ -12,7 +12,6 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.utils import format_datetime
 from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qsl
@@ -27,7 +26,7 @@ from local.document_intelligence.results import UNITS, Form, Sheet, analyze_resu
 from local.stand_in import errors as gateway_errors
 from local.stand_in.base import DEFAULT_KEY, ServiceStandIn, location_header
 from local.stand_in.errors import Operation, Refusal, WireError
-from local.stand_in.messages import Request, Response, encoded
+from local.stand_in.messages import Request, Response, encoded, service_reply
 from local.stand_in.rates import RateRule
 
 _MODELS = re.compile(
@@ -245,17 +244,7 @@ class DocumentIntelligence(ServiceStandIn[_Route, Counters, FaultPlan]):
     def _response(
         self, status: int, now: datetime, *, headers: Mapping[str, str] | None = None, body: bytes = b""
     ) -> Response:
-        common = {
-            "apim-request-id": str(uuid.uuid4()),
-            "Date": format_datetime(now, usegmt=True),
-            "Strict-Transport-Security": "max-age=31536000; includeSubDomains; preload",
-            "X-Content-Type-Options": "nosniff",
-            "x-envoy-upstream-service-time": "20",
-            "x-ms-region": self.behaviour.region,
-        }
-        if body:
-            common["Content-Type"] = "application/json; charset=utf-8"
-        return Response(status, {**common, **(headers or {})}, body)
+        return service_reply(status, now, region=self.behaviour.region, headers=headers, body=body)
 
     def _refused(self, refusal: Refusal, route: _Route | None, now: datetime) -> Response:
         headers = {"ms-azure-ai-errorcode": refusal.error.code, "x-ms-region": self.behaviour.region}

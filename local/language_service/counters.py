@@ -7,7 +7,7 @@ from typing import Any
 
 from local.language_service.jobs import Job
 from local.language_service.wire import text_records
-from local.stand_in.base import RequestCounters
+from local.stand_in.base import AcceptedJob, RequestCounters
 from local.stand_in.text_units import text_elements
 
 
@@ -27,15 +27,9 @@ class LedgerDocument:
 
 
 @dataclass(slots=True)
-class LedgerEntry:
-    """One accepted job with what was done to it on purpose."""
+class LedgerEntry(AcceptedJob):
+    """One accepted job and its documents."""
 
-    job: str
-    accepted: str
-    #: The injected fate of the job, ``ok`` for none.
-    fate: str
-    #: The injected fault of the reply to its submission, ``ok`` for none: with ``cut-after`` nobody knows the job.
-    reply: str
     documents: tuple[LedgerDocument, ...]
 
 

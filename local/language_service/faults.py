@@ -36,6 +36,9 @@ JOB_FAULTS: Mapping[str, str] = {
     "odd-entity": "succeeds; one entity of the first document is malformed (see oddities.ODD_ENTITIES)",
     "odd-document": "succeeds; the first document's entry is malformed (see oddities.ODD_DOCUMENTS)",
     "not-started-long": "is not started for not_started_seconds, then runs and succeeds",
+    "task-missing": "succeeds, but its last task is not among the results",
+    "task-unknown-kind": "succeeds, but the results of its last task are of a kind that no list has",
+    "documents-reordered": "succeeds; the last task has its documents in the reverse order",
     "failed-internal": "fails with an internal error of the whole job that names no task",
 }
 

@@ -11,7 +11,9 @@ from enum import Enum
 
 from local.language_service.errors import JOB_FAILED
 from local.language_service.labels import ProjectKind
+from local.language_service.languages import AUTO
 from local.language_service.limits import KEEP_JOBS
+from local.language_service.prebuilt import PrebuiltKind, PrebuiltParameters
 from local.stand_in.errors import WireError
 
 
@@ -57,12 +59,17 @@ class Document:
     language: str | None = None
     error: WireError | None = None
 
+    @property
+    def is_detected(self) -> bool:
+        """Tell whether the language of the document is to be detected."""
+        return self.language is not None and self.language.lower() == AUTO
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One task of a request, not yet given to a job."""
+    """One task of a request, not yet given to a job. Project and deployment are empty for prebuilt kinds."""
 
-    kind: ProjectKind
+    kind: ProjectKind | PrebuiltKind
     name: str | None
     project: str
     deployment: str
@@ -71,6 +78,8 @@ class Task:
     pointer: str
     #: Set when the task is bound to fail.
     error: WireError | None = None
+    #: Of prebuilt kinds.
+    parameters: PrebuiltParameters = field(default_factory=PrebuiltParameters)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,11 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from email.utils import format_datetime
 from hashlib import blake2b
 from typing import Any, Literal, Protocol
 from urllib.parse import parse_qsl
 
-from local.language_service import errors, oddities, wire
+from local.language_service import errors, oddities, prebuilt, wire
 from local.language_service.behaviour import ANY_PROJECT, Behaviour
 from local.language_service.counters import Counters
 from local.language_service.faults import POISONED, FaultPlan
@@ -23,10 +22,11 @@ from local.language_service.jobs import Dialect, Document, Job, Submission, Task
 from local.language_service.labels import ProjectKind
 from local.language_service.limits import MAX_TOP_PREVIEW, RECORDED_RULES
 from local.language_service.model import Entity
+from local.language_service.prebuilt import Found, PrebuiltKind
 from local.stand_in import errors as gateway_errors
 from local.stand_in.base import DEFAULT_KEY, ServiceStandIn, location_header
 from local.stand_in.errors import Operation, Refusal
-from local.stand_in.messages import Request, Response, encoded
+from local.stand_in.messages import Request, Response, encoded, service_reply
 from local.stand_in.rates import RateRule
 from local.stand_in.text_units import offsets_in
 
@@ -174,7 +174,7 @@ class LanguageService(ServiceStandIn[_Route, Counters, FaultPlan]):
 
     def _resolved(self, task: Task) -> Task:
         """Check that a task's project and deployment exist; raises ``Refusal`` or gives a task bound to fail."""
-        if task.error is not None or self._project(task) is not None:
+        if task.error is not None or isinstance(task.kind, PrebuiltKind) or self._project(task) is not None:
             return task
         if self.behaviour.unknown_project == "failed-task":
             return replace(task, error=errors.unknown_project_error(task.project, task.deployment))
@@ -254,33 +254,79 @@ class LanguageService(ServiceStandIn[_Route, Counters, FaultPlan]):
         return self._response(status, route.version, now, body=oddities.deepened(encoded(body), job.fate))
 
     def _results_of(self, job: Job, task: Task, document: Document) -> dict[str, Any]:
+        if isinstance(task.kind, PrebuiltKind):
+            return self._prebuilt_results(job, task, document)
         project = self._project(task)
         if project is None:  # the switches were changed since
             return {}
         if task.kind is ProjectKind.ENTITIES:
-            return {"entities": self._entities_json(job, task, document, project)}
+            return {"entities": self._entities_json(job, task, document, project.entities(document.text))}
         return _classes_json(project.classes(document.text), task, job.submission.dialect)
 
-    def _entities_json(self, job: Job, task: Task, document: Document, project: Project) -> list[dict[str, Any]]:
+    def _prebuilt_results(self, job: Job, task: Task, document: Document) -> dict[str, Any]:
+        text, parameters = document.text, task.parameters
+        match task.kind:
+            case PrebuiltKind.ENTITIES:
+                return {"entities": self._entities_json(job, task, document, prebuilt.entities(text, parameters))}
+            case PrebuiltKind.PII:
+                found = prebuilt.pii(text, parameters)
+                redacted = prebuilt.redacted(text, found, parameters)
+                return {"redactedText": redacted, "entities": self._entities_json(job, task, document, found)}
+            case PrebuiltKind.HEALTHCARE:
+                return self._healthcare_results(job, task, document)
+        return {"keyPhrases": prebuilt.key_phrases(text)}
+
+    def _healthcare_results(self, job: Job, task: Task, document: Document) -> dict[str, Any]:
+        found, relations = prebuilt.healthcare(document.text)
+        entities = self._entities_json(job, task, document, [one.found for one in found])
+        for entity, one in zip(entities, found, strict=True):
+            if one.assertion:
+                entity["assertion"] = dict(one.assertion)
+            if one.name:
+                entity["name"] = one.name
+            if one.links:
+                entity["links"] = [{"dataSource": source, "id": identifier} for source, identifier in one.links]
+        place = wire.answered(job).index(document)
+        return {
+            "entities": entities,
+            "relations": [
+                {
+                    "relationType": relation.kind,
+                    "confidenceScore": relation.confidence,
+                    "entities": [
+                        {"ref": f"#/results/documents/{place}/entities/{number}", "role": role}
+                        for number, role in relation.roles
+                    ],
+                }
+                for relation in relations
+            ],
+        }
+
+    def _entities_json(
+        self, job: Job, task: Task, document: Document, found: Sequence[Entity] | Sequence[Found]
+    ) -> list[dict[str, Any]]:
         to_unit = offsets_in(document.text, task.string_index_type)
-        found = list(project.entities(document.text))
-        if self.behaviour.entity_order == "category":
-            found.sort(key=lambda entity: (entity.category, entity.offset))
-        listed = []
-        for n, entity in enumerate(found):
+        listed: list[Entity | Found] = [*found]
+        # Relations name entities by their place, so those of healthcare stay where they are.
+        if self.behaviour.entity_order == "category" and task.kind is not PrebuiltKind.HEALTHCARE:
+            listed.sort(key=lambda entity: (entity.category, entity.offset))
+        entities = []
+        for n, entity in enumerate(listed):
             offset, end = to_unit(entity.offset), to_unit(entity.offset + entity.length)
             if job.fate == "misfit-offsets" and n == 0:
                 offset, end = offset + 1, end + 1
-            listed.append(
+            subcategory = entity.subcategory if isinstance(entity, Found) else None
+            entities.append(
                 {
                     "text": entity.text,
                     "category": entity.category,
+                    **({"subcategory": subcategory} if subcategory else {}),
                     "offset": offset,
                     "length": end - offset,
                     "confidenceScore": entity.confidence,
                 }
             )
-        return listed
+        return entities
 
     def _cancel(self, job: Job, route: _Route, request: Request, now: datetime) -> Response:
         if view(job, now).is_final:
@@ -308,18 +354,9 @@ class LanguageService(ServiceStandIn[_Route, Counters, FaultPlan]):
     def _response(
         self, status: int, version: str, now: datetime, *, headers: Mapping[str, str] | None = None, body: bytes = b""
     ) -> Response:
-        common = {
-            "apim-request-id": str(uuid.uuid4()),
-            "Date": format_datetime(now, usegmt=True),
-            "Strict-Transport-Security": "max-age=31536000; includeSubDomains; preload",
-            "X-Content-Type-Options": "nosniff",
-            "x-envoy-upstream-service-time": "20",
-        }
-        if version >= "2022-10" and not version.startswith("v"):
-            common["x-ms-region"] = self.behaviour.region
-        if body:
-            common["Content-Type"] = "application/json; charset=utf-8"
-        return Response(status, {**common, **(headers or {})}, body)
+        has_region = version >= "2022-10" and not version.startswith("v")
+        region = self.behaviour.region if has_region else None
+        return service_reply(status, now, region=region, headers=headers, body=body)
 
     def _refused(self, refusal: Refusal, route: _Route | None, now: datetime) -> Response:
         names_code = route is not None and not route.dialect.is_preview and route.version >= _ERROR_CODE_HEADER_SINCE

@@ -11,8 +11,16 @@ from local.language_service import errors, oddities
 from local.language_service.behaviour import Behaviour
 from local.language_service.jobs import Dialect, Document, FinishedTask, Job, JobView, Status, Submission, Task
 from local.language_service.labels import ProjectKind
-from local.language_service.languages import SUPPORTED_LANGUAGES, is_supported
+from local.language_service.languages import AUTO, AUTO_SINCE, SUPPORTED_LANGUAGES, is_supported
 from local.language_service.limits import CHARACTERS_PER_RECORD, MAX_CHARACTERS, MAX_DOCUMENTS, PAGE_SIZE
+from local.language_service.prebuilt import (
+    MASKING_CHARACTERS,
+    MASKS,
+    MODEL_VERSION,
+    PrebuiltKind,
+    PrebuiltParameters,
+    detected_language,
+)
 from local.stand_in.errors import Refusal
 from local.stand_in.text_units import STRING_INDEX_TYPES, TEXT_ELEMENTS, text_elements
 
@@ -30,7 +38,9 @@ API_VERSIONS = frozenset(
         "2024-11-01",
         "2024-11-15-preview",
         "2025-05-15-preview",
+        "2025-11-01",
         "2025-11-15-preview",
+        "2026-05-15-preview",
     }
 )
 #: Versions whose recordings spell the job's time of last change without the d.
@@ -74,7 +84,7 @@ def parse_submission(body: bytes, dialect: Dialect, api_version: str, behaviour:
     analysis_input = content.get("analysisInput")
     if not isinstance(analysis_input, dict):
         raise errors.missing_documents(preview=dialect.is_preview)
-    documents = _documents(analysis_input.get("documents"), dialect, behaviour)
+    documents = _documents(analysis_input.get("documents"), dialect, api_version, behaviour)
     tasks = _preview_tasks(content.get("tasks"), behaviour) if dialect.is_preview else _ga_tasks(content.get("tasks"))
     if not tasks:
         raise errors.bad_request_body("At least one task must be present.")
@@ -92,12 +102,13 @@ def _parse_json(body: bytes) -> dict[str, Any]:
     return content
 
 
-def _documents(listed: Any, dialect: Dialect, behaviour: Behaviour) -> tuple[Document, ...]:
+def _documents(listed: Any, dialect: Dialect, api_version: str, behaviour: Behaviour) -> tuple[Document, ...]:
     if not isinstance(listed, list) or not listed:
         raise errors.missing_documents(preview=dialect.is_preview)
     if len(listed) > MAX_DOCUMENTS:
         raise errors.too_many_documents(MAX_DOCUMENTS)
-    documents = [_document(entry, behaviour) for entry in listed]
+    knows_auto = not dialect.is_preview and api_version >= AUTO_SINCE
+    documents = [_document(entry, behaviour, knows_auto=knows_auto) for entry in listed]
     if len({document.id for document in documents}) < len(documents):
         raise errors.duplicate_ids(preview=dialect.is_preview)
     if sum(text_elements(document.text) for document in documents) > MAX_CHARACTERS:
@@ -107,7 +118,7 @@ def _documents(listed: Any, dialect: Dialect, behaviour: Behaviour) -> tuple[Doc
     return tuple(documents)
 
 
-def _document(entry: Any, behaviour: Behaviour) -> Document:
+def _document(entry: Any, behaviour: Behaviour, *, knows_auto: bool) -> Document:
     if not isinstance(entry, dict):
         raise errors.bad_request_body("Each document must be an object.")
     document_id, text, language = entry.get("id"), entry.get("text"), entry.get("language")
@@ -119,9 +130,15 @@ def _document(entry: Any, behaviour: Behaviour) -> Document:
     error = None
     if not (text.strip() if behaviour.blank_is_empty else text):
         error = errors.EMPTY_DOCUMENT
-    elif behaviour.check_language and language and not is_supported(language):
+    elif behaviour.check_language and language and not _is_language(language, knows_auto=knows_auto):
         error = errors.unsupported_language(SUPPORTED_LANGUAGES)
     return Document(document_id, text, language if isinstance(language, str) else None, error)
+
+
+def _is_language(language: Any, *, knows_auto: bool) -> bool:
+    if isinstance(language, str) and language.lower() == AUTO:
+        return knows_auto
+    return is_supported(language)
 
 
 def _ga_tasks(listed: Any) -> tuple[Task, ...]:
@@ -133,20 +150,50 @@ def _ga_tasks(listed: Any) -> tuple[Task, ...]:
 def _ga_task(entry: Any, number: int) -> Task:
     if not isinstance(entry, dict):
         raise errors.bad_request_body("Each task must be an object.")
-    kinds = {kind.value: kind for kind in ProjectKind}
-    kind_name = entry.get("kind")
+    kinds: dict[str, ProjectKind | PrebuiltKind] = {kind.value: kind for kind in (*ProjectKind, *PrebuiltKind)}
+    kind_name = str(entry.get("kind"))
     if kind_name not in kinds:
-        raise errors.bad_parameter(kind_name, "kind", str(kind_name), ",".join(kinds))
+        raise errors.bad_parameter(kind_name, "kind", kind_name, ",".join(kinds))
     kind = kinds[kind_name]
     parameters = _parameters(entry)
+    is_custom = isinstance(kind, ProjectKind)
     return Task(
         kind=kind,
         name=entry.get("taskName"),
-        project=_required(parameters, "projectName", kind_name),
-        deployment=_required(parameters, "deploymentName", kind_name),
+        project=_required(parameters, "projectName", kind_name) if is_custom else "",
+        deployment=_required(parameters, "deploymentName", kind_name) if is_custom else "",
         string_index_type=_string_index_type(parameters, kind_name, preview=False),
         pointer=f"#/tasks/items/{number}",
+        parameters=PrebuiltParameters() if is_custom else _prebuilt_parameters(parameters, kind_name),
     )
+
+
+def _prebuilt_parameters(parameters: Mapping[str, Any], kind: str) -> PrebuiltParameters:
+    """Read what the rules of the prebuilt kinds know; other parameters are accepted and change nothing."""
+    policy = parameters.get("redactionPolicy")
+    policy = policy if isinstance(policy, dict) else {}
+    character = policy.get("redactionCharacter") or parameters.get("redactionCharacter") or "*"
+    return PrebuiltParameters(
+        model_version=str(parameters.get("modelVersion") or "latest"),
+        domain=_one_of(parameters.get("domain") or "none", "domain", kind, ("phi", "none")),
+        included=_names(parameters, "piiCategories", "inclusionList"),
+        excluded=_names(parameters, "excludePiiCategories", "exclusionList"),
+        mask=_one_of(policy.get("policyKind") or "characterMask", "redactionPolicy", kind, MASKS),
+        masking_character=_one_of(character, "redactionCharacter", kind, tuple(MASKING_CHARACTERS)),
+    )
+
+
+def _one_of(value: Any, name: str, kind: str, known: Sequence[str]) -> str:
+    for one in known:
+        if str(value).lower() == one.lower():
+            return one
+    raise errors.bad_parameter(value, name, kind, ",".join(known))
+
+
+def _names(parameters: Mapping[str, Any], *keys: str) -> frozenset[str]:
+    """Read a list of categories; ``All`` and ``Default`` mean no choice."""
+    listed: list[Any] = next((parameters[key] for key in keys if isinstance(parameters.get(key), list)), [])
+    return frozenset(map(str, listed)) - {"All", "Default"}
 
 
 def _parameters(entry: dict[str, Any]) -> dict[str, Any]:
@@ -267,7 +314,7 @@ def _render_ga(
         **_display_name(job),
         "tasks": {
             **_counters(state),
-            "items": [_ga_item(job, one, page, behaviour, results_of) for one in state.finished],
+            "items": [_ga_item(job, one, page, behaviour, results_of) for one in _shown(job, state)],
         },
     }
     left = _documents_after(job, state, page)
@@ -279,11 +326,18 @@ def _render_ga(
     return body
 
 
+def _shown(job: Job, state: JobView) -> Sequence[FinishedTask]:
+    """Give the tasks that a reply lists."""
+    is_done = len(state.finished) == state.total
+    return state.finished[:-1] if job.fate == "task-missing" and is_done else state.finished
+
+
 def _ga_item(
     job: Job, finished: FinishedTask, page: Page, behaviour: Behaviour, results_of: ResultsOf
 ) -> dict[str, Any]:
     task = finished.task
-    item: dict[str, Any] = {"kind": f"{task.kind.value}LROResults"}
+    is_odd = job.fate == "task-unknown-kind" and task is job.submission.tasks[-1]
+    item: dict[str, Any] = {"kind": "NovelAnalysisLROResults" if is_odd else f"{task.kind.value}LROResults"}
     if task.name is not None:
         item["taskName"] = task.name
     item["lastUpdateDateTime"] = task_time(finished.finished_at, Dialect.GA)
@@ -291,12 +345,15 @@ def _ga_item(
     if finished.status is Status.CANCELLED:
         item["results"] = {"documents": [], "errors": [], "modelVersion": "latest"}
     elif finished.status is Status.SUCCEEDED:
-        item["results"] = {
-            **_results(job, task, page, behaviour, results_of),
-            "projectName": task.project,
-            "deploymentName": task.deployment,
-        }
+        item["results"] = {**_results(job, task, page, behaviour, results_of), **_model_names(task)}
     return item
+
+
+def _model_names(task: Task) -> dict[str, str]:
+    if isinstance(task.kind, ProjectKind):
+        return {"projectName": task.project, "deploymentName": task.deployment}
+    version = task.parameters.model_version
+    return {"modelVersion": MODEL_VERSION if version == "latest" else version}
 
 
 def _render_preview(
@@ -308,7 +365,7 @@ def _render_preview(
     next_query = f"$skip={page.skip + page.size}&$top={page.size}"
     if page.show_stats:
         next_query = f"showStats=true&{next_query}"
-    for finished in state.finished:
+    for finished in _shown(job, state):
         item = _preview_item(job, finished, page, behaviour, results_of)
         if left and "results" in item:
             # The inner link names a host inside the service; clients must not follow it.
@@ -433,6 +490,8 @@ def _results(job: Job, task: Task, page: Page, behaviour: Behaviour, results_of:
     # The documents of 2021 show statistics in every reply of ct.1.
     if page.show_stats or job.submission.dialect is Dialect.CT1_DOCS:
         results["statistics"] = _statistics(documents, failed)
+    if job.fate == "documents-reordered" and task is job.submission.tasks[-1]:
+        on_page = on_page[::-1]
     results["documents"] = [_document_result(job, task, one, page, results_of) for one in on_page]
     results["errors"] = (
         [{"id": one.id, "error": one.error.as_json()} for one in failed if one.error] if with_errors else []
@@ -448,6 +507,8 @@ def _document_result(job: Job, task: Task, document: Document, page: Page, resul
         count = text_elements(document.text)
         result["statistics"] = {"charactersCount": count, "transactionsCount": text_records(count)}
     result["warnings"] = []
+    if document.is_detected:
+        result["detectedLanguage"] = detected_language(document.text)
     return result
 
 

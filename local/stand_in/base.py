@@ -34,6 +34,18 @@ class Route(Protocol):
 
 
 @dataclass(slots=True)
+class AcceptedJob:
+    """One accepted job with what was done to it on purpose."""
+
+    job: str
+    accepted: str
+    #: The injected fate of the job, ``ok`` for none.
+    fate: str
+    #: The injected fault of the reply to its submission, ``ok`` for none: with ``cut-after`` nobody knows the job.
+    reply: str
+
+
+@dataclass(slots=True)
 class RequestCounters:
     """Counts since the start (or the last reset)."""
 
@@ -41,7 +53,7 @@ class RequestCounters:
     responses: Counter[str] = field(default_factory=Counter)
     throttled: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
-    #: Every accepted job with what was done to it on purpose: dataclasses of the stand-in's own.
+    #: Every accepted job: subclasses of ``AcceptedJob`` of the stand-in's own.
     ledger: list[Any] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:

@@ -1,8 +1,11 @@
 """The requests and responses of a stand-in, which is a function from one to the other and knows no sockets."""
 
 import json
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import format_datetime
 from enum import Enum
 from typing import Any, Protocol
 
@@ -56,3 +59,21 @@ class StandIn(Protocol):
 def encoded(body: Any) -> bytes:
     """Write JSON in ASCII with escapes: also a lone surrogate from a client's text comes back as it was."""
     return json.dumps(body, separators=(",", ":")).encode("ascii")
+
+
+def service_reply(
+    status: int, now: datetime, *, region: str | None, headers: Mapping[str, str] | None = None, body: bytes = b""
+) -> Response:
+    """Give a reply with the headers that replies of Azure's AI services have (recorded)."""
+    common = {
+        "apim-request-id": str(uuid.uuid4()),
+        "Date": format_datetime(now, usegmt=True),
+        "Strict-Transport-Security": "max-age=31536000; includeSubDomains; preload",
+        "X-Content-Type-Options": "nosniff",
+        "x-envoy-upstream-service-time": "20",
+    }
+    if region:
+        common["x-ms-region"] = region
+    if body:
+        common["Content-Type"] = "application/json; charset=utf-8"
+    return Response(status, {**common, **(headers or {})}, body)

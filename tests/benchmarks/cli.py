@@ -21,7 +21,7 @@ import click
 import psutil
 
 from functions.core.documents import DocumentRecord
-from functions.core.journal import Summary, document_ended
+from functions.core.journal import Summary, Sums, document_ended
 from functions.core.lifecycle import DocumentEvent, claim, conclude
 from functions.core.views import Filter, ShownState
 from functions.settings import Secret, StorageConnection
@@ -82,7 +82,8 @@ def fill(intake: Container, state: Container, documents: int) -> None:
         return ended
 
     with ThreadPoolExecutor(16) as threads:
-        lines = [document_ended(record, text_records=1, entities=3) for record in threads.map(write, range(documents))]
+        each = Sums(text_records=1, found=3)
+        lines = [document_ended(record, each) for record in threads.map(write, range(documents))]
     journal.append(lines)
     before = [line for line in lines if line.at < NOW - timedelta(hours=12)]
     failed = sum(1 for line in before if line.code)

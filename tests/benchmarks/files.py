@@ -38,7 +38,7 @@ from tests.unit.text.formats.hostile import pdf, stream
 from .documents import documents
 from .flips import SAMPLES
 from .rig import OURS, Contestant, Rig, Round
-from .single import IMPORT_LINE, import_trace
+from .single import IMPORT_LINE, import_trace, wait_for
 
 ROUNDS = 3
 _LOOK_EVERY_S = 1.0
@@ -98,7 +98,7 @@ class Cost:
 
 
 def burst(rig: Rig, contestant: Contestant, files: list[File]) -> Cost:
-    """Drop files on a fresh host and wait until each has its result. Raises `RuntimeError` where one has none."""
+    """Drop files on a fresh host and wait until each has its result. Raises `TimeoutError` where one has none."""
     with rig.round(contestant) as at_work:
         # The first file starts the child process, which is not what a burst costs.
         _drop_all(at_work, files[:1])
@@ -116,11 +116,7 @@ def _drop_all(at_work: Round, files: list[File]) -> None:
     wanted = {at_work.result_name(file.name) for file in files}
     with ThreadPoolExecutor(1) as aside:
         dropping = aside.submit(at_work.drop, files)
-        until = time.monotonic() + _PATIENCE_S
-        while missing := wanted - at_work.results():
-            if time.monotonic() > until:
-                raise RuntimeError(f"{len(missing)} files have no result; logs: {at_work.rig.folder}")
-            time.sleep(_LOOK_EVERY_S)
+        wait_for(lambda: wanted <= at_work.results(), _PATIENCE_S, _LOOK_EVERY_S)
         dropping.result()
 
 

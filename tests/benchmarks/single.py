@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -19,13 +19,14 @@ import requests
 
 from functions.core.documents import DocumentRecord, DocumentState
 from functions.core.records import DocumentFacts, JobFacts
-from functions.core.results import document_result, entities_name, result_metadata, to_json
+from functions.core.results import document_outputs, entities_name, result_metadata, to_json
 from functions.core.work import WorkSpec
 from functions.settings import SETTINGS, Secret, StorageConnection
 from functions.storage.azure_containers import AzureContainer
 from functions.storage.clients import blob_service
 from functions.storage.document_store import DocumentStore
-from functions.tasks.custom_entities import CustomEntityRecognition, FoundEntities, FoundEntity, locate
+from functions.tasks.custom_entities import CustomEntityRecognition, EntitiesResult
+from functions.tasks.entities import FoundEntities, FoundEntity, locate
 from functions.text.chunks import cut
 from functions.text.decoding import decode
 from local.process import ROOT
@@ -71,9 +72,9 @@ def _lone(rig: Rig, at_work: Round, number: int) -> Lone:
     document = Document(f"lone-{number}.txt", letter(number, 2_000))
     runs, jobs = _runs(at_work), rig.language.counters()["jobsAccepted"]
     dropped = at_work.drop([document])[document.name]
-    detected = _wait_for(lambda: _runs(at_work) > runs, PATIENCE_S)
+    detected = wait_for(lambda: _runs(at_work) > runs, PATIENCE_S)
     wanted = at_work.result_name(document.name)
-    seen = _wait_for(lambda: wanted in at_work.results(wanted), PATIENCE_S)
+    seen = wait_for(lambda: wanted in at_work.results(wanted), PATIENCE_S)
     at_work.wait_until_idle()
     entry = rig.language.admin("GET", f"ledger?since={jobs}")[-1]
     return Lone(
@@ -100,12 +101,13 @@ def _runs(at_work: Round) -> int:
     return sum(next(iter(host["functions"].values()))["runs"] for host in at_work.status())
 
 
-def _wait_for(happened: Any, patience_s: float) -> float:
+def wait_for(happened: Callable[[], bool], patience_s: float, every_s: float = LOOK_EVERY_S) -> float:
+    """Return when something had happened (`time.monotonic`). Raises `TimeoutError` where nothing does in time."""
     until = time.monotonic() + patience_s
     while not happened():
         if time.monotonic() > until:
             raise TimeoutError(f"Nothing came for {patience_s} s.")
-        time.sleep(LOOK_EVERY_S)
+        time.sleep(every_s)
     return time.monotonic()
 
 
@@ -147,7 +149,7 @@ def longest_document(rig: Rig, size: int = LONGEST_DOCUMENT_BYTES) -> Long:
         (idle,) = at_work.wait_until_idle()
         dropped = at_work.drop([document])[document.name]
         wanted = at_work.result_name(document.name)
-        seen = _wait_for(lambda: wanted in at_work.results(wanted), LONG_PATIENCE_S)
+        seen = wait_for(lambda: wanted in at_work.results(wanted), LONG_PATIENCE_S)
         at_work.wait_until_idle()
         return Long(
             size=len(document.data),
@@ -267,7 +269,9 @@ def _merge(store: DocumentStore) -> Merging:
     located = [
         locate(chunk.chunk, chunk.text, answer, unit, job) for chunk, answer in zip(chunks, answers, strict=True)
     ]
-    result = document_result(record, located, work, now)
+    (output,) = document_outputs(record, {"entities": located}, work, None, now)
+    result = output.content
+    assert isinstance(result, EntitiesResult)
     content = to_json(result)
     merged = time.perf_counter()
     name = entities_name(document.name)

@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from functions.text.formats import HEAD_BYTES
 from functions.text.formats.extraction import NotExtractable
-from functions.text.formats.recognition import HEAD_BYTES, recognise
+from functions.text.formats.recognition import recognise
 from functions.text.formats.runner import Runner
 
 _MAX_BYTES = 50_000_000

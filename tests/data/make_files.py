@@ -1,12 +1,10 @@
 """Makes the sample files in `samples/drop/files` and the letters in `tests/data/letters`; needs LibreOffice.
 
-`python -m tests.data.make_files`. What is text is written here; LibreOffice makes docx, odt, pdf, pptx, xlsx and rtf
-out of flat OpenDocument, Python's mail library the mails; the scan is made for the Document Intelligence stand-in. The
-files carry the time of their making; their text is the same each time.
+`python -m tests.data.make_files`. Samples that are text have no other source than themselves. LibreOffice makes docx,
+odt, pdf, pptx, xlsx and rtf out of flat OpenDocument, Python's mail library the mails; the scan is made for the
+Document Intelligence stand-in. The files carry the time of their making; their text is the same each time.
 """
 
-import csv
-import io
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -180,55 +178,7 @@ def workbook() -> bytes:
     )
 
 
-def comma_separated() -> bytes:
-    """Return a table as text."""
-    rows = [
-        ("loan number", "lender", "borrower", "amount", "rate"),
-        ("BV-S-0711", "Blue Valley Farm Credit", "Prairie Wind Feed LLC", "$27,500", "7.6%"),
-        ("BV-S-0714", "Blue Valley Farm Credit", "Rosalind Tso", "$11,200", "8.2%"),
-    ]
-    written = io.StringIO()
-    csv.writer(written, delimiter=";", lineterminator="\n").writerows(rows)
-    return written.getvalue().encode()
-
-
-# --- Pages, notes, mail ---
-
-REMINDER = """\
-<!DOCTYPE html>
-<html lang="en">
-<head><meta charset="utf-8"><title>Reminder</title><style>h1 { color: navy }</style></head>
-<body>
-<h1>Reminder of a payment</h1>
-<p>Dear Mr Petrov,</p>
-<p>the instalment of October for your loan with <b>Northmoor Building Society</b> has not come in.</p>
-<h2>Your loan</h2>
-<table>
-<tr><td>Loan number</td><td>NBS 571-2040</td></tr>
-<tr><td>Name of borrower</td><td>Dimitar Petrov, 6 Weavers Row, Norwick NW4 2LD</td></tr>
-<tr><td>Loan amount</td><td>&pound;15,000</td></tr>
-<tr><td>Interest rate</td><td>7.85%</td></tr>
-</table>
-<p hidden>Template 12</p>
-</body>
-</html>
-"""
-
-NOTES = """\
-# Branch notes, Tarrant
-
-Visited by two customers on Tuesday.
-
-## New request
-
-- Borrower: Larkspur Cycles Ltd, 2 Station Road, Tarrant TA2 6HH
-- Loan amount: £12,300
-- Lender: Greyfriars Bank plc
-
-## Old business
-
-The loan number of Ms Iris Holloway is GF-6920-017; the agreement is dated 8 April 2022.
-"""
+# --- Mail ---
 
 
 def completion() -> bytes:
@@ -317,9 +267,6 @@ def main() -> None:
         "letter-bright.odt": converted(letter_of_borrower(), "fodt", "odt"),
         "credit-committee.pptx": converted(slides(COMMITTEE), "fodp", "pptx"),
         "loans-sold.xlsx": converted(workbook(), "fods", "xlsx"),
-        "prairie-loans.csv": comma_separated(),
-        "reminder-petrov.html": REMINDER.encode(),
-        "branch-notes.md": NOTES.encode(),
         "completion-kolbe.eml": completion(),
         "signed-trevanion.pdf": scan(),
     }

@@ -22,13 +22,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield running
 
 
-@pytest.fixture
-def containers(stack: Stack) -> Iterator[Containers]:
-    seen = Containers(stack)
-    yield seen
-    seen.close()
-
-
 NAMES = [
     "plain.txt",
     "with space.txt",

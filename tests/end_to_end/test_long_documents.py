@@ -16,7 +16,7 @@ from functions.core.outcomes import Accepted, Finished
 from functions.core.packing import pack
 from functions.core.records import Chunk, DocumentFacts, JobFacts
 from functions.errors import Warning
-from functions.tasks.custom_entities import ChunkResult, Entity, FoundEntities, FoundEntity, locate, merge
+from functions.tasks.entities import Entity, EntityChunk, FoundEntities, FoundEntity, locate
 from functions.text.chunks import ReadyChunk, cut
 from functions.text.decoding import DecodedText, decode
 from functions.text.offsets import CODE_POINT, TEXT_ELEMENT, UTF16, Ruler
@@ -24,7 +24,7 @@ from functions.text.splitting import LEAD_IN, MAX_REQUEST_CHARACTERS, RUN_OUT
 from local.language_service import segments
 from local.stack import SAMPLES
 from tests.support.language import JOB_S, Stage, loans
-from tests.support.material import work_in
+from tests.support.material import merge, work_in
 
 UNITS = (CODE_POINT, UTF16, TEXT_ELEMENT)
 FACTS = DocumentFacts(
@@ -131,7 +131,7 @@ def test_chunks_give_same_entities(seed: int, unit: str, limit: int) -> None:
     assert by_place(merged[1]) == by_place(warnings)
 
 
-def travel(stage: Stage, chunks: list[ReadyChunk], unit: str) -> list[ChunkResult]:
+def travel(stage: Stage, chunks: list[ReadyChunk], unit: str) -> list[EntityChunk]:
     """Send chunks through the service, as many requests as they take, and return what came of them."""
     results = []
     for load in pack(chunks):
@@ -141,7 +141,7 @@ def travel(stage: Stage, chunks: list[ReadyChunk], unit: str) -> list[ChunkResul
         answer = stage.client.progress(accepted.operation_url)
         assert isinstance(answer, Finished)
         for number, ready in enumerate(load):
-            found = answer.chunks[str(number)]
+            found = answer.chunks[str(number)]["entities"]
             assert isinstance(found, FoundEntities)
             results.append(locate(ready.chunk, ready.text, found, unit, JOB))
     return results

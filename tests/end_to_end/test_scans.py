@@ -22,13 +22,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield running
 
 
-@pytest.fixture
-def containers(stack: Stack) -> Iterator[Containers]:
-    seen = Containers(stack)
-    yield seen
-    seen.close()
-
-
 def test_scan_and_text_have_same_entities(stack: Stack, containers: Containers) -> None:
     containers.drop("letter.txt", LETTER)
     containers.drop("scan.pdf", pdf(["", LETTER]))

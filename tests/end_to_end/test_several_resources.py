@@ -21,13 +21,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield running
 
 
-@pytest.fixture
-def containers(stack: Stack) -> Iterator[Containers]:
-    seen = Containers(stack)
-    yield seen
-    seen.close()
-
-
 def test_other_resource_takes_over(stack: Stack, containers: Containers) -> None:
     texts = {document.name: document.text for document in documents(60)}
     first, second = stack.languages

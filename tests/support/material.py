@@ -1,6 +1,6 @@
 """Records and settings for the tests of the core, each with every field that matters given a value of its own."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from functions.core.jobs import Job, JobState
 from functions.core.planning import Policy
-from functions.core.records import Chunk, DocumentFacts, JobFacts
+from functions.core.records import DOCUMENT_TEXT, Chunk, DocumentFacts, JobFacts
 from functions.core.work import WorkSpec, work_of
-from functions.errors import Fault, Problem
+from functions.errors import Fault, Problem, Warning
 from functions.settings import Settings
+from functions.tasks.entities import Entity, EntityChunk, entity_fields
+from functions.tasks.task import ModelFacts, ResultFacts
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 ENDPOINT = "https://loans.cognitiveservices.azure.com"
@@ -133,6 +135,27 @@ def job_facts(**changes: Any) -> JobFacts:
         "polls": 1,
     }
     return JobFacts(**{**given, **changes})
+
+
+def result_facts(**changes: Any) -> ResultFacts:
+    given: dict[str, Any] = {
+        "document": facts(),
+        "text": DOCUMENT_TEXT,
+        "reading": (),
+        "model": ModelFacts(api_version="2023-04-01"),
+        "unit": "UnicodeCodePoint",
+        "now": NOW,
+    }
+    return ResultFacts(**{**given, **changes})
+
+
+Merged = tuple[tuple[Entity, ...], tuple[Warning, ...], tuple[JobFacts, ...], int]
+
+
+def merge(chunks: Iterable[EntityChunk]) -> Merged:
+    """Return the entities, warnings, jobs and text records of a document with these chunks."""
+    fields = entity_fields(result_facts(), chunks)
+    return fields["entities"], fields["warnings"], fields["jobs"], fields["text_records"]
 
 
 def after(seconds: float) -> datetime:

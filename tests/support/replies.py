@@ -1,11 +1,15 @@
 """Replies of the service, as recorded: whole ones, and the parts that tests put together."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 from requests.structures import CaseInsensitiveDict
 
+from functions.core.outcomes import Answer, Finished
+from functions.language import payloads
 from functions.language.error_codes import Reply
+from tests.support.material import work
 
 JOB = "7a9d4c1e-0f3b-4c55-9d7e-2b6f0c1d8e90"
 JSON = "application/json; charset=utf-8"
@@ -20,6 +24,17 @@ def reply(status: int, body: Any = None, content_type: str | None = JSON, **head
     if content_type is not None and body is not None:
         named["Content-Type"] = content_type
     return Reply(status, CaseInsensitiveDict(named), content)
+
+
+def page_outcome(reply: Reply, now: datetime) -> payloads.Page:
+    """Return what a page says of a job that asks for custom entities."""
+    return payloads.page_outcome(reply, now, work().tasks)
+
+
+def of_one_task(finished: Finished) -> dict[str, Answer]:
+    """Return the answers for each chunk of a job that has one task."""
+    assert all(list(answers) == ["entities"] for answers in finished.chunks.values())
+    return {chunk: answers["entities"] for chunk, answers in finished.chunks.items()}
 
 
 def error_body(code: Any, message: Any, inner_code: Any = "", inner_message: Any = "") -> dict[str, Any]:

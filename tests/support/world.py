@@ -55,6 +55,7 @@ from functions.storage.memory_containers import MemoryContainer
 from functions.storage.memory_queue import MemoryQueue, QueuedMessage
 from functions.storage.poison_queue import PoisonQueue
 from functions.storage.record_store import RecordStore
+from functions.storage.rules_store import RulesStore
 from functions.storage.shared_record import SharedRecord
 from functions.text.chunks import ReadyChunk
 from functions.text.formats.extraction import Extracted
@@ -132,6 +133,29 @@ class PatternProject:
     def classes(self, text: str) -> list[tuple[str, float]]:
         """Find nothing: the project does not classify."""
         return []
+
+
+class WordClasses:
+    """A deployed project that gives a text the classes whose names it has: `loan` and `travel`, or else `other`."""
+
+    def __init__(self, kind: ProjectKind) -> None:
+        self.name: str | None = "notes" if kind is ProjectKind.SINGLE_LABEL else "tags"
+        self.kind = kind
+
+    def entities(self, text: str) -> Sequence[Entity]:
+        """Find nothing: the project classifies."""
+        return ()
+
+    def classes(self, text: str) -> list[tuple[str, float]]:
+        """Find the classes of a text; the more often a class is named, the surer."""
+        counts = {name: text.lower().count(name) for name in ("loan", "travel")}
+        found = [(name, min(0.99, 0.5 + count / 10)) for name, count in counts.items() if count]
+        found.sort(key=lambda one: -one[1])
+        return (found or [("other", 0.4)])[:1] if self.kind is ProjectKind.SINGLE_LABEL else found
+
+
+CLASSES = (WordClasses(ProjectKind.SINGLE_LABEL), WordClasses(ProjectKind.MULTI_LABEL))
+PROJECTS = (PatternProject(), *CLASSES)
 
 
 def letter(number: int, version: int = 1) -> str:
@@ -399,7 +423,7 @@ class World:
         self.jobs, self.poisoned_jobs, self.events, self.poisoned_events = (MemoryQueue(self.clock) for _ in range(4))
         self.faults = FaultPlan(seed=self.seed)
         self.service = LanguageService(
-            [self.project],
+            [self.project, *CLASSES],
             key=KEY,
             behaviour=self.behaviour,
             faults=self.faults,
@@ -408,7 +432,7 @@ class World:
         )
         self.others = {
             endpoint_of(number): LanguageService(
-                [PatternProject()], key=key_of(number), behaviour=self.behaviour, clock=self.clock, new_job_id=_JobIds()
+                PROJECTS, key=key_of(number), behaviour=self.behaviour, clock=self.clock, new_job_id=_JobIds()
             )
             for number in range(1, self.resources)
         }
@@ -464,6 +488,7 @@ class World:
             ),
             records=RecordStore(GatedContainer(self.state, "state", pass_gate)),
             extracted=ExtractedStore(GatedContainer(self.state, "state", pass_gate)),
+            rules=RulesStore(GatedContainer(self.state, "state", pass_gate)),
             extract=self.extract,
             journal=JournalStore(GatedContainer(self.state, "state", pass_gate), "worker"),
             queue=GatedQueue(self.jobs, pass_gate),
@@ -570,11 +595,14 @@ class World:
             self.gate(call)
 
     def calls_of(self, act: Callable[[], object]) -> list[str]:
-        """Return the calls that something takes, in their order, each as its place, action and name."""
+        """Return the calls that something takes, in their order, each as its place, action and name.
+
+        Left out are looks for rules, which documents share.
+        """
         calls: list[str] = []
 
         def note(call: Call) -> None:
-            if call.moment == "before":
+            if call.moment == "before" and not call.name.startswith("config/"):
                 calls.append(f"{call.place} {call.action} {call.name.partition('?')[0]}")
 
         gate, self.gate = self.gate, note
@@ -585,6 +613,11 @@ class World:
         return calls
 
     # --- What people do ---
+
+    def write_rules(self, *rules: dict[str, Any]) -> None:
+        """Replace the rules by folder, and let so much time pass that every worker reads them again."""
+        self.state.write("config/rules.json", json.dumps({"rules": rules}).encode())
+        self.clock.advance(60)
 
     def drop(self, name: str, content: str | bytes, *, announce: bool = True) -> str:
         """Put a document into the intake, or replace it, and return its ETag; `announce=False` loses its event."""
@@ -742,6 +775,10 @@ class World:
         """Return the entities result of a document, None where there is none."""
         return self._json(entities_name(name))
 
+    def result(self, name: str, suffix: str) -> dict[str, Any] | None:
+        """Return the result of a document whose file ends with a suffix, None where there is none."""
+        return self._json(name + suffix)
+
     def error(self, name: str) -> dict[str, Any] | None:
         """Return the error report of a document, None where there is none."""
         return self._json(error_name(name))
@@ -815,7 +852,17 @@ class _Together(Submitter):
     def __init__(self, app: EntityDrop, expected: int) -> None:
         own = app.submitter
         # Which runs share a listing follows from the order in which they join; there is nobody to wait for.
-        super().__init__(own._intake, own._texts, own._submission, own._reports, own._refusals, linger_s=10, gather_s=0)
+        # A send time is one of the world's clock, which stands still here: the job comes back by its message instead.
+        super().__init__(
+            own._intake,
+            own._texts,
+            own._submission,
+            own._reports,
+            own._refusals,
+            linger_s=10,
+            longest_hold_s=0,
+            gather_s=0,
+        )
         self._expected = expected
         self._joined: list[tuple[Batch, Entry]] = []
         self._may_start: dict[threading.Thread, threading.Event] = {}

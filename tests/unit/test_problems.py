@@ -165,7 +165,7 @@ def test_a_kind_matches_its_variants() -> None:
 
 def test_only_doubtful_texts_need_review() -> None:
     needs_review = {kind.code for kind in WARNINGS if problems.needs_review(Warning(kind.code, ""))}
-    assert needs_review == {"EncodingDoubtful", "PagesDoubtful"}
+    assert needs_review == {"EncodingDoubtful", "PagesDoubtful", "RedactionIncomplete"}
 
 
 # --- The page ---

@@ -85,6 +85,7 @@ RIGHT = [
     ("MAX_FILE_BYTES", "104857600", 104_857_600),
     ("EXTRACT_SECONDS", "0", 0.0),
     ("EXTRACT_MEMORY_MB", "256", 256),
+    ("REVIEW_BELOW", "0.6", 0.6),
     ("REQUESTS_PER_MINUTE", "1", 1),
     ("DAILY_TEXT_RECORDS", "0", 0),
     (
@@ -148,6 +149,7 @@ WRONG = [
     ("MAX_FILE_BYTES", "0", "a whole number from 1 to 104857600"),
     ("EXTRACT_SECONDS", "-1", "a number from 0 to 3600"),
     ("EXTRACT_MEMORY_MB", "63", "a whole number from 64 to 65536"),
+    ("REVIEW_BELOW", "60", "a number from 0 to 1"),
     ("REQUESTS_PER_MINUTE", "-1", "a whole number from 1 to 1000000"),
     ("DAILY_TEXT_RECORDS", "many", "a whole number from 0 to 1000000000"),
     ("DOCUMENT_INTELLIGENCE_ENDPOINT", "x.cognitiveservices.azure.com", "an address like https://"),

@@ -64,7 +64,7 @@ def test_results_come_as_documents_end(world: World, folder: Path) -> None:
         ("c.pdf", DocumentState.FAILED, "NotText"),
         ("loans/b #2 é.txt", DocumentState.DONE, ""),
     ]
-    assert b"Mary Miller" in dropping(world).result(outcomes[0])
+    assert b"Mary Miller" in dropping(world).result(outcomes[0].result_names[0])
 
 
 def test_wait_ends_in_time(world: World, folder: Path) -> None:

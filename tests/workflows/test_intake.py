@@ -15,7 +15,7 @@ from functions.core.work import WorkSpec
 from functions.errors import Changed
 from functions.text.chunks import ReadyChunk
 from functions.workflows.extractor import Extractor
-from functions.workflows.intake import LARGE_BYTES, Gone, Intake, IntakeOutcome, LongDocument, Ready, Rejected
+from functions.workflows.intake import LARGE_BYTES, Gone, Ignored, Intake, IntakeOutcome, LongDocument, Ready, Rejected
 from tests.support.material import work
 from tests.support.scenarios import LONG
 from tests.support.world import Call, World, letter
@@ -34,15 +34,25 @@ class Places(threading.Semaphore):
         return super().__enter__()
 
 
+class ByName:
+    """Rules that choose the work by a function of the name."""
+
+    def __init__(self, choose_work: Callable[[str], WorkSpec | None]) -> None:
+        self.work_for = choose_work
+
+    def work_for_report(self, document: str) -> WorkSpec:
+        return self.work_for(document) or WORK
+
+
 class Reading:
     """Reads documents of a world, and keeps a list of the calls that it took."""
 
-    def __init__(self, world: World, choose_work: Callable[[str], WorkSpec] = lambda name: WORK) -> None:
+    def __init__(self, world: World, choose_work: Callable[[str], WorkSpec | None] = lambda name: WORK) -> None:
         self.large = Places(1)
         self.calls: list[str] = []
         self.on_call: Callable[[Call], None] = lambda call: None
         self._intake = Intake(
-            world.app.parts.documents, choose_work, Extractor(None), MAX_BYTES, 2 * MAX_BYTES, self.large
+            world.app.parts.documents, ByName(choose_work), Extractor(None), MAX_BYTES, 2 * MAX_BYTES, self.large
         )
         world.gate = self._gate
 
@@ -97,6 +107,13 @@ def test_a_long_document_is_several_chunks(world: World, read: Reading) -> None:
     assert "".join(LONG[chunk.own_start : chunk.own_end] for chunk in chunks) == LONG
     assert [one.text for one in outcome.chunks] == [LONG[chunk.start : chunk.end] for chunk in chunks]
     assert {one.facts for one in outcome.chunks} == {facts(world, "long.txt", encoding="utf-8", characters=len(LONG))}
+
+
+def test_an_ignored_document_is_not_read(world: World) -> None:
+    read = Reading(world, lambda name: None)
+    world.intake.write("a.txt", b"text")
+    assert read("a.txt") == Ignored()
+    assert read.calls == []
 
 
 def test_the_work_is_chosen_by_name(world: World) -> None:

@@ -44,7 +44,7 @@ def test_carried_over_result_bills_nothing(world: World) -> None:
         world.run()
     world.app.journal.flush()
     lines = [entry.line for entry in entries(world) if isinstance(entry.line, DocumentEnded)]
-    assert [(line.text_records, line.entities, line.was) for line in lines] == [(1, 4, ""), (0, 4, "done")]
+    assert [(line.text_records, line.found, line.was) for line in lines] == [(1, 4, ""), (0, 4, "done")]
 
 
 def test_burst_takes_few_requests(world: World) -> None:
@@ -109,7 +109,7 @@ def test_lost_lines_are_written_by_reconcile(world: World) -> None:
     assert endings(world) == [("kept.txt", "done", False), ("lost.pdf", "failed", True), ("lost.txt", "done", True)]
     (line,) = [entry.line for entry in entries(world) if getattr(entry.line, "document", "") == "lost.txt"]
     assert isinstance(line, DocumentEnded)
-    assert (line.text_records, line.entities) == (1, 4)
+    assert (line.text_records, line.found) == (1, 4)
 
 
 def test_documents_before_journal_are_not_missed(world: World) -> None:

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from functions.core.health import CONTROL_TEXT
-from functions.core.jobs import JobState
+from functions.core.jobs import Job, JobState
+from functions.core.lifecycle import sent_to
 from local.language_service.counters import text_digest
 from tests.support.scenarios import lines
 from tests.support.world import World, endpoint_of, key_of, letter
@@ -230,3 +231,34 @@ def test_send_time_is_used_where_it_is_booked() -> None:
         world.clock.advance(0.5)
     assert len(booked) > 10 and len(set(booked.values())) == 2
     world.check_right(*names)
+
+
+def test_failed_job_without_resource_waits_for_verdict() -> None:
+    """A release that knew one resource only has written it: a control document goes before it is sent again."""
+    world = World()
+    world.script("failed-internal")
+    world.drop("a.txt", letter(1))
+    records = world.app.parts.records
+    while not world.service.counters.jobs_accepted or not next(iter(jobs(world))).awaits_verdict:
+        assert world.step() or world.next_message_at()
+        world.clock.advance(0.5)
+    (job,) = jobs(world)
+    _, etag = records.job(job.id)
+    records.save_job(sent_to(job, None), etag)
+    while world.service.counters.jobs_accepted < 2:
+        assert world.step() or world.next_message_at()
+        world.clock.advance(0.5)
+    assert controls(world) == 1
+    world.settle()
+    world.check_right("a.txt")
+
+
+def jobs(world: World) -> list[Job]:
+    records = world.app.parts.records
+    return [records.job(listed.id)[0] for listed in records.list_jobs()]
+
+
+def controls(world: World) -> int:
+    """Return how many control documents the first resource has accepted."""
+    ledger, control = world.service.counters.ledger, text_digest(CONTROL_TEXT)
+    return sum(one.sha256 == control for entry in ledger for one in entry.documents)

@@ -4,15 +4,17 @@ import pytest
 
 from functions.core.documents import Claim, DocumentState, StoredRecord
 from functions.core.lifecycle import claim
+from functions.core.publication import Extracted
 from functions.core.results import entities_name, error_name
-from functions.tasks.custom_entities import ChunkResult
+from functions.tasks.entities import EntityChunk
 from functions.workflows.publishing import Publisher
-from tests.support.material import PROBLEM, chunk, facts, job_facts, work
+from tests.support.material import PROBLEM, chunk, facts, job_facts, running_job, work
 from tests.support.scenarios import results_of
 from tests.support.world import Call, World
 
 WORK = work()
-FOUND = [ChunkResult(index=0, entities=(), warnings=(), text_records=1, job=job_facts())]
+CHUNK = EntityChunk(index=0, entities=(), warnings=(), text_records=1, job=job_facts())
+FOUND = Extracted({"entities": (CHUNK,)}, WORK)
 ENTITIES, ERROR = entities_name("a.txt"), error_name("a.txt")
 
 
@@ -49,16 +51,16 @@ def owner_of(world: World, name: str) -> tuple[str, str]:
 def test_a_first_result_takes_two_writes(world: World, publisher: Publisher) -> None:
     """The owner knows the record, and that no earlier version can have left a result."""
     known = claimed(world, "j1", '"0x1"')
-    calls = world.calls_of(lambda: publisher.write_result(known.record.claim, FOUND, WORK, known))
+    calls = world.calls_of(lambda: publisher.write_results(known.record.claim, FOUND, known))
     assert calls == [f"output write {ENTITIES}", "state write documents/a.txt"]
     assert (state_of(world), owner_of(world, ENTITIES)) == ((DocumentState.DONE, "j1"), ("j1", '"0x1"'))
 
 
 def test_a_newer_version_replaces_the_result(world: World, publisher: Publisher) -> None:
     """Which results are there is found out first, and the record read again afterwards."""
-    publisher.write_result(claimed(world, "j1", '"0x1"').record.claim, FOUND, WORK)
+    publisher.write_results(claimed(world, "j1", '"0x1"').record.claim, FOUND)
     newer = claimed(world, "j2", '"0x2"').record.claim
-    assert world.calls_of(lambda: publisher.write_result(newer, FOUND, WORK)) == [
+    assert world.calls_of(lambda: publisher.write_results(newer, FOUND)) == [
         "state read documents/a.txt",
         f"output get_properties {ENTITIES}",
         f"output get_properties {ERROR}",
@@ -75,7 +77,7 @@ def test_a_result_withdraws_its_counterpart(world: World, publisher: Publisher, 
     """A document never has entities and an error report of its newest version."""
 
     def write_entities(owner: Claim) -> None:
-        assert publisher.write_result(owner, FOUND, WORK)
+        assert publisher.write_results(owner, FOUND)
 
     def write_report(owner: Claim) -> None:
         assert publisher.write_error(owner, PROBLEM, attempts=1)
@@ -90,7 +92,7 @@ def test_known_records_may_be_outdated(world: World, publisher: Publisher) -> No
     """The same owner's record was saved again since, with one more submission counted."""
     known = claimed(world, "j1", '"0x1"')
     world.app.parts.records.save_document(known.record, known.etag)
-    assert publisher.write_result(known.record.claim, FOUND, WORK, known)
+    assert publisher.write_results(known.record.claim, FOUND, known)
     assert (state_of(world), results_of(world)) == ((DocumentState.DONE, "j1"), [ENTITIES])
 
 
@@ -99,8 +101,8 @@ def test_known_records_may_be_outdated(world: World, publisher: Publisher) -> No
 
 def test_a_replaced_owner_writes_nothing(world: World, publisher: Publisher) -> None:
     older = claimed(world, "j1", '"0x1"').record.claim
-    publisher.write_result(claimed(world, "j2", '"0x2"').record.claim, FOUND, WORK)
-    assert not publisher.write_result(older, FOUND, WORK)
+    publisher.write_results(claimed(world, "j2", '"0x2"').record.claim, FOUND)
+    assert not publisher.write_results(older, FOUND)
     assert not publisher.write_error(older, PROBLEM, attempts=1)
     assert (results_of(world), owner_of(world, ENTITIES)) == ([ENTITIES], ("j2", '"0x2"'))
 
@@ -115,7 +117,7 @@ def test_an_owner_replaced_meanwhile_withdraws_its_result(world: World, publishe
             claimed(world, "j2", '"0x2"')
 
     world.gate = claim_newer
-    assert not publisher.write_result(older.record.claim, FOUND, WORK, older)
+    assert not publisher.write_results(older.record.claim, FOUND, older)
     assert (state_of(world), results_of(world)) == ((DocumentState.PENDING, "j2"), [])
 
 
@@ -126,10 +128,10 @@ def test_a_newer_result_is_not_written_over(world: World, publisher: Publisher) 
     def publish_newer(call: Call) -> None:
         if (call.place, call.action, call.moment) == ("output", "write", "before"):
             world.gate = None
-            publisher.write_result(claimed(world, "j2", '"0x2"').record.claim, FOUND, WORK)
+            publisher.write_results(claimed(world, "j2", '"0x2"').record.claim, FOUND)
 
     world.gate = publish_newer
-    assert not publisher.write_result(older.record.claim, FOUND, WORK, older)
+    assert not publisher.write_results(older.record.claim, FOUND, older)
     assert (state_of(world), owner_of(world, ENTITIES)) == ((DocumentState.DONE, "j2"), ("j2", '"0x2"'))
 
 
@@ -138,11 +140,11 @@ def test_a_newer_result_is_not_written_over(world: World, publisher: Publisher) 
 
 def test_a_lost_claim_is_cleared_away(world: World, publisher: Publisher) -> None:
     """Results of chunks, and the result that a worker wrote before it died."""
-    older = claimed(world, "j1", '"0x1"').record
+    claimed(world, "j1", '"0x1"')
     world.output.write(ENTITIES, b"{}", metadata={"job": "j1", "source_etag": '"0x1"'})
-    world.app.parts.records.save_chunk("j1", "a.txt", FOUND[0])
+    world.app.parts.records.save_chunk("j1", "a.txt", 0, None, CHUNK)
     claimed(world, "j2", '"0x2"')
-    publisher.release_claim(older.claim, chunk(count=3))
+    publisher.release_claim(running_job(id="j1", owner="j1"), chunk(count=3))
     assert (results_of(world), world.records()) == ([], ["documents/a.txt"])
 
 

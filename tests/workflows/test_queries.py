@@ -99,7 +99,7 @@ def test_details_of_done_document(mixed: World) -> None:
     found = details(mixed, "done.txt")
     assert found.row is not None
     assert found.row.state is ShownState.DONE
-    assert found.result is not None
+    assert list(found.results) == [".entities.json"]
     assert queries(mixed).text(found) == letter(1)
     assert (found.report, found.jobs, found.refusal) == (None, (), None)
 

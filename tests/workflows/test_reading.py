@@ -84,6 +84,7 @@ def test_many_pages_take_several_requests(world: World) -> None:
     assert world.reader.counters.jobs_accepted == 3
 
 
+@pytest.mark.long
 def test_long_text_is_analysed_in_chunks(world: World) -> None:
     pages = [LONG[start : start + 20_000] for start in range(0, len(LONG), 20_000)]
     result = drop(world, "long.pdf", pdf(pages))

@@ -2,9 +2,10 @@
 
 import csv
 
+from . import HEAD_BYTES
 from .extraction import Output
 from .plain import decoded
-from .recognition import HEAD_BYTES, delimiter_of
+from .recognition import delimiter_of
 
 
 def extract(data: bytes, output: Output) -> None:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from ... import problems
+from . import HEAD_BYTES
 from .extraction import Extracted, Limits, NotExtractable, Output, Reason, Scan, over_limit
-from .recognition import HEAD_BYTES, recognise, what_it_is
+from .recognition import recognise, what_it_is
 
 VERSION = "1"
 """Of all extractors together, because files contain each other. It goes up with every change of any format's text."""

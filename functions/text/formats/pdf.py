@@ -23,10 +23,6 @@ _HYPHENATED = re.compile("[\ufffe\x02\u00ad](?:\r?\n)?")
 """What the library gives for a hyphen at the end of a line, with the line end left out; and soft hyphens."""
 _LINE_ENDS = re.compile(r"[ \t]*(?:\r\n|\r|\n|\x0b|\x0c)")
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ufdd0-\ufdef\uffff]")
-_LIGATURES = re.compile("[\ufb00-\ufb06]")
-_LETTERS = dict(
-    zip("\ufb00\ufb01\ufb02\ufb03\ufb04\ufb05\ufb06", ["ff", "fi", "fl", "ffi", "ffl", "st", "st"], strict=True)
-)
 
 _FEW_LETTERS = 50
 """A page with fewer letters and digits may be a picture: scanners and stamps add a line of text."""
@@ -124,8 +120,7 @@ def _text_of(page: "PdfPage") -> str:
 
 def _clean(text: str) -> str:
     text = _HYPHENATED.sub("", text)
-    text = _CONTROLS.sub("", _LINE_ENDS.sub("\n", as_seen(text)))
-    return _LIGATURES.sub(lambda found: _LETTERS[found.group()], text)
+    return _CONTROLS.sub("", _LINE_ENDS.sub("\n", as_seen(text)))
 
 
 def _letters(text: str) -> int:

@@ -11,10 +11,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from ..decoding import known_binary
+from . import HEAD_BYTES
 from .extraction import NotExtractable, Reason, words
-
-HEAD_BYTES = 65_536
-"""What is looked at of a file."""
 
 _MARKS = (b"\xff\xfe\0\0", b"\0\0\xfe\xff", b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 

@@ -2,7 +2,7 @@
 // Called by test_javascript_client.py: node client.mjs '{"plain": "http://…", …}' (addresses by name of the service).
 import { AzureKeyCredential, TextAnalysisClient } from "@azure/ai-language-text";
 
-const { addresses, letter, prefixed, notes } = JSON.parse(process.argv[2]);
+const { addresses, letter, prefixed, notes, message } = JSON.parse(process.argv[2]);
 const AT_ONCE = { updateIntervalInMs: 5 };
 
 function connect(name, { key = "local", apiVersion } = {}) {
@@ -77,6 +77,16 @@ const seen = {
   utf16: await run(plain, [entities("loans", { stringIndexType: "Utf16CodeUnit" })], [prefixed]),
   version2022: await run(connect("plain", { apiVersion: "2022-05-01" }), [entities()], [letter]),
   several: await run(plain, [entities(), single, multi, entities()], [letter, ...notes]),
+  prebuilt: await run(
+    plain,
+    [
+      { kind: "EntityRecognition" },
+      { kind: "PiiEntityRecognition", domainFilter: "phi", categoriesFilter: ["Person", "Email"] },
+      { kind: "Healthcare" },
+      { kind: "KeyPhraseExtraction" },
+    ],
+    [message],
+  ),
   statistics: await run(plain, [entities()], [letter, "x".repeat(1500)], { includeStatistics: true }),
   documentErrors: await run(plain, [entities()], [
     { id: "1", text: letter, language: "en" },

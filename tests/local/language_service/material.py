@@ -241,3 +241,14 @@ class Caller:
         reply = self.follow(submitted, suffix)
         assert reply.status_code == 200, reply.text
         return reply.json()
+
+
+#: For the kinds that need no project.
+MESSAGE = (
+    "Dr. Jane Foster of Kearney Bank called 555-123-4567 on 3 May 2021 about $2,500.00. "
+    "Mail jane.foster@example.com, SSN 859-98-0987. She lives at 12 Elm Street, Berlin."
+)
+CHART = (
+    "The patient, a 54-year-old woman, takes metformin 500 mg twice daily and 81 mg aspirin orally. "
+    "She denies chest pain but has a fever. Mother had diabetes."
+)

@@ -125,7 +125,7 @@ def test_document_without_text_is_empty(caller: Caller) -> None:
         [entity_task(projectName="")],
         [entity_task(deploymentName=None)],
         [{"kind": "CustomEntityRecognition"}],
-        [{"kind": "KeyPhraseExtraction", "parameters": {}}],
+        [{"kind": "SentimentAnalysis", "parameters": {}}],
         [{"taskName": "no kind"}],
         # One bad task is enough.
         [entity_task("a"), class_task("CustomSingleLabelClassification", "b"), entity_task("c", unit="Bytes")],

@@ -293,6 +293,33 @@ def test_reply_drips_over_socket(serve: Callable[..., tuple[LanguageService, str
     assert len(parts) > len(whole) / 4
 
 
+TWO_TASKS = [entity_task("a"), {"kind": "KeyPhraseExtraction", "taskName": "b", "parameters": {}}]
+
+
+def kinds_of(body: Any) -> list[str]:
+    return [item["kind"] for item in body["tasks"]["items"]]
+
+
+def test_last_task_can_be_missing(suffering: Callable[..., Caller]) -> None:
+    caller = suffering("task-missing")
+    body = caller.finished(caller.submit(NEW_LETTER, tasks=TWO_TASKS))
+    assert (body["status"], kinds_of(body)) == ("succeeded", ["CustomEntityRecognitionLROResults"])
+    assert (body["tasks"]["completed"], body["tasks"]["total"]) == (2, 2)
+
+
+def test_last_task_can_be_of_unknown_kind(suffering: Callable[..., Caller]) -> None:
+    caller = suffering("task-unknown-kind")
+    body = caller.finished(caller.submit(NEW_LETTER, tasks=TWO_TASKS))
+    assert kinds_of(body) == ["CustomEntityRecognitionLROResults", "NovelAnalysisLROResults"]
+
+
+def test_documents_of_last_task_can_be_reordered(suffering: Callable[..., Caller]) -> None:
+    caller = suffering("documents-reordered")
+    body = caller.finished(caller.submit(NEW_LETTER, "Quokka.", tasks=TWO_TASKS))
+    first, last = ([one["id"] for one in item["results"]["documents"]] for item in body["tasks"]["items"])
+    assert (first, last) == (["0", "1"], ["1", "0"])
+
+
 @pytest.mark.parametrize(
     ("kind", "code"), [("document-internal", "InternalServerError"), ("document-unknown", "ModelHostEvicted")]
 )

@@ -282,3 +282,30 @@ def test_task_times_have_six_digits() -> None:
         "2022-07-21T23:25:56.665944Z", "2022-07-21T23:25:56.5Z", "2022-07-21T23:25:56Z",
     ]  # fmt: skip
     assert re.fullmatch(r".*:56\.665944\dZ", task_time(datetime.fromisoformat(moments[0]), Dialect.V32))
+
+
+def test_prebuilt_results_name_model_version(caller: Caller) -> None:
+    tasks = [
+        {"kind": "KeyPhraseExtraction", "parameters": {}},
+        {"kind": "EntityRecognition", "parameters": {"modelVersion": "2021-06-01"}},
+    ]
+    items = caller.finished(caller.submit("The interest rate.", tasks=tasks))["tasks"]["items"]
+    assert [list(item["results"]) for item in items] == [["documents", "errors", "modelVersion"]] * 2
+    assert [item["results"]["modelVersion"] for item in items] == ["2023-09-01", "2021-06-01"]
+
+
+def test_language_is_detected_on_request(caller: Caller) -> None:
+    docs = [
+        {"id": "a", "text": "Der Hund ist mit der Katze im Haus.", "language": "auto"},
+        {"id": "b", "text": "The dog.", "language": "en"},
+    ]
+    first, second = caller.finished(caller.submit(docs=docs))["tasks"]["items"][0]["results"]["documents"]
+    assert first["detectedLanguage"] == {"name": "German", "iso6391Name": "de", "confidenceScore": 1.0}
+    assert "detectedLanguage" not in second
+
+
+def test_older_versions_know_no_auto(caller: Caller) -> None:
+    docs = [{"id": "a", "text": "The dog.", "language": "auto"}]
+    body = caller.finished(caller.submit(docs=docs, version="2022-05-01"))
+    (error,) = body["tasks"]["items"][0]["results"]["errors"]
+    assert error["error"]["innererror"]["code"] == "UnsupportedLanguageCode"

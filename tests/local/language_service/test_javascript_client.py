@@ -15,15 +15,17 @@ import pytest
 
 from local.language_service.behaviour import Behaviour
 from local.language_service.faults import FaultPlan
+from local.language_service.prebuilt import PrebuiltParameters, entities, healthcare, key_phrases
 from local.language_service.projects import LearntProject
 from local.language_service.service import LanguageService
 from local.stand_in.web import in_background
-from tests.local.language_service.material import NEW_LETTER, TickingClock
+from tests.local.language_service.material import CHART, MESSAGE, NEW_LETTER, TickingClock
 
 pytestmark = pytest.mark.processes
 
 #: The letter after two emoji (two UTF-16 units each) and a letter with a combining mark (no text element of its own).
 PREFIXED = "👩🏽 e\u0301t. " + NEW_LETTER
+TEXT = f"👩 {MESSAGE} {CHART}"
 NOTES = ["We repay the loan with interest.", "Quokka."]
 #: A service of its own for each injected fault.
 FAULTS = ("quota-403", "throttle-429-bare", "error-500", "cut-before", "failed", "vanished")
@@ -43,7 +45,9 @@ def seen(projects: list[LearntProject]) -> Iterator[dict[str, Any]]:
     services = {"plain": service(), "slow": service((1e5, 1e5)), **{kind: service(fault=kind) for kind in FAULTS}}
     with ExitStack() as stack:
         addresses = {name: stack.enter_context(in_background(one)) for name, one in services.items()}
-        yield _run({"addresses": addresses, "letter": NEW_LETTER, "prefixed": PREFIXED, "notes": NOTES})
+        yield _run(
+            {"addresses": addresses, "letter": NEW_LETTER, "prefixed": PREFIXED, "notes": NOTES, "message": TEXT}
+        )
 
 
 def _run(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -111,6 +115,25 @@ def test_several_actions_are_answered(seen: dict[str, Any]) -> None:
     assert of_single[1]["classifications"][0]["category"] == "loan"
     assert all(len(document["classifications"]) == 1 for document in of_single)
     assert of_multi[2]["classifications"] == []
+
+
+def test_prebuilt_kinds_are_answered(seen: dict[str, Any]) -> None:
+    assert [one["kind"] for one in seen["prebuilt"]["found"]] == [
+        "EntityRecognition",
+        "PiiEntityRecognition",
+        "Healthcare",
+        "KeyPhraseExtraction",
+    ]
+    (named,), (personal,), (health,), (phrases,) = (results(seen["prebuilt"], action) for action in range(4))
+    assert [one["text"] for one in named["entities"]] == [one.text for one in entities(TEXT, PrebuiltParameters())]
+    assert [one["text"] for one in personal["entities"]] == ["Jane Foster", "jane.foster@example.com"]
+    assert personal["redactedText"].startswith("👩 Dr. *********** of Kearney Bank")
+    found, relations = healthcare(TEXT)
+    assert [one["text"] for one in health["entities"]] == [one.found.text for one in found]
+    assert [[role["entity"]["text"] for role in one["roles"]] for one in health["entityRelations"]] == [
+        [found[place].found.text for place, _ in one.roles] for one in relations
+    ]
+    assert phrases["keyPhrases"] == key_phrases(TEXT)
 
 
 def test_statistics_are_shown(seen: dict[str, Any]) -> None:

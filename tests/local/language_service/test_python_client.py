@@ -9,11 +9,15 @@ from typing import Any
 import pytest
 from azure.ai.textanalytics import (
     AnalyzeActionsLROPoller,
+    AnalyzeHealthcareEntitiesAction,
     ClassifyDocumentResult,
     DocumentError,
+    ExtractKeyPhrasesAction,
     MultiLabelClassifyAction,
     RecognizeCustomEntitiesAction,
     RecognizeCustomEntitiesResult,
+    RecognizeEntitiesAction,
+    RecognizePiiEntitiesAction,
     SingleLabelClassifyAction,
     TextAnalyticsClient,
 )
@@ -28,9 +32,10 @@ from azure.core.exceptions import (
 
 from local.language_service.faults import FaultPlan
 from local.language_service.limits import rules_for
+from local.language_service.prebuilt import PrebuiltParameters, entities, healthcare, key_phrases, pii
 from local.language_service.projects import LearntProject
 from local.language_service.service import LanguageService
-from tests.local.language_service.material import NEW_LETTER
+from tests.local.language_service.material import CHART, MESSAGE, NEW_LETTER
 
 Serve = Callable[..., tuple[LanguageService, str]]
 CUSTOM = {"project_name": "loans", "deployment_name": "production"}
@@ -162,6 +167,44 @@ def test_actions_are_matched_by_name(client: TextAnalyticsClient) -> None:
     assert all(isinstance(one, DocumentError) and one.id == "bad" for one in of_bad)
     assert len(of_bad) == 4
     assert poller.details["total_actions_count"] == 4
+
+
+PREBUILT_ACTIONS = [
+    RecognizeEntitiesAction(),
+    RecognizePiiEntitiesAction(domain_filter="phi", categories_filter=["Person", "Email"]),
+    AnalyzeHealthcareEntitiesAction(),
+    ExtractKeyPhrasesAction(),
+]
+
+
+@pytest.mark.parametrize("version", ["2022-05-01", "2023-04-01"])
+def test_prebuilt_kinds_are_answered(connect: Connect, version: str) -> None:
+    client = connect(client={"api_version": version})
+    text = f"👩 {MESSAGE}\n{CHART}"
+    ((named, personal, health, phrases),) = client.begin_analyze_actions([text], PREBUILT_ACTIONS, **AT_ONCE).result()
+
+    assert [(one.category, one.subcategory, one.offset, one.text) for one in named.entities] == [
+        (one.category, one.subcategory, one.offset, one.text) for one in entities(text, PrebuiltParameters())
+    ]
+    only = PrebuiltParameters(domain="phi", included=frozenset({"Person", "Email"}))
+    assert [(one.category, one.text) for one in personal.entities] == [
+        (one.category, one.text) for one in pii(text, only)
+    ]
+    assert personal.redacted_text.startswith("👩 Dr. *********** of Kearney Bank")
+    found, relations = healthcare(text)
+    assert [(one.text, one.normalized_text) for one in health.entities] == [(one.found.text, one.name) for one in found]
+    assert [(one.relation_type, *(role.entity.text for role in one.roles)) for one in health.entity_relations] == [
+        (one.kind, *(found[place].found.text for place, _ in one.roles)) for one in relations
+    ]
+    negated = next(one for one in health.entities if one.text == "chest pain")
+    assert negated.assertion.certainty == "negative"
+    assert [source.entity_id for source in negated.data_sources] == ["C0008031"]
+    assert phrases.key_phrases == key_phrases(text)
+
+
+def test_bad_domain_is_refused(client: TextAnalyticsClient) -> None:
+    with pytest.raises(HttpResponseError, match="Supported values: phi,none"):
+        client.begin_analyze_actions([MESSAGE], [RecognizePiiEntitiesAction(domain_filter="all")], **AT_ONCE)
 
 
 def test_empty_document_is_document_error(client: TextAnalyticsClient) -> None:

@@ -175,8 +175,8 @@ def test_shown_text_keeps_places_of_entities() -> None:
     world = World()
     world.drop("a.txt", "Hi \x1b[31m\r\nMary Miller\r\nand 😀 Alan Archer\r\n")
     world.run()
-    found = WorldAccess(world).queries.details("a.txt").result
-    assert found is not None
+    found = WorldAccess(world).queries.details("a.txt").with_entities
+    assert len(found) == 1
     text = "Hi \x1b[31m\r\nMary Miller\r\nand 😀 Alan Archer\r\n"
     drawn = show.coloured(text, found)
     assert "\x1b" not in drawn.plain
@@ -194,7 +194,7 @@ def test_show_gives_everything_to_scripts(mixed: World, capsys: pytest.CaptureFi
     found = json.loads(out(capsys))
     assert found["row"]["state"] == "done"
     assert found["record"]["owner"] == found["row"]["job"]
-    assert len(found["result"]["entities"]) == 4
+    assert len(found["results"][".entities.json"]["entities"]) == 4
 
 
 # --- put ---

@@ -8,7 +8,6 @@ import jsonschema
 import msgspec
 import pytest
 
-from functions import problems
 from functions.core.documents import (
     HISTORY_LENGTH,
     MAX_SUBMISSIONS,
@@ -293,10 +292,9 @@ def test_metadata_has_what_listing_needs() -> None:
     assert all(value.isascii() for value in pending.metadata().values())
 
 
-def test_metadata_marks_doubtful_reading() -> None:
-    doubtful = problems.ENCODING_DOUBTFUL.warning(encoding="cp1250", others="cp1252")
-    assert record(warnings=(str(doubtful),)).metadata() == {**record().metadata(), "review": "true"}
-    assert "review" not in record(warnings=("the first release's own words",)).metadata()
+def test_metadata_marks_doubtful_results() -> None:
+    assert record(needs_review=True).metadata() == {**record().metadata(), "review": "true"}
+    assert "review" not in record().metadata()
 
 
 def test_metadata_says_why_document_failed() -> None:
@@ -325,6 +323,8 @@ def full_record(**changes: Any) -> DocumentRecord:
         "extracted": "cd" * 32,
         "trace_parent": "00-1-2",
         "results": (TaskResult(task="entities", state=DocumentState.FAILED, code="Some"),),
+        "needs_review": True,
+        "earlier_files": (".pii.json",),
     }
     return record(DocumentState.FAILED, **{**given, **changes})
 

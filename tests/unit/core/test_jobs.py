@@ -186,6 +186,7 @@ def full_job() -> Job:
     reading = Reading(pages=(2, 3))
     return running_job(
         chunks=(part,),
+        tasks=("pii",),
         reading=reading,
         resource="x.cognitiveservices.azure.com",
         known_records=claims,

@@ -15,6 +15,7 @@ from functions.core.journal import (
     JobSubmitted,
     Line,
     Summary,
+    Sums,
     Tally,
     as_repaired,
     by_day,
@@ -33,7 +34,7 @@ from functions.core.records import Reading
 from tests.support.material import PROBLEM, chunk, facts, running_job, work
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-MODEL = work().task.model
+MODEL = work().model
 
 
 def ended(document: str = "a.txt", *, at: datetime = NOON, job: str = "j1", **fields: object) -> DocumentEnded:
@@ -54,7 +55,7 @@ def done(record: DocumentRecord, at: datetime = NOON) -> DocumentRecord:
 
 
 def test_line_of_result_tells_what_happened() -> None:
-    line = document_ended(done(claimed()), text_records=2, entities=7)
+    line = document_ended(done(claimed()), Sums(text_records=2, found=7))
     assert line == DocumentEnded(
         at=NOON,
         document="a.txt",
@@ -63,7 +64,7 @@ def test_line_of_result_tells_what_happened() -> None:
         state=DocumentState.DONE,
         model=MODEL,
         text_records=2,
-        entities=7,
+        found=7,
         claimed=NOON,
         seconds=5.0,
     )
@@ -142,13 +143,13 @@ def test_documents_are_counted_by_group(key: object, groups: dict[object, int]) 
 
 def test_totals_sum_documents_and_jobs() -> None:
     lines: list[Line] = [
-        ended(entities=3),
+        ended(found=3),
         ended("b.txt", state="failed", code="NotText"),
         ended("c.txt", state="failed", code="NotText"),
         submitted(text_records=4, pages=2),
     ]
     total = totals_by((Entry("i1", line) for line in lines), lambda _: "all")["all"]
-    assert (total.done, total.failed, total.ended, total.entities) == (1, 2, 3, 3)
+    assert (total.done, total.failed, total.ended, total.found) == (1, 2, 3, 3)
     assert (total.submissions, total.text_records, total.pages) == (1, 4, 2)
     assert total.codes == {"NotText": 2}
 

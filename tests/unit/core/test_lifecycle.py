@@ -16,6 +16,7 @@ from functions.core.documents import DocumentRecord, Refusal, StoredRecord
 from functions.core.jobs import Job, JobState, LoneFailures
 from functions.core.time_limits import RESERVATIONS
 from functions.core.work import FIRST_RELEASE, WorkSpec
+from functions.tasks.kinds import KINDS
 from tests.support.material import (
     GA_URL,
     NOW,
@@ -363,7 +364,7 @@ def choose(name: str) -> WorkSpec:
     ids=["waiting", "running", "says itself", "carries nothing"],
 )
 def test_a_job_that_does_not_say_gets_work(job: Job, becomes: WorkSpec) -> None:
-    assert lifecycle.with_work(job, choose) == changed(job, work=becomes)
+    assert lifecycle.with_work(job, CORRECTED) == changed(job, work=becomes)
 
 
 @pytest.mark.parametrize(
@@ -379,6 +380,18 @@ def test_a_job_that_does_not_say_gets_work(job: Job, becomes: WorkSpec) -> None:
 )
 def test_only_wrong_work_follows_a_correction(job: Job, follows: bool) -> None:
     assert lifecycle.follow_correction(job, choose) == changed(job, work=CORRECTED if follows else work())
+
+
+def test_ignored_document_keeps_its_work() -> None:
+    job = waiting_job(last_error=MISCONFIGURED)
+    assert lifecycle.follow_correction(job, lambda name: None) == job
+
+
+def test_a_correction_keeps_what_is_left_of_same_tasks() -> None:
+    job = waiting_job(last_error=MISCONFIGURED, tasks=("entities",))
+    assert lifecycle.follow_correction(job, choose).tasks == ("entities",)
+    other = msgspec.structs.replace(CORRECTED, tasks=(KINDS["Healthcare"](),))
+    assert lifecycle.follow_correction(job, lambda name: other).tasks == ()
 
 
 def test_a_correction_leaves_the_unit_of_offsets() -> None:

@@ -19,6 +19,8 @@ from functions.core.jobs import Job, JobState, LoneFailures
 from functions.core.lifecycle import JobEvent, not_sent, part_id
 from functions.core.outcomes import (
     Accepted,
+    Answer,
+    Answers,
     DeferReason,
     Deferred,
     Finished,
@@ -58,7 +60,7 @@ from functions.core.planning import (
 )
 from functions.core.records import Chunk
 from functions.errors import Fault, IllegalTransition, Problem
-from functions.tasks.custom_entities import FoundEntities, FoundEntity
+from functions.tasks.entities import FoundEntities, FoundEntity
 from tests.support.material import (
     GA_URL,
     NOW,
@@ -103,8 +105,14 @@ def asked(job: Job, assessment: Assessment, now: datetime = NOW, **changes: Any)
     return before_submission(job, assessment, now, policy(**changes))
 
 
-def finished(**found: FoundEntities | Problem) -> Finished:
-    return Finished("3fa8", "succeeded", {number.removeprefix("_"): answer for number, answer in found.items()})
+def of_entities(answer: Answer) -> Answers:
+    """Return the answer to the only task."""
+    return {"entities": answer}
+
+
+def finished(**found: Answer) -> Finished:
+    answers = {number.removeprefix("_"): of_entities(answer) for number, answer in found.items()}
+    return Finished("3fa8", "succeeded", answers)
 
 
 def reported(job: Job, problem: Problem) -> Step:
@@ -340,7 +348,9 @@ def test_invalid_language_setting_defers(waits: int, wait: float) -> None:
 def test_own_language_is_documents_fault() -> None:
     job = reserved_job(chunks=(chunk(language="xx"),))
     assert submitted(job, Refused(LANGUAGE)) == reported(job, LANGUAGE)
-    assert polled(running_job(chunks=job.chunks), finished(_0=LANGUAGE)).answers == ((job.chunks[0], LANGUAGE),)
+    assert polled(running_job(chunks=job.chunks), finished(_0=LANGUAGE)).answers == (
+        (job.chunks[0], of_entities(LANGUAGE)),
+    )
 
 
 def test_language_refused_in_result_defers() -> None:
@@ -348,7 +358,7 @@ def test_language_refused_in_result_defers() -> None:
     assert polled(running_job(2, work=IN_FRISIAN), finished(_0=LANGUAGE, _1=FOUND)) == Step(
         event=JobEvent.FAILED,
         job=job,
-        answers=((chunks(2)[1], FOUND),),
+        answers=((chunks(2)[1], of_entities(FOUND)),),
         reason=problem,
         succeeded=True,
     )
@@ -904,14 +914,14 @@ def test_finished_job_answers_each_chunk() -> None:
     assert polled(running_job(3), answer) == Step(
         event=JobEvent.FINISHED,
         job=None,
-        answers=((chunks(3)[0], BAD_DOCUMENT), (chunks(3)[1], FoundEntities(())), (chunks(3)[2], FOUND)),
+        answers=tuple(zip(chunks(3), map(of_entities, (BAD_DOCUMENT, FoundEntities(()), FOUND)), strict=True)),
         succeeded=True,
     )
 
 
 def test_answers_nobody_asked_for_are_ignored() -> None:
     step = polled(running_job(1), finished(_0=FOUND, _7=FOUND, x=FOUND))
-    assert step.answers == ((chunks(1)[0], FOUND),)
+    assert step.answers == ((chunks(1)[0], of_entities(FOUND)),)
 
 
 @pytest.mark.parametrize(
@@ -934,7 +944,7 @@ def test_missing_result_is_resubmitted(found: dict[str, Problem], problem: Probl
             failure=problem,
             last_error=problem,
         ),
-        answers=((chunks(3)[0], FOUND), (chunks(3)[2], BAD_DOCUMENT)),
+        answers=((chunks(3)[0], of_entities(FOUND)), (chunks(3)[2], of_entities(BAD_DOCUMENT))),
         reason=problem,
         succeeded=True,
     )
@@ -948,7 +958,7 @@ def test_job_without_any_result_is_failure() -> None:
 
 def test_late_results_are_accepted() -> None:
     step = polled(running_job(1, created=NOW - EVER * 2), finished(_0=FOUND))
-    assert step.answers == ((chunks(1)[0], FOUND),)
+    assert step.answers == ((chunks(1)[0], of_entities(FOUND)),)
 
 
 # --- after a poll: failed ---
@@ -1132,7 +1142,7 @@ answers_to_polls = (
         Finished,
         st.just("3fa8"),
         st.just("succeeded"),
-        st.dictionaries(st.sampled_from(["0", "1", "2"]), st.just(FOUND) | problems),
+        st.dictionaries(st.sampled_from(["0", "1", "2"]), (st.just(FOUND) | problems).map(of_entities)),
     )
 )
 moments = st.none() | st.sampled_from([after(-90_000), after(-8_000), after(-10), NOW, after(60)])

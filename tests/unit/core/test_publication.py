@@ -9,6 +9,7 @@ from functions.core.lifecycle import DocumentEvent, claim, conclude
 from functions.core.publication import (
     Extracted,
     Failed,
+    FileWrite,
     LookFirst,
     Outcome,
     Plan,
@@ -19,8 +20,9 @@ from functions.core.publication import (
     plan_publication,
     plan_withdrawal,
 )
-from functions.core.results import Result, document_result, error_report, to_json
-from functions.tasks.custom_entities import ChunkResult
+from functions.core.results import document_outputs, error_report, to_json
+from functions.tasks.entities import EntityChunk
+from functions.tasks.task import ResultFile
 from tests.support.material import NOW, PROBLEM, after, facts, job_facts, work
 
 WORK = work()
@@ -33,9 +35,9 @@ RETAKEN = claim(FIRST, facts(), "j2", WORK, after(10))
 """The first version, given to another job because the first one died."""
 
 CHUNKS = tuple(
-    ChunkResult(index=number, entities=(), warnings=(), text_records=1, job=job_facts()) for number in (0, 1)
+    EntityChunk(index=number, entities=(), warnings=(), text_records=1, job=job_facts()) for number in (0, 1)
 )
-EXTRACTED = Extracted(CHUNKS, WORK)
+EXTRACTED = Extracted({"entities": CHUNKS}, WORK)
 FAILED = Failed(PROBLEM, attempts=3)
 
 ENTITIES, ERROR = "a.txt.entities.json", "a.txt.error.json"
@@ -45,25 +47,27 @@ OF_J2 = PresentResult('"r2"', "j2", '"0x2"')
 
 def publish(outcome: Outcome, record: DocumentRecord, **changes: Any) -> Publish:
     """Return the plan that writes an outcome where there is no result yet."""
+    results: tuple[ResultFile, ...] = ()
     if isinstance(outcome, Extracted):
-        result: Result = document_result(record, outcome.chunks, outcome.work, after(20))
+        (output,) = document_outputs(record, outcome.chunks, outcome.work, None, after(20))
+        assert isinstance(output.content, ResultFile)
+        data, results = to_json(output.content), (output.content,)
         name, concluded = ENTITIES, conclude(record, DocumentEvent.EXTRACTED, after(20))
     else:
-        result = error_report(record.document, outcome.problem, outcome.attempts, after(20))
+        data = to_json(error_report(record.document, outcome.problem, outcome.attempts, after(20)))
         name, concluded = ERROR, conclude(record, DocumentEvent.REPORTED, after(20), outcome.problem)
+    metadata = {
+        "source_etag": record.document.etag,
+        "source_last_modified": "2026-11-23T09:59:00+00:00",
+        "job": record.owner,
+    }
+    file = FileWrite(name, data, False, metadata, changes.pop("replaces", None))
     given: dict[str, Any] = {
         "text": None,
-        "result": result,
-        "name": name,
-        "data": to_json(result),
-        "metadata": {
-            "source_etag": record.document.etag,
-            "source_last_modified": "2026-11-23T09:59:00+00:00",
-            "job": record.owner,
-        },
-        "replaces": None,
+        "files": (file,),
         "withdraw": {},
         "record": concluded,
+        "results": results,
     }
     return Publish(**{**given, **changes})
 

@@ -133,6 +133,7 @@ def test_polls_take_half_of_rate() -> None:
     assert gaps[-1] >= 1 / (LANE_SHARE * PACE * 1_000 / 60) - 1e-5
 
 
+@pytest.mark.long
 def test_waiting_polls_do_not_delay_submissions() -> None:
     """A hundred jobs that are polled again and again take half of the rate, and book little of it ahead."""
     ledger = RequestLedger()

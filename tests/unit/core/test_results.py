@@ -1,6 +1,6 @@
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import jsonschema
@@ -10,22 +10,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docs.generate.schemas import FOLDER, PUBLISHED, schema_text
-from functions.core.documents import DocumentRecord, DocumentState, reading_warning
+from functions.core.documents import DocumentRecord, DocumentState
+from functions.core.names import LONGEST_BLOB_NAME
 from functions.core.results import (
-    LONGEST_BLOB_NAME,
     ErrorReport,
-    counterpart_name,
-    document_result,
+    document_outputs,
     entities_name,
     error_name,
     error_report,
+    reading_warning,
     result_metadata,
-    result_name,
     to_json,
 )
+from functions.core.work import WorkSpec
 from functions.errors import Fault, Problem, Warning
-from functions.tasks.custom_entities import ChunkResult, EntitiesResult, Entity
+from functions.tasks.custom_entities import EntitiesResult
+from functions.tasks.entities import Entity, EntityChunk
+from functions.tasks.task import decoded_result
+from local.process import ROOT
 from tests.support.material import NOW, PREVIEW, after, facts, job_facts, work
+
+RECORDED = ROOT / "tests" / "data" / "results"
 
 RECORD = DocumentRecord(
     document=facts("loans/2019-06.txt", encoding="cp1252"),
@@ -48,7 +53,7 @@ MISFIT = msgspec.structs.replace(
     ENTITY, offset=4, subcategory="Person", text="Zoë", utf16_offset=None, utf16_length=None
 )
 WARNING = Warning(code="OffsetMismatch", message="It does not fit.")
-PIECE = ChunkResult(index=0, entities=(ENTITY, MISFIT), warnings=(WARNING,), text_records=2, job=job_facts())
+PIECE = EntityChunk(index=0, entities=(ENTITY, MISFIT), warnings=(WARNING,), text_records=2, job=job_facts())
 PROBLEM = Problem("TooLarge", "It has 11 bytes; the limit is 10.", "Split it.", fault=Fault.DOCUMENT)
 REFUSED = Problem(
     "InvalidDocument",
@@ -57,6 +62,13 @@ REFUSED = Problem(
     {"code": "InvalidArgument", "innererror": {"code": "X"}},
     Fault.DOCUMENT,
 )
+
+
+def document_result(record: DocumentRecord, chunks: list[EntityChunk], spec: WorkSpec, now: datetime) -> EntitiesResult:
+    (output,) = document_outputs(record, {"entities": chunks}, spec, None, now)
+    assert output.suffix == ".entities.json"
+    assert isinstance(output.content, EntitiesResult)
+    return output.content
 
 
 def entities() -> EntitiesResult:
@@ -159,7 +171,10 @@ def test_report_has_service_error() -> None:
 
 def test_preview_names_its_model_id() -> None:
     preview = work(PREVIEW, LANGUAGE_PROJECT="", LANGUAGE_DEPLOYMENT="", LANGUAGE_MODEL_ID="m")
-    assert json.loads(to_json(preview.model_facts)) == {"apiVersion": "v3.1-preview.ct.1", "modelId": "m"}
+    assert json.loads(to_json(preview.tasks[0].facts(preview.api_version))) == {
+        "apiVersion": "v3.1-preview.ct.1",
+        "modelId": "m",
+    }
 
 
 def test_result_is_indented_utf8() -> None:
@@ -226,15 +241,6 @@ def test_every_result_name_can_be_stored(name: str) -> None:
     assert all(utf16(result) <= max(LONGEST_BLOB_NAME, 0) for result in both)
 
 
-def test_result_and_its_counterpart_differ() -> None:
-    report = error_report(RECORD.document, PROBLEM, 1, NOW)
-    assert (result_name(entities()), counterpart_name(entities())) == (
-        "loans/2019-06.txt.entities.json",
-        "loans/2019-06.txt.error.json",
-    )
-    assert (result_name(report), counterpart_name(report)) == (counterpart_name(entities()), result_name(entities()))
-
-
 # --- metadata ---
 
 
@@ -278,7 +284,7 @@ REAL = [
         "entities.schema.json",
         document_result(
             msgspec.structs.replace(RECORD, warnings=()),
-            [ChunkResult(index=0, entities=(), warnings=(), text_records=1, job=job_facts(completed_date_time=None))],
+            [EntityChunk(index=0, entities=(), warnings=(), text_records=1, job=job_facts(completed_date_time=None))],
             work(PREVIEW, STRING_INDEX_TYPE="TextElements_v8"),
             NOW,
         ),
@@ -325,3 +331,18 @@ def test_doubtful_encoding_sets_review(code: str, is_for_review: bool) -> None:
     record = msgspec.structs.replace(RECORD, warnings=(f"{code}: It may be another.",))
     result = document_result(record, [PIECE], work(), NOW)
     assert result.review is is_for_review
+
+
+# --- results of the release before, which knew one task ---
+
+
+@pytest.mark.parametrize("name", ["entities", "error"])
+def test_earlier_results_stay_valid(name: str) -> None:
+    written = json.loads((RECORDED / f"{name}.json").read_text("utf-8"))
+    jsonschema.validate(written, schema(f"{name}.schema.json"))
+
+
+def test_earlier_result_is_read_as_it_was() -> None:
+    """So that a new version with the same content keeps it."""
+    data = (RECORDED / "entities.json").read_bytes()
+    assert decoded_result(data, EntitiesResult) == entities()

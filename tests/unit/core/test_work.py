@@ -5,7 +5,9 @@ import msgspec
 import pytest
 
 from functions.core.work import FIRST_RELEASE, WorkSpec, work_of
-from functions.tasks.custom_entities import CustomEntityRecognition, ModelFacts
+from functions.tasks.custom_entities import CustomEntityRecognition
+from functions.tasks.kinds import KINDS
+from functions.tasks.task import ModelFacts
 from tests.support.material import PREVIEW, settings, work
 
 SPEC = WorkSpec(
@@ -23,6 +25,9 @@ OTHERS: list[dict[str, Any]] = [
     {"language": "de"},
     {"string_index_type": "Utf16CodeUnit"},
     {"resources": ("loans.cognitiveservices.azure.com",)},
+    {"review_below": 0.6},
+    {"overlaps": "longest"},
+    *({"tasks": (KINDS[kind](),)} for kind in KINDS),
 ]
 
 
@@ -31,7 +36,7 @@ OTHERS: list[dict[str, Any]] = [
 
 def test_the_settings_make_one_task() -> None:
     assert work_of(settings()) == SPEC
-    assert (SPEC.task, SPEC.resources) == (SPEC.tasks[0], ())
+    assert (SPEC.task_names, SPEC.resources) == (("entities",), ())
 
 
 def test_each_setting_reaches_the_work() -> None:
@@ -52,9 +57,11 @@ def test_each_setting_reaches_the_work() -> None:
 
 def test_a_model_id_is_work_of_the_preview() -> None:
     spec = work(PREVIEW, LANGUAGE_MODEL_ID="m-1", LANGUAGE_PROJECT="", LANGUAGE_DEPLOYMENT="")
-    assert spec.task.model_id == "m-1"
-    assert spec.model_facts == ModelFacts(
-        api_version="v3.1-preview.ct.1", project=spec.task.project, deployment=spec.task.deployment, model_id="m-1"
+    (task,) = spec.tasks
+    assert isinstance(task, CustomEntityRecognition)
+    assert task.model_id == "m-1"
+    assert task.facts(spec.api_version) == ModelFacts(
+        api_version="v3.1-preview.ct.1", project=task.project, deployment=task.deployment, model_id="m-1"
     )
 
 
@@ -95,8 +102,8 @@ def test_stored_work_comes_back_equal(changes: dict[str, Any]) -> None:
 
 def test_an_unknown_kind_is_refused() -> None:
     """A record of a newer version is not taken for work of this one."""
-    stored = msgspec.json.encode(SPEC).replace(b"CustomEntityRecognition", b"PiiEntityRecognition")
-    with pytest.raises(msgspec.ValidationError, match="PiiEntityRecognition"):
+    stored = msgspec.json.encode(SPEC).replace(b"CustomEntityRecognition", b"NovelAnalysis")
+    with pytest.raises(msgspec.ValidationError, match="NovelAnalysis"):
         msgspec.json.decode(stored, type=WorkSpec)
 
 

@@ -121,7 +121,13 @@ ENDLESS: dict[str, Script] = {
 }
 
 
-@pytest.mark.parametrize("case", ENDLESS)
+IN_QUICK_RUN = ("no answer", "dripping body")
+"""Each case waits for its limit twice; together they take longer than a test of the quick run may."""
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=[] if case in IN_QUICK_RUN else pytest.mark.long) for case in ENDLESS]
+)
 def test_endless_exchange_ends_at_its_limit(case: str, session: requests.Session) -> None:
     with raw_server(ENDLESS[case]) as server:
         client = client_of(server.url, session)

@@ -30,13 +30,14 @@ from functions.core.time_limits import READ_TIMEOUT_S
 from functions.errors import Fault, Problem
 from functions.language.auth import KeyAuth, TokenAuth
 from functions.language.client import MAX_PAGES, LanguageClient, default_session
-from functions.tasks.custom_entities import FoundEntities, FoundEntity
+from functions.tasks.entities import FoundEntities, FoundEntity
 from functions.text.offsets import Ruler
 from local.language_service.faults import FaultPlan
 from local.stack import SAMPLES
 from local.stand_in.messages import StandIn
 from local.stand_in.web import in_background
 from tests.support.language import ENDPOINT, JOB_S, KEY, Stage, WorkClient, auth_of, loans
+from tests.support.replies import of_one_task
 
 TEXT = "😀 " + (SAMPLES / "labelled" / "01-offer-wilkins.txt").read_text("utf-8")
 CT1 = {"LANGUAGE_API_VERSION": "v3.1-preview.ct.1"}
@@ -109,7 +110,7 @@ def test_every_generation_finishes_job(
     stage.clock.advance(JOB_S)
     done = client.progress(url)
     assert isinstance(done, Finished)
-    (answer,) = done.chunks.values()
+    (answer,) = of_one_task(done).values()
     assert isinstance(answer, FoundEntities)
     assert len(answer.entities) >= 4
     assert sorted(answer.entities, key=lambda one: one.offset) == list(found_in(TEXT).entities)
@@ -121,7 +122,7 @@ def test_every_generation_finishes_job(
 @pytest.mark.parametrize("unit", ["UnicodeCodePoint", "Utf16CodeUnit", "TextElements_v8"])
 def test_offsets_are_in_requested_unit(unit: str) -> None:
     stage = Stage({"STRING_INDEX_TYPE": unit})
-    assert finished(stage, stage.client).chunks == {"0": found_in(TEXT, unit)}
+    assert of_one_task(finished(stage, stage.client)) == {"0": found_in(TEXT, unit)}
 
 
 @pytest.mark.parametrize("environ", [{}, CT1], ids=["2023-04-01", "ct.1"])
@@ -134,13 +135,13 @@ def test_full_job_needs_few_pages(
     client = reach(stage)
     texts = [f"Loan {number}: $1,{number:03}.00 to Grace Lee." for number in range(25)]
     done = finished(stage, client, *texts)
-    assert done.chunks == {str(number): found_in(text) for number, text in enumerate(texts)}
+    assert of_one_task(done) == {str(number): found_in(text) for number, text in enumerate(texts)}
     assert stage.requests["status"] == pages
 
 
 def test_empty_document_has_own_error(reach: Callable[[Stage], WorkClient]) -> None:
     stage = Stage()
-    chunks = finished(stage, reach(stage), TEXT, "", TEXT).chunks
+    chunks = of_one_task(finished(stage, reach(stage), TEXT, "", TEXT))
     assert (chunks["0"], chunks["2"]) == (found_in(TEXT), found_in(TEXT))
     assert isinstance(chunks["1"], Problem)
     assert chunks["1"].code == "InvalidDocument"
@@ -148,7 +149,7 @@ def test_empty_document_has_own_error(reach: Callable[[Stage], WorkClient]) -> N
 
 def test_document_errors_may_stand_on_every_page() -> None:
     stage = Stage(errors_page="every")
-    chunks = finished(stage, stage.client, *[TEXT] * 24, "").chunks
+    chunks = of_one_task(finished(stage, stage.client, *[TEXT] * 24, ""))
     assert len(chunks) == 25
     assert isinstance(chunks["24"], Problem)
 
@@ -299,7 +300,7 @@ def test_every_job_fate_has_outcome(fate: str, outcome: type, environ: dict[str,
         assert set(found.chunks) <= {str(number) for number in range(25)}
         complete = {"repeated-documents": 25, "misfit-offsets": 25, "document-error": 25, "missing-documents": 24}
         assert len(found.chunks) == complete.get(fate, len(found.chunks))
-        wrong = [answer for answer in found.chunks.values() if isinstance(answer, Problem)]
+        wrong = [answer for answer in of_one_task(found).values() if isinstance(answer, Problem)]
         assert len(wrong) == (1 if fate == "document-error" else 0)
 
 
@@ -347,7 +348,7 @@ def test_unsupported_language_fails_each_document() -> None:
     stage = Stage()
     # The settings refuse such a code at start; the service may still not know one that they let pass.
     stage.settings = replace(stage.settings, document_language="tlh")
-    problem = finished(stage, stage.client_at(ENDPOINT)).chunks["0"]
+    problem = of_one_task(finished(stage, stage.client_at(ENDPOINT)))["0"]
     assert isinstance(problem, Problem)
     assert problem.code == "UnsupportedLanguageCode"
 

@@ -13,10 +13,10 @@ from requests.structures import CaseInsensitiveDict
 
 from functions.core.outcomes import (
     Accepted,
+    Answer,
     DeferReason,
     Deferred,
     Finished,
-    FoundEntities,
     JobFailed,
     JobLost,
     Refused,
@@ -25,11 +25,23 @@ from functions.core.outcomes import (
 )
 from functions.errors import Fault, Problem
 from functions.language.error_codes import MAX_RECORDED_BYTES, Reply
-from functions.language.payloads import Page, page_outcome, submission_outcome
+from functions.language.payloads import Page, submission_outcome
 from functions.language.tolerant_json import MAX_DEPTH, UNREADABLE, decode
+from functions.tasks.entities import FoundEntities
 from tests.support.examples import examples
 from tests.support.material import NOW
-from tests.support.replies import EMPTY_ERROR, ct1_page, ct1_task, error_body, ga_item, ga_page, reply, wire_entity
+from tests.support.replies import (
+    EMPTY_ERROR,
+    ct1_page,
+    ct1_task,
+    error_body,
+    ga_item,
+    ga_page,
+    of_one_task,
+    page_outcome,
+    reply,
+    wire_entity,
+)
 
 COUNT = 25
 ERRORS = (7, 19)
@@ -84,10 +96,10 @@ DOCUMENTS = [document(number) for number in range(COUNT) if number not in ERRORS
 FAILED = [{"id": str(number), "error": EMPTY_ERROR} for number in ERRORS]
 
 
-def chunks_of(body: bytes) -> dict[str, FoundEntities | Problem]:
+def chunks_of(body: bytes) -> dict[str, Answer]:
     page = page_outcome(reply(200, body), NOW)
     assert isinstance(page.progress, Finished), page.progress
-    return dict(page.progress.chunks)
+    return of_one_task(page.progress)
 
 
 UNMUTATED = {name: chunks_of(dumps(state(DOCUMENTS, FAILED))) for name, state in GENERATIONS.items()}

@@ -1,9 +1,11 @@
 """Replies as recorded in the official SDKs' tests, or as documented where no recording is known."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +13,8 @@ from requests.structures import CaseInsensitiveDict
 
 from functions.core.outcomes import (
     Accepted,
+    Answer,
+    Answers,
     DeferReason,
     Deferred,
     Finished,
@@ -21,6 +25,7 @@ from functions.core.outcomes import (
     Unanswered,
 )
 from functions.errors import Fault, Problem, Warning
+from functions.language import payloads
 from functions.language.connection import is_foreign
 from functions.language.error_codes import FAULTS, LANGUAGE, MAX_RECORDED_BYTES, own_error, retry_after
 from functions.language.payloads import (
@@ -28,12 +33,13 @@ from functions.language.payloads import (
     join_pages,
     operation_id_of,
     operation_path,
-    page_outcome,
     submission_body,
     submission_outcome,
     submit_path,
 )
-from functions.tasks.custom_entities import FoundEntities, FoundEntity
+from functions.tasks.custom_entities import CustomEntityRecognition
+from functions.tasks.entities import FoundEntities, FoundEntity
+from functions.tasks.key_phrases import FoundPhrases, KeyPhraseExtraction
 from tests.support.material import ENDPOINT, NOW, PREVIEW, work
 from tests.support.replies import (
     EMPTY_ERROR,
@@ -45,6 +51,8 @@ from tests.support.replies import (
     error_body,
     ga_item,
     ga_page,
+    of_one_task,
+    page_outcome,
     reply,
     wire_entity,
 )
@@ -526,8 +534,15 @@ GATES = FoundEntities((FoundEntity("Bill Gates", "artist", 25, 10, 0.58),))
 CREATED = datetime(2022, 7, 21, 23, 25, 55, tzinfo=UTC)
 
 
+def of_entities(answer: Answer) -> Answers:
+    """Return the answers of a job with one task."""
+    return {"entities": answer}
+
+
 def progress(body: Any) -> Any:
-    return page_outcome(reply(200, body), NOW).progress
+    """Return what a reply says of a job; of one that is done, the answers to its only task."""
+    found = page_outcome(reply(200, body), NOW).progress
+    return replace(found, chunks=of_one_task(found)) if isinstance(found, Finished) else found
 
 
 def test_recorded_result_is_read() -> None:
@@ -590,7 +605,7 @@ def test_entities_keep_service_order() -> None:
     assert progress(ga_page(items=[ga_item([document])])).chunks == {
         "0": FoundEntities(
             (FoundEntity("b", "artist", 9, 1, 0.58, "Sub"), FoundEntity("a", "artist", 2, 1, 0.58)),
-            tuple(
+            warnings=tuple(
                 Warning("ServiceWarning", said)
                 for said in ("A long word.", "bare", "Only", "The service gave a warning that can not be read.")
             ),
@@ -785,7 +800,8 @@ def test_previews_inner_link_is_ignored() -> None:
 
 
 def test_joined_pages_have_no_duplicates() -> None:
-    one, two, other = GATES, FoundEntities(()), FoundEntities((), (Warning("ServiceWarning", "w"),))
+    one, two = of_entities(GATES), of_entities(FoundEntities(()))
+    other = of_entities(FoundEntities((), warnings=(Warning("ServiceWarning", "w"),)))
     first = Finished(JOB, "succeeded", {"0": one, "1": two}, CREATED, NOW)
     joined = join_pages(first, [Finished(JOB, "succeeded", {"1": other, "2": other}), Finished("x", "y", {"3": one})])
     assert joined == Finished(JOB, "succeeded", {"0": one, "1": two, "2": other, "3": one}, CREATED, NOW)
@@ -857,7 +873,7 @@ def test_unreadable_field_drops_entity(field: str, value: Any) -> None:
     entities = [wire_entity(), wire_entity("secret", 3) | {field: value}]
     found = progress(ga_page(items=[ga_item([{"id": "0", "entities": entities}])])).chunks["0"]
     sentence = f"Entity 2 of 2 is left out: its field '{field}' can not be read."
-    assert found == FoundEntities(GATES.entities, (Warning("EntityUnreadable", sentence),))
+    assert found == FoundEntities(GATES.entities, warnings=(Warning("EntityUnreadable", sentence),))
 
 
 @pytest.mark.parametrize("field", ["text", "category", "offset", "length", "confidenceScore"])
@@ -930,3 +946,81 @@ def test_unreachable_service_names_error_type_only() -> None:
     assert deferred.problem.message == "The service could not be reached: ConnectionError."
     assert "secret" not in LANGUAGE.no_answer(error).message
     assert deferred.problem.fault is LANGUAGE.no_answer(error).fault is Fault.SERVICE
+
+
+# --- Several tasks ---
+
+TASKS = (
+    CustomEntityRecognition(project="p", deployment="d"),
+    CustomEntityRecognition(given_name="fees", project="fees", deployment="d"),
+    KeyPhraseExtraction(),
+)
+
+
+def several(*items: dict[str, Any], **fields: Any) -> Finished:
+    found = payloads.page_outcome(reply(200, ga_page(items=list(items), **fields)), NOW, TASKS).progress
+    assert isinstance(found, Finished)
+    return found
+
+
+def phrases(*given: str, **fields: Any) -> dict[str, Any]:
+    return ga_item(
+        [{"id": "0", "keyPhrases": list(given)}], kind="KeyPhraseExtractionLROResults", taskName="x", **fields
+    )
+
+
+def named(name: str) -> dict[str, Any]:
+    return ga_item([{"id": "0", "entities": [wire_entity()]}], taskName=name)
+
+
+def test_several_tasks_share_submission() -> None:
+    spec = msgspec.structs.replace(work(), tasks=TASKS)
+    body = json.loads(submission_body(spec, "j", ["a"]))
+    assert [(task["kind"], task["taskName"]) for task in body["tasks"]] == [
+        ("CustomEntityRecognition", "entities"),
+        ("CustomEntityRecognition", "fees"),
+        ("KeyPhraseExtraction", "keyphrases"),
+    ]
+
+
+def test_results_of_one_kind_are_told_apart_by_name() -> None:
+    found = several(named("fees"), phrases("a"))
+    assert {name: type(one).__name__ for name, one in found.chunks["0"].items()} == {
+        "fees": "FoundEntities",
+        "keyphrases": "FoundPhrases",
+    }
+
+
+@pytest.mark.parametrize("item", [named("other"), ga_item([{"id": "0", "entities": []}], taskName=None)])
+def test_result_that_could_be_of_two_tasks_is_ignored(item: dict[str, Any]) -> None:
+    assert several(item).chunks == {}
+
+
+def test_failed_task_keeps_its_own_error() -> None:
+    failed = {**named("entities"), "status": "failed"}
+    del failed["results"]
+    errors = [{"code": "InternalServerError", "message": "It broke.", "target": "#/tasks/items/1"}]
+    found = several(named("fees"), failed, phrases("a"), errors=errors)
+    assert set(found.chunks["0"]) == {"fees", "keyphrases"}
+    problem = found.failed_tasks["entities"]
+    assert (problem.code, problem.fault) == ("TaskFailed", Fault.SERVICE)
+    assert "It broke." in problem.message
+
+
+def test_failed_task_can_be_configurations_fault() -> None:
+    failed = {**named("entities"), "status": "failed"}
+    del failed["results"]
+    errors = [{"code": "ProjectNotFound", "message": "No such project.", "target": "#/tasks/items/0"}]
+    problem = several(failed, errors=errors).failed_tasks["entities"]
+    assert (problem.code, problem.fault) == ("Misconfigured", Fault.CONFIGURATION)
+
+
+@pytest.mark.parametrize(
+    ("detected", "language"),
+    [({"name": "German", "iso6391Name": "de", "confidenceScore": 1.0}, "de"), ("de", "de"), (7, None), ({}, None)],
+)
+def test_detected_language_is_read_in_both_forms(detected: Any, language: str | None) -> None:
+    item = ga_item([{"id": "0", "keyPhrases": [], "detectedLanguage": detected}], kind="KeyPhraseExtractionLROResults")
+    answer = several(item).chunks["0"]["keyphrases"]
+    assert isinstance(answer, FoundPhrases)
+    assert answer.detected_language == language

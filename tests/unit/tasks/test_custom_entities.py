@@ -10,11 +10,11 @@ from functions.core.outcomes import Finished
 from functions.core.records import Chunk, JobFacts
 from functions.core.results import job_facts
 from functions.errors import Warning
-from functions.tasks.custom_entities import ChunkResult, Entity, FoundEntities, FoundEntity, locate, merge
+from functions.tasks.entities import Entity, EntityChunk, FoundEntities, FoundEntity, locate
 from functions.text.chunks import cut
 from functions.text.decoding import DecodedText
 from functions.text.offsets import CODE_POINT, TEXT_ELEMENT, UTF16, Ruler, length, text_records
-from tests.support.material import NOW, any_text, chunk, facts, running_job, work_in
+from tests.support.material import NOW, any_text, chunk, facts, merge, running_job, work_in
 from tests.support.material import job_facts as service_job
 
 TEXT = "😀 Zoe\u0308 Brandt owes Kearney Bank $5,000."
@@ -26,9 +26,9 @@ def found(text: str, category: str, offset: int, units: int, score: float = 0.9)
 
 def locate_in(
     text: str, *entities: FoundEntity, unit: str = CODE_POINT, warnings: tuple[Warning, ...] = ()
-) -> ChunkResult:
+) -> EntityChunk:
     whole = chunk(end=len(text), own_end=len(text))
-    return locate(whole, text, FoundEntities(entities, warnings), unit, service_job())
+    return locate(whole, text, FoundEntities(entities, warnings=warnings), unit, service_job())
 
 
 # --- one chunk: places in three units, each checked against the text ---
@@ -45,7 +45,7 @@ def test_entities_have_utf16_offsets_too(unit: str, borrower: tuple[int, int], l
         found("Kearney Bank", "Lender", *lender, score=0.25),
         unit=unit,
     )
-    assert result == ChunkResult(
+    assert result == EntityChunk(
         index=0,
         entities=(
             Entity(
@@ -70,6 +70,7 @@ def test_entities_have_utf16_offsets_too(unit: str, borrower: tuple[int, int], l
         warnings=(),
         text_records=1,
         job=service_job(),
+        characters=len(TEXT),
     )
 
 
@@ -242,13 +243,13 @@ def test_chunk_offsets_match_whole_text(text: str, unit: str, limit: int, size: 
 # --- merging ---
 
 
-def result_of(index: int, *offsets: int, job: JobFacts | None = None, warning: str = "") -> ChunkResult:
+def result_of(index: int, *offsets: int, job: JobFacts | None = None, warning: str = "") -> EntityChunk:
     entities = tuple(
         Entity(text="x", category="C", offset=o, length=1, utf16_offset=o, utf16_length=1, confidence_score=0.5)
         for o in offsets
     )
     warnings = (Warning(code="W", message=warning),) if warning else ()
-    return ChunkResult(
+    return EntityChunk(
         index=index, entities=entities, warnings=warnings, text_records=index + 1, job=job or service_job()
     )
 

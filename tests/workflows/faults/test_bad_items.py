@@ -239,6 +239,8 @@ def fail_everywhere(repair: Repair, error: str) -> int:
     for number, call in enumerate(repair.calls, 1):
         if error == "archived" and call.place != "intake":
             continue  # Nobody archives what the app has written.
+        if call.name.startswith("config/"):
+            continue  # The rules are about every document; `test_rules.py` has what happens where they can not be read.
         gate = FailForEver(number, ERRORS[error])
         try:
             world = repair.run(gate)

@@ -168,6 +168,7 @@ def test_event_of_newer_record_comes_back(world: World, newer: NewerRelease, cap
     assert world.submissions_of(letter(2)) == 1
 
 
+@pytest.mark.long
 def test_chunk_of_a_newer_release_waits(world: World, newer: NewerRelease) -> None:
     text = "\n".join(letter(number) for number in range(4_000))
     world.drop("long.txt", text)

@@ -157,6 +157,7 @@ def test_leased_ledger_slows_documents(world: World, caplog: pytest.LogCaptureFi
     assert all(world.submissions_of(letter(number)) == 1 for number in range(12))
 
 
+@pytest.mark.long
 def test_throttling_for_days_fails_nothing(world: World) -> None:
     world.faults.rates = {"throttle-429-bare@POST": 1.0}
     world.drop("a.txt", letter(1))

@@ -77,8 +77,9 @@ def test_python_docx_document_is_read_as_seen() -> None:
     assert extracted(sample("report.docx")).text == REPORT
 
 
-def test_headings_are_places() -> None:
-    found = [(text.split("\n")[0], place) for text, place in places(extracted(sample("offer.docx")))]
+@pytest.mark.parametrize("name", ["offer.docx", "offer.odt"])
+def test_headings_are_places(name: str) -> None:
+    found = [(text.split("\n")[0], place) for text, place in places(extracted(sample(name)))]
     assert found == [
         ("Norwick Building Society", {}),
         ("1. Loan offer", {"heading": "1. Loan offer"}),

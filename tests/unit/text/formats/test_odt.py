@@ -1,7 +1,7 @@
 import pytest
 
 from .office import odt
-from .samples import extracted, places, sample
+from .samples import extracted, sample
 from .test_docx import OFFER
 
 HIDDEN = '<style:style style:name="{}" style:family="{}"><style:text-properties text:display="none"/></style:style>'
@@ -13,17 +13,6 @@ def test_libreoffice_text_is_read_as_seen() -> None:
     anchored = "Valid until 31 May 2026\nAsk for Mr Petrov.\n"
     assert found.format == "odt"
     assert found.text == OFFER.replace("Ask for Mr Petrov.\nValid until 31 May 2026\n", anchored)
-
-
-def test_headings_are_places() -> None:
-    found = [(text.split("\n")[0], place) for text, place in places(extracted(sample("offer.odt")))]
-    assert found == [
-        ("Norwick Building Society", {}),
-        ("1. Loan offer", {"heading": "1. Loan offer"}),
-        ("1.1 Conditions", {"heading": "1.1 Conditions"}),
-        ("2. Signatures", {"heading": "2. Signatures"}),
-        ("Reference 2026/318, page", {}),
-    ]
 
 
 @pytest.mark.parametrize(

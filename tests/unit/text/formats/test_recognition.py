@@ -1,8 +1,8 @@
 import pytest
 
+from functions.text.formats import HEAD_BYTES
 from functions.text.formats.extraction import NotExtractable, Reason
 from functions.text.formats.recognition import (
-    HEAD_BYTES,
     format_of_archive,
     format_of_compound_file,
     recognise,
