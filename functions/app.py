@@ -19,6 +19,7 @@ from .core.time_limits import LONGEST_HOLD_S
 from .core.work import WorkSpec, work_of
 from .instance import instance_name
 from .language.auth import auth_for
+from .language.authoring import AuthoringClient
 from .language.budget import RequestBudget
 from .language.client import LanguageClient, default_session
 from .language.daily_records import DailyRecords
@@ -33,6 +34,7 @@ from .storage.azure_queues import AzureJobQueue, AzureTextQueue
 from .storage.clients import blob_service, queue
 from .storage.containers import Container
 from .storage.document_store import DocumentStore
+from .storage.expiry_store import ExpiryStore
 from .storage.extracted_store import ExtractedStore
 from .storage.job_queue import JobQueue
 from .storage.journal_store import JournalStore
@@ -44,6 +46,7 @@ from .storage.shared_record import SharedRecord
 from .workflows.batching import Submitter
 from .workflows.carry_over import CarryOver
 from .workflows.claiming import Claims, Reports
+from .workflows.expiries import DeploymentReader, ExpiryWatch, deployments_of
 from .workflows.extractor import Extractor
 from .workflows.intake import Intake
 from .workflows.job_services import FILES_SENT_AT_ONCE, JobServices, LanguageJobs, ReadingJobs
@@ -92,6 +95,8 @@ class LanguageParts:
     name: str
     service: LanguageService
     health: HealthMonitor
+    deployments: DeploymentReader
+    """Tells when a deployment expires."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +120,7 @@ class Parts:
     extract: "Callable[[bytes], Extracted] | None"
     """Extracts the text of a file; None where only text is read."""
     journal: JournalStore
+    expiries: ExpiryStore
     queue: JobQueue
     poison_queue: PoisonQueue
     pool: tuple[LanguageParts, ...]
@@ -235,7 +241,9 @@ class EntityDrop:
             clock=clock,
             give_up=give_up,
         )
-        self.sweep = Sweep(records, queue, repairs, clock)
+        readers = {one.name: one.deployments for one in parts.pool}
+        expiries = ExpiryWatch(parts.expiries, readers, lambda: deployments_of(rules.works(), tuple(readers)), clock)
+        self.sweep = Sweep(records, queue, repairs, clock, expiries.run)
         self.reconcile = Reconcile(
             documents,
             records,
@@ -308,6 +316,7 @@ def language_parts(
         name=resource.name,
         service=LanguageClient(resource.endpoint, default_session(), auth, budget, utcnow, daily=daily),
         health=HealthMonitor(HealthStore(state, resource.endpoint), utcnow),
+        deployments=AuthoringClient(resource.endpoint, default_session(), auth, utcnow),
     )
 
 
@@ -353,6 +362,7 @@ def connect(settings: Settings) -> EntityDrop:
         extracted=ExtractedStore(state),
         journal=JournalStore(state, f"{instance_name(os.environ)}-{new_id()[:6]}"),
         rules=RulesStore(state),
+        expiries=ExpiryStore(state),
         extract=extraction(settings),
         queue=AzureJobQueue(queue(settings.storage, settings.job_queue)),
         poison_queue=PoisonQueue(AzureTextQueue(queue(settings.storage, BLOB_POISON_QUEUE))),

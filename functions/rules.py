@@ -97,6 +97,10 @@ class Rules:
         self._rules = [(_literal_beginning(rule.match), rule, _work(rule, self._default)) for rule in rules]
         self._formerly_ignored = tuple(formerly_ignored)
 
+    def works(self) -> tuple[WorkSpec, ...]:
+        """Return everything that may be done with a document, each once: by the settings first, then by the rules."""
+        return tuple(dict.fromkeys([self._default, *(work for _, _, work in self._rules if work)]))
+
     def work_for(self, document: str) -> WorkSpec | None:
         """Return what is done with a document of a name; None where a rule ignores it."""
         for beginning, rule, work in self._rules:

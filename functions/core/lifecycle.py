@@ -728,3 +728,35 @@ def refused_again(refusal: Refusal, code: str) -> Refusal:
 def refusal_reported(refusal: Refusal) -> Refusal:
     """Return what is kept of a refused document once it has its error report."""
     return msgspec.structs.replace(refusal, reported=True)
+
+
+ERASED_ETAG: Final = "erased"
+"""Stands in the place of a version in the record of a document that is being erased; no blob has such an ETag."""
+
+
+def erased(name: str, record: DocumentRecord | None, owner: str, now: datetime) -> DocumentRecord:
+    """Return the guard in the place of the record of a document that is being erased.
+
+    It is about no version that there is, and no job is its owner: whoever works on the document finds that it may not
+    write, and withdraws what it has written. It is claimed at the time of the last work before it. What tells where
+    something of the document lies is kept: its owners, its tasks, and the key of its extracted text; what tells
+    anything of its content is not.
+    """
+    entry = HistoryEntry(at=now, event="erased", job=owner)
+    guard = DocumentRecord(
+        document=DocumentFacts(name=name, etag=ERASED_ETAG, last_modified=now, size_bytes=0, language=""),
+        state=DocumentState.DONE,
+        owner=owner,
+        claimed_at=record.updated if record else now,
+        updated=now,
+        history=(entry,),
+    )
+    if record is None:
+        return guard
+    return msgspec.structs.replace(
+        guard,
+        work=record.work,
+        extracted=record.extracted,
+        earlier_files=record.earlier_files,
+        history=(*record.history, entry)[-HISTORY_LENGTH:],
+    )

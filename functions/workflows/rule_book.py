@@ -44,6 +44,13 @@ class RuleBook:
         """Return what is done with a document of a name; None where a rule ignores it. Raises `RulesUnreadable`."""
         return self._current().work_for(document)
 
+    def works(self) -> tuple[WorkSpec, ...]:
+        """Return everything that may be done with a document; by the settings alone where nobody knows the rules."""
+        try:
+            return self._current().works()
+        except RulesUnreadable:
+            return (self._default,)
+
     def work_for_report(self, document: str) -> WorkSpec:
         """Return what would be done with a document that is only reported; by the settings where nobody knows."""
         try:

@@ -15,6 +15,8 @@ from typing import Any, Literal, Protocol
 from urllib.parse import parse_qsl
 
 from local.language_service import errors, oddities, prebuilt, wire
+from local.language_service.authoring import API_VERSIONS as AUTHORING_VERSIONS
+from local.language_service.authoring import Authoring, Question, question
 from local.language_service.behaviour import ANY_PROJECT, Behaviour
 from local.language_service.counters import Counters
 from local.language_service.faults import POISONED, FaultPlan
@@ -61,7 +63,7 @@ class Project(Protocol):
         """Find the classes of a text with their confidences (projects that classify)."""
 
 
-OperationName = Literal["submit", "status", "cancel"]
+OperationName = Literal["submit", "status", "cancel", "authoring"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ class _Route:
     dialect: Dialect
     version: str
     job_id: str = ""
+    #: What is asked of the authoring API.
+    asked: Question | None = None
 
     @property
     def names(self) -> Operation:
@@ -80,6 +84,7 @@ class _Route:
             "submit": "Submit analysis job",
             "status": "Get analysis status and results",
             "cancel": "Cancel analysis job",
+            "authoring": "Authoring",
         }
         api = f"Text Analytics API ({self.version})" if self.dialect.is_preview else f"Language API ({self.version})"
         return Operation(names[self.operation], api, "TextAnalytics", "S", _PERMISSION)
@@ -112,6 +117,7 @@ class LanguageService(ServiceStandIn[_Route, Counters, FaultPlan]):
         )
         self.projects = tuple(projects)
         self.behaviour = behaviour or Behaviour()
+        self.authoring = Authoring()
         self._new_job_id = new_job_id
         self._jobs: dict[str, Job] = {}
 
@@ -129,12 +135,18 @@ class LanguageService(ServiceStandIn[_Route, Counters, FaultPlan]):
             if version == "v3.1-preview.ct.1":
                 dialect = Dialect.CT1_DOCS if self.behaviour.preview_shape == "docs" else Dialect.CT1_CLIENT
             return _route_of(request.method, dialect, version, match["job"], cancel=False)
+        asked = question(request.path)
+        version = dict(parse_qsl(request.query)).get("api-version", "")
+        if asked and request.method == "GET" and version in AUTHORING_VERSIONS:
+            return _Route("authoring", Dialect.GA, version, asked=asked)
         raise gateway_errors.no_such_path()
 
     def _identity(self, route: _Route, request: Request) -> bytes:
         """Say what a request is about: the documents' texts, so that a job's random id does not matter."""
         if route.operation == "submit":
             return texts_digest(_texts(request.body))
+        if route.asked:
+            return request.path.encode()
         job = self._jobs.get(route.job_id)
         return texts_digest([document.text for document in job.submission.documents]) if job else b"unknown"
 
@@ -153,6 +165,9 @@ class LanguageService(ServiceStandIn[_Route, Counters, FaultPlan]):
     def _perform(self, route: _Route, request: Request, fault: str | None, now: datetime) -> Response:
         if route.operation == "submit":
             return self._submit(route, request, fault, now)
+        if route.asked:
+            body = self.authoring.answer(route.asked, self.projects, self.behaviour.deployments, now)
+            return self._response(200, route.version, now, body=encoded(body))
         job = self._job(route.job_id, route.dialect, now)
         if route.operation == "cancel":
             return self._cancel(job, route, request, now)
@@ -365,6 +380,8 @@ class LanguageService(ServiceStandIn[_Route, Counters, FaultPlan]):
     # --- the admin path --------------------------------------------------------------------------------------------
 
     def _admin_answer(self, method: str, part: str, content: Any) -> Any:
+        if (method, part) == ("PUT", "authoring"):
+            return self.authoring.admin(content)
         return self._admin_entities(str(content["text"])) if (method, part) == ("POST", "entities") else None
 
     def _admin_entities(self, text: str) -> list[dict[str, Any]]:

@@ -38,6 +38,7 @@ from functions.core.request_ledger import RequestLedger
 from functions.core.results import entities_name, error_name
 from functions.errors import Missing
 from functions.language.auth import KeyAuth
+from functions.language.authoring import AuthoringClient
 from functions.language.budget import RequestBudget
 from functions.language.client import LanguageClient
 from functions.language.daily_records import DailyRecords
@@ -47,6 +48,7 @@ from functions.reading.read_client import ReadClient
 from functions.settings import LanguageResource, Settings
 from functions.storage.containers import Blob, BlobInfo, Container
 from functions.storage.document_store import DocumentStore
+from functions.storage.expiry_store import EXPIRIES, ExpiryStore
 from functions.storage.extracted_store import ExtractedStore
 from functions.storage.job_queue import JobQueue, Receipt
 from functions.storage.journal_store import JOURNAL, SUMMARY, JournalStore
@@ -488,6 +490,7 @@ class World:
             ),
             records=RecordStore(GatedContainer(self.state, "state", pass_gate)),
             extracted=ExtractedStore(GatedContainer(self.state, "state", pass_gate)),
+            expiries=ExpiryStore(GatedContainer(self.state, "state", pass_gate)),
             rules=RulesStore(GatedContainer(self.state, "state", pass_gate)),
             extract=self.extract,
             journal=JournalStore(GatedContainer(self.state, "state", pass_gate), "worker"),
@@ -541,6 +544,7 @@ class World:
                 resource.endpoint, session, KeyAuth(str(resource.key)), budget, self.clock, daily=daily
             ),
             health=HealthMonitor(health, self.clock),
+            deployments=AuthoringClient(resource.endpoint, session, KeyAuth(str(resource.key)), self.clock),
         )
 
     def _shared_record(self, pass_gate: Gate, name: str, empty: R) -> SharedRecord[R]:
@@ -800,8 +804,9 @@ class World:
         return [exchange for exchange in self.worker.wire.exchanges if exchange.method == method]
 
     def records(self) -> list[str]:
-        """Return the names of all records but those that belong to no document: ledger, journal and summary."""
-        return [info.name for info in self.state.list() if not info.name.startswith((LEDGERS, JOURNAL, SUMMARY))]
+        """Return the names of all records but those of no document: ledger, journal, summary and expiry dates."""
+        own = (LEDGERS, JOURNAL, SUMMARY, EXPIRIES)
+        return [info.name for info in self.state.list() if not info.name.startswith(own)]
 
     def leftovers(self) -> dict[str, list[str]]:
         """Return what must not be there when everything is quiet: jobs, chunks, messages."""

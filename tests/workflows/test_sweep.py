@@ -12,13 +12,18 @@ from tests.support.world import World, letter
 from tests.workflows.faults.test_refused_documents import refuse
 
 
+DATES = "state read index/deployments.json"
+"""When deployments expire, for the metric."""
+
+
 @pytest.fixture
 def world() -> World:
     return World(new_id=numbered_jobs())
 
 
 def submit_and_lose_the_message(world: World) -> None:
-    """Leave a running job that nobody is going to poll."""
+    """Leave a running job that nobody is going to poll; when deployments expire is known already."""
+    world.sweep()
     world.drop("a.txt", letter(1))
     world.step()
     (message,) = world.jobs.messages
@@ -48,6 +53,7 @@ def test_a_job_put_back_is_due_later(world: World) -> None:
         "queue send job-1",
         "state write jobs/job-1.json",
         "state list refused/",
+        DATES,
     ]
     job, _ = world.app.parts.records.job("job-1")
     assert (job.step, job.due) == (1, world.clock() + EXTRA_MESSAGE)
@@ -59,7 +65,7 @@ def test_a_job_on_time_is_not_touched(world: World) -> None:
     submit_and_lose_the_message(world)
     job, _ = world.app.parts.records.job("job-1")
     world.clock.advance((job.due + SWEEP_GRACE - world.clock()).total_seconds())
-    assert world.calls_of(world.sweep) == ["state list jobs/", "state list refused/"]
+    assert world.calls_of(world.sweep) == ["state list jobs/", "state list refused/", DATES]
     world.clock.advance(0.001)
     assert world.sweep() == 1
 
