@@ -1,6 +1,8 @@
 """What a command works with: the stores and clients of the settings, each made when it is asked for."""
 
-from collections.abc import Callable
+import time
+import uuid
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -9,17 +11,27 @@ from urllib.parse import urlsplit
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient
 
+from ..language.auth import auth_for
+from ..language.authoring import AuthoringClient
+from ..language.budget import RequestBudget
+from ..language.client import LanguageClient, default_session
+from ..language.service import LanguageService
+from ..reading.read_client import ReadClient
+from ..reading.reading_service import ReadingService
 from ..settings import Settings
 from ..storage.azure_containers import AzureContainer
-from ..storage.azure_queues import queue_length
+from ..storage.azure_queues import AzureJobQueue, queue_length
 from ..storage.clients import blob_service, queue
 from ..storage.containers import Container
 from ..storage.document_store import DocumentStore
+from ..storage.job_queue import JobQueue
 from ..storage.journal_store import JournalStore
 from ..storage.ledger_store import HealthStore
 from ..storage.poison_queue import BLOB_POISON_QUEUE
 from ..storage.record_store import RecordStore
+from ..workflows.expiries import DeploymentReader
 from ..workflows.queries import BudgetStore, Queries, QueueLengths, StatusReader
+from .environment import event_subscription_of
 from .problems_told import CannotReach
 
 RETRIES = 1
@@ -33,6 +45,11 @@ def utcnow() -> datetime:
     return datetime.now(UTC)
 
 
+def new_id() -> str:
+    """Return an id that nothing else has."""
+    return uuid.uuid4().hex[:12]
+
+
 @dataclass
 class Access:
     """The app's storage, as its settings say."""
@@ -40,6 +57,9 @@ class Access:
     read: Callable[[], Settings]
     """Reads the settings. Raises `SettingsError`."""
     clock: Callable[[], datetime] = field(default=utcnow)
+    values: Callable[[], Mapping[str, str]] = field(default=dict)
+    """Reads what the settings are read from, which may say more of the deployment."""
+    sleep: Callable[[float], None] = field(default=time.sleep)
 
     @cached_property
     def settings(self) -> Settings:
@@ -81,9 +101,14 @@ class Access:
         return self.container(self.settings.input_container)
 
     @cached_property
+    def output(self) -> Container:
+        """The container of the results."""
+        return self.container(self.settings.output_container)
+
+    @cached_property
     def documents(self) -> DocumentStore:
         """Documents and results."""
-        return DocumentStore(self.intake, self.container(self.settings.output_container))
+        return DocumentStore(self.intake, self.output)
 
     @cached_property
     def records(self) -> RecordStore:
@@ -100,6 +125,54 @@ class Access:
         """Questions about documents."""
         self.check_containers("INPUT_CONTAINER", "STATE_CONTAINER")
         return Queries(self.documents, self.records)
+
+    @cached_property
+    def language_services(self) -> Mapping[str, LanguageService]:
+        """The Language resources, by their names."""
+        settings = self.settings
+        return {
+            one.name: LanguageClient(
+                one.endpoint,
+                default_session(),
+                auth_for(one.endpoint, one.key, settings.language_client_id),
+                RequestBudget(settings.requests_per_minute, self.clock()),
+                self.clock,
+            )
+            for one in settings.language_resources
+        }
+
+    @cached_property
+    def deployment_readers(self) -> Mapping[str, DeploymentReader]:
+        """What tells of the deployments of each Language resource, by its name."""
+        return {
+            one.name: AuthoringClient(
+                one.endpoint,
+                default_session(),
+                auth_for(one.endpoint, one.key, self.settings.language_client_id),
+                self.clock,
+            )
+            for one in self.settings.language_resources
+        }
+
+    @cached_property
+    def reading_service(self) -> ReadingService | None:
+        """The service that reads pages; None where there is none."""
+        settings, endpoint = self.settings, self.settings.document_intelligence_endpoint
+        if not endpoint:
+            return None
+        auth = auth_for(endpoint, settings.document_intelligence_key, settings.language_client_id)
+        budget = RequestBudget(settings.document_intelligence_requests_per_minute, self.clock())
+        return ReadClient(endpoint, default_session(), auth, budget, self.clock)
+
+    @cached_property
+    def event_subscription(self) -> str | None:
+        """The resource id of the event subscription; None where it is not known."""
+        return event_subscription_of(self.values())
+
+    @property
+    def job_queue(self) -> JobQueue:
+        """The queue that drives the jobs."""
+        return AzureJobQueue(queue(self.settings.storage, self.settings.job_queue, retry_total=RETRIES))
 
     @property
     def queue_lengths(self) -> QueueLengths:

@@ -16,9 +16,12 @@ from ..errors import EntityDropError, SettingsError
 from ..redaction import protect_logs
 from .access import Access
 from .check import check
-from .environment import read_settings
+from .environment import read_settings, read_values
+from .evaluate import evaluate_results
+from .export import export
 from .list import list_documents
 from .problems_told import sentence
+from .purge import purge
 from .put import put
 from .show import show
 from .status import status
@@ -38,10 +41,13 @@ def commands(context: click.Context, file: Path | None, azd: bool, azd_environme
 
     Exit codes: 0 done, 1 not all done, 2 wrong command or settings, 3 something can not be reached.
     """
-    context.obj = context.obj or Access(partial(read_settings, file, azd=azd, azd_environment=azd_environment))
+    context.obj = context.obj or Access(
+        partial(read_settings, file, azd=azd, azd_environment=azd_environment),
+        values=partial(read_values, file, azd=azd, azd_environment=azd_environment),
+    )
 
 
-for command in (status, show, list_documents, put, check):
+for command in (status, show, list_documents, put, check, export, evaluate_results, purge):
     commands.add_command(command)
 
 

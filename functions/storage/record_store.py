@@ -93,6 +93,10 @@ class RecordStore:
         """Delete the record of a document that is gone. Raises `Missing` and `Changed`."""
         self._container.delete(_document_name(name), if_match=etag)
 
+    def document_blob(self, name: str) -> str:
+        """Return the name of the blob with the record of a document."""
+        return _document_name(name)
+
     def list_documents(self, prefix: str = "") -> Iterator[BlobInfo]:
         """Yield the record of every document whose name begins with `prefix`, under the document's name.
 
@@ -280,5 +284,10 @@ def _job_name(job_id: str) -> str:
 
 
 def _chunks(owner: str, document: str) -> str:
+    return f"{CHUNKS}{owner}{chunk_folder(document)}"
+
+
+def chunk_folder(document: str) -> str:
+    """Return the part of the names of kept results of chunks that stands for their document, whoever their owner is."""
     # A digest, because a document's name may be as long as a blob's name can be.
-    return f"{CHUNKS}{owner}/{hashlib.sha256(document.encode()).hexdigest()[:32]}/"
+    return f"/{hashlib.sha256(document.encode()).hexdigest()[:32]}/"

@@ -4,8 +4,12 @@ from functools import partial
 
 from functions.cli.access import Access
 from functions.cli.main import run
+from functions.language.service import LanguageService
+from functions.reading.reading_service import ReadingService
 from functions.storage.containers import Container
+from functions.storage.job_queue import JobQueue
 from functions.storage.memory_queue import MemoryQueue
+from functions.workflows.expiries import DeploymentReader
 from functions.workflows.queries import QueueLengths
 from tests.support.world import World
 
@@ -14,7 +18,7 @@ class WorldAccess(Access):
     """The containers and queues of a world."""
 
     def __init__(self, world: World) -> None:
-        super().__init__(lambda: world.app.parts.settings, world.clock)
+        super().__init__(lambda: world.app.parts.settings, world.clock, sleep=world.clock.advance)
         self._world = world
 
     @property
@@ -37,6 +41,23 @@ class WorldAccess(Access):
     def queue_lengths(self) -> QueueLengths:
         queues = {"extraction-jobs": self._world.jobs, "extraction-jobs-poison": self._world.poisoned_jobs}
         return {name: partial(_length, queue) for name, queue in queues.items()}
+
+    @property
+    def language_services(self) -> dict[str, LanguageService]:
+        return {one.name: one.service for one in self._world.app.parts.pool}
+
+    @property
+    def deployment_readers(self) -> dict[str, DeploymentReader]:
+        return {one.name: one.deployments for one in self._world.app.parts.pool}
+
+    @property
+    def reading_service(self) -> ReadingService | None:
+        reading = self._world.app.parts.reading
+        return reading.service if reading else None
+
+    @property
+    def job_queue(self) -> JobQueue:
+        return self._world.app.parts.queue
 
 
 def _length(queue: MemoryQueue) -> int:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -244,8 +245,54 @@ def test_check_tells_each_finding(world: World, capsys: pytest.CaptureFixture[st
     assert run_on(world, "check", "--no-model") == main.DONE
     lines = out(capsys).splitlines()
     assert lines[0] == "ok      settings: complete; storage at account.example.net"
-    assert "ok      writing: you may write where the app keeps its records" in lines
-    assert not list(world.state.list("check/"))
+    assert "ok      container extraction-state: can be listed; you may write and delete" in lines
+    assert "ok      queue extraction-jobs: you may put messages on it and delete them" in lines
+    assert (
+        "ok      event subscription: none is needed: the host looks for documents itself (BLOB_TRIGGER_SOURCE)" in lines
+    )
+    assert "ok      rules config/rules.json: there are none; the settings hold for every document" in lines
+    assert lines[-1].startswith("ok      expiry of loans/production at loans.cognitiveservices.azure.com: expires in ")
+    for container in (world.state, world.intake, world.output):
+        assert not list(container.list("check/"))
+    assert not world.jobs.messages
+
+
+def test_check_asks_every_model_of_rules(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    tasks = [{"kind": "PiiEntityRecognition"}, {"kind": "CustomEntityRecognition", "project": "x", "deployment": "y"}]
+    world.write_rules({"match": "mail/**", "tasks": tasks})
+    assert run_on(world, "check", "--json") == main.NOT_ALL_DONE
+    levels = {finding["what"]: finding["level"] for finding in map(json.loads, out(capsys).splitlines())}
+    at = " at loans.cognitiveservices.azure.com"
+    assert {what: level for what, level in levels.items() if what.endswith(at)} == {
+        f"CustomEntityRecognition/loans/production{at}": "ok",
+        f"PiiEntityRecognition/latest{at}": "ok",
+        f"CustomEntityRecognition/x/y{at}": "problem",
+        f"expiry of loans/production{at}": "ok",
+        f"expiry of x/y{at}": "note",
+    }
+
+
+def test_check_tells_every_fault_of_rules(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.write_rules({"match": "a", "tasks": [{"kind": "No"}]}, {"match": "b", "language": "klingon"})
+    assert run_on(world, "check", "--no-model", "--json") == main.NOT_ALL_DONE
+    found = [one for one in map(json.loads, out(capsys).splitlines()) if one["what"].startswith("rules")]
+    assert [one["told"].partition(":")[0] for one in found] == ["Rule 1 ('a')", "Rule 2 ('b')"]
+    assert all(one["fix"] for one in found)
+
+
+@pytest.mark.parametrize(("days", "level"), [(91, "ok"), (90, "note"), (8, "note"), (7, "problem"), (-1, "problem")])
+def test_check_warns_of_expiry(world: World, capsys: pytest.CaptureFixture[str], days: int, level: str) -> None:
+    world.service.authoring.expires["loans", "production"] = world.clock().date() + timedelta(days=days)
+    run_on(world, "check", "--no-model", "--json")
+    found = json.loads(out(capsys).splitlines()[-1])
+    assert found["level"] == level
+
+
+def test_check_skips_expiry_without_role(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.service.authoring.refuse_with = 403
+    assert run_on(world, "check", "--no-model", "--json") == main.DONE
+    found = json.loads(out(capsys).splitlines()[-1])
+    assert (found["level"], found["told"].partition(":")[0]) == ("note", "skipped")
 
 
 def test_check_fails_with_problem(world: World, capsys: pytest.CaptureFixture[str]) -> None:
