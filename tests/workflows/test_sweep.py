@@ -22,8 +22,7 @@ def world() -> World:
 
 
 def submit_and_lose_the_message(world: World) -> None:
-    """Leave a running job that nobody is going to poll; when deployments expire is known already."""
-    world.sweep()
+    """Leave a running job that nobody is going to poll."""
     world.drop("a.txt", letter(1))
     world.step()
     (message,) = world.jobs.messages
@@ -44,6 +43,7 @@ def test_an_overdue_job_is_put_back(world: World, caplog: pytest.LogCaptureFixtu
 
 def test_a_job_put_back_is_due_later(world: World) -> None:
     """So that the next sweeps leave it alone while its message lives."""
+    world.sweep()  # When deployments expire is known then.
     submit_and_lose_the_message(world)
     world.clock.advance(600)
     assert world.calls_of(world.sweep) == [
@@ -62,6 +62,7 @@ def test_a_job_put_back_is_due_later(world: World) -> None:
 
 def test_a_job_on_time_is_not_touched(world: World) -> None:
     """Up to its grace, a job's message may be on its way; a listing is enough to see that."""
+    world.sweep()
     submit_and_lose_the_message(world)
     job, _ = world.app.parts.records.job("job-1")
     world.clock.advance((job.due + SWEEP_GRACE - world.clock()).total_seconds())
