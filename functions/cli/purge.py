@@ -1,6 +1,7 @@
 """`purge`: remove what is left of deleted documents, or everything of one document."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import click
@@ -8,9 +9,12 @@ from rich.text import Text
 
 from ..core.records import Record
 from ..workflows.erasing import Erasing, Left, Removed, Step
+from ..workflows.exporting import read_ahead
 from ..workflows.purging import Purging
 from .access import Access, new_id
 from .terminal import count, make_console, plain, write_json
+
+THREADS = 8
 
 
 class PurgedItem(Record, frozen=True, kw_only=True):
@@ -79,9 +83,15 @@ def purge(
         return _tell_steps(name, steps, is_dry=dry_run, as_json=as_json)
     if with_document or dry_run:
         raise click.UsageError("--document and --dry-run are for one document: give its NAME.")
-    purging = Purging(access.intake, access.output, access.state, access.clock)
-    names = purging.deleted(timedelta(days=older_than), prefix)
-    return _purge_deleted(erasing, names, is_dry=not yes, as_json=as_json)
+    # Two pools: what searches may not wait for what removes.
+    with ThreadPoolExecutor(THREADS) as searching, ThreadPoolExecutor(THREADS) as removing:
+        purging = Purging(access.intake, access.output, access.state, searching, access.clock)
+        names = purging.deleted(timedelta(days=older_than), prefix)
+
+        def erase(name: str) -> tuple[str, list[Step]]:
+            return name, list(erasing.erase(name, with_document=False, with_journal=False, is_dry=not yes))
+
+        return _tell_deleted(read_ahead(removing, erase, names), is_dry=not yes, as_json=as_json)
 
 
 def _tell_steps(name: str, steps: Iterator[Step], *, is_dry: bool, as_json: bool) -> int:
@@ -115,11 +125,10 @@ def _line(step: Step, *, is_dry: bool) -> Text:
     return told
 
 
-def _purge_deleted(erasing: Erasing, names: Iterator[str], *, is_dry: bool, as_json: bool) -> int:
+def _tell_deleted(purged: Iterator[tuple[str, list[Step]]], *, is_dry: bool, as_json: bool) -> int:
     console = make_console()
     documents = blobs = lefts = 0
-    for name in names:
-        steps = list(erasing.erase(name, with_document=False, with_journal=False, is_dry=is_dry))
+    for name, steps in purged:
         left = sum(isinstance(step, Left) for step in steps)
         documents, blobs, lefts = documents + 1, blobs + len(steps) - left, lefts + left
         if as_json:

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from datetime import datetime, timedelta
 
 import msgspec
@@ -15,6 +16,7 @@ from ..storage.document_store import DocumentStore
 from ..storage.record_format import is_newer
 from ..storage.record_store import RecordStore
 from .erasing import NamesDocument
+from .exporting import read_ahead
 
 REMEMBERED = 1_000
 """Names that were yielded lately: the files of a document are listed near each other."""
@@ -23,7 +25,15 @@ REMEMBERED = 1_000
 class Purging:
     """Finds deleted documents, in constant memory."""
 
-    def __init__(self, intake: Container, output: Container, state: Container, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        intake: Container,
+        output: Container,
+        state: Container,
+        threads: Executor,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._threads = threads
         self._intake = intake
         self._output = output
         self._documents = DocumentStore(intake, output)
@@ -37,20 +47,24 @@ class Purging:
         """
         latest = self._clock() - older_than
         known: OrderedDict[str, None] = OrderedDict()
-        for name in self._left_behind(latest, prefix):
-            if name in known:
+        for name in read_ahead(self._threads, self._deleted_document, self._left_behind(latest, prefix)):
+            if name is None or name in known or not name.startswith(prefix):
                 continue
             known[name] = None
             if len(known) > REMEMBERED:
                 known.popitem(last=False)
-            if self._is_gone(name) and not self._is_in_work(name):
-                yield name
+            yield name
 
-    def _left_behind(self, latest: datetime, prefix: str) -> Iterator[str]:
+    def _deleted_document(self, left: BlobInfo | str) -> str | None:
+        """Return the deleted document that a file, or a record of its name, is of; None where it is not deleted."""
+        name = left if isinstance(left, str) else self._document_of(left)
+        return name if name is not None and self._is_gone(name) and not self._is_in_work(name) else None
+
+    def _left_behind(self, latest: datetime, prefix: str) -> Iterator[BlobInfo | str]:
+        """Yield files that no document explains, and the names of documents that only have a record."""
         for file in without_document(self._output.list(prefix), self._intake.list(prefix)):
-            name = self._document_of(file) if file.last_modified <= latest else None
-            if name is not None and name.startswith(prefix):
-                yield name
+            if file.last_modified <= latest:
+                yield file
         for document, record in side_by_side(self._intake.list(prefix), self._records.list_documents(prefix)):
             if document is None and record and not is_newer(record):
                 updated = moment(record.metadata.get("updated")) or record.last_modified

@@ -18,7 +18,7 @@ from functions.workflows.erasing import QUIET, Erasing, Left, Removed, Step
 from functions.workflows.purging import Purging
 from tests.contracts.test_store_contracts import ODD_NAMES
 from tests.support.results import write_entities, write_report
-from tests.support.world import Call, Crash, World, letter
+from tests.support.world import Call, Crash, Inline, World, letter
 
 DAY = timedelta(days=1)
 
@@ -38,7 +38,7 @@ def removed(steps: list[Step]) -> list[str]:
 
 
 def purging(world: World) -> Purging:
-    return Purging(world.intake, world.output, world.state, world.clock)
+    return Purging(world.intake, world.output, world.state, Inline(), world.clock)
 
 
 def traces(world: World, name: str) -> list[str]:

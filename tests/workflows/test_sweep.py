@@ -11,7 +11,6 @@ from tests.support.scenarios import accepted, lines, numbered_jobs
 from tests.support.world import World, letter
 from tests.workflows.faults.test_refused_documents import refuse
 
-
 DATES = "state read index/deployments.json"
 """When deployments expire, for the metric."""
 
