@@ -12,9 +12,12 @@ from typing import Final
 _CELL_BEGINS: Final = "(^|[,;|\t\r\n\x0b\x0c\x1c-\x1f\x85\u2028\u2029])"
 _SKIPPED: Final = "([\\s\"'\ufeff\0]*)"
 _FORMULA: Final = "[=+\\-@\uff0b\uff0d\uff1d\uff20]"
+_SIGNS: Final = re.compile(_FORMULA)
 _STARTS: Final = re.compile(f"{_CELL_BEGINS}{_SKIPPED}(?={_FORMULA})")
 
 
 def harmless(text: str) -> str:
     """Return a text for a cell of a CSV file that is opened in a spreadsheet."""
+    if not _SIGNS.search(text):
+        return text  # Nearly every cell.
     return _STARTS.sub(r"\1\2'", text)
