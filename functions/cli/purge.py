@@ -22,7 +22,7 @@ class PurgedItem(Record, frozen=True, kw_only=True):
 
     document: str
     place: str = ""
-    """`document`, `result`, `record`, `text`, `correction`, `index` or `journal`; empty for what is left."""
+    """`document`, `result`, `record`, `text`, `correction` or `journal`; empty for what is left."""
     name: str = ""
     lines: int | None = None
     left: str = ""

@@ -34,7 +34,6 @@ MAX_RACES = 20
 """Times that a record may be changed by somebody else while it is replaced."""
 
 CORRECTIONS = "corrections/"
-INDEX = "index/"
 
 
 class Place(StrEnum):
@@ -46,7 +45,6 @@ class Place(StrEnum):
     TEXT = "text"
     """An extracted text, or what is found in parts of one."""
     CORRECTION = "correction"
-    INDEX = "index"
     JOURNAL = "journal"
 
 
