@@ -13,6 +13,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from .core.daily_count import DailyCount
+from .core.estimates import SAMPLED
+from .core.packing import MAX_REQUEST_DOCUMENTS
 from .core.planning import Policy
 from .core.request_ledger import RequestLedger
 from .core.time_limits import LONGEST_HOLD_S
@@ -43,21 +45,26 @@ from .storage.poison_queue import BLOB_POISON_QUEUE, PoisonQueue
 from .storage.record_store import RecordStore
 from .storage.rules_store import RulesStore
 from .storage.shared_record import SharedRecord
+from .workflows.backfill import Backfill, CopyIn
 from .workflows.batching import Submitter
 from .workflows.carry_over import CarryOver
 from .workflows.claiming import Claims, Reports
 from .workflows.expiries import DeploymentReader, ExpiryWatch, deployments_of
 from .workflows.extractor import Extractor
-from .workflows.intake import Intake
+from .workflows.forecast import REQUESTS_PER_JOB, Forecaster
+from .workflows.handing_over import HandingOver, Pace
+from .workflows.intake import Intake, ReadableDocuments
 from .workflows.job_services import FILES_SENT_AT_ONCE, JobServices, LanguageJobs, ReadingJobs
 from .workflows.journaling import Journal, JournalRepair, after_a_moment
 from .workflows.polling import JobFinder, Poller
 from .workflows.probing import Prober
 from .workflows.publishing import Publisher
+from .workflows.queries import Queries
 from .workflows.reading import Readings
-from .workflows.reconcile import Reconcile
+from .workflows.reconcile import BUDGET_SHARE, Reconcile
 from .workflows.refusals import Refusals
 from .workflows.repairs import Repairs
+from .workflows.replay import Replay
 from .workflows.rescue import Rescue
 from .workflows.rule_book import RuleBook
 from .workflows.steps import Steps
@@ -149,7 +156,10 @@ class EntityDrop:
     sweep: Sweep
     reconcile: Reconcile
     rescue: Rescue
+    replay: Replay
+    backfill: Backfill
     journal: Journal
+    rules: RuleBook
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
@@ -190,14 +200,12 @@ class EntityDrop:
         services = JobServices(pool, self._reading_jobs(texts, policy))
         steps = Steps(records, queue, services, publisher, readings, texts, self.journal, threads, clock)
 
-        intake = Intake(
-            documents,
-            rules,
-            extractor,
-            settings.max_document_bytes,
-            settings.max_file_bytes,
-            large_documents,
-        )
+        def intake_of(readable: ReadableDocuments) -> Intake:
+            return Intake(
+                readable, rules, extractor, settings.max_document_bytes, settings.max_file_bytes, large_documents
+            )
+
+        intake = intake_of(documents)
         carry_over = CarryOver(documents, records, copies, self.journal, clock)
         claims = Claims(documents, records, carry_over, clock, parts.new_id)
         reports = Reports(documents, claims, publisher, clock, parts.new_id)
@@ -256,9 +264,32 @@ class EntityDrop:
             give_up=give_up,
             oldest=settings.ignore_documents_before,
         )
+        queries = Queries(documents, records)
+        handing_over = HandingOver(intake, texts, submission, reports, threads)
+        self.rules = rules
+        self.replay = Replay(queries, handing_over, rules)
+        self.backfill = Backfill(queries, handing_over, rules)
+        self._intake_of = intake_of
         self.rescue = Rescue(
             finder, repairs, steps, parts.poison_queue, clock, language_policy, settings.input_container
         )
+
+    def forecaster(self, documents: ReadableDocuments | None = None, sampled: int = SAMPLED) -> Forecaster:
+        """Return what makes forecasts of documents, by default of those in the intake."""
+        intake = self._intake_of(documents or self.parts.documents)
+        return Forecaster(intake, self.rules, self.parts.storage_threads, sampled)
+
+    def pace(self, documents_per_minute: float | None = None) -> Pace:
+        """Return the pace of a run on request: by default that of half of the request budget."""
+        settings = self.parts.settings
+        if documents_per_minute is None:
+            requests_per_minute = settings.requests_per_minute * len(self.parts.pool) * BUDGET_SHARE
+            documents_per_minute = requests_per_minute / REQUESTS_PER_JOB * MAX_REQUEST_DOCUMENTS
+        return Pace(self.parts.records, self.parts.clock, self.parts.sleep, documents_per_minute)
+
+    def copy_in(self, source: Container, intake: Container, into: str) -> CopyIn:
+        """Return what copies documents of another container into the intake."""
+        return CopyIn(source, intake, self.rules, self.parts.storage_threads, into)
 
     def _reading_jobs(self, texts: TextReader, policy: Callable[[PollDelays], Policy]) -> ReadingJobs | None:
         reading, clock = self.parts.reading, self.parts.clock
@@ -345,8 +376,11 @@ def daily_records(settings: Settings, count: SharedRecord[DailyCount]) -> DailyR
     return None if limit is None else DailyRecords(count, limit)
 
 
-def connect(settings: Settings) -> EntityDrop:
-    """Return the app on Azure Storage and the Language service of the settings; nothing is sent yet."""
+def connect(settings: Settings, ids: Callable[[], str] = new_id, *, is_instance: bool = True) -> EntityDrop:
+    """Return the app on Azure Storage and the Language service of the settings; nothing is sent yet.
+
+    `ids` makes the ids of jobs. `is_instance` is false for a command, which uses the app from outside.
+    """
     blobs = blob_service(settings.storage)
 
     def container(name: str) -> AzureContainer:
@@ -361,13 +395,14 @@ def connect(settings: Settings) -> EntityDrop:
         records=RecordStore(state),
         extracted=ExtractedStore(state),
         journal=JournalStore(state, f"{instance_name(os.environ)}-{new_id()[:6]}"),
-        rules=RulesStore(state),
         expiries=ExpiryStore(state),
+        rules=RulesStore(state, keeps_copy=is_instance),
         extract=extraction(settings),
         queue=AzureJobQueue(queue(settings.storage, settings.job_queue)),
         poison_queue=PoisonQueue(AzureTextQueue(queue(settings.storage, BLOB_POISON_QUEUE))),
         pool=tuple(language_parts(settings, one, state, poll_timer, daily) for one in settings.language_resources),
         poll_timer=poll_timer,
         reading=reading_parts(settings, state),
+        new_id=ids,
     )
     return EntityDrop(parts)

@@ -60,6 +60,10 @@ class FormerlyIgnored(Record, frozen=True, kw_only=True):
     match: str
     until: Moment
 
+    def holds_for(self, document: str, last_modified: Moment) -> bool:
+        """Whether a document dates from that time."""
+        return last_modified < self.until and matches(self.match, document)
+
 
 class RulesFile(Record, frozen=True, kw_only=True):
     """`rules.json`: the first rule whose pattern matches holds; what matches none is done as the settings say."""
@@ -90,12 +94,9 @@ IGNORED: Final = None
 class Rules:
     """Valid rules, ready to be asked about documents."""
 
-    def __init__(
-        self, rules: Sequence[Rule], settings: Settings, formerly_ignored: Sequence[FormerlyIgnored] = ()
-    ) -> None:
+    def __init__(self, rules: Sequence[Rule], settings: Settings) -> None:
         self._default = work_of(settings)
         self._rules = [(_literal_beginning(rule.match), rule, _work(rule, self._default)) for rule in rules]
-        self._formerly_ignored = tuple(formerly_ignored)
 
     def works(self) -> tuple[WorkSpec, ...]:
         """Return everything that may be done with a document, each once: by the settings first, then by the rules."""
@@ -103,14 +104,24 @@ class Rules:
 
     def work_for(self, document: str) -> WorkSpec | None:
         """Return what is done with a document of a name; None where a rule ignores it."""
+        found = self._first(document)
+        return found[1] if found else self._default
+
+    def rule_for(self, document: str) -> str | None:
+        """Return the pattern of the rule that holds for a document of a name; None where the settings do."""
+        found = self._first(document)
+        return found[0].match if found else None
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """The patterns of all rules."""
+        return tuple(rule.match for _, rule, _ in self._rules)
+
+    def _first(self, document: str) -> tuple[Rule, WorkSpec | None] | None:
         for beginning, rule, work in self._rules:
             if document.startswith(beginning) and matches(rule.match, document):
-                return work
-        return self._default
-
-    def was_ignored(self, document: str, last_modified: Moment) -> bool:
-        """Whether a document dates from a time when a rule ignored it."""
-        return any(last_modified < one.until and matches(one.match, document) for one in self._formerly_ignored)
+                return rule, work
+        return None
 
 
 def _literal_beginning(pattern: str) -> str:

@@ -4,13 +4,15 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from azure.core.exceptions import ResourceNotFoundError
-from azure.storage.blob import BlobServiceClient
+from azure.storage.blob import BlobServiceClient, ContainerClient
 
+from ..core.journal import DocumentEnded, distinct
 from ..language.auth import auth_for
 from ..language.authoring import AuthoringClient
 from ..language.budget import RequestBudget
@@ -34,6 +36,9 @@ from ..workflows.queries import BudgetStore, Queries, QueueLengths, StatusReader
 from .environment import event_subscription_of
 from .problems_told import CannotReach
 
+if TYPE_CHECKING:
+    from ..app import EntityDrop
+
 RETRIES = 1
 """A person waits; the app itself repeats more often."""
 
@@ -48,6 +53,11 @@ def utcnow() -> datetime:
 def new_id() -> str:
     """Return an id that nothing else has."""
     return uuid.uuid4().hex[:12]
+
+
+def id_of_run(run: str) -> str:
+    """Return an id for a job that nothing else has, and that begins with the run's."""
+    return run + uuid.uuid4().hex[len(run) :]
 
 
 @dataclass
@@ -173,6 +183,38 @@ class Access:
     def job_queue(self) -> JobQueue:
         """The queue that drives the jobs."""
         return AzureJobQueue(queue(self.settings.storage, self.settings.job_queue, retry_total=RETRIES))
+
+    def app(self, run: str = "") -> "EntityDrop":
+        """Return the app itself; the ids of jobs that it opens begin with `run`."""
+        from ..app import connect  # Most commands need none of it, and are to start at once.
+
+        return connect(self.settings, partial(id_of_run, run), is_instance=False)
+
+    def other_container(self, container: str) -> Container:
+        """Return a container that is none of the app's: one of the account by its name, or any by its address."""
+        if "://" in container:
+            try:
+                client = ContainerClient.from_container_url(container, retry_total=RETRIES)
+            except ValueError as error:
+                raise CannotReach(
+                    "This is no container's address: https://<account>/<container>?<signature>"
+                ) from error
+        else:
+            client = self._blobs.get_container_client(container)
+        try:
+            next(iter(client.list_blobs(results_per_page=1)), None)
+        except ResourceNotFoundError as error:
+            where = urlsplit(client.url).netloc
+            raise CannotReach(f"There is no container {client.container_name!r} at {where}.") from error
+        return AzureContainer(client)
+
+    def recent_rate(self) -> float | None:
+        """Return how many documents have ended in a minute of the last hour; None where none has."""
+        now = self.clock()
+        since = now - timedelta(hours=1)
+        entries = distinct(self.journal.entries(since, now))
+        ended = sum(isinstance(one.line, DocumentEnded) and one.line.at >= since for one in entries)
+        return ended / 60 or None
 
     @property
     def queue_lengths(self) -> QueueLengths:

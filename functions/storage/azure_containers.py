@@ -1,6 +1,7 @@
 """Blob containers of Azure Storage, or of an emulator of it."""
 
 import logging
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -15,7 +16,7 @@ from azure.core.rest import HttpRequest
 from ..errors import Changed, Missing
 from ..redaction import redacted_errors
 from .blob_listing import Page, read_page
-from .containers import JSON_TYPE, Blob, BlobInfo, check_name, error_code
+from .containers import JSON_TYPE, Blob, BlobInfo, Container, check_name, error_code
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient, ContainerClient
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _NOT_FOUND_CODES = ("BlobNotFound", "ContainerNotFound", "ResourceNotFound")
+
+COPY_POLL_S = 0.5
+"""Between looks at a copy that the storage makes."""
 
 
 class AzureContainer:
@@ -121,6 +125,21 @@ class AzureContainer:
             with suppress(ResourceExistsError):
                 blob.create_append_blob(match_condition=MatchConditions.IfMissing)
             blob.append_block(data)
+
+    def copy(self, name: str, source: Container, source_name: str) -> None:
+        if not isinstance(source, AzureContainer):
+            raise TypeError("only the storage's own blobs can be copied by it")
+        target, origin = self._blob(name), source._blob(source_name)
+        with _named_outcomes(name):
+            copy = target.start_copy_from_url(origin.url, match_condition=MatchConditions.IfMissing)
+        # Within an account it is done at once, mostly.
+        status = str(copy.get("copy_status"))
+        while status == "pending":
+            time.sleep(COPY_POLL_S)
+            with _named_outcomes(name):
+                status = str(target.get_blob_properties().copy.status)
+        if status != "success":
+            raise Missing(source_name)
 
     def delete(self, name: str, *, if_match: str | None = None) -> None:
         with _named_outcomes(name), self._gone_is_not_changed(name):

@@ -107,15 +107,16 @@ class RecordStore:
             if not is_shortened(info.name):
                 yield info._replace(name=info.name.removeprefix(DOCUMENTS))
 
-    def unlisted_document(self, name: str) -> BlobInfo | None:
-        """Return what `list_documents` leaves out of a document with one of the very longest names; None for others."""
-        stored = _document_name(name)
-        if not is_shortened(stored):
-            return None
+    def find_document(self, name: str) -> BlobInfo | None:
+        """Return the record of a document as `list_documents` does; None where there is none."""
         try:
-            return self._container.get_properties(stored)._replace(name=name)
+            return self._container.get_properties(_document_name(name))._replace(name=name)
         except Missing:
             return None
+
+    def unlisted_document(self, name: str) -> BlobInfo | None:
+        """Return what `list_documents` leaves out of a document with one of the very longest names; None for others."""
+        return self.find_document(name) if is_shortened(_document_name(name)) else None
 
     # --- Jobs ---
 

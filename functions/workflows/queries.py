@@ -4,9 +4,10 @@ Lists are read side by side as by `reconcile`, in constant memory however many d
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import msgspec
 
@@ -15,7 +16,7 @@ from ..core.documents import DocumentRecord, Refusal
 from ..core.health import Standing as HealthStanding
 from ..core.jobs import Job
 from ..core.journal import Distinct, Entry, JobSubmitted, Summary, Tally, Totals
-from ..core.listings import side_by_side
+from ..core.listings import side_by_side, sort_key
 from ..core.records import Moment, Record
 from ..core.request_ledger import RequestLedger, issued, share_at, wait_s
 from ..core.results import ErrorReport, error_name
@@ -63,6 +64,15 @@ class Details(Record, frozen=True, kw_only=True):
         return any((self.row, self.record, self.results, self.report, self.refusal))
 
 
+class Listed(NamedTuple):
+    """A document of a list, as it is shown and as it is stored."""
+
+    row: DocumentRow
+    document: BlobInfo
+    record: BlobInfo | None
+    """None where nobody has taken it on yet."""
+
+
 class Queries:
     """Answers questions about documents."""
 
@@ -72,14 +82,31 @@ class Queries:
 
     def rows(self, asked: Filter) -> Iterator[DocumentRow]:
         """Yield the documents that are asked for, sorted by name."""
+        return (one.row for one in self.listed(asked))
+
+    def listed(self, asked: Filter) -> Iterator[Listed]:
+        """Yield the documents that are asked for with what is stored of them, sorted by name."""
         jobs = self._jobs() if asked.needs_jobs else {}
         documents = self._documents.list(asked.prefix)
         for document, record in side_by_side(documents, self._records.list_documents(asked.prefix)):
-            if document is None or document.is_folder:
+            if document is not None and not document.is_folder:
+                record = record or self._unlisted(document.name)
+                row = self._row(document, record, jobs)
+                if asked.matches(row):
+                    yield Listed(row, document, record)
+
+    def named(self, names: Iterable[str], asked: Filter) -> Iterator[Listed]:
+        """Yield the documents of some names that are asked for, sorted by name; those that are not there are not."""
+        jobs = self._jobs() if asked.needs_jobs else {}
+        for name in sorted(set(names), key=sort_key):
+            try:
+                document = self._documents.find(name)
+            except Missing:
                 continue
-            row = self._row(document, record or self._unlisted(document.name), jobs)
+            record = self._records.find_document(name) if is_safe(name) else None
+            row = self._row(document, record, jobs)
             if asked.matches(row):
-                yield row
+                yield Listed(row, document, record)
 
     def details(self, name: str) -> Details:
         """Return what is known of a document. Raises `NewerRecord` where only a newer release knows it."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from itertools import chain, islice
+from itertools import chain
 from typing import NamedTuple, TypeVar
 
 from ..core.documents import ENTITIES_SUFFIX, ERROR_SUFFIX, DocumentState, promised_by
@@ -28,6 +28,8 @@ from ..storage.record_format import is_newer
 from ..storage.record_store import ListedRefusal, RecordStore, refusal_key
 from ..text.chunks import Retake
 from .failures import Failures
+from .forecast import REQUESTS_PER_JOB
+from .handing_over import batches
 from .journaling import Audit, JournalRepair
 from .repairs import Attempts, Found, Repairs
 
@@ -35,9 +37,6 @@ logger = logging.getLogger(__name__)
 
 BUDGET_SHARE = 0.5
 """Share of the request budget that documents found here may take; the rest is for those that are dropped now."""
-
-REQUESTS_PER_BATCH = 3
-"""One POST and about two GETs."""
 
 _SAME_REPORT = timedelta(minutes=1)
 """A report no later than this after the first one is the first one."""
@@ -105,7 +104,7 @@ class Reconcile:
         self.oldest = oldest
         self.is_ignored = is_ignored
         self._sleep = sleep
-        self._pause_s = REQUESTS_PER_BATCH * 60 / (requests_per_minute * BUDGET_SHARE)
+        self._pause_s = REQUESTS_PER_JOB * 60 / (requests_per_minute * BUDGET_SHARE)
 
     def run(self) -> Tally:
         """Find the documents without an active owner or a result of their current version, and submit them.
@@ -117,7 +116,7 @@ class Reconcile:
         """
         run = _Run(self, Failures("reconcile"), Tally(), self.clock() + LONGEST_RECONCILE)
         tally = run.tally
-        for found in _batches(chain.from_iterable(map(_while_listed, run.comparisons())), MAX_REQUEST_DOCUMENTS):
+        for found in batches(chain.from_iterable(map(_while_listed, run.comparisons())), MAX_REQUEST_DOCUMENTS):
             tally.submitted += len(run.attempts.submit(found))
             self._sleep(self._pause_s)
             if run.is_time_up():
@@ -391,12 +390,6 @@ def _count_as_pending(tally: Tally, state: DocumentState) -> None:
     else:
         tally.failed -= 1
     tally.pending += 1
-
-
-def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    iterator = iter(items)
-    while batch := list(islice(iterator, size)):
-        yield batch
 
 
 def _log(tally: Tally, failed: int) -> None:

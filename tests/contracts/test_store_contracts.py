@@ -162,6 +162,46 @@ def test_each_write_gives_new_etag(container: Container) -> None:
     assert all(etag.startswith('"') and etag.endswith('"') for etag in etags)
 
 
+@pytest.fixture
+def source(container: Container, request: pytest.FixtureRequest) -> Container:
+    """Another container of the same kind."""
+    if isinstance(container, MemoryContainer):
+        return MemoryContainer()
+    blobs: BlobServiceClient = request.getfixturevalue("blobs")
+    return AzureContainer(blobs.get_container_client(f"contract-{uuid.uuid4().hex[:12]}"))
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_copy_brings_content_and_metadata(container: Container, source: Container, name: str) -> None:
+    container.write("other", b"")
+    source.write(name, b"text", metadata={"language": "en"}, content_type="text/plain")
+    container.copy(f"into/{name}", source, name)
+    blob = container.read(f"into/{name}")
+    assert (blob.data, blob.info.metadata, blob.info.content_type) == (b"text", {"language": "en"}, "text/plain")
+    assert source.read(name).data == b"text"
+
+
+def test_copy_overwrites_nothing(container: Container, source: Container) -> None:
+    source.write("a.txt", b"new")
+    container.write("a.txt", b"old")
+    with pytest.raises(Changed):
+        container.copy("a.txt", source, "a.txt")
+    assert container.read("a.txt").data == b"old"
+
+
+def test_copy_of_nothing_is_missing(container: Container, source: Container) -> None:
+    source.write("other", b"")
+    container.write("other", b"")
+    with pytest.raises(Missing):
+        container.copy("a.txt", source, "a.txt")
+
+
+def test_copy_leads_out_of_no_container(container: Container, source: Container) -> None:
+    for name, original in (("../a.txt", "a.txt"), ("a.txt", "../a.txt")):
+        with pytest.raises(UnsafeName):
+            container.copy(name, source, original)
+
+
 def test_write_replaces_content_and_metadata(container: Container) -> None:
     container.write("a.txt", b"a longer text", metadata={"one": "1", "two": "2"})
     container.write("a.txt", b"short", metadata={"three": "3"})

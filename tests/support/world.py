@@ -216,6 +216,9 @@ class GatedContainer:
     def append(self, name: str, data: bytes) -> None:
         self._pass("append", name, lambda: self._inner.append(name, data))
 
+    def copy(self, name: str, source: Container, source_name: str) -> None:
+        self._pass("copy", name, lambda: self._inner.copy(name, source, source_name))
+
     def delete(self, name: str, **options: Any) -> None:
         self._pass("delete", name, lambda: self._inner.delete(name, **options))
 

@@ -258,10 +258,10 @@ def test_pattern_that_is_gone_is_remembered() -> None:
     assert later == ValidRules(
         source_etag="2", rules=(), formerly_ignored=(FormerlyIgnored(match="archive/**", until=NOW),)
     )
-    rules = Rules(later.rules, SETTINGS, later.formerly_ignored)
-    assert rules.was_ignored("archive/a.txt", after(-1))
-    assert not rules.was_ignored("archive/a.txt", after(1))
-    assert not rules.was_ignored("loans/a.txt", after(-1))
+    (left_out,) = later.formerly_ignored
+    assert left_out.holds_for("archive/a.txt", after(-1))
+    assert not left_out.holds_for("archive/a.txt", after(1))
+    assert not left_out.holds_for("loans/a.txt", after(-1))
 
 
 def test_pattern_that_stays_is_not_remembered() -> None:

@@ -319,8 +319,10 @@ def test_help_is_no_fault(world: World, capsys: pytest.CaptureFixture[str]) -> N
     assert "Exit codes" in out(capsys)
 
 
-@pytest.mark.parametrize("command", main.commands.commands.values(), ids=main.commands.commands)
-def test_every_command_has_json_and_help(command: click.Command) -> None:
+@pytest.mark.parametrize("name", main.COMMANDS)
+def test_every_command_has_json_and_help(name: str) -> None:
+    command = main.Commands().get_command(click.Context(main.commands), name)
+    assert command
     assert command.help
     assert any("--json" in parameter.opts for parameter in command.params)
     assert all(option.help for option in command.params if isinstance(option, click.Option))
