@@ -26,9 +26,8 @@ from .language.shared_budget import SharedBudget
 from .reading.read_api import OCR
 from .reading.reading_service import ReadingService
 from .settings import LanguageResource, Settings
-from .storage.azure_containers import AzureContainer
 from .storage.azure_queues import AzureJobQueue, AzureTextQueue
-from .storage.clients import blob_service, queue
+from .storage.clients import blob_containers, queue
 from .storage.containers import Container
 from .storage.document_store import DocumentStore
 from .storage.extracted_store import ExtractedStore
@@ -340,11 +339,7 @@ def daily_records(settings: Settings, count: SharedRecord[DailyCount]) -> DailyR
 
 def connect(settings: Settings) -> EntityDrop:
     """Return the app on Azure Storage and the Language service of the settings; nothing is sent yet."""
-    blobs = blob_service(settings.storage)
-
-    def container(name: str) -> AzureContainer:
-        return AzureContainer(blobs.get_container_client(name))
-
+    container = blob_containers(settings.storage)
     state = container(settings.state_container)
     poll_timer = PollTimer(settings.first_poll_seconds, settings.max_poll_seconds)
     daily = daily_records(settings, SharedRecord(state, DAILY, DailyCount()))

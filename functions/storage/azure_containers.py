@@ -13,6 +13,7 @@ from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, Re
 from ..errors import Changed, Missing
 from ..redaction import redacted_errors
 from .containers import JSON_TYPE, Blob, BlobInfo, check_name, error_code
+from .short_uploads import ShortUploads
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient, ContainerClient
@@ -23,10 +24,14 @@ _NOT_FOUND_CODES = ("BlobNotFound", "ContainerNotFound", "ResourceNotFound")
 
 
 class AzureContainer:
-    """A container of Azure Storage, or of an emulator of it; created when something is first written to it."""
+    """A container of Azure Storage, or of an emulator of it; created when something is first written to it.
 
-    def __init__(self, client: "ContainerClient") -> None:
+    `uploads` are tried first, where they are given.
+    """
+
+    def __init__(self, client: "ContainerClient", uploads: ShortUploads | None = None) -> None:
         self._client = client
+        self._uploads = uploads
 
     def read(
         self,
@@ -81,8 +86,10 @@ class AzureContainer:
     ) -> str:
         from azure.storage.blob import ContentSettings
 
+        blob = self._blob(name)
+
         def upload() -> str:
-            written = self._blob(name).upload_blob(
+            written = blob.upload_blob(
                 data,
                 length=len(data),
                 overwrite=not if_absent,
@@ -93,6 +100,17 @@ class AzureContainer:
             return str(written["etag"])
 
         with _named_outcomes(name):
+            if self._uploads:
+                etag = self._uploads.put(
+                    blob.url,
+                    data,
+                    content_type=content_type,
+                    metadata=metadata or {},
+                    if_match=if_match,
+                    if_absent=if_absent,
+                )
+                if etag:
+                    return etag
             try:
                 return upload()
             except ResourceNotFoundError as error:

@@ -38,7 +38,7 @@ from functions.errors import Changed, Missing, UnsafeName
 from functions.settings import Secret, StorageConnection
 from functions.storage.azure_containers import AzureContainer
 from functions.storage.azure_queues import AzureJobQueue, AzureTextQueue
-from functions.storage.clients import MAX_SINGLE_GET_BYTES, blob_service, queue
+from functions.storage.clients import MAX_SINGLE_GET_BYTES, blob_containers, blob_service, queue
 from functions.storage.containers import Container, is_archived, is_safe, storage_code
 from functions.storage.document_store import DocumentStore
 from functions.storage.job_queue import NEVER, JobQueue, Receipt
@@ -95,13 +95,18 @@ def container(request: pytest.FixtureRequest) -> Container:
     """A container that does not exist yet."""
     if request.param == "in memory":
         return MemoryContainer()
-    blobs: BlobServiceClient = request.getfixturevalue("blobs")
-    return AzureContainer(blobs.get_container_client(f"contract-{uuid.uuid4().hex[:12]}"))
+    containers: Callable[[str], Container] = request.getfixturevalue("containers")
+    return containers(f"contract-{uuid.uuid4().hex[:12]}")
+
+
+@pytest.fixture(scope="module")
+def containers(storage: Azurite) -> Callable[[str], Container]:
+    return blob_containers(connection(storage))
 
 
 @pytest.fixture
 def emulated(blobs: BlobServiceClient) -> AzureContainer:
-    """A container on the emulator."""
+    """A container on the emulator, written to by the client alone."""
     return AzureContainer(blobs.get_container_client(f"contract-{uuid.uuid4().hex[:12]}"))
 
 
