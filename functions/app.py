@@ -42,6 +42,7 @@ from .workflows.batching import Submitter
 from .workflows.carry_over import CarryOver
 from .workflows.claiming import Claims, Reports
 from .workflows.extractor import Extractor
+from .workflows.holding import Holds, StartTimer, start_timer
 from .workflows.intake import Intake
 from .workflows.job_services import FILES_SENT_AT_ONCE, JobServices, LanguageJobs, ReadingJobs
 from .workflows.polling import JobFinder, Poller
@@ -122,6 +123,7 @@ class Parts:
     longest_hold_s: float = LONGEST_HOLD_S
     """How long a run of the submission may wait for a send time."""
     new_id: Callable[[], str] = new_id
+    start_timer: StartTimer = start_timer
     rng: random.Random = field(default_factory=random.Random)
     storage_threads: Executor = field(
         default_factory=lambda: ThreadPoolExecutor(STORAGE_THREADS, thread_name_prefix="storage")
@@ -199,6 +201,7 @@ class EntityDrop:
         finder = JobFinder(records, queue, work_of(settings))
         self.poller = Poller(
             finder,
+            Holds(queue, parts.start_timer),
             records,
             queue,
             services,
