@@ -174,7 +174,7 @@ class EntityDrop:
             )
             for one in parts.pool
         ]
-        services = JobServices(pool, self._reading_jobs(texts, policy))
+        services = JobServices(pool, self._reading_jobs(texts, policy), parts.rng.randrange(len(pool)))
         steps = Steps(records, queue, services, publisher, readings, texts, threads, clock)
 
         intake = Intake(

@@ -191,10 +191,11 @@ class JobServices:
     A job stays at the resource that has taken it. Each submission goes to the resource that can take it soonest.
     """
 
-    def __init__(self, pool: Sequence[LanguageJobs], reading: ReadingJobs | None) -> None:
+    def __init__(self, pool: Sequence[LanguageJobs], reading: ReadingJobs | None, first_turn: int = 0) -> None:
+        """`first_turn` is where this worker begins to take turns: another place than others, or all would meet."""
         self._pool = tuple(pool)
         self._reading = reading
-        self._turns = count()
+        self._turns = count(first_turn)
 
     def of(self, job: Job) -> JobService | None:
         """Return the service that has, or had, the submission of a job; None where the app does not have that now."""
