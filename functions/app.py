@@ -41,6 +41,7 @@ from .workflows.batching import Submitter
 from .workflows.carry_over import CarryOver
 from .workflows.claiming import Claims, Reports
 from .workflows.extractor import Extractor
+from .workflows.holding import Holds, StartTimer, start_timer
 from .workflows.intake import Intake
 from .workflows.job_services import FILES_SENT_AT_ONCE, JobServices, LanguageJobs, ReadingJobs
 from .workflows.polling import JobFinder, Poller
@@ -121,6 +122,7 @@ class Parts:
     longest_hold_s: float = LONGEST_HOLD_S
     """How long a run of the submission may wait for a send time."""
     new_id: Callable[[], str] = new_id
+    start_timer: StartTimer = start_timer
     rng: random.Random = field(default_factory=random.Random)
     storage_threads: Executor = field(
         default_factory=lambda: ThreadPoolExecutor(STORAGE_THREADS, thread_name_prefix="storage")
@@ -171,7 +173,7 @@ class EntityDrop:
             )
             for one in parts.pool
         ]
-        services = JobServices(pool, self._reading_jobs(texts, policy))
+        services = JobServices(pool, self._reading_jobs(texts, policy), parts.rng.randrange(len(pool)))
         steps = Steps(records, queue, services, publisher, readings, texts, threads, clock)
 
         intake = Intake(
@@ -198,6 +200,7 @@ class EntityDrop:
         finder = JobFinder(records, queue, work_of(settings))
         self.poller = Poller(
             finder,
+            Holds(queue, parts.start_timer),
             records,
             queue,
             services,
