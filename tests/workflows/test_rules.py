@@ -301,16 +301,17 @@ def test_odd_names_follow_their_rule(world: World, name: str) -> None:
     assert (tally.done, tally.submitted) == (1, 0)
 
 
-def test_corrected_rule_may_ask_other_tasks(world: World) -> None:
+@pytest.mark.parametrize("answer", ["failed-task", "404"])
+def test_corrected_rule_may_ask_other_tasks(world: World, answer: str) -> None:
     """The record follows it, so that nothing seems to be missing afterwards."""
-    world.service.behaviour = type(world.service.behaviour)(unknown_project="failed-task")
+    world.service.behaviour = type(world.service.behaviour)(unknown_project=answer)
     wrong = {"kind": "CustomSingleLabelClassification", "project": "typo", "deployment": "production"}
     world.write_rules({"match": "**", "tasks": [wrong]})
     world.drop("a.txt", letter(1))
     world.run_for(timedelta(hours=1))
-    world.write_rules({"match": "**", "tasks": [CLASSES, PHRASES]})
+    world.write_rules({"match": "**", "tasks": [PHRASES]})
     world.settle()
-    assert results_of(world) == ["a.txt.classes.json", "a.txt.keyphrases.json"]
+    assert results_of(world) == ["a.txt.keyphrases.json"]
     tally = world.reconcile()
     assert (tally.done, tally.submitted) == (1, 0)
     world.check_quiet()
