@@ -320,7 +320,7 @@ class Poller:
     def _count(self, reserved: Job, document: _Ready) -> _Ready | None:
         """Count a submission in the document's record, which outlives its jobs; None where it is no longer ours."""
         record, etag, claim = document.record, document.etag, reserved.claim_of(document.chunk)
-        while submissions_with(record, reserved) > record.submissions:
+        while submissions_with(record, reserved) > record.submissions or record.work != reserved.work:
             try:
                 self._records.save_document(count_submission(record, reserved), etag)
                 break
