@@ -31,9 +31,8 @@ from .language.shared_budget import SharedBudget
 from .reading.read_api import OCR
 from .reading.reading_service import ReadingService
 from .settings import LanguageResource, Settings
-from .storage.azure_containers import AzureContainer
 from .storage.azure_queues import AzureJobQueue, AzureTextQueue
-from .storage.clients import blob_service, queue
+from .storage.clients import blob_containers, queue
 from .storage.containers import Container
 from .storage.document_store import DocumentStore
 from .storage.expiry_store import ExpiryStore
@@ -53,6 +52,7 @@ from .workflows.expiries import DeploymentReader, ExpiryWatch, deployments_of
 from .workflows.extractor import Extractor
 from .workflows.forecast import REQUESTS_PER_JOB, Forecaster
 from .workflows.handing_over import HandingOver, Pace
+from .workflows.holding import Holds, StartTimer, start_timer
 from .workflows.intake import Intake, ReadableDocuments
 from .workflows.job_services import FILES_SENT_AT_ONCE, JobServices, LanguageJobs, ReadingJobs
 from .workflows.journaling import Journal, JournalRepair, after_a_moment
@@ -142,6 +142,7 @@ class Parts:
     longest_hold_s: float = LONGEST_HOLD_S
     """How long a run of the submission may wait for a send time."""
     new_id: Callable[[], str] = new_id
+    start_timer: StartTimer = start_timer
     rng: random.Random = field(default_factory=random.Random)
     storage_threads: Executor = field(
         default_factory=lambda: ThreadPoolExecutor(STORAGE_THREADS, thread_name_prefix="storage")
@@ -197,7 +198,7 @@ class EntityDrop:
             )
             for one in parts.pool
         ]
-        services = JobServices(pool, self._reading_jobs(texts, policy))
+        services = JobServices(pool, self._reading_jobs(texts, policy), parts.rng.randrange(len(pool)))
         steps = Steps(records, queue, services, publisher, readings, texts, self.journal, threads, clock)
 
         def intake_of(readable: ReadableDocuments) -> Intake:
@@ -223,6 +224,7 @@ class EntityDrop:
         finder = JobFinder(records, queue, work_of(settings))
         self.poller = Poller(
             finder,
+            Holds(queue, parts.start_timer),
             records,
             queue,
             services,
@@ -381,11 +383,7 @@ def connect(settings: Settings, ids: Callable[[], str] = new_id, *, is_instance:
 
     `ids` makes the ids of jobs. `is_instance` is false for a command, which uses the app from outside.
     """
-    blobs = blob_service(settings.storage)
-
-    def container(name: str) -> AzureContainer:
-        return AzureContainer(blobs.get_container_client(name))
-
+    container = blob_containers(settings.storage)
     state = container(settings.state_container)
     poll_timer = PollTimer(settings.first_poll_seconds, settings.max_poll_seconds)
     daily = daily_records(settings, SharedRecord(state, DAILY, DailyCount()))

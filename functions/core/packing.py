@@ -29,6 +29,10 @@ class Sized(Protocol):
     def work(self) -> WorkSpec:
         """What the service is asked about it."""
 
+    @property
+    def done(self) -> tuple[str, ...]:
+        """The tasks of it that are not asked, because their results are there."""
+
 
 T = TypeVar("T", bound=Sized)
 
@@ -51,7 +55,7 @@ class Load(Generic[T]):
     def takes(self, item: T) -> bool:
         """Whether `item` still fits. An empty load takes anything: no chunk is larger than a request."""
         return not self.items or (
-            item.work == self.items[0].work
+            (item.work, item.done) == (self.items[0].work, self.items[0].done)
             and len(self.items) < MAX_REQUEST_DOCUMENTS
             and self.characters + len(item.text) <= MAX_REQUEST_CHARACTERS
             and self.bytes + json_size(item.text) <= MAX_REQUEST_BYTES

@@ -17,6 +17,7 @@ from ..errors import Changed, Missing
 from ..redaction import redacted_errors
 from .blob_listing import Page, read_page
 from .containers import JSON_TYPE, Blob, BlobInfo, Container, check_name, error_code
+from .short_uploads import ShortUploads
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient, ContainerClient
@@ -30,13 +31,17 @@ COPY_POLL_S = 0.5
 
 
 class AzureContainer:
-    """A container of Azure Storage, or of an emulator of it; created when something is first written to it."""
+    """A container of Azure Storage, or of an emulator of it; created when something is first written to it.
+
+    `uploads` are tried first, where they are given.
+    """
 
     page_size: int | None = None
     """Blobs in a page of a listing; None for as many as the storage gives."""
 
-    def __init__(self, client: "ContainerClient") -> None:
+    def __init__(self, client: "ContainerClient", uploads: ShortUploads | None = None) -> None:
         self._client = client
+        self._uploads = uploads
 
     def read(
         self,
@@ -91,8 +96,10 @@ class AzureContainer:
     ) -> str:
         from azure.storage.blob import ContentSettings
 
+        blob = self._blob(name)
+
         def upload() -> str:
-            written = self._blob(name).upload_blob(
+            written = blob.upload_blob(
                 data,
                 length=len(data),
                 overwrite=not if_absent,
@@ -103,6 +110,17 @@ class AzureContainer:
             return str(written["etag"])
 
         with _named_outcomes(name):
+            if self._uploads:
+                etag = self._uploads.put(
+                    blob.url,
+                    data,
+                    content_type=content_type,
+                    metadata=metadata or {},
+                    if_match=if_match,
+                    if_absent=if_absent,
+                )
+                if etag:
+                    return etag
             try:
                 return upload()
             except ResourceNotFoundError as error:

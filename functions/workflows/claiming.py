@@ -62,6 +62,7 @@ class Claims:
                 text=item.text_facts,
                 extracted=item.chunk.extracted,
                 trace_parent=telemetry.trace_parent(),
+                done=item.done,
             )
 
         return self._claim(item.facts, owner, claimed, item.retake, item)
@@ -106,6 +107,7 @@ class Claims:
             text=item.text_facts,
             extracted=item.chunk.extracted,
             trace_parent=trace_parent,
+            done=item.done,
         )
         return StoredRecord(record=record, etag=self._records.save_document(record, stored.etag))
 

@@ -193,7 +193,7 @@ class _Run:
         self._suffixes = {ENTITIES_SUFFIX, ERROR_SUFFIX}
         """What the names of results end with, as far as records have named them."""
         self._tried: set[str] = set()
-        """Keys of refused documents that this run need not try again."""
+        """Keys of documents that this run has taken up again already, or need not try."""
         self._is_alive = lru_cache(maxsize=10_000)(self.records.is_alive)
 
     @property
@@ -346,6 +346,8 @@ class _Run:
 
     def _without_result(self, promise: _Expected, result: BlobInfo | None, suffix: str) -> Found | None:
         row = promise.row
+        if refusal_key(row.name) in self._tried:
+            return None  # It is taken up again already; what it lacks then, the next run sees.
         if _belongs(result, row) if suffix in row.promised else result is None:
             return None
         # The listings were read before: whatever they show may have changed, and only the record of now counts. It is

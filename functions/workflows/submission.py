@@ -206,7 +206,7 @@ class Submission:
     ) -> OpenJob:
         now = self._clock()
         chunks = (item.chunk for item in items)
-        job = new_job(job_id, owner, chunks, items[0].work, now, telemetry.trace_parent(), reading)
+        job = new_job(job_id, owner, chunks, items[0].work, now, telemetry.trace_parent(), reading, items[0].done)
         # In this order: a message without its job dies out by itself, a job without its message waits for the sweep.
         receipt = self._steps.send_message(job, now)
         etag = self._records.save_job(job, None)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import count
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -50,7 +50,7 @@ from functions.storage.containers import Blob, BlobInfo, Container
 from functions.storage.document_store import DocumentStore
 from functions.storage.expiry_store import EXPIRIES, ExpiryStore
 from functions.storage.extracted_store import ExtractedStore
-from functions.storage.job_queue import JobQueue, Receipt
+from functions.storage.job_queue import JobQueue, Receipt, Received
 from functions.storage.journal_store import JOURNAL, SUMMARY, JournalStore
 from functions.storage.ledger_store import DAILY, LEDGERS, HealthMonitor, HealthStore, request_ledger_name
 from functions.storage.memory_containers import MemoryContainer
@@ -255,6 +255,12 @@ class GatedQueue:
         self._inner.discard(receipt)
         self._gate(Call("queue", "discard", receipt.message_id, "after"))
 
+    def hide(self, receipt: Receipt, delay_s: float) -> Receipt | None:
+        self._gate(Call("queue", "hide", receipt.message_id, "before"))
+        changed = self._inner.hide(receipt, delay_s)
+        self._gate(Call("queue", "hide", receipt.message_id, "after"))
+        return changed
+
 
 class Exchange(NamedTuple):
     """One request that the service was sent, and its answer; `status` is None where none arrived."""
@@ -336,6 +342,32 @@ class Inline(ThreadPoolExecutor):
 # --- The world ---
 
 
+def advance(app: EntityDrop, message: QueuedMessage) -> None:
+    """Give a received message to the job queue's trigger, with what the host tells of it."""
+    app.poller.advance(message.text, Received(Receipt(message.id, message.pop_receipt), message.dequeue_count))
+
+
+class HandTimers:
+    """Timers that go off when a test says so."""
+
+    def __init__(self) -> None:
+        self.started: list[Callable[[], None]] = []
+
+    def __call__(self, delay_s: float, act: Callable[[], None]) -> Callable[[], None]:
+        self.started.append(act)
+        return partial(self._cancel, act)
+
+    def _cancel(self, act: Callable[[], None]) -> None:
+        if act in self.started:
+            self.started.remove(act)
+
+    def go_off(self) -> None:
+        """Let all of them go off that were started by now."""
+        due, self.started = self.started, []
+        for act in due:
+            act()
+
+
 @dataclass(slots=True)
 class _Trigger:
     """A queue of the host, what its messages wake, and where a message goes that failed too often."""
@@ -402,6 +434,7 @@ class World:
     new_id: Callable[[], str] = new_id
     longest_hold_s: float = 0
     """How long a batch waits for its send time, in real seconds; jobs with a later one go to the queue."""
+    timers: HandTimers = field(default_factory=HandTimers)
     clock: MovableClock = field(default_factory=MovableClock)
     intake: Any = None
     output: Any = None
@@ -450,13 +483,13 @@ class World:
         self.worker = self.start_worker()
 
     def __getstate__(self) -> dict[str, Any]:
-        left_out = {"gate", "rewrite", "worker"}
+        left_out = {"gate", "rewrite", "worker", "timers"}
         return {one.name: getattr(self, one.name) for one in fields(self) if one.name not in left_out}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
             setattr(self, name, value)
-        self.gate, self.rewrite = None, lambda response: None
+        self.gate, self.rewrite, self.timers = None, lambda response: None, HandTimers()
         self.worker = self.start_worker()
 
     @property
@@ -509,6 +542,7 @@ class World:
             sleep=self.clock.advance,
             later=lambda flush: None,
             longest_hold_s=self.longest_hold_s,
+            start_timer=self.timers,
             new_id=self.new_id,
             rng=random.Random(self.seed),
             storage_threads=Inline(),
@@ -656,7 +690,7 @@ class World:
         return (
             # Blob messages are tried again at once, queue messages after `visibilityTimeout`.
             _Trigger(self.events, lambda message: self._submit(app, message.text), 0.0, self.poisoned_events),
-            _Trigger(self.jobs, lambda message: app.poller.advance(message.text), RETRY_AFTER_S, self.poisoned_jobs),
+            _Trigger(self.jobs, lambda message: advance(app, message), RETRY_AFTER_S, self.poisoned_jobs),
             # A poison queue has no poison queue: what fails stays hidden, and comes again.
             _Trigger(self.poisoned_events, lambda message: app.rescue.rescue_document(message.text, message.expires)),
             _Trigger(self.poisoned_jobs, lambda message: app.rescue.rescue_job(message.text)),
