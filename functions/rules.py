@@ -91,6 +91,9 @@ class RulesError(ValueError):
 
 IGNORED: Final = None
 
+EVERYTHING: Final = "**"
+"""The pattern of every name."""
+
 
 class Rules:
     """Valid rules, ready to be asked about documents."""
@@ -149,6 +152,13 @@ def _with_model(task: Task, default: WorkSpec) -> Task:
     if not is_unnamed or not isinstance(own, CustomEntityRecognition):
         return task
     return msgspec.structs.replace(own, given_name=task.given_name)
+
+
+def ignoring_before(rules: ValidRules, now: Moment) -> ValidRules:
+    """Return valid rules by which everything of before now is left alone that nobody has taken on."""
+    others = tuple(one for one in rules.formerly_ignored if one.match != EVERYTHING)
+    everything = FormerlyIgnored(match=EVERYTHING, until=now)
+    return msgspec.structs.replace(rules, formerly_ignored=(*others, everything))
 
 
 def succeed(earlier: ValidRules, rules: Sequence[Rule], etag: str | None, now: Moment) -> ValidRules:
