@@ -159,6 +159,17 @@ def succeed(earlier: ValidRules, rules: Sequence[Rule], etag: str | None, now: M
     )
 
 
+EVERYTHING = "**"
+"""The pattern that all names match."""
+
+
+def leave_existing(valid: ValidRules, now: Moment) -> ValidRules:
+    """Return valid rules by which everything is left alone that dates from before `now` and nobody has taken on."""
+    others = tuple(one for one in valid.formerly_ignored if one.match != EVERYTHING)
+    everything = FormerlyIgnored(match=EVERYTHING, until=now)
+    return ValidRules(source_etag=valid.source_etag, rules=valid.rules, formerly_ignored=(*others, everything))
+
+
 # --- Reading a file ---
 
 

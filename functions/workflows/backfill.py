@@ -12,14 +12,12 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 from datetime import datetime
 
-import msgspec
-
 from ..core.listings import sort_key
 from ..core.packing import MAX_REQUEST_DOCUMENTS
 from ..core.records import Record
 from ..core.views import Filter, ShownState
 from ..errors import Changed, EntityDropError, Missing, UnsafeName
-from ..rules import FormerlyIgnored, ValidRules
+from ..rules import EVERYTHING, ValidRules, leave_existing
 from ..storage.containers import BlobInfo, Container, is_refusal, is_safe, storage_code
 from ..storage.rules_store import RulesStore
 from .handing_over import Fate, Given, HandingOver, Pace, Progress, ProgressKeeper, Step, Waiting, batches
@@ -29,9 +27,6 @@ from .repairs import Found
 from .replay import Rules
 
 logger = logging.getLogger(__name__)
-
-EVERYTHING = "**"
-"""The pattern that all names match."""
 
 MAX_RACES = 20
 """Times that the copy of the rules may be found changed."""
@@ -148,11 +143,8 @@ def ignore_existing(store: RulesStore, now: datetime) -> None:
             raise RulesNotRead(
                 "config/rules.json has not been read by the app, or is not valid: run 'check', and try again."
             )
-        valid = valid or ValidRules()
-        others = tuple(one for one in valid.formerly_ignored if one.match != EVERYTHING)
-        everything = FormerlyIgnored(match=EVERYTHING, until=now)
         try:
-            store.save_valid(msgspec.structs.replace(valid, formerly_ignored=(*others, everything)), etag)
+            store.save_valid(leave_existing(valid or ValidRules(), now), etag)
         except Changed:
             continue
         return
