@@ -91,9 +91,6 @@ class RulesError(ValueError):
 
 IGNORED: Final = None
 
-EVERYTHING: Final = "**"
-"""The pattern of every name."""
-
 
 class Rules:
     """Valid rules, ready to be asked about documents."""
@@ -154,13 +151,6 @@ def _with_model(task: Task, default: WorkSpec) -> Task:
     return msgspec.structs.replace(own, given_name=task.given_name)
 
 
-def ignoring_before(rules: ValidRules, now: Moment) -> ValidRules:
-    """Return valid rules by which everything of before now is left alone that nobody has taken on."""
-    others = tuple(one for one in rules.formerly_ignored if one.match != EVERYTHING)
-    everything = FormerlyIgnored(match=EVERYTHING, until=now)
-    return msgspec.structs.replace(rules, formerly_ignored=(*others, everything))
-
-
 def succeed(earlier: ValidRules, rules: Sequence[Rule], etag: str | None, now: Moment) -> ValidRules:
     """Return valid rules that take the place of earlier ones, with the patterns that are not ignored any more."""
     still = {rule.match for rule in rules if rule.ignore}
@@ -170,6 +160,17 @@ def succeed(earlier: ValidRules, rules: Sequence[Rule], etag: str | None, now: M
     return ValidRules(
         source_etag=etag, rules=tuple(rules), formerly_ignored=tuple(kept.values())[-MAX_FORMERLY_IGNORED:]
     )
+
+
+EVERYTHING = "**"
+"""The pattern that all names match."""
+
+
+def leave_existing(valid: ValidRules, now: Moment) -> ValidRules:
+    """Return valid rules by which everything is left alone that dates from before `now` and nobody has taken on."""
+    others = tuple(one for one in valid.formerly_ignored if one.match != EVERYTHING)
+    everything = FormerlyIgnored(match=EVERYTHING, until=now)
+    return ValidRules(source_etag=valid.source_etag, rules=valid.rules, formerly_ignored=(*others, everything))
 
 
 # --- Reading a file ---

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
-from ..core.journal import DocumentEnded, distinct
+from ..core.journal import busiest_minute
 from ..language.auth import auth_for
 from ..language.authoring import AuthoringClient
 from ..language.budget import RequestBudget
@@ -208,13 +208,10 @@ class Access:
             raise CannotReach(f"There is no container {client.container_name!r} at {where}.") from error
         return AzureContainer(client)
 
-    def recent_rate(self) -> float | None:
-        """Return how many documents have ended in a minute of the last hour; None where none has."""
+    def busiest_minute(self) -> int | None:
+        """Return the most documents that have ended in one minute of the last day; None where none has."""
         now = self.clock()
-        since = now - timedelta(hours=1)
-        entries = distinct(self.journal.entries(since, now))
-        ended = sum(isinstance(one.line, DocumentEnded) and one.line.at >= since for one in entries)
-        return ended / 60 or None
+        return busiest_minute(self.journal.entries(now - timedelta(days=1), now), now - timedelta(days=1))
 
     @property
     def queue_lengths(self) -> QueueLengths:

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import click
 from rich.console import RenderableType
+from rich.text import Text
 
 from ..core.records import Record
 from ..prices import CUSTOM_TEXT_RECORDS, READ_PAGES
 from ..workflows.forecast import Forecast, Sum
 from ..workflows.other_documents import FolderDocuments, RenamedDocuments
 from .access import Access
-from .terminal import count, duration_of, facts, make_console, write_json
+from .terminal import count, duration_of, facts, make_console, plain, write_json
 
 
 class Told(Record, frozen=True, kw_only=True, omit_defaults=False):
@@ -20,9 +21,9 @@ class Told(Record, frozen=True, kw_only=True, omit_defaults=False):
     requests_per_minute: int
     """The budget of all resources together."""
     seconds_at_budget: float
-    recent_documents_per_minute: float | None
-    """Those that ended in the last hour; None where none has."""
-    seconds_at_recent_rate: float | None
+    busiest_minute: int | None
+    """The most documents that have ended in one minute of the last day; None where none has."""
+    seconds_at_busiest_rate: float | None
     days_at_daily_limit: int | None
     """By `DAILY_TEXT_RECORDS`; None where there is no limit, 0 where nothing is ever submitted."""
     price: Sum
@@ -85,7 +86,7 @@ def forecast(
 
 def priced(access: Access, found: Forecast, usd_per_thousand: float) -> Told:
     """Return a forecast with the times and the price that it comes to."""
-    settings, recent = access.settings, access.recent_rate()
+    settings, busiest = access.settings, access.busiest_minute()
     budget = settings.requests_per_minute * len(settings.language_resources)
     records, pages = found.text_records, found.pages
     limit = settings.daily_text_records
@@ -94,8 +95,8 @@ def priced(access: Access, found: Forecast, usd_per_thousand: float) -> Told:
         forecast=found,
         requests_per_minute=budget,
         seconds_at_budget=found.seconds(budget),
-        recent_documents_per_minute=recent,
-        seconds_at_recent_rate=60 * found.documents / recent if recent else None,
+        busiest_minute=busiest,
+        seconds_at_busiest_rate=60 * found.documents / busiest if busiest else None,
         days_at_daily_limit=None if limit is None else -(-round(all_records) // limit) if limit else 0,
         price=Sum(
             about=(records.about * usd_per_thousand + pages.about * READ_PAGES.usd_per_thousand) / 1000,
@@ -125,17 +126,17 @@ def picture(told: Told) -> RenderableType:
         lines.append(("unreadable", f"{_about(found.unreadable)} would get an error report"))
     lines += [
         ("requests", f"{_about(found.requests)}, where documents come together"),
-        ("time", "\n".join(_times(told))),
-        ("price", "\n".join(_price(told))),
+        ("time", Text("\n").join(map(plain, _times(told)))),
+        ("price", Text("\n").join(map(plain, _price(told)))),
     ]
     return facts(lines)
 
 
 def _times(told: Told) -> list[str]:
     lines = [f"{duration_of(told.seconds_at_budget)} by the budget of {told.requests_per_minute:,} requests a minute"]
-    if told.recent_documents_per_minute and told.seconds_at_recent_rate is not None:
-        rate = f"{told.recent_documents_per_minute:,.3g} documents a minute"
-        lines.append(f"{duration_of(told.seconds_at_recent_rate)} at the rate of the last hour, {rate}")
+    if told.busiest_minute and told.seconds_at_busiest_rate is not None:
+        rate = count(told.busiest_minute, "document", "documents")
+        lines.append(f"{duration_of(told.seconds_at_busiest_rate)} as in the busiest minute of the last day, {rate}")
     if told.days_at_daily_limit is not None:
         days = count(told.days_at_daily_limit, "day", "days")
         lines.append(f"{days} by DAILY_TEXT_RECORDS" if told.days_at_daily_limit else "never: DAILY_TEXT_RECORDS is 0")

@@ -317,6 +317,16 @@ def by_folder(entry: Entry) -> str | None:
     return folder if slash else ""
 
 
+def busiest_minute(entries: Iterable[Entry], since: datetime) -> int | None:
+    """Return the most documents that have ended in one minute `since` then; None where none has."""
+    minutes = Counter(
+        one.line.at.replace(second=0, microsecond=0)
+        for one in distinct(entries)
+        if isinstance(one.line, DocumentEnded) and one.line.at >= since
+    )
+    return max(minutes.values(), default=None)
+
+
 # --- The summary that the journal continues ---
 
 SETTLED = timedelta(minutes=10)

@@ -17,7 +17,7 @@ from ..core.packing import MAX_REQUEST_DOCUMENTS
 from ..core.records import Record
 from ..core.views import Filter, ShownState
 from ..errors import Changed, EntityDropError, Missing, UnsafeName
-from ..rules import EVERYTHING, ValidRules, ignoring_before
+from ..rules import EVERYTHING, ValidRules, leave_existing
 from ..storage.containers import BlobInfo, Container, is_refusal, is_safe, storage_code
 from ..storage.rules_store import RulesStore
 from .handing_over import Fate, Given, HandingOver, Pace, Progress, ProgressKeeper, Step, Waiting, batches
@@ -144,7 +144,7 @@ def ignore_existing(store: RulesStore, now: datetime) -> None:
                 "config/rules.json has not been read by the app, or is not valid: run 'check', and try again."
             )
         try:
-            store.save_valid(ignoring_before(valid or ValidRules(), now), etag)
+            store.save_valid(leave_existing(valid or ValidRules(), now), etag)
         except Changed:
             continue
         return

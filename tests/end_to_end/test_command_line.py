@@ -110,6 +110,35 @@ def test_wrong_container_is_one_sentence(run: Run, setting: str) -> None:
     check_told(run("list", **{setting: "no-such-container"}), "'no-such-container'", setting)
 
 
+def test_missing_right_to_submit_is_one_sentence(run: Run, storage: Azurite) -> None:
+    """The signature may list, read and write, and put no message on a queue."""
+    assert run("put", "README.md").returncode == 0
+    told = run("backfill", "--yes", DocumentStorage=with_sas(storage, may_list=True))
+    check_told(told, "lacks the right", "Authorization")
+
+
+@pytest.mark.parametrize("command", [["forecast", "--container", "nothing"], ["backfill", "--from", "nothing"]])
+def test_wrong_source_is_one_sentence(run: Run, command: list[str]) -> None:
+    check_told(run(*command), "There is no container 'nothing'")
+
+
+def test_documents_are_copied_from_elsewhere(run: Run, storage: Azurite, names: dict[str, str]) -> None:
+    """From a container of the account, and from one that only a signature opens; how far it came is kept nowhere."""
+    blobs = blob_service(StorageConnection(connection_string=Secret(storage.connection_string)))
+    other = blobs.create_container(f"other-{uuid.uuid4().hex[:10]}")
+    for name in ODD_NAMES:
+        other.upload_blob(name, b"Mary Miller")
+    sas = with_sas(storage, may_list=True).partition("SharedAccessSignature=")[2]
+    for source, into in ((other.container_name, "by-name/"), (f"{other.url}?{sas}", "by-address/")):
+        done = run("backfill", "--from", source, "--into", into, "--yes", "--json")
+        assert done.returncode == 0, done
+        short = [name for name in ODD_NAMES if len(into + name) <= 1024]
+        assert json.loads(done.stdout.splitlines()[-1])["submitted"] == len(short)
+        assert sas not in done.stdout + done.stderr
+        listed = run("list", "--json", "--prefix", into).stdout.splitlines()
+        assert sorted(json.loads(line)["name"] for line in listed) == sorted(into + name for name in short)
+
+
 @pytest.mark.parametrize(
     "command",
     [
@@ -121,6 +150,10 @@ def test_wrong_container_is_one_sentence(run: Run, setting: str) -> None:
         ["evaluate", "samples/labels.json"],
         ["purge"],
         ["purge", "a.txt"],
+        ["replay", "--all"],
+        ["backfill"],
+        ["ignore-existing"],
+        ["forecast", "--container", "documents"],
     ],
 )
 def test_unreachable_storage_is_one_sentence(run: Run, storage: Azurite, command: list[str]) -> None:
@@ -198,6 +231,9 @@ def test_awkward_names_are_put_and_listed(run: Run, tmp_path: Path) -> None:
     assert sorted(row["name"] for row in listed) == sorted(wanted)
     shown = run("show", "--json", "--", "[draft] (2).txt")
     assert json.loads(shown.stdout)["row"]["state"] == "waiting"
+    taken = run("backfill", "--yes", "--json")
+    assert json.loads(taken.stdout.splitlines()[-1])["submitted"] == len(wanted)
+    assert run("backfill", "--json").stdout.startswith('{"forecast":{"documents":0,')
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]])

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from functions.core.journal import JobSubmitted
-from functions.core.views import Filter
 from functions.storage.memory_containers import MemoryContainer
 from functions.workflows.forecast import Forecast
 from functions.workflows.other_documents import FolderDocuments, RenamedDocuments
@@ -130,12 +129,15 @@ def test_other_container_is_read_under_new_names(world: World) -> None:
     assert (told.documents, told.ignored, told.text_records.about) == (1, 1, 1)
 
 
-@pytest.mark.parametrize("minutes", [30, 90])
-def test_recent_rate_is_that_of_an_hour(world: World, minutes: int) -> None:
+@pytest.mark.parametrize(("hours", "most"), [(1, 30), (25, None)])
+def test_busiest_minute_is_one_of_a_day(world: World, hours: int, most: int | None) -> None:
     for number in range(30):
         world.drop(f"{number}.txt", letter(number))
     world.run()
     world.app.journal.flush()
-    world.clock.advance(60 * minutes)
-    assert WorldAccess(world).recent_rate() == (0.5 if minutes < 60 else None)
-    assert list(WorldAccess(world).queries.rows(Filter()))
+    world.clock.advance(120)
+    world.drop("alone.txt", letter(99))
+    world.run()
+    world.app.journal.flush()
+    world.clock.advance(3600 * hours)
+    assert WorldAccess(world).busiest_minute() == most
