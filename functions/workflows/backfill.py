@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 from datetime import datetime
 
+from .. import problems
 from ..core.listings import sort_key
 from ..core.packing import MAX_REQUEST_DOCUMENTS
 from ..core.records import Record
@@ -104,7 +105,7 @@ class CopyIn:
         except (Changed, Missing):
             return Given(name, Fate.LEFT)  # It is there already, or gone from the source.
         except UnsafeName:
-            return Given(name, Fate.REFUSED, "UnsafeName")
+            return Given(name, Fate.REFUSED, problems.UNSAFE_NAME.code)
         except Exception as error:
             if not is_refusal(error):
                 raise

@@ -122,6 +122,7 @@ class Text(NamedTuple):
 
     text: str
     work: WorkSpec = WORK
+    done: tuple[str, ...] = ()
 
 
 def batch_sizes(world: World) -> list[int]:

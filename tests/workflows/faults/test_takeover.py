@@ -320,7 +320,7 @@ def test_any_deaths_and_duplicates_end_well(seed: int) -> None:
     names = [f"{number}.txt" for number in range(3)]
     for number, name in enumerate(names):
         world.drop(name, letter(number))
-    most = 0
+    most = deaths = 0
 
     def gate(call: Call) -> None:
         nonlocal most
@@ -344,6 +344,7 @@ def test_any_deaths_and_duplicates_end_well(seed: int) -> None:
         try:
             (again if rng.random() < 0.2 else world.step)()
         except Crash:
+            deaths += 1
             world.restart()
         except Exception:
             assert world.jobs.messages
@@ -352,7 +353,8 @@ def test_any_deaths_and_duplicates_end_well(seed: int) -> None:
             world.gate = None
             world.sweep()
             world.gate = gate
-    assert most <= 4
+    # A worker that dies between its next message and its record leaves one message, which dies out.
+    assert most <= 4 + deaths
     world.gate = None
     world.settle()
     world.reconcile()
