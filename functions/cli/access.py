@@ -26,6 +26,7 @@ from ..storage.azure_queues import AzureJobQueue, queue_length
 from ..storage.clients import blob_service, queue
 from ..storage.containers import Container
 from ..storage.document_store import DocumentStore
+from ..storage.expiry_store import ExpiryStore
 from ..storage.job_queue import JobQueue
 from ..storage.journal_store import JournalStore
 from ..storage.ledger_store import HealthStore
@@ -247,4 +248,5 @@ class Access:
             self.queue_lengths,
             self.clock,
             self.settings.journal_days,
+            ExpiryStore(self.state),
         )

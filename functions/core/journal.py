@@ -254,6 +254,8 @@ class Totals:
     submissions: int = 0
     text_records: int = 0
     """Submitted ones: what is billed, about."""
+    result_records: int = 0
+    """Those of the results: less than was submitted where anything was submitted again."""
     pages: int = 0
     codes: Counter[str] = field(default_factory=Counter)
     """Error reports by their code."""
@@ -274,6 +276,7 @@ class Totals:
         if line.state is DocumentState.DONE:
             self.done += 1
             self.found += line.found
+            self.result_records += line.text_records
         else:
             self.failed += 1
             self.codes[line.code] += 1

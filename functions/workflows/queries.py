@@ -4,7 +4,7 @@ Lists are read side by side as by `reconcile`, in constant memory however many d
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -13,9 +13,10 @@ import msgspec
 
 from ..core.daily_count import DailyCount, day_of
 from ..core.documents import DocumentRecord, Refusal
+from ..core.expiry import DeploymentExpiry
 from ..core.health import Standing as HealthStanding
 from ..core.jobs import Job
-from ..core.journal import Distinct, Entry, JobSubmitted, Summary, Tally, Totals
+from ..core.journal import Distinct, Entry, JobSubmitted, Summary, Tally, Totals, distinct, totals_by
 from ..core.listings import side_by_side, sort_key
 from ..core.records import Moment, Record
 from ..core.request_ledger import RequestLedger, issued, share_at, wait_s
@@ -25,6 +26,7 @@ from ..errors import Missing, NewerRecord, RecordError, StorageOutcome
 from ..settings import LanguageResource
 from ..storage.containers import BlobInfo, Container, is_safe
 from ..storage.document_store import DocumentStore
+from ..storage.expiry_store import ExpiryStore
 from ..storage.journal_store import JournalStore, Offsets
 from ..storage.ledger_store import DAILY, HealthStore, request_ledger_name
 from ..storage.record_format import R, decode
@@ -200,6 +202,9 @@ class Usage(Record, frozen=True, kw_only=True, omit_defaults=False):
     failed: int
     submissions: int
     text_records: int
+    """Submitted ones."""
+    result_records: int
+    """Those of results; by folder only these are known, for a job may have documents of several."""
     pages: int
     median_seconds: float | None
     """From drop to result."""
@@ -215,6 +220,7 @@ def usage(totals: Totals) -> Usage:
         failed=totals.failed,
         submissions=totals.submissions,
         text_records=totals.text_records,
+        result_records=totals.result_records,
         pages=totals.pages,
         median_seconds=round(median, 1) if median is not None else None,
         p95_seconds=round(p95, 1) if p95 is not None else None,
@@ -274,6 +280,8 @@ class Status(Record, frozen=True, kw_only=True, omit_defaults=False):
     today: Usage
     """Since midnight, UTC."""
     incidents: tuple[Incident, ...]
+    deployments: tuple[DeploymentExpiry, ...]
+    """When the deployed models expire, as it was read last; empty where that was never read."""
 
 
 QueueLengths = Mapping[str, Callable[[], int | None]]
@@ -327,9 +335,11 @@ class StatusReader:
         queues: QueueLengths,
         clock: Callable[[], datetime],
         journal_days: int,
+        expiries: ExpiryStore,
     ) -> None:
         self._records = records
         self._journal = journal
+        self._expiries = expiries
         self._ledgers = ledgers
         self._queues = queues
         self._clock = clock
@@ -362,7 +372,22 @@ class StatusReader:
             daily_limit=self._budgets.daily_limit,
             today=usage(count.today),
             incidents=tuple(self.incidents()),
+            deployments=self._deployments(),
         )
+
+    def usage_by(self, group: Callable[[Entry], Hashable], since: datetime) -> Iterator[tuple[str, Usage]]:
+        """Yield what was done since a time, by what `group` puts lines of the journal into, sorted.
+
+        It reads all of the journal since then. Groups that are times are told in ISO 8601.
+        """
+        entries = distinct(self._journal.entries(since, self._clock()))
+        found = totals_by((entry for entry in entries if entry.line.at >= since), group)
+        for name, totals in sorted(found.items(), key=lambda item: str(item[0])):
+            yield name.isoformat() if isinstance(name, datetime) else str(name), usage(totals)
+
+    def _deployments(self) -> tuple[DeploymentExpiry, ...]:
+        known, _ = self._expiries.load()
+        return known.deployments if known else ()
 
     def _counted(self, now: datetime) -> "_Count":
         """Return the counts with what has come since the last time; anew after midnight and after `reconcile`."""

@@ -29,6 +29,7 @@ from functions.storage.azure_containers import AzureContainer
 from functions.storage.clients import blob_service
 from functions.storage.containers import BlobInfo, Container
 from functions.storage.document_store import DocumentStore
+from functions.storage.expiry_store import ExpiryStore
 from functions.storage.journal_store import JournalStore
 from functions.storage.memory_containers import MemoryContainer
 from functions.storage.record_format import version_metadata
@@ -168,7 +169,7 @@ def in_memory(documents: int) -> Iterator[Figure]:
     queries = Queries(DocumentStore(intake, MemoryContainer()), records)
     failed = Filter(states=frozenset({ShownState.FAILED}))
     budgets = BudgetStore(state, (), 1000, None)
-    reader = StatusReader(records, journal, {}, budgets, {}, lambda: NOW, 90)
+    reader = StatusReader(records, journal, {}, budgets, {}, lambda: NOW, 90, ExpiryStore(state))
     yield measured("list --state failed", documents, lambda: sum(1 for _ in queries.rows(failed)))
     yield measured("list", documents, lambda: sum(1 for _ in queries.rows(Filter())))
     yield measured("status", documents, lambda: bool(reader.read().done))

@@ -13,6 +13,8 @@ from rich.text import Text
 from functions.cli import check as check_command
 from functions.cli import list as list_command
 from functions.cli import main, put, show, status, terminal
+from functions.core.expiry import DeploymentExpiry, Expiries
+from functions.storage.expiry_store import ExpiryStore
 from functions.workflows.checks import Finding, Level
 from tests.contracts.test_store_contracts import ODD_NAMES
 from tests.support.command_line import WorldAccess, run_on
@@ -196,6 +198,40 @@ def test_show_gives_everything_to_scripts(mixed: World, capsys: pytest.CaptureFi
     assert found["row"]["state"] == "done"
     assert found["record"]["owner"] == found["row"]["job"]
     assert len(found["results"][".entities.json"]["entities"]) == 4
+
+
+# --- status ---
+
+
+def test_usage_is_shown_by_day_model_and_folder(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
+    def table(by: str) -> list[list[str]]:
+        assert run_on(mixed, "status", "--by", by) == main.DONE
+        return [line.split() for line in out(capsys).splitlines()[1:]]
+
+    assert table("day") == [["2025-01-15", "1", "1", "2", "0.0", "s"]]
+    assert table("hour") == [["2025-01-15T12:00:00", "1", "1", "2", "0.0", "s"]]
+    assert table("folder") == [["(none)", "1", "0", "1", "3.1", "s"], ["loans", "0", "1", "0", "0.0", "s"]]
+    assert table("model") == [["CustomEntityRecognition/loans/production", "1", "1", "2", "0.0", "s"]]
+    run_on(mixed, "status", "--by", "folder", "--json")
+    first = json.loads(out(capsys).splitlines()[0])
+    assert (first["group"], first["usage"]["resultRecords"]) == ("", 1)
+
+
+def test_idle_time_has_no_usage(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_on(world, "status", "--by", "day") == main.DONE
+    assert out(capsys) == "Nothing was done in that time.\n"
+
+
+def test_status_tells_when_deployments_expire(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    soon = world.clock().date() + timedelta(days=20)
+    one = DeploymentExpiry(resource="loans", project="loans", deployment="production", expires=soon)
+    other = DeploymentExpiry(resource="loans", project="loans", deployment="other", code="Forbidden")
+    expiries = Expiries(read=world.clock(), deployments=(one, other))
+    assert ExpiryStore(world.state).save(expiries, None)
+    run_on(world, "status")
+    told = out(capsys)
+    assert "loans/production at loans expires in 20 days" in told
+    assert "loans/other at loans: expiry not known (Forbidden)" in told
 
 
 # --- put ---
