@@ -10,6 +10,7 @@ so a run that is continued knows what it has had already; how far it has come on
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
 from ..core.listings import sort_key
@@ -17,7 +18,7 @@ from ..core.views import Filter, ShownState
 from ..core.work import WorkSpec
 from ..storage.containers import BlobInfo
 from ..text.chunks import Retake
-from .handing_over import HandingOver, Pace, Progress, ProgressKeeper, Step, Waiting
+from .handing_over import Given, HandingOver, Pace, Progress, ProgressKeeper, Step, Waiting
 from .queries import Listed, Queries
 from .repairs import Found
 
@@ -65,12 +66,16 @@ class Replay:
         self, asked: ReplayAsked, progress: Progress, keeper: ProgressKeeper, pace: Pace
     ) -> Iterator[Step | Waiting]:
         """Replay documents, beginning where `progress` says; yield what became of each batch."""
-        found = (
-            Found(one.document.name, Retake(one.record.etag, is_replay=True))
-            for one in self._listed(asked, progress.run, progress.after)
-            if one.record
-        )
-        return self._handing_over.run(found, progress, keeper, pace)
+        return self._handing_over.run(self._found(asked, progress.run, progress.after), progress, keeper, pace)
+
+    def at_once(self, asked: ReplayAsked, limit: int) -> list[Given]:
+        """Replay the first `limit` documents without a pace; return what became of each."""
+        return self._handing_over.give(list(islice(self._found(asked, "", None), limit)))
+
+    def _found(self, asked: ReplayAsked, run: str, after: str | None) -> Iterator[Found]:
+        for one in self._listed(asked, run, after):
+            if one.record:
+                yield Found(one.document.name, Retake(one.record.etag, is_replay=True))
 
     def _listed(self, asked: ReplayAsked, run: str, after: str | None) -> Iterator[Listed]:
         listed = self._queries.named(asked.names, asked.filter) if asked.names else self._queries.listed(asked.filter)

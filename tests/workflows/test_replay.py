@@ -169,6 +169,13 @@ def _archived() -> Exception:
     return error
 
 
+def test_few_documents_are_replayed_at_once(mixed: World) -> None:
+    assert submitted(mixed.app.replay.at_once(EVERYTHING, 2)) == ["done.txt", "loans/done.txt"]
+    assert submitted(mixed.app.replay.at_once(EVERYTHING, 2)) == ["loans/failed.pdf"], "the others are in work"
+    mixed.run()
+    mixed.check_right("done.txt", "loans/done.txt")
+
+
 # --- Interruptions ---
 
 MANY = 60
