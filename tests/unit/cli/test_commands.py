@@ -394,3 +394,56 @@ def test_odd_names_go_through(world: World, capsys: pytest.CaptureFixture[str], 
 def test_finding_shows_its_fix() -> None:
     drawn = check_command.line(Finding(what="x", level=Level.PROBLEM, told="is wrong", fix="Mend it."))
     assert drawn.plain == "problem x: is wrong\n        Mend it."
+
+
+# --- Several tasks ---
+
+
+@pytest.fixture
+def several_tasks() -> World:
+    world = World(settings={"REVIEW_BELOW": "0.95"})
+    world.write_rules(
+        {"match": "two/**", "tasks": [{"kind": "CustomEntityRecognition"}, {"kind": "PiiEntityRecognition"}]}
+    )
+    world.drop("two/a.txt", letter(1))
+    world.run()
+    return world
+
+
+def test_results_of_all_tasks_are_shown(several_tasks: World, capsys: pytest.CaptureFixture[str]) -> None:
+    run_on(several_tasks, "show", "two/a.txt")
+    printed = out(capsys)
+    for told in ("entities\n", "pii\n", "CustomEntityRecognition/loans/production + PiiEntityRecognition/latest"):
+        assert told in printed
+    run_on(several_tasks, "show", "--json", "two/a.txt")
+    assert sorted(json.loads(out(capsys))["results"]) == [".entities.json", ".pii.json"]
+
+
+def test_documents_for_review_are_listed(several_tasks: World, capsys: pytest.CaptureFixture[str]) -> None:
+    several_tasks.drop("empty.txt", "no names")
+    several_tasks.run()
+    for is_indexed in (False, True):
+        if is_indexed:
+            several_tasks.reconcile()
+        run_on(several_tasks, "list", "--review")
+        assert [line.split()[-2:] for line in out(capsys).splitlines()] == [["two/a.txt", "review"]]
+    run_on(several_tasks, "list", "--review", "--scan")
+    assert len(out(capsys).splitlines()) == 1
+
+
+def test_put_brings_files_of_all_tasks(
+    several_tasks: World, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "a.txt").write_text(letter(1), "utf-8")
+    run_on(several_tasks, "put", str(tmp_path / "a.txt"), "--into", "two/")
+    several_tasks.announce("two/a.txt")
+    several_tasks.run()
+    results = tmp_path / "results"
+    run_on(several_tasks, "put", str(tmp_path / "a.txt"), "--into", "two/", "--results", str(results))
+    found = sorted(path.name for path in (results / "two").iterdir())
+    assert found == ["a.txt.entities.json", "a.txt.pii.json", "a.txt.redacted.txt"]
+
+
+def test_text_records_of_all_tasks_count(several_tasks: World, capsys: pytest.CaptureFixture[str]) -> None:
+    run_on(several_tasks, "status", "--json")
+    assert json.loads(out(capsys))["today"]["textRecords"] == 2
