@@ -69,6 +69,8 @@ def forecast(
     """
     if (path is None) == (container is None):
         raise click.UsageError("Give a folder or a file, or --container NAME.")
+    # Rules are read from there; the app need not have run yet.
+    next(iter(access.state.list("config/")), None)
     if path is not None:
         folder = FolderDocuments(path, into)
         found = access.app().forecaster(folder, sample).forecast(folder.list())

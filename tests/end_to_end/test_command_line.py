@@ -122,6 +122,12 @@ def test_wrong_source_is_one_sentence(run: Run, command: list[str]) -> None:
     check_told(run(*command), "There is no container 'nothing'")
 
 
+def test_forecast_needs_no_app(run: Run) -> None:
+    done = run("forecast", "README.md", "--json", STATE_CONTAINER="not-there-yet")
+    assert done.returncode == 0, done
+    assert json.loads(done.stdout)["forecast"]["documents"] == 1
+
+
 def test_documents_are_copied_from_elsewhere(run: Run, storage: Azurite, names: dict[str, str]) -> None:
     """From a container of the account, and from one that only a signature opens; how far it came is kept nowhere."""
     blobs = blob_service(StorageConnection(connection_string=Secret(storage.connection_string)))
@@ -154,6 +160,7 @@ def test_documents_are_copied_from_elsewhere(run: Run, storage: Azurite, names: 
         ["backfill"],
         ["ignore-existing"],
         ["forecast", "--container", "documents"],
+        ["forecast", "README.md"],
     ],
 )
 def test_unreachable_storage_is_one_sentence(run: Run, storage: Azurite, command: list[str]) -> None:
