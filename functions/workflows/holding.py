@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ..core.time_limits import RENEWAL_S, TAKEOVER_S
-from ..storage.job_queue import JobQueue, Received
+from ..storage.job_queue import JobQueue, Receipt, Received
 
 logger = logging.getLogger(__name__)
 
@@ -41,20 +41,18 @@ class Holds:
         self._start_timer = start_timer
 
     @contextmanager
-    def held(self, received: Received | None) -> Iterator[None]:
+    def held(self, received: Received | None) -> Iterator["Hold"]:
         """Keep a message hidden for what is done within; delete it then, unless that has raised.
 
         Without `received`, and where the storage does not allow it, the message stays as the host has it. So it does
         when it is received for the last time: only the host can move it to the poison queue, and a step that has killed
         so many workers is not begun again at once.
         """
-        if received is None or received.dequeue_count >= MAX_DEQUEUE_COUNT:
-            yield
-            return
-        hold = _Hold(self._queue, self._start_timer, received)
-        hold.begin()
+        hold = Hold(self._queue, self._start_timer, received)
+        if received and received.dequeue_count < MAX_DEQUEUE_COUNT:
+            hold.begin()
         try:
-            yield
+            yield hold
         except BaseException:
             hold.end()
             raise
@@ -62,13 +60,13 @@ class Holds:
         hold.delete()
 
 
-class _Hold:
+class Hold:
     """A message in work. The lock keeps a renewal from changing the pop receipt while the message is deleted."""
 
-    def __init__(self, queue: JobQueue, start_timer: StartTimer, received: Received) -> None:
+    def __init__(self, queue: JobQueue, start_timer: StartTimer, received: Received | None) -> None:
         self._queue = queue
         self._start_timer = start_timer
-        self._receipt = received.receipt
+        self._receipt = received.receipt if received else Receipt("", "")
         self._is_ours = False
         """Whether the pop receipt is one that the host does not have."""
         self._is_over = False
@@ -110,6 +108,22 @@ class _Hold:
             self._is_over = True
             if self._cancel:
                 self._cancel()
+
+    def postpone(self, delay_s: float) -> bool:
+        """Let the message itself come back after a time, instead of another one; return whether it will."""
+        with self._lock:
+            if not self._is_ours:
+                return False
+            try:
+                changed = self._queue.hide(self._receipt, delay_s)
+            except Exception as error:
+                logger.debug("A message in work was not postponed: %s", type(error).__name__)
+                return False
+            # It is not to be deleted; and one that is gone has somebody else.
+            self._is_ours, self._is_over = False, True
+            if self._cancel:
+                self._cancel()
+            return changed is not None
 
     def delete(self) -> None:
         """Delete the message; one that stays comes back, and is out of date then."""

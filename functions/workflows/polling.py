@@ -48,7 +48,7 @@ from ..reading.pages import PagesRead
 from ..storage.containers import is_refusal, is_transient, storage_code
 from ..storage.job_queue import JobQueue, Received
 from ..storage.record_store import RecordStore
-from .holding import Holds
+from .holding import Hold, Holds
 from .job_services import JobService, JobServices
 from .parallel import run_all
 from .publishing import Publisher
@@ -186,10 +186,10 @@ class Poller:
         message = self._finder.decode(text)
         if message:
             # Before the job is read: a worker that dies while it waits for the storage has died, too.
-            with self._holds.held(received):
-                self._advance(message, is_again=received is not None and received.dequeue_count > 1)
+            with self._holds.held(received) as hold:
+                self._advance(message, hold, is_again=received is not None and received.dequeue_count > 1)
 
-    def _advance(self, message: JobMessage, *, is_again: bool) -> None:
+    def _advance(self, message: JobMessage, hold: Hold, *, is_again: bool) -> None:
         found = self._finder.find_job(message)
         if not found:
             return
@@ -197,7 +197,8 @@ class Poller:
         if is_outdated(message, job):
             logger.debug("A message for step %s of job %s is out of date.", message.step, job.id)
             return
-        take = self._submit if job.state is JobState.WAITING else partial(self._poll, is_again=is_again)
+        is_waiting = job.state is JobState.WAITING
+        take = partial(self._submit, hold=hold) if is_waiting else partial(self._poll, is_again=is_again)
         stored = _Stored(job, etag)
         try:
             with telemetry.span("advance", parent=job.trace_parent, job=job.id, step=job.step):
@@ -229,12 +230,13 @@ class Poller:
 
     # --- Submitting ---
 
-    def _submit(self, stored: _Stored) -> None:
+    def _submit(self, stored: _Stored, *, hold: Hold) -> None:
         job, etag = self._corrected(stored.job), stored.etag
         if job.reserved_until and self._clock() < job.reserved_until:
             # Somebody is submitting it, or has and could not save the outcome. Whoever it was has until then.
             left_s = (job.reserved_until - self._clock()).total_seconds()
-            self._queue.send(JobMessage(job.id, job.step), max(1.0, left_s))
+            if not hold.postpone(max(1.0, left_s)):
+                self._queue.send(JobMessage(job.id, job.step), max(1.0, left_s))
             return
         service = self._services.for_submission(job)
         if service is None:
