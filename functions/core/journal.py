@@ -14,13 +14,11 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from ..tasks.task import ResultFile
+from ..text.offsets import RECORD_CHARACTERS
 from .documents import DocumentRecord, DocumentState
 from .jobs import Job
 from .lifecycle import DocumentEvent
 from .records import Chunk, Moment, Record
-
-RECORD_CHARACTERS = 1000
-"""Characters in one text record (Language service "data limits", read 2026-11)."""
 
 
 class DocumentEnded(Record, frozen=True, kw_only=True, tag_field="kind", tag="document"):
@@ -121,7 +119,7 @@ def document_ended(record: DocumentRecord, results: Sums = NOTHING) -> DocumentE
         job=record.owner,
         state=record.state,
         code=error.code if error else "",
-        model=_model(record),
+        model=record.work.model,
         text_records=results.text_records,
         found=results.found,
         claimed=record.claimed_at,
@@ -147,18 +145,14 @@ def job_submitted(job: Job, now: datetime) -> JobSubmitted:
         submission=job.submissions,
         chunks=len(job.chunks),
         resource=job.resource or "",
-        model=_model(job),
-        text_records=0 if job.reading else sum(map(_billed, job.chunks)) * len(job.work.tasks),
+        model=job.work.model,
+        text_records=0 if job.reading else sum(map(_billed, job.chunks)) * len(job.open_work.tasks),
         pages=pages,
     )
 
 
 def _billed(chunk: Chunk) -> int:
     return max(1, -(-(chunk.end - chunk.start) // RECORD_CHARACTERS))
-
-
-def _model(record: DocumentRecord | Job) -> str:
-    return record.work.model if record.work.tasks else ""
 
 
 # --- Lines as text ---
