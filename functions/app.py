@@ -9,12 +9,11 @@ from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from .core.daily_count import DailyCount
-from .core.estimates import SAMPLED
-from .core.packing import MAX_REQUEST_DOCUMENTS
+from .core.packing import MAX_REQUEST_DOCUMENTS, REQUESTS_PER_JOB
 from .core.planning import Policy
 from .core.request_ledger import RequestLedger
 from .core.time_limits import LONGEST_HOLD_S
@@ -44,14 +43,11 @@ from .storage.poison_queue import BLOB_POISON_QUEUE, PoisonQueue
 from .storage.record_store import RecordStore
 from .storage.rules_store import RulesStore
 from .storage.shared_record import SharedRecord
-from .workflows.backfill import Backfill, CopyIn
 from .workflows.batching import Submitter
 from .workflows.carry_over import CarryOver
 from .workflows.claiming import Claims, Reports
 from .workflows.expiries import DeploymentReader, ExpiryWatch, deployments_of
 from .workflows.extractor import Extractor
-from .workflows.forecast import REQUESTS_PER_JOB, Forecaster
-from .workflows.handing_over import HandingOver, Pace
 from .workflows.holding import Holds, StartTimer, start_timer
 from .workflows.intake import Intake, ReadableDocuments
 from .workflows.job_services import FILES_SENT_AT_ONCE, JobServices, LanguageJobs, ReadingJobs
@@ -59,12 +55,10 @@ from .workflows.journaling import Journal, JournalRepair, after_a_moment
 from .workflows.polling import JobFinder, Poller
 from .workflows.probing import Prober
 from .workflows.publishing import Publisher
-from .workflows.queries import Queries
 from .workflows.reading import Readings
 from .workflows.reconcile import BUDGET_SHARE, Reconcile
 from .workflows.refusals import Refusals
 from .workflows.repairs import Repairs
-from .workflows.replay import Replay
 from .workflows.rescue import Rescue
 from .workflows.rule_book import RuleBook
 from .workflows.steps import Steps
@@ -76,6 +70,11 @@ from .workflows.working_copies import WorkingCopies
 if TYPE_CHECKING:
     from .text.formats.extraction import Extracted
     from .text.formats.runner import Runner
+    from .workflows.backfill import Backfill, CopyIn
+    from .workflows.forecast import Forecaster
+    from .workflows.handing_over import HandingOver, Pace
+    from .workflows.queries import Queries
+    from .workflows.replay import Replay
 
 STORAGE_THREADS = 16
 """Threads that read and write the documents of a job at the same time; shared by all runs of a worker."""
@@ -157,8 +156,6 @@ class EntityDrop:
     sweep: Sweep
     reconcile: Reconcile
     rescue: Rescue
-    replay: Replay
-    backfill: Backfill
     journal: Journal
     rules: RuleBook
 
@@ -266,31 +263,67 @@ class EntityDrop:
             give_up=give_up,
             oldest=settings.ignore_documents_before,
         )
-        queries = Queries(documents, records)
-        handing_over = HandingOver(intake, texts, submission, reports, threads)
         self.rules = rules
-        self.replay = Replay(queries, handing_over, rules)
-        self.backfill = Backfill(queries, handing_over, rules)
+        self._repairs = repairs
         self._intake_of = intake_of
         self.rescue = Rescue(
             finder, repairs, steps, parts.poison_queue, clock, language_policy, settings.input_container
         )
 
-    def forecaster(self, documents: ReadableDocuments | None = None, sampled: int = SAMPLED) -> Forecaster:
-        """Return what makes forecasts of documents, by default of those in the intake."""
-        intake = self._intake_of(documents or self.parts.documents)
-        return Forecaster(intake, self.rules, self.parts.storage_threads, sampled)
+    # What only commands ask for is imported and made when they do: a worker starts without it.
 
-    def pace(self, documents_per_minute: float | None = None) -> Pace:
+    @cached_property
+    def replay(self) -> "Replay":
+        """Submits documents again that have ended."""
+        from .workflows.replay import Replay
+
+        return Replay(self._queries, self._handing_over, self.rules)
+
+    @cached_property
+    def backfill(self) -> "Backfill":
+        """Takes documents of the intake on that have no record."""
+        from .workflows.backfill import Backfill
+
+        return Backfill(self._queries, self._handing_over, self.rules)
+
+    @cached_property
+    def _queries(self) -> "Queries":
+        from .workflows.queries import Queries
+
+        return Queries(self.parts.documents, self.parts.records)
+
+    @cached_property
+    def _handing_over(self) -> "HandingOver":
+        from .workflows.handing_over import HandingOver
+
+        own = self._repairs
+        return HandingOver(own.intake, own.texts, own.submission, own.reports, own.threads)
+
+    def forecaster(self, documents: ReadableDocuments | None = None, sampled: int | None = None) -> "Forecaster":
+        """Return what makes forecasts of documents, by default of those in the intake.
+
+        `sampled` is how many are read of each kind and size.
+        """
+        from .core.estimates import SAMPLED
+        from .workflows.forecast import Forecaster
+
+        intake = self._intake_of(documents or self.parts.documents)
+        return Forecaster(intake, self.rules, self.parts.storage_threads, sampled or SAMPLED)
+
+    def pace(self, documents_per_minute: float | None = None) -> "Pace":
         """Return the pace of a run on request: by default that of half of the request budget."""
+        from .workflows.handing_over import Pace
+
         settings = self.parts.settings
         if documents_per_minute is None:
             requests_per_minute = settings.requests_per_minute * len(self.parts.pool) * BUDGET_SHARE
             documents_per_minute = requests_per_minute / REQUESTS_PER_JOB * MAX_REQUEST_DOCUMENTS
         return Pace(self.parts.records, self.parts.clock, self.parts.sleep, documents_per_minute)
 
-    def copy_in(self, source: Container, intake: Container, into: str) -> CopyIn:
+    def copy_in(self, source: Container, intake: Container, into: str) -> "CopyIn":
         """Return what copies documents of another container into the intake."""
+        from .workflows.backfill import CopyIn
+
         return CopyIn(source, intake, self.rules, self.parts.storage_threads, into)
 
     def _reading_jobs(self, texts: TextReader, policy: Callable[[PollDelays], Policy]) -> ReadingJobs | None:

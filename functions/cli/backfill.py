@@ -11,10 +11,9 @@ from ..storage.rules_store import RulesStore
 from ..workflows.backfill import BackfillAsked, ignore_existing
 from ..workflows.other_documents import RenamedDocuments
 from .access import Access
-from .forecast import picture, price_option, priced
+from .forecast import price_option, priced, show_forecast
 from .list import read_moment
-from .long_runs import LongRun, run_options
-from .replay import check_rule, say_how_to_begin
+from .long_runs import LongRun, check_rule, run_options, say_how_to_begin
 from .terminal import count, make_console, plain, write_json
 
 
@@ -82,10 +81,7 @@ def backfill(
         forecaster, documents = app.forecaster(RenamedDocuments(originals, into)), copy_in.documents(asked, after)
         steps = copy_in.run(asked, run.progress, run, app.pace(rate))
     told = priced(access, forecaster.forecast(documents), price)
-    if as_json:
-        write_json(told)
-    else:
-        make_console().print(picture(told))
+    show_forecast(told, as_json=as_json)
     if not yes:
         say_how_to_begin(as_json=as_json)
         return 0

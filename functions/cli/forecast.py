@@ -78,11 +78,7 @@ def forecast(
         documents = access.other_container(container or "")
         listed = (info._replace(name=into + info.name) for info in documents.list(prefix))
         found = access.app().forecaster(RenamedDocuments(documents, into), sample).forecast(listed)
-    told = priced(access, found, price)
-    if as_json:
-        write_json(told)
-    else:
-        make_console().print(picture(told))
+    show_forecast(priced(access, found, price), as_json=as_json)
     return 0
 
 
@@ -107,6 +103,14 @@ def priced(access: Access, found: Forecast, usd_per_thousand: float) -> Told:
         usd_per_thousand_records=usd_per_thousand,
         usd_per_thousand_pages=READ_PAGES.usd_per_thousand,
     )
+
+
+def show_forecast(told: Told, *, as_json: bool) -> None:
+    """Show a forecast, or tell it to a script."""
+    if as_json:
+        write_json(told)
+    else:
+        make_console().print(picture(told))
 
 
 def picture(told: Told) -> RenderableType:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
 
 from ..app import EntityDrop
 from ..core.records import Record
@@ -119,6 +120,19 @@ class LongRun(ProgressKeeper):
         else:
             make_console().print(plain(_sentence(told)), soft_wrap=True)
         return 1 if told.refused else 0
+
+
+def check_rule(patterns: Sequence[str], rule: str | None) -> None:
+    """Refuse a rule that is not among the rules."""
+    if rule is not None and rule not in patterns:
+        known = ", ".join(map(repr, patterns[:20])) or "there are no rules"
+        raise click.BadParameter(f"there is no rule with the pattern {rule!r}: {known}.", param_hint="--rule")
+
+
+def say_how_to_begin(*, as_json: bool) -> None:
+    """Say that nothing was done."""
+    if not as_json:
+        make_console().print(Text("\nNothing was done. Add --yes to do it."))
 
 
 def _had(progress: handing_over.Progress) -> int:

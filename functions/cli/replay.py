@@ -1,19 +1,16 @@
 """`replay`: submit documents again that have ended."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 import click
-from rich.text import Text
 
 from ..core.views import Filter, ShownState
 from ..workflows.replay import ENDED, ReplayAsked
 from .access import Access
-from .forecast import picture, price_option, priced
+from .forecast import price_option, priced, show_forecast
 from .list import read_moment
-from .long_runs import LongRun, run_options
-from .terminal import make_console, write_json
+from .long_runs import LongRun, check_rule, run_options, say_how_to_begin
 
 
 @click.command("replay")
@@ -82,26 +79,10 @@ def replay(
     check_rule(app.rules.patterns(), rule)
     documents = app.replay.documents(asked, run.progress.run, run.progress.after)
     told = priced(access, app.forecaster().forecast(documents), price)
-    if as_json:
-        write_json(told)
-    else:
-        make_console().print(picture(told))
+    show_forecast(told, as_json=as_json)
     if not yes:
         say_how_to_begin(as_json=as_json)
         return 0
     pace = app.pace(rate)
     steps = app.replay.run(asked, run.progress, run, pace)
     return run.follow(app, steps, told.forecast.documents, as_json=as_json)
-
-
-def check_rule(patterns: Sequence[str], rule: str | None) -> None:
-    """Refuse a rule that is not among the rules."""
-    if rule is not None and rule not in patterns:
-        known = ", ".join(map(repr, patterns[:20])) or "there are no rules"
-        raise click.BadParameter(f"there is no rule with the pattern {rule!r}: {known}.", param_hint="--rule")
-
-
-def say_how_to_begin(*, as_json: bool) -> None:
-    """Say that nothing was done."""
-    if not as_json:
-        make_console().print(Text("\nNothing was done. Add --yes to do it."))

@@ -11,6 +11,9 @@ from .work import WorkSpec
 MAX_REQUEST_DOCUMENTS = 25
 """Documents in one request of the asynchronous API (recorded: a 400 says "Max 25 records are permitted")."""
 
+REQUESTS_PER_JOB = 3
+"""What a job takes of the request budget: one POST and about two GETs."""
+
 MAX_REQUEST_BYTES = 1_000_000
 """Bytes of one request: 1 MB is documented for the preconfigured features ("data limits", read 2026-11), and no figure
 for custom text."""

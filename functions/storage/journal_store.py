@@ -65,16 +65,27 @@ class JournalStore:
             day += timedelta(days=1)
 
     def _lines(self, info: BlobInfo, offsets: Offsets | None) -> Iterator[Line]:
-        start, rest = offsets.get(info.name, 0) if offsets is not None else 0, b""
+        start = offsets.get(info.name, 0) if offsets is not None else 0
+        for block in self._blocks(info, start):
+            if block.endswith(b"\n"):
+                start += len(block)
+                yield from decode_lines(block)
+        if offsets is not None:
+            offsets[info.name] = start
+
+    def _blocks(self, info: BlobInfo, start: int = 0) -> Iterator[bytes]:
+        """Yield blocks of whole lines; the last block has no end where the last line has none yet."""
+        rest = b""
         while start < info.size_bytes:
             data = self._container.read(info.name, start=start, end=min(start + BLOCK_BYTES, info.size_bytes)).data
             if not data:
-                return
+                break
             start += len(data)
             whole, newline, rest = (rest + data).rpartition(b"\n")
-            yield from decode_lines(whole + newline)
-        if offsets is not None:
-            offsets[info.name] = start - len(rest)
+            if newline:
+                yield whole + newline
+        if rest:
+            yield rest
 
     def erase(self, document: str, *, is_dry: bool = False) -> Iterator[tuple[str, int]]:
         """Take the lines about a document out; yield the name of each blob that had some, and how many.
@@ -133,16 +144,8 @@ class JournalStore:
 
     def _texts(self, info: BlobInfo) -> Iterator[bytes]:
         """Yield the lines of a blob as they are, each with its end."""
-        start, rest = 0, b""
-        while start < info.size_bytes:
-            data = self._container.read(info.name, start=start, end=min(start + BLOCK_BYTES, info.size_bytes)).data
-            if not data:
-                break
-            start += len(data)
-            whole, newline, rest = (rest + data).rpartition(b"\n")
-            yield from (whole + newline).splitlines(keepends=True)
-        if rest:
-            yield rest + b"\n"
+        for block in self._blocks(info):
+            yield from (block if block.endswith(b"\n") else block + b"\n").splitlines(keepends=True)
 
     def first_day(self) -> datetime | None:
         """Return the day of the oldest lines that are kept; None where there are none."""

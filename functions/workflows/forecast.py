@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from ..core.estimates import SAMPLED, Estimate, Sample, estimate_of
-from ..core.packing import MAX_REQUEST_DOCUMENTS
+from ..core.packing import MAX_REQUEST_DOCUMENTS, REQUESTS_PER_JOB
 from ..core.records import Record
 from ..errors import StorageOutcome
 from ..storage.containers import BlobInfo, is_archived, is_refusal
@@ -21,9 +21,6 @@ from ..text.splitting import MAX_REQUEST_CHARACTERS
 from .intake import Gone, Ignored, Intake, LongDocument, Ready, Rejected, Scanned
 from .parallel import run_all
 from .replay import Rules
-
-REQUESTS_PER_JOB = 3
-"""One POST and about two GETs."""
 
 AT_ONCE = 16
 """Documents that are read at the same time."""

@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeVar
 from ..core.documents import ENTITIES_SUFFIX, ERROR_SUFFIX, DocumentState, promised_by
 from ..core.listings import in_result_order, side_by_side
 from ..core.names import fitting_name
-from ..core.packing import MAX_REQUEST_DOCUMENTS
+from ..core.packing import MAX_REQUEST_DOCUMENTS, REQUESTS_PER_JOB
 from ..core.records import moment
 from ..core.results import extracted_name
 from ..core.time_limits import LONGEST_RECONCILE
@@ -28,7 +28,6 @@ from ..storage.record_format import is_newer
 from ..storage.record_store import ListedRefusal, RecordStore, refusal_key
 from ..text.chunks import Retake
 from .failures import Failures
-from .forecast import REQUESTS_PER_JOB
 from .handing_over import batches
 from .journaling import Audit, JournalRepair
 from .repairs import Attempts, Found, Repairs

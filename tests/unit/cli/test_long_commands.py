@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from functions.cli import backfill, forecast, long_runs, main, replay
+from functions.cli import backfill, forecast, long_runs, main
 from functions.storage.memory_containers import MemoryContainer
 from tests.contracts.test_store_contracts import ODD_NAMES
 from tests.support.command_line import run_on
@@ -42,7 +42,7 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     def make(*, stderr: bool = False) -> Console:
         return Console(highlight=False, stderr=stderr, width=60, force_terminal=True, color_system="standard")
 
-    for module in (backfill, forecast, long_runs, replay):
+    for module in (backfill, forecast, long_runs):
         monkeypatch.setattr(module, "make_console", make)
 
 

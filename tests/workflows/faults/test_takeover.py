@@ -139,7 +139,7 @@ def test_repeated_death_is_taken_up_each_time() -> None:
 
 
 def test_message_is_deleted_with_its_last_receipt() -> None:
-    """The host's own deletion comes to nothing then: what it knows is out of date."""
+    """The host's own deletion has no effect then: what it knows is out of date."""
     world = running()
     message = world.jobs.receive(HIDDEN_S)
     assert message
