@@ -36,6 +36,7 @@ from .storage.containers import Container
 from .storage.document_store import DocumentStore
 from .storage.expiry_store import ExpiryStore
 from .storage.extracted_store import ExtractedStore
+from .storage.index_store import IndexStore
 from .storage.job_queue import JobQueue
 from .storage.journal_store import JournalStore
 from .storage.ledger_store import DAILY, HealthMonitor, HealthStore, request_ledger_name
@@ -49,6 +50,7 @@ from .workflows.claiming import Claims, Reports
 from .workflows.expiries import DeploymentReader, ExpiryWatch, deployments_of
 from .workflows.extractor import Extractor
 from .workflows.holding import Holds, StartTimer, start_timer
+from .workflows.indexing import Indexing
 from .workflows.intake import Intake, ReadableDocuments
 from .workflows.job_services import FILES_SENT_AT_ONCE, JobServices, LanguageJobs, ReadingJobs
 from .workflows.journaling import Journal, JournalRepair, after_a_moment
@@ -127,6 +129,7 @@ class Parts:
     """Extracts the text of a file; None where only text is read."""
     journal: JournalStore
     expiries: ExpiryStore
+    index: IndexStore
     queue: JobQueue
     poison_queue: PoisonQueue
     pool: tuple[LanguageParts, ...]
@@ -181,7 +184,8 @@ class EntityDrop:
         extractor = Extractor(parts.extract, has_ocr=parts.reading is not None)
         refusals = Refusals(records, clock)
         copies = WorkingCopies(parts.extracted, documents, extractor, refusals)
-        publisher = Publisher(documents, records, copies, self.journal, clock)
+        indexing = Indexing(parts.index)
+        publisher = Publisher(documents, records, copies, self.journal, indexing, clock)
         texts = TextReader(documents, copies, TextCache(), large_documents)
         readings = Readings(records, texts, publisher, clock)
         language_policy = partial(policy, parts.poll_timer, has_others=len(parts.pool) > 1)
@@ -204,8 +208,8 @@ class EntityDrop:
             )
 
         intake = intake_of(documents)
-        carry_over = CarryOver(documents, records, copies, self.journal, clock)
-        claims = Claims(documents, records, carry_over, clock, parts.new_id)
+        carry_over = CarryOver(documents, records, copies, self.journal, indexing, clock)
+        claims = Claims(documents, records, carry_over, indexing, clock, parts.new_id)
         reports = Reports(documents, claims, publisher, clock, parts.new_id)
         submission = Submission(records, queue, claims, publisher, services, steps, threads, clock, parts.new_id)
         self.submitter = Submitter(
@@ -256,6 +260,7 @@ class EntityDrop:
             records,
             repairs,
             JournalRepair(parts.journal, documents, records, clock, timedelta(days=settings.journal_days)),
+            parts.index,
             clock,
             parts.sleep,
             rules.is_ignored,
@@ -290,7 +295,7 @@ class EntityDrop:
     def _queries(self) -> "Queries":
         from .workflows.queries import Queries
 
-        return Queries(self.parts.documents, self.parts.records)
+        return Queries(self.parts.documents, self.parts.records, self.parts.index, self.parts.storage_threads)
 
     @cached_property
     def _handing_over(self) -> "HandingOver":
@@ -427,6 +432,7 @@ def connect(settings: Settings, ids: Callable[[], str] = new_id, *, is_instance:
         extracted=ExtractedStore(state),
         journal=JournalStore(state, f"{instance_name(os.environ)}-{new_id()[:6]}"),
         expiries=ExpiryStore(state),
+        index=IndexStore(state),
         rules=RulesStore(state, keeps_copy=is_instance),
         extract=extraction(settings),
         queue=AzureJobQueue(queue(settings.storage, settings.job_queue)),

@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
@@ -27,6 +28,7 @@ from ..storage.clients import blob_service, queue
 from ..storage.containers import Container
 from ..storage.document_store import DocumentStore
 from ..storage.expiry_store import ExpiryStore
+from ..storage.index_store import IndexStore
 from ..storage.job_queue import JobQueue
 from ..storage.journal_store import JournalStore
 from ..storage.ledger_store import HealthStore
@@ -42,6 +44,9 @@ if TYPE_CHECKING:
 
 RETRIES = 1
 """A person waits; the app itself repeats more often."""
+
+LOOKING_THREADS = 16
+"""That look at documents at the same time."""
 
 INSTANCE = "command-line"
 
@@ -135,7 +140,8 @@ class Access:
     def queries(self) -> Queries:
         """Questions about documents."""
         self.check_containers("INPUT_CONTAINER", "STATE_CONTAINER")
-        return Queries(self.documents, self.records)
+        threads = ThreadPoolExecutor(LOOKING_THREADS, thread_name_prefix="storage")
+        return Queries(self.documents, self.records, IndexStore(self.state), threads)
 
     @cached_property
     def language_services(self) -> Mapping[str, LanguageService]:

@@ -21,8 +21,8 @@ from ..errors import Changed, EntityDropError, Missing, UnsafeName
 from ..rules import EVERYTHING, ValidRules, leave_existing
 from ..storage.containers import BlobInfo, Container, is_refusal, is_safe, storage_code
 from ..storage.rules_store import RulesStore
-from .handing_over import Fate, Given, HandingOver, Pace, Progress, ProgressKeeper, Step, Waiting, batches
-from .parallel import run_all
+from .handing_over import Fate, Given, HandingOver, Pace, Progress, ProgressKeeper, Step, Waiting
+from .parallel import batches, run_all
 from .queries import Queries
 from .repairs import Found
 from .replay import Rules

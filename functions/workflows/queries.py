@@ -5,6 +5,7 @@ Lists are read side by side as by `reconcile`, in constant memory however many d
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from ..core.daily_count import DailyCount, day_of
 from ..core.documents import DocumentRecord, Refusal
 from ..core.expiry import DeploymentExpiry
 from ..core.health import Standing as HealthStanding
+from ..core.index import IndexKind
 from ..core.jobs import Job
 from ..core.journal import Distinct, Entry, JobSubmitted, Summary, Tally, Totals, distinct, totals_by
 from ..core.listings import side_by_side, sort_key
@@ -27,6 +29,7 @@ from ..settings import LanguageResource
 from ..storage.containers import BlobInfo, Container, is_safe
 from ..storage.document_store import DocumentStore
 from ..storage.expiry_store import ExpiryStore
+from ..storage.index_store import IndexStore
 from ..storage.journal_store import JournalStore, Offsets
 from ..storage.ledger_store import DAILY, HealthStore, request_ledger_name
 from ..storage.record_format import R, decode
@@ -34,9 +37,13 @@ from ..storage.record_store import RecordStore
 from ..tasks.entities import EntityResultFile
 from ..tasks.task import ResultFile
 from ..text.compression import unpack
+from .parallel import batches, run_all
 from .result_files import read_results
 
 LAST_MINUTE = timedelta(minutes=1)
+
+LOOKS_AT_ONCE = 64
+"""Documents of the index that are looked at together."""
 
 
 class Details(Record, frozen=True, kw_only=True):
@@ -76,15 +83,32 @@ class Listed(NamedTuple):
 
 
 class Queries:
-    """Answers questions about documents."""
+    """Answers questions about documents. `threads` look at documents of the index."""
 
-    def __init__(self, documents: DocumentStore, records: RecordStore) -> None:
+    def __init__(self, documents: DocumentStore, records: RecordStore, index: IndexStore, threads: Executor) -> None:
         self._documents = documents
         self._records = records
+        self._index = index
+        self._threads = threads
 
-    def rows(self, asked: Filter) -> Iterator[DocumentRow]:
-        """Yield the documents that are asked for, sorted by name."""
+    def rows(self, asked: Filter, *, scan: bool = False) -> Iterator[DocumentRow]:
+        """Yield the documents that are asked for, sorted by name.
+
+        Failed ones, and those for review, come from the index, once `reconcile` has made that whole; with `scan` all
+        documents are looked at.
+        """
+        kind = _index_of(asked)
+        if kind and not scan and self._index.rebuilt():
+            return (one.row for one in self._indexed(kind, asked))
         return (one.row for one in self.listed(asked))
+
+    def _indexed(self, kind: IndexKind, asked: Filter) -> Iterator[Listed]:
+        """Yield the documents of a list of the index that are asked for, each as it is now."""
+        for entries in batches(self._index.list(kind, asked.prefix), LOOKS_AT_ONCE):
+            names = [entry.document for entry in entries]
+            for found in run_all(self._threads, lambda name: self._look(name, {}), names):
+                if found and asked.matches(found.row):
+                    yield found
 
     def listed(self, asked: Filter) -> Iterator[Listed]:
         """Yield the documents that are asked for with what is stored of them, sorted by name."""
@@ -101,14 +125,19 @@ class Queries:
         """Yield the documents of some names that are asked for, sorted by name; those that are not there are not."""
         jobs = self._jobs() if asked.needs_jobs else {}
         for name in sorted(set(names), key=sort_key):
-            try:
-                document = self._documents.find(name)
-            except Missing:
-                continue
-            record = self._records.find_document(name) if is_safe(name) else None
-            row = self._row(document, record, jobs)
-            if asked.matches(row):
-                yield Listed(row, document, record)
+            found = self._look(name, jobs)
+            if found and asked.matches(found.row):
+                yield found
+
+    def _look(self, name: str, jobs: Mapping[str, JobView]) -> Listed | None:
+        """Return a document as it is now; None where it is not there."""
+        is_usual = is_safe(name)
+        try:
+            document = self._documents.get_properties(name) if is_usual else self._documents.find(name)
+        except Missing:
+            return None
+        record = self._records.find_document(name) if is_usual else None
+        return Listed(self._row(document, record, jobs), document, record)
 
     def details(self, name: str) -> Details:
         """Return what is known of a document. Raises `NewerRecord` where only a newer release knows it."""
@@ -186,6 +215,13 @@ class Queries:
             return msgspec.json.decode(self._documents.read_result(error_name(name)).data, type=ErrorReport)
         except (Missing, msgspec.DecodeError):
             return None
+
+
+def _index_of(asked: Filter) -> IndexKind | None:
+    """Return the list of the index that has all documents that are asked for; None where none has."""
+    if asked.states == {ShownState.FAILED}:
+        return IndexKind.FAILED
+    return IndexKind.REVIEW if asked.review else None
 
 
 def _view(job: Job) -> JobView:

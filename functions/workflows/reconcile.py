@@ -24,12 +24,14 @@ from ..core.time_limits import LONGEST_RECONCILE
 from ..errors import Changed, Fault, Missing
 from ..storage.containers import ARCHIVED_CODES, BlobInfo, is_safe
 from ..storage.document_store import DocumentStore
+from ..storage.index_store import IndexStore
 from ..storage.record_format import is_newer
 from ..storage.record_store import ListedRefusal, RecordStore, refusal_key
 from ..text.chunks import Retake
 from .failures import Failures
-from .handing_over import batches
+from .indexing import IndexAudit
 from .journaling import Audit, JournalRepair
+from .parallel import batches
 from .repairs import Attempts, Found, Repairs
 
 logger = logging.getLogger(__name__)
@@ -86,6 +88,7 @@ class Reconcile:
         records: RecordStore,
         repairs: Repairs,
         journal: JournalRepair,
+        index: IndexStore,
         clock: Callable[[], datetime],
         sleep: Callable[[float], None],
         is_ignored: Callable[[str, datetime], bool],
@@ -98,6 +101,7 @@ class Reconcile:
         self.records = records
         self.repairs = repairs
         self.journal = journal
+        self.index = index
         self.clock = clock
         self.give_up = give_up
         self.oldest = oldest
@@ -189,6 +193,10 @@ class _Run:
         """None where the journal can not be read."""
         with failures.guard("read the journal", ""):
             self.audit = reconcile.journal.audit()
+        self.index: IndexAudit | None = None
+        """None where the index can not be read."""
+        with failures.guard("read the index", ""):
+            self.index = IndexAudit(reconcile.index, reconcile.records, self.clock())
         self._suffixes = {ENTITIES_SUFFIX, ERROR_SUFFIX}
         """What the names of results end with, as far as records have named them."""
         self._tried: set[str] = set()
@@ -206,6 +214,8 @@ class _Run:
             with self.failures.guard("compare a document", row.name):
                 if self.audit and row.has_ended:
                     self.audit.check(row.name, row.metadata)
+                if self.index and not row.is_newer:
+                    self.index.check(row.name, row.metadata if row.has_ended else {})
                 self._suffixes.update(row.promised)
                 found = self._unowned(row)
                 if found:
@@ -238,10 +248,13 @@ class _Run:
                     yield found
 
     def finish_audit(self) -> None:
-        """Write what the journal lacks, and the summary where all documents were counted."""
+        """Write what the journal lacks; where all documents were counted, the summary, and that the index is whole."""
         if self.audit:
             with self.failures.guard("write the journal", ""):
                 self.audit.finish(is_complete=self.tally.is_complete)
+        if self.index:
+            with self.failures.guard("write the index", ""):
+                self.index.finish(is_complete=self.tally.is_complete)
 
     def is_time_up(self) -> bool:
         """Whether the run is to end here, incomplete."""

@@ -50,6 +50,7 @@ from functions.storage.containers import Blob, BlobInfo, Container
 from functions.storage.document_store import DocumentStore
 from functions.storage.expiry_store import EXPIRIES, ExpiryStore
 from functions.storage.extracted_store import ExtractedStore
+from functions.storage.index_store import INDEX, IndexStore
 from functions.storage.job_queue import JobQueue, Receipt, Received
 from functions.storage.journal_store import JOURNAL, SUMMARY, JournalStore
 from functions.storage.ledger_store import DAILY, LEDGERS, HealthMonitor, HealthStore, request_ledger_name
@@ -530,6 +531,7 @@ class World:
             rules=RulesStore(GatedContainer(self.state, "state", pass_gate)),
             extract=self.extract,
             journal=JournalStore(GatedContainer(self.state, "state", pass_gate), "worker"),
+            index=IndexStore(GatedContainer(self.state, "state", pass_gate)),
             queue=GatedQueue(self.jobs, pass_gate),
             poison_queue=PoisonQueue(self.poisoned_events),
             pool=tuple(
@@ -841,8 +843,8 @@ class World:
         return [exchange for exchange in self.worker.wire.exchanges if exchange.method == method]
 
     def records(self) -> list[str]:
-        """Return the names of all records but those of no document: ledger, journal, summary and expiry dates."""
-        own = (LEDGERS, JOURNAL, SUMMARY, EXPIRIES)
+        """Return the names of all records but those of no document: ledger, journal, index, summary, expiries."""
+        own = (LEDGERS, JOURNAL, INDEX, SUMMARY, EXPIRIES)
         return [info.name for info in self.state.list() if not info.name.startswith(own)]
 
     def leftovers(self) -> dict[str, list[str]]:
