@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from azure.core.exceptions import ResourceNotFoundError
@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 
 RETRIES = 1
 """A person waits; the app itself repeats more often."""
+
+WAITS: dict[str, Any] = {"initial_backoff": 1, "random_jitter_range": 0}
+"""Seconds before that; the client's own default is a quarter of a minute."""
 
 LOOKING_THREADS = 16
 """That look at documents at the same time."""
@@ -84,7 +87,7 @@ class Access:
 
     @cached_property
     def _blobs(self) -> BlobServiceClient:
-        return blob_service(self.settings.storage, retry_total=RETRIES)
+        return blob_service(self.settings.storage, retry_total=RETRIES, **WAITS)
 
     @property
     def account(self) -> str:
@@ -201,7 +204,7 @@ class Access:
         """Return a container that is none of the app's: one of the account by its name, or any by its address."""
         if "://" in container:
             try:
-                client = ContainerClient.from_container_url(container, retry_total=RETRIES)
+                client = ContainerClient.from_container_url(container, retry_total=RETRIES, **WAITS)
             except ValueError as error:
                 raise CannotReach(
                     "This is no container's address: https://<account>/<container>?<signature>"

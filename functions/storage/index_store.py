@@ -1,7 +1,7 @@
-"""The index of documents in the state container: an empty list entry for each that failed or is to be reviewed."""
+"""The index of documents in the state container: an entry for each document that failed or is to be reviewed."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from ..core.index import Indexed, IndexKind, Rebuilt
@@ -19,6 +19,11 @@ class IndexEntry(NamedTuple):
 
     document: str
     blob: BlobInfo
+    """Its metadata are those of the document's record, as they were when the entry was written."""
+
+    def is_of(self, record: Mapping[str, str]) -> bool:
+        """Whether the entry tells what the metadata of a record do."""
+        return all(self.blob.metadata.get(name) == record.get(name) for name in ("source_etag", "owner", "updated"))
 
 
 class IndexStore:
@@ -27,23 +32,22 @@ class IndexStore:
     def __init__(self, container: Container) -> None:
         self._container = container
 
-    def add(self, kind: IndexKind, document: str) -> None:
-        """Put a document into a list."""
+    def add(self, kind: IndexKind, document: str, record: Mapping[str, str]) -> None:
+        """Put a document into a list, or renew its entry; `record` are the metadata of its record."""
         data = encode(Indexed(name=document))
-        self._container.write(entry_name(kind, document), data, metadata=version_metadata())
+        self._container.write(entry_name(kind, document), data, metadata={**record, **version_metadata()})
 
     def remove(self, kind: IndexKind, document: str, etag: str | None = None) -> None:
         """Take a document out of a list, if it is in there, and its entry is still at `etag` where that is given."""
         with contextlib.suppress(Missing, Changed):
             self._container.delete(entry_name(kind, document), if_match=etag)
 
-    def has(self, kind: IndexKind, document: str) -> bool:
-        """Whether a document is in a list."""
+    def find(self, kind: IndexKind, document: str) -> IndexEntry | None:
+        """Return the entry of a document in a list; None where it is not in there."""
         try:
-            self._container.get_properties(entry_name(kind, document))
+            return IndexEntry(document, self._container.get_properties(entry_name(kind, document)))
         except Missing:
-            return False
-        return True
+            return None
 
     def list(self, kind: IndexKind, prefix: str = "") -> Iterator[IndexEntry]:
         """Yield the entries of a list, sorted by name but for the very longest names; for each of those it reads."""

@@ -26,13 +26,14 @@ class Indexing:
 
     def note(self, before: DocumentRecord | None, after: DocumentRecord) -> None:
         """Note a change of a record; a document that was never in the index costs no request."""
-        old, new = _kinds(before), _kinds(after)
+        metadata = after.metadata()
+        old, new = kinds_of(before.metadata()) if before else NOWHERE, kinds_of(metadata)
         name = after.document.name
         try:
             for kind in old - new:
                 self._store.remove(kind, name)
-            for kind in new - old:
-                self._store.add(kind, name)
+            for kind in new:
+                self._store.add(kind, name, metadata)
         except Exception as error:
             logger.warning(
                 "The index of documents could not be changed for %r (%s); reconcile does it.",
@@ -40,10 +41,6 @@ class Indexing:
                 type(error).__name__,
                 extra={"action": "index_unwritten", "document": name},
             )
-
-
-def _kinds(record: DocumentRecord | None) -> frozenset[IndexKind]:
-    return kinds_of(record.metadata()) if record else NOWHERE
 
 
 class IndexAudit:
@@ -60,16 +57,16 @@ class IndexAudit:
         wanted = kinds_of(metadata)
         for kind, entries in self._lists.items():
             if is_shortened(entry_name(kind, name)):
-                is_there = self._store.has(kind, name) if kind in wanted else False
+                entry = self._store.find(kind, name) if kind in wanted else None
             else:
                 for stale in entries.before(name):
                     self._remove(kind, stale)
                 entry = entries.at(name)
-                is_there = entry is not None
-                if entry and kind not in wanted:
+            if kind not in wanted:
+                if entry:
                     self._remove(kind, entry)
-            if kind in wanted and not is_there and kind in self._wanted_now(name):
-                self._store.add(kind, name)
+            elif entry is None or not entry.is_of(metadata):
+                self._add(kind, name)
 
     def finish(self, *, is_complete: bool) -> None:
         """End the comparison; where it has seen every document, what is left in the lists is of documents gone."""
@@ -80,14 +77,17 @@ class IndexAudit:
                 self._remove(kind, stale)
         self._store.save_rebuilt(Rebuilt(as_of=self._as_of))
 
-    def _remove(self, kind: IndexKind, entry: IndexEntry) -> None:
-        # The listings were read before: only the record of now counts.
-        if kind not in self._wanted_now(entry.document):
-            self._store.remove(kind, entry.document, entry.blob.etag)
+    # The listings were read before: only the record of now counts.
 
-    def _wanted_now(self, name: str) -> frozenset[IndexKind]:
+    def _add(self, kind: IndexKind, name: str) -> None:
         record = self._records.find_document(name)
-        return kinds_of(record.metadata) if record else NOWHERE
+        if record and kind in kinds_of(record.metadata):
+            self._store.add(kind, name, record.metadata)
+
+    def _remove(self, kind: IndexKind, entry: IndexEntry) -> None:
+        record = self._records.find_document(entry.document)
+        if not record or kind not in kinds_of(record.metadata):
+            self._store.remove(kind, entry.document, entry.blob.etag)
 
 
 class _Ahead:

@@ -29,7 +29,7 @@ from ..settings import LanguageResource
 from ..storage.containers import BlobInfo, Container, is_safe
 from ..storage.document_store import DocumentStore
 from ..storage.expiry_store import ExpiryStore
-from ..storage.index_store import IndexStore
+from ..storage.index_store import IndexEntry, IndexStore
 from ..storage.journal_store import JournalStore, Offsets
 from ..storage.ledger_store import DAILY, HealthStore, request_ledger_name
 from ..storage.record_format import R, decode
@@ -99,16 +99,23 @@ class Queries:
         """
         kind = _index_of(asked)
         if kind and not scan and self._index.rebuilt():
-            return (one.row for one in self._indexed(kind, asked))
+            return self._indexed(kind, asked)
         return (one.row for one in self.listed(asked))
 
-    def _indexed(self, kind: IndexKind, asked: Filter) -> Iterator[Listed]:
-        """Yield the documents of a list of the index that are asked for, each as it is now."""
+    def _indexed(self, kind: IndexKind, asked: Filter) -> Iterator[DocumentRow]:
+        """Yield the documents of a list of the index that are asked for, and are there at the version of their entry.
+
+        One whose entry a worker could not remove before it died is shown until the night, when `reconcile` does.
+        """
+
+        def row(entry: IndexEntry) -> DocumentRow | None:
+            try:
+                return self._row(self._documents.get_properties(entry.document), entry.blob, {})
+            except Missing:
+                return None
+
         for entries in batches(self._index.list(kind, asked.prefix), LOOKS_AT_ONCE):
-            names = [entry.document for entry in entries]
-            for found in run_all(self._threads, lambda name: self._look(name, {}), names):
-                if found and asked.matches(found.row):
-                    yield found
+            yield from (found for found in run_all(self._threads, row, entries) if found and asked.matches(found))
 
     def listed(self, asked: Filter) -> Iterator[Listed]:
         """Yield the documents that are asked for with what is stored of them, sorted by name."""

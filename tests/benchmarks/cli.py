@@ -85,7 +85,7 @@ def fill(intake: Container, state: Container, documents: int) -> None:
         ended = record_of(number, etag, NOW - timedelta(hours=1 + 20 * (number % 2)))
         records.save_document(ended, None)
         if ended.last_error:
-            index.add(IndexKind.FAILED, ended.document.name)
+            index.add(IndexKind.FAILED, ended.document.name, ended.metadata())
         return ended
 
     with ThreadPoolExecutor(16) as threads:

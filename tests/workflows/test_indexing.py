@@ -144,6 +144,9 @@ def test_reconcile_makes_the_index_right(failed: set[str], done: set[str], lost:
     for name in lost:
         store.remove(IndexKind.FAILED, name)
     for name in stale:
-        store.add(IndexKind.FAILED, name)
+        store.add(IndexKind.FAILED, name, {"source_etag": "old"})
     world.reconcile()
     assert entries(world) == sorted(failed)
+    assert sorted(listed(world, FAILED)) == sorted(listed(world, FAILED, scan=True)) == sorted(failed)
+    rows = [sorted(WorldAccess(world).queries.rows(FAILED, scan=scan), key=lambda row: row.name) for scan in (0, 1)]
+    assert rows[0] == rows[1]
