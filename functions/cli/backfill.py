@@ -11,7 +11,7 @@ from ..storage.rules_store import RulesStore
 from ..workflows.backfill import BackfillAsked, ignore_existing
 from ..workflows.other_documents import RenamedDocuments
 from .access import Access
-from .forecast import price_option, priced, show_forecast
+from .forecast import counted, price_option, priced, show_forecast
 from .list import read_moment
 from .long_runs import LongRun, check_rule, run_options, say_how_to_begin
 from .terminal import count, make_console, plain, write_json
@@ -80,7 +80,7 @@ def backfill(
         copy_in = app.copy_in(originals, access.intake, into)
         forecaster, documents = app.forecaster(RenamedDocuments(originals, into)), copy_in.documents(asked, after)
         steps = copy_in.run(asked, run.progress, run, app.pace(rate))
-    told = priced(access, forecaster.forecast(documents), price)
+    told = priced(access, forecaster.forecast(counted(documents)), price)
     show_forecast(told, as_json=as_json)
     if not yes:
         say_how_to_begin(as_json=as_json)

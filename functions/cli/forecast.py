@@ -1,13 +1,16 @@
 """`forecast`: what documents would take and cost, before anything is submitted."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
 from rich.console import RenderableType
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from ..core.records import Record
 from ..prices import CUSTOM_TEXT_RECORDS, READ_PAGES
+from ..storage.containers import BlobInfo
 from ..workflows.forecast import Forecast, Sum
 from ..workflows.other_documents import FolderDocuments, RenamedDocuments
 from .access import Access
@@ -73,13 +76,21 @@ def forecast(
     next(iter(access.state.list("config/")), None)
     if path is not None:
         folder = FolderDocuments(path, into)
-        found = access.app().forecaster(folder, sample).forecast(folder.list())
+        found = access.app().forecaster(folder, sample).forecast(counted(folder.list()))
     else:
         documents = access.other_container(container or "")
         listed = (info._replace(name=into + info.name) for info in documents.list(prefix))
-        found = access.app().forecaster(RenamedDocuments(documents, into), sample).forecast(listed)
+        found = access.app().forecaster(RenamedDocuments(documents, into), sample).forecast(counted(listed))
     show_forecast(priced(access, found, price), as_json=as_json)
     return 0
+
+
+def counted(documents: Iterable[BlobInfo]) -> Iterator[BlobInfo]:
+    """Yield documents, and show in a terminal how many they are so far."""
+    console = make_console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} documents"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        yield from bar.track(documents, total=0)
 
 
 def priced(access: Access, found: Forecast, usd_per_thousand: float) -> Told:

@@ -91,12 +91,12 @@ class LongRun(ProgressKeeper):
         self._file.save(progress)
 
     def follow(self, app: EntityDrop, steps: Iterator[Step | Waiting], documents: int, *, as_json: bool) -> int:
-        """Show how a run goes, to its end; return the exit code."""
+        """Show how a run goes, to its end, with so many documents left; return the exit code."""
         done = self.progress
         self.save(done)
         try:
             with _bar() as bar:
-                task = bar.add_task("", total=max(documents, 1), completed=_had(done))
+                task = bar.add_task("", total=max(_had(done) + documents, 1), completed=_had(done))
                 for step in steps:
                     if isinstance(step, Waiting):
                         bar.update(task, description=f"{step.jobs} jobs under way {step.reason}".strip())

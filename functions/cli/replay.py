@@ -8,7 +8,7 @@ import click
 from ..core.views import Filter, ShownState
 from ..workflows.replay import ENDED, ReplayAsked
 from .access import Access
-from .forecast import price_option, priced, show_forecast
+from .forecast import counted, price_option, priced, show_forecast
 from .list import read_moment
 from .long_runs import LongRun, check_rule, run_options, say_how_to_begin
 
@@ -78,7 +78,7 @@ def replay(
     app = run.app()
     check_rule(app.rules.patterns(), rule)
     documents = app.replay.documents(asked, run.progress.run, run.progress.after)
-    told = priced(access, app.forecaster().forecast(documents), price)
+    told = priced(access, app.forecaster().forecast(counted(documents)), price)
     show_forecast(told, as_json=as_json)
     if not yes:
         say_how_to_begin(as_json=as_json)

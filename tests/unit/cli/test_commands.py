@@ -422,8 +422,13 @@ def test_results_of_all_tasks_are_shown(several_tasks: World, capsys: pytest.Cap
 def test_documents_for_review_are_listed(several_tasks: World, capsys: pytest.CaptureFixture[str]) -> None:
     several_tasks.drop("empty.txt", "no names")
     several_tasks.run()
-    run_on(several_tasks, "list", "--review")
-    assert [line.split()[-2:] for line in out(capsys).splitlines()] == [["two/a.txt", "review"]]
+    for is_indexed in (False, True):
+        if is_indexed:
+            several_tasks.reconcile()
+        run_on(several_tasks, "list", "--review")
+        assert [line.split()[-2:] for line in out(capsys).splitlines()] == [["two/a.txt", "review"]]
+    run_on(several_tasks, "list", "--review", "--scan")
+    assert len(out(capsys).splitlines()) == 1
 
 
 def test_put_brings_files_of_all_tasks(
