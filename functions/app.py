@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from .core.daily_count import DailyCount
+from .core.health import Health
 from .core.planning import Policy
 from .core.request_ledger import RequestLedger
 from .core.time_limits import LONGEST_HOLD_S
@@ -28,7 +29,7 @@ from .reading.reading_service import ReadingService
 from .settings import LanguageResource, Settings
 from .storage.azure_containers import AzureContainer
 from .storage.azure_queues import AzureJobQueue, AzureTextQueue
-from .storage.clients import blob_service, queue
+from .storage.clients import blob_service, can_sign, queue
 from .storage.containers import Container
 from .storage.document_store import DocumentStore
 from .storage.extracted_store import ExtractedStore
@@ -38,9 +39,12 @@ from .storage.poison_queue import BLOB_POISON_QUEUE, PoisonQueue
 from .storage.record_store import RecordStore
 from .storage.rules_store import RulesStore
 from .storage.shared_record import SharedRecord, resource_name
+from .storage.upload_signer import AzureUploadSigner, UploadSigner
+from .web.parts import WebParts
 from .workflows.batching import Submitter
 from .workflows.carry_over import CarryOver
 from .workflows.claiming import Claims, Reports
+from .workflows.details import DocumentDetails
 from .workflows.extractor import Extractor
 from .workflows.intake import Intake
 from .workflows.job_services import FILES_SENT_AT_ONCE, JobServices, LanguageJobs, ReadingJobs
@@ -57,6 +61,7 @@ from .workflows.steps import Steps
 from .workflows.submission import Submission
 from .workflows.sweep import Sweep
 from .workflows.texts import TextCache, TextReader
+from .workflows.uploads import Uploads
 from .workflows.working_copies import WorkingCopies
 
 if TYPE_CHECKING:
@@ -65,6 +70,9 @@ if TYPE_CHECKING:
 
 STORAGE_THREADS = 16
 """Threads that read and write the documents of a job at the same time; shared by all runs of a worker."""
+
+SHOWN_HEALTH_AGE_S = 5.0
+"""How old the health that people are shown may be."""
 
 LARGE_AT_ONCE = 2
 """Documents of more than `intake.LARGE_BYTES` that a worker holds in memory at the same time: a hundred runs of 10 MB
@@ -117,6 +125,8 @@ class Parts:
     poll_timer: PollDelays
     reading: ReadingParts | None = None
     """None where pages without a text layer are not read."""
+    upload_signer: UploadSigner | None = None
+    """None where the app can not sign addresses for uploads."""
     clock: Callable[[], datetime] = utcnow
     sleep: Callable[[float], None] = time.sleep
     longest_hold_s: float = LONGEST_HOLD_S
@@ -136,6 +146,9 @@ class EntityDrop:
     sweep: Sweep
     reconcile: Reconcile
     rescue: Rescue
+    uploads: Uploads
+    details: DocumentDetails
+    web: WebParts
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
@@ -240,6 +253,14 @@ class EntityDrop:
         self.rescue = Rescue(
             finder, repairs, steps, parts.poison_queue, clock, language_policy, settings.input_container
         )
+
+        largest_bytes = max(settings.max_document_bytes, settings.max_file_bytes)
+        self.uploads = Uploads(documents, parts.upload_signer, largest_bytes, clock)
+        self.details = DocumentDetails(documents, records)
+        self.web = WebParts(settings, self.uploads, self.details, self._health, clock)
+
+    def _health(self) -> dict[str, Health | None]:
+        return {one.name: one.health.read(SHOWN_HEALTH_AGE_S) for one in self.parts.pool}
 
     def _reading_jobs(self, texts: TextReader, policy: Callable[[PollDelays], Policy]) -> ReadingJobs | None:
         reading, clock = self.parts.reading, self.parts.clock
@@ -360,5 +381,8 @@ def connect(settings: Settings) -> EntityDrop:
         pool=tuple(language_parts(settings, one, state, poll_timer, daily) for one in settings.language_resources),
         poll_timer=poll_timer,
         reading=reading_parts(settings, state),
+        upload_signer=AzureUploadSigner(blobs, settings.input_container, utcnow)
+        if can_sign(settings.storage)
+        else None,
     )
     return EntityDrop(parts)
