@@ -71,7 +71,7 @@ class AzureUploadSigner:
         address = self._service.get_blob_client(self._container, check_name(name)).url
         with redacted_errors():
             signature = generate_blob_sas(
-                str(self._service.account_name),
+                self._account_name,
                 self._container,
                 name,
                 permission=BlobSasPermissions.from_string(permission.value),
@@ -80,6 +80,11 @@ class AzureUploadSigner:
                 **self._signing_key(),
             )
         return f"{address}?{signature}"
+
+    @property
+    def _account_name(self) -> str:
+        # The client does not know it where the address has a zone: <account>.z01.blob.storage.azure.net.
+        return str(self._service.account_name or (urlsplit(self._service.url).hostname or "").partition(".")[0])
 
     def _signing_key(self) -> dict[str, Any]:
         # What the client holds for an account key; for an identity it has no such field.
