@@ -29,6 +29,16 @@ def load_page(parts: WebParts) -> "ASGIApp":
     return page_app(parts)
 
 
+class _NoAnswers(logging.Filter):
+    """Keeps out of the log what the adapter writes at debug level: every answer, texts and signatures included."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not str(record.msg).startswith("Received %s from ASGI worker")
+
+
+_NO_ANSWERS = _NoAnswers()
+
+
 class LazyApp:
     """An application behind the adapter of the Functions library; requests come one at a time, on one event loop."""
 
@@ -40,6 +50,8 @@ class LazyApp:
     async def answer(self, request: func.HttpRequest, context: func.Context) -> func.HttpResponse:
         """Answer one request."""
         if self._adapter is None:
+            # The adapter uses the root logger itself; adding the same filter again changes nothing.
+            logging.getLogger().addFilter(_NO_ANSWERS)
             self._adapter = func.AsgiMiddleware(self._load(self._parts))
         try:
             response: func.HttpResponse = await self._adapter.handle_async(request, context)

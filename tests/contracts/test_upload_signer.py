@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from functions.app import utcnow
 from functions.errors import UnsafeName
+from functions.settings import Secret, StorageConnection
+from functions.storage.clients import can_sign
 from functions.storage.upload_signer import KEY_LIFE, KEY_RENEWED, AzureUploadSigner, Permission
 from local.azurite import Azurite
 from local.stand_in.in_process import MovableClock
@@ -113,6 +115,16 @@ def test_unsafe_names_are_not_signed(signer: AzureUploadSigner, name: str) -> No
 
 def test_origin_is_that_of_storage(signer: AzureUploadSigner, storage: Azurite) -> None:
     assert signer.origin == storage.blob_endpoint.rpartition("/")[0]
+
+
+def test_signature_can_not_sign_others(service: BlobServiceClient, storage: Azurite) -> None:
+    """An account key and an identity can; with a shared access signature the app offers no uploads."""
+    shared = (
+        f"BlobEndpoint={storage.blob_endpoint};QueueEndpoint={storage.queue_endpoint};SharedAccessSignature=sv=1&sig=x"
+    )
+    assert not can_sign(StorageConnection(connection_string=Secret(shared)))
+    assert can_sign(StorageConnection(connection_string=Secret(storage.connection_string)))
+    assert can_sign(StorageConnection(blob_service_uri="https://account.blob.core.windows.net"))
 
 
 # --- With an identity ---

@@ -171,11 +171,10 @@ async def main(folder: str) -> None:
         timer = typed("json", json.dumps({"Schedule": {}, "ScheduleStatus": None, "IsPastDue": False}))
         calls["sweep"] = await call(ids["sweep"], "timer", timer, {})
         calls["reconcile"] = await call(ids["reconcile"], "timer", timer, {})
+        document_id = base64.urlsafe_b64encode(DOCUMENT.encode()).decode().rstrip("=")
         answers = [
             await ask(ids["web_api"], "/api/session"),
-            await ask(
-                ids["web_api"], f"/api/documents/{base64.urlsafe_b64encode(DOCUMENT.encode()).decode().rstrip('=')}"
-            ),
+            await ask(ids["web_api"], f"/api/documents/{document_id}"),
             await ask(ids["web_page"], "/"),
             await ask(ids["web_page"], "/api/session"),
         ]
