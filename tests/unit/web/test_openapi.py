@@ -7,6 +7,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from functions import problems
 from functions.web.api.described import OPENAPI
@@ -21,20 +22,22 @@ pytestmark = pytest.mark.long
 DESCRIPTION: dict[str, Any] = json.loads(OPENAPI.read_text("utf-8"))
 
 
-def seeded() -> World:
-    """Return a world with a document in each state that a client can meet."""
+HERE = f"http://{HOST}"
+
+
+@pytest.fixture(scope="module")
+def app() -> ASGIApp:
+    """The API on a world with a document in each state that a client can meet."""
     world = World(settings=dict(OPEN))
     world.drop("done.txt", letter(1))
     world.drop("failed.txt", b"")
     world.settle()
     world.drop("waiting.txt", letter(2), announce=False)
-    return world
+    return api_app(world.app.web)
 
 
-WORLD = seeded()
-APP = api_app(WORLD.app.web)
-HERE = f"http://{HOST}"
-SCHEMA = schemathesis.openapi.from_asgi("/api/openapi.json", APP, headers={"Host": HOST})
+SCHEMA = schemathesis.openapi.from_dict(DESCRIPTION)
+"""Cases of it know no application: each test gives them that of the fixture, which is not made before."""
 
 EXCLUDED = [
     # A name may be refused for what a schema does not say well: control characters, dots and slashes at its ends.
@@ -44,33 +47,33 @@ EXCLUDED = [
 
 @SCHEMA.parametrize()
 @settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
-def test_answers_are_as_described(case: schemathesis.Case) -> None:
+def test_answers_are_as_described(case: schemathesis.Case, app: ASGIApp) -> None:
     """No 5xx, no status, header or content that is not described; what is not described is refused."""
-    case.call_and_validate(app=APP, base_url=HERE, excluded_checks=EXCLUDED)
+    case.call_and_validate(app=app, base_url=HERE, excluded_checks=EXCLUDED)
 
 
 @pytest.mark.parametrize("name", ["done.txt", "failed.txt", "waiting.txt"])
-def test_documents_are_as_described(name: str) -> None:
+def test_documents_are_as_described(app: ASGIApp, name: str) -> None:
     operation = SCHEMA["/api/documents/{id}"]["GET"]
-    reply = operation.Case(path_parameters={"id": id_of(name)}).call_and_validate(app=APP, base_url=HERE)
+    reply = operation.Case(path_parameters={"id": id_of(name)}).call_and_validate(app=app, base_url=HERE)
     assert reply.status_code == 200
     for result in reply.json()["results"]:
         parameters = {"id": id_of(name), "result": result["name"]}
         one = SCHEMA["/api/documents/{id}/results/{result}"]["GET"].Case(path_parameters=parameters)
-        assert one.call_and_validate(app=APP, base_url=HERE).status_code == 200
+        assert one.call_and_validate(app=app, base_url=HERE).status_code == 200
 
 
-def test_uploads_are_as_described() -> None:
+def test_uploads_are_as_described(app: ASGIApp) -> None:
     operation = SCHEMA["/api/uploads"]["POST"]
     for name, status in (("new.txt", 200), ("done.txt", 409), ("..", 400)):
         case = operation.Case(body={"name": name, "sizeBytes": 5}, media_type="application/json")
-        assert case.call_and_validate(app=APP, base_url=HERE).status_code == status
+        assert case.call_and_validate(app=app, base_url=HERE).status_code == status
 
 
 def test_description_names_every_route() -> None:
     routes = {
         (f"/api{route.path}", method.lower())
-        for route in api_routes(WORLD.app.web)
+        for route in api_routes(World(settings=dict(OPEN)).app.web)
         if isinstance(route, Route)
         for method in (route.methods or set()) - {"HEAD"}
     }
