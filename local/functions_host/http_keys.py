@@ -37,10 +37,6 @@ class FunctionKeys:
             opening += [self.host, *(key for name, key in self.functions.items() if name.lower() == function.lower())]
         return any(same(given, key) for key in opening)
 
-    def is_admin(self, request: Request) -> bool:
-        """Whether a request has the master key."""
-        return not self.is_enforced or same(key_of(request), self.master)
-
 
 def key_of(request: Request) -> str:
     """Return the key of a request: the first header `x-functions-key` if there is one, else the query's `code`."""
