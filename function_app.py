@@ -7,7 +7,7 @@ import azure.functions as func
 from functions import telemetry
 from functions.app import connect
 from functions.settings import Settings
-from functions.triggers import polling, reconcile, rescue, submission, sweep
+from functions.triggers import http, polling, reconcile, rescue, submission, sweep
 
 # First of all, so that whatever is wrong is in one message; what telemetry needs is checked with the rest.
 settings = Settings.from_env(os.environ)
@@ -15,11 +15,14 @@ telemetry.configure(os.environ)
 entity_drop = connect(settings)
 
 app = func.FunctionApp()
-for blueprint in (
+blueprints = [
     submission.blueprint(entity_drop.submitter, settings),
     polling.blueprint(entity_drop.poller, settings.job_queue),
     sweep.blueprint(entity_drop.sweep),
     reconcile.blueprint(entity_drop.reconcile),
     rescue.blueprint(entity_drop.rescue, settings.job_queue),
-):
+]
+if settings.web != "off":
+    blueprints.append(http.blueprint(entity_drop.web))
+for blueprint in blueprints:
     app.register_functions(blueprint)

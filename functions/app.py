@@ -13,6 +13,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from .core.daily_count import DailyCount
+from .core.health import Health
 from .core.packing import MAX_REQUEST_DOCUMENTS, REQUESTS_PER_JOB
 from .core.planning import Policy
 from .core.request_ledger import RequestLedger
@@ -31,7 +32,7 @@ from .reading.read_api import OCR
 from .reading.reading_service import ReadingService
 from .settings import LanguageResource, Settings
 from .storage.azure_queues import AzureJobQueue, AzureTextQueue
-from .storage.clients import blob_containers, queue
+from .storage.clients import blob_containers, blob_service, can_sign, queue
 from .storage.containers import Container
 from .storage.document_store import DocumentStore
 from .storage.expiry_store import ExpiryStore
@@ -44,9 +45,12 @@ from .storage.poison_queue import BLOB_POISON_QUEUE, PoisonQueue
 from .storage.record_store import RecordStore
 from .storage.rules_store import RulesStore
 from .storage.shared_record import SharedRecord
+from .storage.upload_signer import AzureUploadSigner, UploadSigner
+from .web.parts import WebParts
 from .workflows.batching import Submitter
 from .workflows.carry_over import CarryOver
 from .workflows.claiming import Claims, Reports
+from .workflows.details import DocumentDetails
 from .workflows.expiries import DeploymentReader, ExpiryWatch, deployments_of
 from .workflows.extractor import Extractor
 from .workflows.holding import Holds, StartTimer, start_timer
@@ -67,6 +71,7 @@ from .workflows.steps import Steps
 from .workflows.submission import Submission
 from .workflows.sweep import Sweep
 from .workflows.texts import TextCache, TextReader
+from .workflows.uploads import Uploads
 from .workflows.working_copies import WorkingCopies
 
 if TYPE_CHECKING:
@@ -80,6 +85,9 @@ if TYPE_CHECKING:
 
 STORAGE_THREADS = 16
 """Threads that read and write the documents of a job at the same time; shared by all runs of a worker."""
+
+SHOWN_HEALTH_AGE_S = 5.0
+"""How old the health that people are shown may be."""
 
 LARGE_AT_ONCE = 2
 """Documents of more than `intake.LARGE_BYTES` that a worker holds in memory at the same time: a hundred runs of 10 MB
@@ -137,6 +145,8 @@ class Parts:
     poll_timer: PollDelays
     reading: ReadingParts | None = None
     """None where pages without a text layer are not read."""
+    upload_signer: UploadSigner | None = None
+    """None where the app can not sign addresses for uploads."""
     clock: Callable[[], datetime] = utcnow
     sleep: Callable[[float], None] = time.sleep
     later: Callable[[Callable[[], None]], None] = after_a_moment
@@ -161,6 +171,9 @@ class EntityDrop:
     rescue: Rescue
     journal: Journal
     rules: RuleBook
+    uploads: Uploads
+    details: DocumentDetails
+    web: WebParts
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
@@ -274,6 +287,10 @@ class EntityDrop:
         self.rescue = Rescue(
             finder, repairs, steps, parts.poison_queue, clock, language_policy, settings.input_container
         )
+        largest_bytes = max(settings.max_document_bytes, settings.max_file_bytes)
+        self.uploads = Uploads(documents, parts.upload_signer, largest_bytes, clock)
+        self.details = DocumentDetails(documents, records)
+        self.web = WebParts(settings, self.uploads, self.details, self._health, clock)
 
     # What only commands ask for is imported and made when they do: a worker starts without it.
 
@@ -330,6 +347,9 @@ class EntityDrop:
         from .workflows.backfill import CopyIn
 
         return CopyIn(source, intake, self.rules, self.parts.storage_threads, into)
+
+    def _health(self) -> dict[str, Health | None]:
+        return {one.name: one.health.read(SHOWN_HEALTH_AGE_S) for one in self.parts.pool}
 
     def _reading_jobs(self, texts: TextReader, policy: Callable[[PollDelays], Policy]) -> ReadingJobs | None:
         reading, clock = self.parts.reading, self.parts.clock
@@ -441,5 +461,8 @@ def connect(settings: Settings, ids: Callable[[], str] = new_id, *, is_instance:
         poll_timer=poll_timer,
         reading=reading_parts(settings, state),
         new_id=ids,
+        upload_signer=AzureUploadSigner(partial(blob_service, settings.storage), settings.input_container, utcnow)
+        if can_sign(settings.storage)
+        else None,
     )
     return EntityDrop(parts)

@@ -74,6 +74,32 @@ class WarningKind:
         return replace(self, is_variant=True, **changes)
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a request to the page's API was not carried out; sent as `application/problem+json` (RFC 9457)."""
+
+    code: str
+    status: int
+    title: str
+    message: str
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalKind:
+    """One kind of refused request, with its HTTP status; message and help are templates, the title is none."""
+
+    code: str
+    status: int
+    title: str
+    message: str
+    help: str
+
+    def refusal(self, **fields: object) -> Refusal:
+        """Return a refusal of this kind; `fields` fill the templates. Raises `KeyError` where one is missing."""
+        return Refusal(self.code, self.status, self.title, self.message.format(**fields), self.help.format(**fields))
+
+
 # --- The document can not be read ---
 
 _SAVE_AS_UTF8 = "Save it as plain text in UTF-8 and drop it again."
@@ -771,6 +797,133 @@ UNREADABLE_WARNING = SERVICE_WARNING.variant(
     message="The service gave a warning that can not be read.", help=_NOTHING_TO_DO
 )
 
+# --- A request to the page's API is refused (docs/page.md) ---
+
+_SEE_API = "The description of the API is at /api/openapi.json."
+
+INVALID_REQUEST = RefusalKind(
+    "InvalidRequest", 400, "The request is not understood", "The request is not as described: {reason}.", _SEE_API
+)
+INVALID_ADDRESS = RefusalKind(
+    "InvalidAddress", 400, "The address is not understood", "The address has escapes that are not UTF-8.", _SEE_API
+)
+INVALID_NAME = RefusalKind(
+    "InvalidName",
+    400,
+    "The name can not be used",
+    "A document can not be called so: {reason}.",
+    "Give the file another name and upload it again.",
+)
+SIGN_IN_NEEDED = RefusalKind(
+    "SignInNeeded",
+    401,
+    "Nobody has signed in",
+    "The request comes without the principal of somebody who has signed in.",
+    "Sign in at /.auth/login/aad; a program sends a token of Microsoft Entra ID.",
+)
+FOREIGN_ORIGIN = RefusalKind(
+    "ForeignOrigin",
+    403,
+    "The request comes from another site",
+    "A browser sends it for a page of another site, or nothing says that it does not.",
+    "Open the page of the app itself; a program sends a key or a token, and no Origin.",
+)
+UNKNOWN_ADDRESS = RefusalKind("UnknownAddress", 404, "There is nothing here", "The address is not known.", _SEE_API)
+UNKNOWN_DOCUMENT = RefusalKind(
+    "UnknownDocument",
+    404,
+    "There is no such document",
+    "Neither the document nor a record of it is there.",
+    "Check the id: the document's name in UTF-8, as base64url without padding.",
+)
+UNKNOWN_RESULT = RefusalKind(
+    "UnknownResult",
+    404,
+    "There is no such result",
+    "The document has no result of this name now.",
+    "The record of the document lists the results that it has.",
+)
+WRONG_METHOD = RefusalKind(
+    "WrongMethod", 405, "The method is not allowed", "The address does not take {method}.", _SEE_API
+)
+DOCUMENT_EXISTS = RefusalKind(
+    "DocumentExists",
+    409,
+    "The document exists already",
+    "A document of this name exists already.",
+    "Send its ETag as 'replaces' to replace this version, or use another name.",
+)
+LENGTH_NEEDED = RefusalKind(
+    "LengthNeeded",
+    411,
+    "The length is missing",
+    "The request has no Content-Length; what is sent in chunks does not arrive.",
+    "Send the body whole, with its length.",
+)
+DOCUMENT_CHANGED = RefusalKind(
+    "DocumentChanged",
+    412,
+    "The document has changed",
+    "The document is no longer at the version that was to be replaced.",
+    "Look at its present version, and decide anew.",
+)
+REQUEST_TOO_LARGE = RefusalKind(
+    "RequestTooLarge",
+    413,
+    "The request is too large",
+    "The request has more than {limit:,} bytes.",
+    "Documents go straight to the storage, never through the API.",
+)
+UPLOAD_TOO_LARGE = RefusalKind(
+    "UploadTooLarge",
+    413,
+    "The file is too large",
+    "The file has {size:,} bytes; the limit is {limit:,}.",
+    "Split it, or let the operator raise MAX_FILE_BYTES.",
+)
+WRONG_CONTENT_TYPE = RefusalKind(
+    "WrongContentType",
+    415,
+    "The content type is not taken",
+    "The content type is not application/json.",
+    "Send JSON, and say so in Content-Type.",
+)
+WRONG_HOST = RefusalKind(
+    "WrongHost",
+    421,
+    "The request is for another host",
+    "Without keys only requests to a loopback name are answered.",
+    "Use http://localhost or http://127.0.0.1 with the port, or set WEB to key or entra.",
+)
+REQUEST_FAILED = RefusalKind(
+    "RequestFailed",
+    500,
+    "The app failed",
+    "The request has failed because of a fault of the app ({error}).",
+    "Try again; if it lasts, look into the log.",
+)
+UPLOADS_IMPOSSIBLE = RefusalKind(
+    "UploadsImpossible",
+    501,
+    "Uploads are not possible",
+    "The app reaches the storage with a shared access signature, with which it can not make others.",
+    "Let the operator use an identity or a key in DocumentStorage, or drop documents another way.",
+)
+STORAGE_UNAVAILABLE = RefusalKind(
+    "StorageUnavailable",
+    503,
+    "The storage does not answer",
+    "The storage does not answer as it should ({code}).",
+    "Try again in a moment; if it lasts, check the app's roles and the health of the storage account.",
+)
+NEWER_RELEASE = RefusalKind(
+    "NewerRelease",
+    503,
+    "A newer release has the document",
+    "The record of the document was written by a newer release, which is being deployed.",
+    "Try again in a minute.",
+)
+
 # --- The whole catalogue ---
 
 PROBLEMS: tuple[ProblemKind, ...] = tuple(kind for kind in globals().values() if isinstance(kind, ProblemKind))
@@ -778,6 +931,9 @@ PROBLEMS: tuple[ProblemKind, ...] = tuple(kind for kind in globals().values() if
 
 WARNINGS: tuple[WarningKind, ...] = tuple(kind for kind in globals().values() if isinstance(kind, WarningKind))
 """Every kind of warning, in the order of this file."""
+
+REFUSALS: tuple[RefusalKind, ...] = tuple(kind for kind in globals().values() if isinstance(kind, RefusalKind))
+"""Every kind of refused request, in the order of this file."""
 
 _CODES_FOR_REVIEW = frozenset(kind.code for kind in WARNINGS if kind.is_for_review)
 

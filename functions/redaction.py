@@ -28,8 +28,8 @@ _PATTERNS = tuple(
         # Headers, as text and as the representation of a mapping.
         (r"\b(Bearer|SharedKey|SharedKeyLite) +(?!\[)[^\s\"'<>`\\,]+", rf"\1 {HIDDEN}"),
         (
-            r"\b(Ocp-Apim-Subscription-Key|api-key|Authorization)(['\"]?\s*[:=]\s*['\"]?)(?!Bearer |SharedKey|\[)"
-            rf"{_END}+",
+            r"\b(Ocp-Apim-Subscription-Key|x-functions-key|api-key|Authorization)(['\"]?\s*[:=]\s*['\"]?)"
+            rf"(?!Bearer |SharedKey|\[){_END}+",
             rf"\1\2{HIDDEN}",
         ),
         # User name and password of an address.

@@ -27,6 +27,7 @@ KEY_VAULT_REFERENCE = "@Microsoft.KeyVault("
 """How a value begins that the platform fetches from a key vault."""
 
 BLOB_TRIGGER_SOURCES = ("LogsAndContainerScan", "EventGrid")
+WEB_MODES = ("off", "key", "entra", "open")
 STRING_INDEX_TYPES = ("UnicodeCodePoint", "Utf16CodeUnit", "TextElements_v8")
 
 
@@ -372,6 +373,14 @@ SETTINGS: tuple[Setting, ...] = (
         _integer(2, 3650),
         "how long the journal of documents and jobs is kept; in Azure a lifecycle rule deletes what is older",
     ),
+    Setting(
+        "WEB",
+        None,
+        _choice(*WEB_MODES),
+        "who may use the page and its API: `key` (who has a function key), `entra` (who has signed in through App "
+        "Service Authentication), `open` (everybody on this machine; refused anywhere else) or `off`; without it "
+        "`open` on this machine and `off` anywhere else ([docs/page.md](docs/page.md))",
+    ),
 )
 
 """Every app setting, in the order of the documentation."""
@@ -436,6 +445,8 @@ class Settings:
     allow_http_endpoint: bool = False
     ignore_documents_before: datetime | None = None
     journal_days: int = 90
+    web: str = "off"
+    """Who may use the page and its API, one of `WEB_MODES`."""
     language_client_id: str | None = None
     """Client id of the user-assigned identity that talks to the AI services; None: the only or own one."""
 
@@ -460,6 +471,9 @@ class Settings:
         if values.get("LANGUAGE_API_VERSION") == PREVIEW_API_VERSION and not _given(environ, "REQUESTS_PER_MINUTE"):
             values["REQUESTS_PER_MINUTE"] = PREVIEW_REQUESTS_PER_MINUTE
         problems += _contradictions(values, refused)
+        if "WEB" not in refused:
+            values.setdefault("WEB", "open" if _is_on_this_machine(environ) else "off")
+            problems += _web_problems(values["WEB"], environ)
         keys = ["LANGUAGE_KEYS" if "LANGUAGE_ENDPOINTS" in values else "LANGUAGE_KEY"]
         if _given(environ, "DOCUMENT_INTELLIGENCE_ENDPOINT"):
             keys.append("DOCUMENT_INTELLIGENCE_KEY")
@@ -549,6 +563,30 @@ def _telemetry_problems(environ: Mapping[str, str]) -> list[str]:
         except ValueError as error:
             problems.append(f"{name} is not usable (value not shown): one of its endpoints is wrong ({error}).")
     return problems
+
+
+def _is_on_this_machine(environ: Mapping[str, str]) -> bool:
+    """Whether a host serves this machine only; in Azure the platform names the app's public address here.
+
+    Core Tools set it to the address that they listen on (`StartHostAction.cs`, read 2026-11), and so does
+    `local.functions_host`. A host in a container sets none.
+    """
+    host = re.sub(r":\d+$", "", _given(environ, "WEBSITE_HOSTNAME").lower())
+    return is_loopback(host.removeprefix("[").removesuffix("]"))
+
+
+def _web_problems(mode: str, environ: Mapping[str, str]) -> list[str]:
+    if mode == "open" and not _is_on_this_machine(environ):
+        return ["WEB is 'open', which is for hosts that serve this machine only; set it to key or entra."]
+    # The platform puts it there and nobody else can; only then it removes the principal header that a client sends
+    # ("Environment variables and app settings in Azure App Service", read 2026-11; the middleware takes numbers, too).
+    enabled = _given(environ, "WEBSITE_AUTH_ENABLED").lower()
+    if mode == "entra" and not (enabled == "true" or (enabled.isdigit() and int(enabled))):
+        return [
+            "WEB is 'entra', but App Service Authentication is not on (WEBSITE_AUTH_ENABLED), so nobody could be "
+            "believed; turn it on (docs/page.md), or set WEB to key."
+        ]
+    return []
 
 
 def _contradictions(values: Mapping[str, Any], refused: Set[str]) -> list[str]:

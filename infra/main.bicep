@@ -67,6 +67,12 @@ param maximumInstanceCount string = '40'
 @description('Instances of the intake and of the job queue that are kept running. 0: scale to zero, first document after a pause waits for a cold start.')
 param alwaysReadyInstances string = '0'
 
+@description('WEB_CLIENT_ID: where WEB is entra, the client id of the application registration that people sign in to. infra/hooks/preprovision makes one where it is empty.')
+param webClientId string = ''
+
+@description('Where WEB is not off: further origins of the page, such as a custom domain, separated by commas. They may put documents into the storage (CORS).')
+param webOrigins string = ''
+
 @description('Days Log Analytics keeps logs and metrics.')
 param logRetentionDays string = '30'
 
@@ -74,6 +80,13 @@ var roles = loadJsonContent('roles.json')
 var token = toLower(uniqueString(subscription().id, environmentName, location))
 var tags = { 'azd-env-name': environmentName }
 var private = privateNetworking == 'true'
+
+var web = toLower(settings.WEB)
+var hasWeb = web != 'off'
+var appName = 'func-${token}'
+// Known before the app is there, which needs the storage first; the output AZURE_FUNCTION_APP_URL has what Azure says.
+var ownOrigin = 'https://${appName}.azurewebsites.net'
+var pageOrigins = split(empty(webOrigins) ? ownOrigin : replace('${ownOrigin},${webOrigins}', ' ', ''), ',')
 
 var deadLetterContainer = 'event-dead-letters'
 var deploymentContainer = 'deployment-package'
@@ -132,6 +145,7 @@ module storage 'modules/storage.bicep' = {
       { name: 'delete-old-journal', prefix: '${settings.STATE_CONTAINER}/journal/', days: int(settings.JOURNAL_DAYS) }
       { name: 'delete-old-dead-letters', prefix: '${deadLetterContainer}/', days: 90 }
     ]
+    uploadOrigins: hasWeb ? pageOrigins : []
     private: private
     allowedIpRanges: empty(allowedIpRanges) ? [] : split(replace(allowedIpRanges, ' ', ''), ',')
   }
@@ -154,6 +168,7 @@ module hostStorage 'modules/storage.bicep' = {
     deletions: [
       { name: 'delete-old-trigger-receipts', prefix: 'azure-webjobs-hosts/blobreceipts/', days: 180 }
     ]
+    uploadOrigins: []
     private: private
     allowedIpRanges: []
   }
@@ -204,6 +219,30 @@ module appResults 'modules/container-role.bicep' = [for container in [settings.O
     role: roles.appResults
   }
 }]
+
+// The page's uploads: the app signs addresses with its own right to write, and for that it needs a key of the account.
+module appUploads 'modules/container-role.bicep' = if (hasWeb) {
+  name: 'role-app-uploads'
+  scope: group
+  params: {
+    storageAccountName: storage.outputs.name
+    containerName: settings.INPUT_CONTAINER
+    principalId: identity.outputs.principalId
+    principalType: 'ServicePrincipal'
+    role: roles.appUploads
+  }
+}
+
+module appSigning 'modules/storage-role.bicep' = if (hasWeb) {
+  name: 'role-app-signing'
+  scope: group
+  params: {
+    storageAccountName: storage.outputs.name
+    principalId: identity.outputs.principalId
+    principalType: 'ServicePrincipal'
+    role: roles.appSigning
+  }
+}
 
 module appQueues 'modules/queue-role.bicep' = [for queue in queues: {
   name: 'role-app-queue-${uniqueString(queue)}'
@@ -413,7 +452,7 @@ module app 'modules/function-app.bicep' = {
   name: 'function-app'
   scope: group
   params: {
-    name: 'func-${token}'
+    name: appName
     location: location
     // azd finds the app of the service `app` in azure.yaml by this tag.
     tags: union(tags, { 'azd-service-name': 'app' })
@@ -438,10 +477,20 @@ module app 'modules/function-app.bicep' = {
     instanceMemoryMB: int(instanceMemoryMB)
     maximumInstanceCount: int(maximumInstanceCount)
     alwaysReadyInstances: int(alwaysReadyInstances)
+    hasWeb: hasWeb
     subnetId: private ? network.outputs.appSubnetId : ''
   }
   // The host needs its storage from the first second, and the deployment writes the package there.
   dependsOn: [appHostBlobs, appHostQueues, appDocuments, appResults, appQueues]
+}
+
+module signIn 'modules/sign-in.bicep' = if (web == 'entra') {
+  name: 'sign-in'
+  scope: group
+  params: {
+    functionAppName: app.outputs.name
+    clientId: webClientId
+  }
 }
 
 module eventTopic 'modules/event-topic.bicep' = {
@@ -540,6 +589,7 @@ module personLanguage 'modules/language-role.bicep' = if (createLanguage && !emp
 // What azd writes into its environment: the hooks and the commands of docs/deploy.md read these.
 output AZURE_RESOURCE_GROUP string = group.name
 output AZURE_FUNCTION_APP_NAME string = app.outputs.name
+output AZURE_FUNCTION_APP_URL string = app.outputs.url
 output AZURE_STORAGE_ACCOUNT_NAME string = storage.outputs.name
 output AZURE_STORAGE_BLOB_URI string = storage.outputs.blobServiceUri
 output AZURE_STORAGE_QUEUE_URI string = storage.outputs.queueServiceUri

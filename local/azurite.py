@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -46,12 +47,18 @@ class Azurite:
         blob_port: int = 0,
         queue_port: int = 0,
         log_file: Path | None = None,
+        options: Sequence[str] = (),
     ) -> None:
-        """``log_file`` defaults to one in the temporary workspace, which is removed by ``stop``."""
+        """``log_file`` defaults to one in the temporary workspace, which is removed by ``stop``.
+
+        ``options`` are further options of Azurite. With those for https the addresses begin with ``https``.
+        """
         self.folder = folder
         self._blob_port = blob_port
         self._queue_port = queue_port
         self._log_file = log_file
+        self._options = list(options)
+        self._scheme = "https" if "--cert" in self._options else "http"
         self._workspace: tempfile.TemporaryDirectory[str] | None = None
         self._process: LocalProcess | None = None
 
@@ -82,18 +89,18 @@ class Azurite:
     @property
     def blob_endpoint(self) -> str:
         """The blob service's URL, with the account name."""
-        return f"http://127.0.0.1:{self._blob_port}/{ACCOUNT_NAME}"
+        return f"{self._scheme}://127.0.0.1:{self._blob_port}/{ACCOUNT_NAME}"
 
     @property
     def queue_endpoint(self) -> str:
         """The queue service's URL, with the account name."""
-        return f"http://127.0.0.1:{self._queue_port}/{ACCOUNT_NAME}"
+        return f"{self._scheme}://127.0.0.1:{self._queue_port}/{ACCOUNT_NAME}"
 
     @property
     def connection_string(self) -> str:
         """What goes into ``AzureWebJobsStorage`` and ``DocumentStorage``."""
         return (
-            f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT_NAME};AccountKey={ACCOUNT_KEY};"
+            f"DefaultEndpointsProtocol={self._scheme};AccountName={ACCOUNT_NAME};AccountKey={ACCOUNT_KEY};"
             f"BlobEndpoint={self.blob_endpoint};QueueEndpoint={self.queue_endpoint};"
         )
 
@@ -172,6 +179,7 @@ class Azurite:
             "--tablePort", "0",
             "--silent", "--disableTelemetry",
             "--skipApiVersionCheck",  # the client libraries are often ahead of the newest API version it lists
+            *self._options,
         ]
         # fmt: on
         if self.folder is None:

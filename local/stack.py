@@ -22,7 +22,7 @@ from typing import Any, Self
 
 import requests
 from azure.core.exceptions import ResourceExistsError
-from azure.storage.blob import BlobServiceClient
+from azure.storage.blob import BlobServiceClient, CorsRule
 from azure.storage.queue import QueueServiceClient
 
 from functions.settings import SETTINGS
@@ -315,6 +315,7 @@ class Stack:
                 host.launch()
             for host in hosts:
                 host.wait_until_ready()
+            self.allow_uploads()
         except BaseException:
             self.stop()
             raise
@@ -343,7 +344,23 @@ class Stack:
         """Start one more functions host on the same storage."""
         host = self._new_host()
         host.start()
+        self.allow_uploads()
         return host
+
+    def allow_uploads(self) -> None:
+        """Let the pages that the hosts serve put documents into the storage; in Azure the deployment sets this."""
+        ports = [host.url.rpartition(":")[2] for host in self.hosts if host.url]
+        origins = [f"http://{name}:{port}" for port in ports for name in ("127.0.0.1", "localhost")]
+        # The rule of infra/modules/storage.bicep, of which the emulator knows all parts.
+        rule = CorsRule(
+            allowed_origins=origins,
+            allowed_methods=["PUT"],
+            allowed_headers=["content-type", "x-ms-*", "if-match", "if-none-match"],
+            exposed_headers=["etag", "x-ms-request-id", "x-ms-error-code"],
+            max_age_in_seconds=600,
+        )
+        with BlobServiceClient.from_connection_string(self.connection_string) as blobs:
+            blobs.set_service_properties(cors=[rule] if origins else [])
 
     def create_containers(self) -> None:
         """Create the containers and queues that exist before the app runs; in Azure the deployment creates them."""
@@ -383,5 +400,10 @@ def _own_app_settings(environment: Mapping[str, str]) -> list[str]:
     The host lets them win over its settings file, as Core Tools does; a developer's real LANGUAGE_KEY must not end up
     in a run with stand-ins.
     """
-    names = {setting.name for setting in SETTINGS} | {"AzureWebJobsStorage", "PYTHON_THREADPOOL_THREAD_COUNT"}
+    names = {setting.name for setting in SETTINGS} | {
+        "AzureWebJobsStorage",
+        "PYTHON_THREADPOOL_THREAD_COUNT",
+        "WEBSITE_HOSTNAME",
+        "WEBSITE_AUTH_ENABLED",
+    }
     return [name for name in environment if name.partition("__")[0] in names]

@@ -10,7 +10,7 @@ from pathlib import Path
 from functions import problems
 from functions.errors import Fault
 from functions.language.error_codes import FAULTS, QUOTA_CODE
-from functions.problems import PROBLEMS, WARNINGS
+from functions.problems import PROBLEMS, REFUSALS, WARNINGS
 from functions.reading import read_api
 
 from .diagrams import meanings
@@ -70,10 +70,18 @@ Those for review set the result's `"review": true`.
 """
 
 
+_REFUSALS = """\
+## Refused requests to the page's API
+
+They are answered as `application/problem+json` with the code as `code`, and in the header `x-ms-error-code`
+([page.md](page.md)). What the Functions host refuses itself, such as a wrong key, has an empty body.
+"""
+
+
 def page() -> str:
     """Return the text of docs/problems.md."""
     faults = (Fault.DOCUMENT, Fault.CONFIGURATION, Fault.SERVICE, Fault.STORAGE)
-    sections = [_INTRODUCTION, *map(_problems_of, faults), *_service_codes(), *_warnings()]
+    sections = [_INTRODUCTION, *map(_problems_of, faults), *_service_codes(), *_warnings(), *_refusals()]
     return "\n".join(sections)
 
 
@@ -111,6 +119,15 @@ def _warnings() -> Iterator[str]:
         for kind in sorted(WARNINGS, key=lambda kind: kind.code)
     )
     yield _table(("code", "what it says", "for review", "what to do"), rows)
+
+
+def _refusals() -> Iterator[str]:
+    yield _REFUSALS
+    rows = (
+        (_code(kind.code), str(kind.status), _text(kind.message), _text(kind.help))
+        for kind in sorted(REFUSALS, key=lambda kind: kind.code)
+    )
+    yield _table(("code", "status", "what it says", "what to do"), rows)
 
 
 def _code(template: str) -> str:

@@ -52,6 +52,11 @@ def blob_service(
     return BlobServiceClient(uri, credential=credential(connection.client_id, uri), **options)
 
 
+def can_sign(connection: StorageConnection) -> bool:
+    """Whether addresses can be signed with a connection: with an account key or an identity, not with a signature."""
+    return "sharedaccesssignature" not in (connection.connection_string or "").lower()
+
+
 def queue(connection: StorageConnection, name: str, **retries: Any) -> QueueClient:
     """Return the client of one queue, with messages in base64 as the host's queue trigger expects them.
 

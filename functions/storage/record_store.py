@@ -143,6 +143,16 @@ class RecordStore:
         """Whether a job, a part of it or a half of it is still under way; all their ids begin with the owner's."""
         return next(self._container.list(JOBS + owner), None) is not None
 
+    def first_job_of(self, owner: str) -> Job | None:
+        """Return a job that works for an owner: itself, a part of it or a half of it; None where none is there."""
+        found = next(self._container.list(JOBS + owner), None)
+        if found is None:
+            return None
+        try:
+            return self.job(found.name.removeprefix(JOBS).removesuffix(".json"))[0]
+        except Missing:
+            return None
+
     def list_jobs(self, owner: str = "") -> Iterator[ListedJob]:
         """Yield every job, or those of an owner.
 

@@ -28,6 +28,9 @@ param instanceMemoryMB int
 param maximumInstanceCount int
 param alwaysReadyInstances int
 
+@description('Whether the page and its API are served.')
+param hasWeb bool
+
 @description('Subnet for outgoing traffic. Empty: no virtual network.')
 param subnetId string
 
@@ -35,7 +38,7 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
   // checkov:skip=CKV_AZURE_222:Event Grid has to reach the webhook, which asks for a system key; the private variant admits Event Grid only
   // checkov:skip=CKV_AZURE_17:Event Grid presents no client certificate, so demanding one would stop all events
   // checkov:skip=CKV_AZURE_212:the plan scales to zero on purpose; alwaysReadyInstances is there for those who want more
-  // checkov:skip=CKV_AZURE_213:no pages are served; the platform replaces instances itself and the alert 'silence' notices an app that does not run
+  // checkov:skip=CKV_AZURE_213:the platform replaces instances itself and the alert 'silence' notices an app that does not run
   name: name
   location: location
   tags: tags
@@ -47,7 +50,8 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
   properties: {
     serverFarmId: planId
     httpsOnly: true
-    // The only address it serves is the webhook where Event Grid reports new documents, behind a system key.
+    // It serves the webhook where Event Grid reports new documents, behind a system key, and, unless WEB is off, the
+    // page and its API, behind a function key or a sign-in.
     publicNetworkAccess: 'Enabled'
     virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
     siteConfig: {
@@ -80,6 +84,8 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
           { name: 'blob', instanceCount: alwaysReadyInstances }
           { name: 'function:advance', instanceCount: alwaysReadyInstances }
         ]
+        // A page fires several requests at once, each of them short; with the default of 1 it would start as many instances.
+        triggers: hasWeb ? { http: { perInstanceConcurrency: 16 } } : null
       }
     }
   }
@@ -89,12 +95,12 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
 resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
   // The policies below are about the site's own configuration; this resource is the list of app settings.
   // checkov:skip=CKV_AZURE_63:HTTP logging belongs to the site configuration; every run is logged in Application Insights
-  // checkov:skip=CKV_AZURE_65:detailed error pages belong to the site configuration, and no pages are served
+  // checkov:skip=CKV_AZURE_65:detailed error pages belong to the site configuration, and errors are answered as problems in JSON
   // checkov:skip=CKV_AZURE_66:request tracing belongs to the site configuration; every run is traced in Application Insights
   // checkov:skip=CKV_AZURE_80:there is no .NET Framework here, the app is written in Python and runs on Linux
   // checkov:skip=CKV_AZURE_88:nothing is kept in Azure Files, and this plan cannot mount its content from there
   // checkov:skip=CKV_AZURE_222:public access belongs to the site configuration and is explained there
-  // checkov:skip=CKV_AZURE_13:no people sign in; the one address served is a webhook with a system key
+  // checkov:skip=CKV_AZURE_13:people sign in where WEB is entra, by modules/sign-in.bicep; the webhook asks for a system key
   parent: app
   name: 'appsettings'
   properties: union(
@@ -140,3 +146,4 @@ resource noScmPassword 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2
 }
 
 output name string = app.name
+output url string = 'https://${app.properties.defaultHostName}'

@@ -8,6 +8,9 @@ param queues array
 @description('What is deleted by age: name of the rule, prefix (container included), days since the last change.')
 param deletions array
 
+@description('Origins of pages that may put blobs by a signed address (CORS). Empty: none.')
+param uploadOrigins array
+
 @description('true: only private endpoints, trusted Azure services and allowedIpRanges reach the account.')
 param private bool
 param allowedIpRanges array
@@ -44,6 +47,20 @@ resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {
 resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2023-05-01' = {
   parent: account
   name: 'default'
+  properties: {
+    cors: {
+      // What the page sends and reads, and no more: one PUT, or blocks and their list (docs/page.md).
+      corsRules: empty(uploadOrigins) ? [] : [
+        {
+          allowedOrigins: uploadOrigins
+          allowedMethods: ['PUT']
+          allowedHeaders: ['content-type', 'x-ms-*', 'if-match', 'if-none-match']
+          exposedHeaders: ['etag', 'x-ms-request-id', 'x-ms-error-code']
+          maxAgeInSeconds: 600
+        }
+      ]
+    }
+  }
 }
 
 resource container 'Microsoft.Storage/storageAccounts/blobServices/containers@2023-05-01' = [for containerName in containers: {

@@ -36,6 +36,7 @@ def start(stack: Stack, console: Console, drop: Path, out: Path, events: Path) -
             [
                 ("save documents into", f"{view.path(drop)}/"),
                 ("results come to", f"{view.path(out)}/"),
+                ("page", stack.hosts[0].url),
                 ("documents are kept in", f"{view.path(stack.folder / 'storage')}/"),
                 ("logs", f"{view.path(stack.folder / 'logs')}/"),
                 ("blob storage", stack.storage.blob_endpoint),

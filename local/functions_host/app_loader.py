@@ -25,7 +25,7 @@ from azurefunctions.extensions import base
 from local.functions_host.errors import StartError
 from local.functions_host.host_json import parse_time_span
 
-TRIGGERS = ("blobTrigger", "queueTrigger", "timerTrigger")
+TRIGGERS = ("blobTrigger", "queueTrigger", "timerTrigger", "httpTrigger")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,21 @@ def is_sdk_type(annotation: Any) -> bool:
 
 def load_app(folder: Path) -> list[AppFunction]:
     """Import the app in `folder` and return its functions; raises `StartError` listing every problem."""
-    app = _import_app(folder)
+    functions = read_functions(_import_app(folder))
+    if not functions:
+        raise StartError([f"The app in '{folder}' has no functions; register one with a trigger decorator."])
+    return functions
+
+
+def read_functions(app: func.FunctionRegister) -> list[AppFunction]:
+    """Return the functions of an app; raises `StartError` listing every problem."""
     problems: list[str] = []
+    if base.HttpV2FeatureChecker.http_v2_enabled():
+        # The real host would then hand all HTTP requests to a server inside the worker.
+        problems.append(
+            f"The app imports '{base.ModuleTrackerMeta.get_module()}', which streams HTTP requests; this host does not "
+            "know that. Use func.HttpRequest and func.HttpResponse."
+        )
     try:
         declared = app.get_functions()
     except Exception as exc:
@@ -91,8 +104,6 @@ def load_app(folder: Path) -> list[AppFunction]:
     problems += [
         f"Two functions are called '{name}'; rename one." for name in sorted(set(names)) if names.count(name) > 1
     ]
-    if not functions and not problems:
-        problems.append(f"The app in '{folder}' has no functions; register one with a trigger decorator.")
     if problems:
         raise StartError(problems)
     return functions
@@ -126,7 +137,9 @@ def _read_function(declared: Any, problems: list[str]) -> AppFunction | None:
         kind = trigger.get_dict_repr().get("type") if trigger else "none"
         problems.append(f"Function '{name}': its trigger is {kind}; this host drives {', '.join(TRIGGERS)} only.")
         return None
-    others = [binding.name for binding in declared.get_bindings() if binding is not trigger]
+    others = [
+        binding.name for binding in declared.get_bindings() if binding is not trigger and not _is_http_answer(binding)
+    ]
     if others:
         problems.append(
             f"Function '{name}': input and output bindings ({', '.join(others)}) are not driven by this host; "
@@ -155,6 +168,11 @@ def _read_function(declared: Any, problems: list[str]) -> AppFunction | None:
     )
     problems += _annotation_problems(function)
     return function
+
+
+def _is_http_answer(binding: Any) -> bool:
+    """Whether a binding is the return value of an HTTP function, which is its answer."""
+    return bool(binding.type == "http" and binding.name == "$return")
 
 
 def _annotation_problems(function: AppFunction) -> list[str]:

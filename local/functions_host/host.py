@@ -8,6 +8,7 @@ import os
 import platform
 import re
 import secrets
+import socket
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ from typing import Any
 
 import psutil
 from azure.functions.meta import Datum
+from starlette.types import ASGIApp
 
 from local.functions_host import event_grid
 from local.functions_host.app_loader import AppFunction
@@ -32,9 +34,20 @@ from local.functions_host.blob_queue import (
 )
 from local.functions_host.blob_trigger import HOSTS_CONTAINER, SCANNER_SCOPE, Announcer, ContainerScanner
 from local.functions_host.connections import HOST_CONNECTION, find_connection, resolve
+from local.functions_host.easy_auth import EasyAuth, SignIn
 from local.functions_host.errors import StartError, StorageError
-from local.functions_host.host_json import HostOptions
-from local.functions_host.http_face import HttpFace, create_app
+from local.functions_host.host_json import HostOptions, HttpSection
+from local.functions_host.http_face import HttpFace, bind, create_app
+from local.functions_host.http_keys import FunctionKeys
+from local.functions_host.http_pipeline import AddedHeaders, FrontEnd, Throttle
+from local.functions_host.http_trigger import (
+    BODY_LIMIT_BYTES,
+    RESPONSE_TIMEOUT_S,
+    HttpFunction,
+    HttpFunctions,
+    HttpOptions,
+    registered,
+)
 from local.functions_host.queue_trigger import (
     MESSAGE_LEASE_S,
     QueueListener,
@@ -61,6 +74,18 @@ class HostSettings:
     scan_interval_s: float = 1.0
     master_key: str | None = None
     extension_key: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+    keys: FunctionKeys = field(default_factory=FunctionKeys)
+    """Keys of the HTTP functions."""
+    response_timeout_s: float = RESPONSE_TIMEOUT_S
+    sign_in: SignIn | None = None
+    """Who signs in through the imitation of App Service Authentication; None where there is none."""
+    behind_front_end: bool = False
+    """Whether host name and scheme are taken from a front end's headers, as in Azure."""
+
+    @property
+    def admin_key(self) -> str | None:
+        """The master key, where one is asked for."""
+        return self.master_key or (self.keys.master if self.keys.is_enforced else None)
 
 
 def host_id(app: Path, settings: Mapping[str, str]) -> str:
@@ -108,14 +133,21 @@ class QueueRunner:
 class Plan:
     """An app's functions with their triggers resolved; problems are collected, not raised one by one."""
 
-    def __init__(self, functions: Sequence[AppFunction], settings: Mapping[str, str]) -> None:
+    def __init__(self, functions: Sequence[AppFunction], settings: Mapping[str, str], route_prefix: str = "") -> None:
         self._settings = settings
+        self._route_prefix = route_prefix
         self._accounts: dict[str, StorageAccount] = {}
         self.problems: list[str] = []
         self.blobs: list[BlobFunction] = []
         self.queues: list[_QueueFunction] = []
         self.timers: list[tuple[AppFunction, Schedule]] = []
-        readers = {"blobTrigger": self._blob, "queueTrigger": self._queue, "timerTrigger": self._timer}
+        self.http: list[HttpFunction] = []
+        readers = {
+            "blobTrigger": self._blob,
+            "queueTrigger": self._queue,
+            "timerTrigger": self._timer,
+            "httpTrigger": self._http,
+        }
         for function in functions:
             try:
                 readers[function.type](function)
@@ -151,6 +183,9 @@ class Plan:
         schedule = parse_schedule(resolve(str(function.trigger["schedule"]), self._settings))
         self.timers.append((function, schedule))
 
+    def _http(self, function: AppFunction) -> None:
+        self.http.append(HttpFunction.read(function, self._route_prefix))
+
 
 class Host:
     """One running host. Several of them on one storage, with the same id, share the work."""
@@ -161,11 +196,14 @@ class Host:
         options: HostOptions,
         functions: Sequence[AppFunction],
         environ: Mapping[str, str] = os.environ,
+        listener: socket.socket | None = None,
     ) -> None:
-        plan = Plan(functions, environ)
+        """Prepare everything; `listener` is a socket of `http_face.bind`, if the port had to be known before."""
+        plan = Plan(functions, environ, options.http.route_prefix)
         try:
             storage = plan.account(HOST_CONNECTION)
             threads = thread_count(environ)
+            body_limit = _body_limit(environ)
         except ValueError as exc:
             plan.problems.append(f"{exc}.")
         if plan.problems:
@@ -206,7 +244,22 @@ class Host:
             scanner = ContainerScanner(self.id, scanned, announcer, settings.scan_interval_s)
             self._singletons.append(self._singleton(SCANNER_SCOPE, scanner.run))
         self._by_hand = ThreadPoolExecutor(8, thread_name_prefix="by-hand")
-        self._http = HttpFace(create_app(self, settings.extension_key, settings.master_key), settings.port)
+        self._http = HttpFace(self._web(plan.http, options.http, environ, body_limit), listener or bind(settings.port))
+
+    def _web(
+        self, functions: Sequence[HttpFunction], section: HttpSection, environ: Mapping[str, str], body_limit: int
+    ) -> ASGIApp:
+        kept, self._refused = registered(functions)
+        for name, reason in self._refused.items():
+            logger.error("Function '%s' is in error: %s. The others are served.", name, reason)
+        has_homepage = environ.get("AzureWebJobsDisableHomepage", "").lower() not in ("true", "1")
+        http_options = HttpOptions(self.settings.keys, body_limit, self.settings.response_timeout_s, has_homepage)
+        served = HttpFunctions(kept, self._worker, http_options)
+        app: ASGIApp = create_app(self, self.settings.extension_key, self.settings.admin_key, served)
+        if self.settings.sign_in:
+            app = EasyAuth(app, self.settings.sign_in)
+        app = Throttle(AddedHeaders(app, section), section)
+        return FrontEnd(app) if self.settings.behind_front_end else app
 
     @property
     def url(self) -> str:
@@ -293,6 +346,7 @@ class Host:
                 }
                 for name, each in counters.items()
             },
+            "functionsInError": dict(self._refused),
             "messagesInFlight": in_flight,
             "peakRssBytes": peak_rss_bytes(),
             "rssBytes": psutil.Process().memory_info().rss,
@@ -304,6 +358,15 @@ class Host:
 
     def _singleton(self, scope: str, body: Any) -> Singleton:
         return Singleton(self._hosts_container, self.id, scope, body)
+
+
+def _body_limit(environ: Mapping[str, str]) -> int:
+    text = environ.get("FUNCTIONS_REQUEST_BODY_SIZE_LIMIT", "")
+    if not text:
+        return BODY_LIMIT_BYTES
+    if not text.isdigit():
+        raise ValueError(f"FUNCTIONS_REQUEST_BODY_SIZE_LIMIT is '{text}'; it must be a number of bytes")
+    return int(text)
 
 
 def _announce_change(

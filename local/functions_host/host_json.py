@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +65,26 @@ class BlobOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class HttpSection:
+    """How HTTP functions are reached; a limit of None is no limit. `hsts` is the value of its header, if it is on."""
+
+    route_prefix: str = "api"
+    custom_headers: Mapping[str, str] = field(default_factory=dict)
+    hsts: str | None = None
+    hsts_excluded_hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
+    """What ASP.NET's `HstsOptions.ExcludedHosts` has from the start."""
+    max_concurrent: int | None = None
+    max_outstanding: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HostOptions:
     """Everything of `host.json` that this host obeys; `function_timeout_s` None means no limit."""
 
     queues: QueueOptions
     blobs: BlobOptions
     function_timeout_s: float | None = 30 * 60.0
+    http: HttpSection = field(default_factory=HttpSection)
 
 
 def read_host_json(path: Path, cores: int) -> HostOptions:
@@ -111,10 +125,54 @@ def parse_host_json(content: object, cores: int) -> HostOptions:
             poison_blob_threshold=blobs.integer("poisonBlobThreshold", 5, 1),
         ),
         function_timeout_s=_function_timeout(_Reader(content, "", problems)),
+        http=_http_section(_section(extensions, "http", problems), problems),
     )
     if problems:
         raise StartError(problems)
     return options
+
+
+def _http_section(values: Mapping[str, Any], problems: list[str]) -> HttpSection:
+    """Return `extensions.http` (WebJobs.Extensions.Http `HttpOptions` and the host's `HttpOptionsSetup`, October 2024).
+
+    The limits are off by default, as everywhere but on the Consumption plan of Windows.
+    """
+    reader = _Reader(values, "extensions.http", problems)
+    headers = _section(values, "customHeaders", problems)
+    problems += [
+        f"host.json: 'extensions.http.customHeaders.{name}' must be a text."
+        for name, value in headers.items()
+        if not isinstance(value, str)
+    ]
+    # A prefix of null is an empty one; only without any does the default count.
+    prefix = values.get("routePrefix", "api") or ""
+    if not isinstance(prefix, str):
+        problems.append(f"host.json: 'extensions.http.routePrefix' is {prefix!r}; it must be a text.")
+        prefix = ""
+    limits = {name: reader.integer(name, -1, -1) for name in ("maxConcurrentRequests", "maxOutstandingRequests")}
+    hsts = _section(values, "hsts", problems)
+    return HttpSection(
+        route_prefix=prefix,
+        custom_headers={name: str(value) for name, value in headers.items()},
+        hsts=_hsts(hsts, problems) if hsts.get("isEnabled") is True else None,
+        hsts_excluded_hosts=tuple(hsts.get("excludedHosts") or HttpSection().hsts_excluded_hosts),
+        max_concurrent=limits["maxConcurrentRequests"] if limits["maxConcurrentRequests"] > 0 else None,
+        max_outstanding=limits["maxOutstandingRequests"] if limits["maxOutstandingRequests"] > 0 else None,
+    )
+
+
+def _hsts(values: Mapping[str, Any], problems: list[str]) -> str:
+    text = str(values.get("maxAge", "30"))
+    try:
+        # A bare number is a number of days (.NET TimeSpan).
+        seconds = int(text) * 86_400 if text.isdigit() else int(parse_time_span(text))
+    except ValueError:
+        problems.append(f"host.json: 'extensions.http.hsts.maxAge' is {text!r}; it must be a time span or days.")
+        seconds = 0
+    flags = [
+        name for key, name in (("includeSubDomains", "includeSubDomains"), ("preload", "preload")) if values.get(key)
+    ]
+    return "; ".join([f"max-age={seconds}", *flags])
 
 
 def _function_timeout(reader: _Reader) -> float | None:

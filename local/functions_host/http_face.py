@@ -1,11 +1,10 @@
-"""The host's HTTP face: the Event Grid webhook, runs by hand, and the counters.
+"""The host's HTTP face: the Event Grid webhook, runs by hand, the counters, and what leads to the app's own functions.
 
 Routes and keys: azure-functions-host `HostController` and `DefaultScriptWebHookProvider` (read October 2024).
 """
 
 from __future__ import annotations
 
-import hmac
 import json
 import logging
 import socket
@@ -22,6 +21,7 @@ from starlette.types import ASGIApp
 
 from local.functions_host.errors import StorageError
 from local.functions_host.event_grid import EVENT_TYPE_HEADER
+from local.functions_host.http_keys import key_of, same
 from local.loopback import LoopbackOnly
 
 logger = logging.getLogger(__name__)
@@ -42,12 +42,17 @@ class Triggers(Protocol):
         """Return the counters."""
 
 
-def create_app(triggers: Triggers, extension_key: str, master_key: str | None) -> Starlette:
-    """Return the web application; without a master key the admin routes are open, as the host listens on loopback."""
+def create_app(
+    triggers: Triggers, extension_key: str, master_key: str | None, functions: ASGIApp | None = None
+) -> Starlette:
+    """Return the web application; without a master key the admin routes are open, as the host listens on loopback.
+
+    What is for no route of the host's own goes to `functions`, those of the app.
+    """
 
     async def webhook(request: Request) -> Response:
-        given = request.query_params.get("code") or request.headers.get("x-functions-key", "")
-        if not _same(given, extension_key) and not (master_key and _same(given, master_key)):
+        given = key_of(request)
+        if not same(given, extension_key) and not (master_key and same(given, master_key)):
             return PlainTextResponse("The key is missing or wrong; send the blobs_extension key as 'code'.", 401)
         name = request.query_params.get("functionName", "")
         event_type = request.headers.get(EVENT_TYPE_HEADER, "")
@@ -77,24 +82,23 @@ def create_app(triggers: Triggers, extension_key: str, master_key: str | None) -
         return JSONResponse(triggers.status()) if _may_administer(request) else _refused()
 
     def _may_administer(request: Request) -> bool:
-        given = request.query_params.get("code") or request.headers.get("x-functions-key", "")
-        return master_key is None or _same(given, master_key)
+        return master_key is None or same(key_of(request), master_key)
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route(WEBHOOK_PATH, webhook, methods=["GET", "POST", "PUT", "DELETE", "OPTIONS"]),
             Route("/admin/functions/{name}", run, methods=["POST"]),
             Route("/admin/host/status", status, methods=["GET"]),
         ],
     )
+    app.router.redirect_slashes = False
+    if functions:
+        app.router.default = functions
+    return app
 
 
 def _refused() -> Response:
     return PlainTextResponse("The master key is missing or wrong; send it as 'x-functions-key'.", 401)
-
-
-def _same(given: str, key: str) -> bool:
-    return hmac.compare_digest(given.encode(), key.encode())
 
 
 def _text(exc: Exception) -> str:
@@ -109,16 +113,32 @@ def _input_of(body: bytes) -> str:
     return given if isinstance(given, str) else json.dumps(given)
 
 
-class HttpFace:
-    """Serves the application on a loopback port, in a thread; requests for web pages are refused (`LoopbackOnly`)."""
+def bind(port: int) -> socket.socket:
+    """Return a socket on a loopback port, 0 for a free one; it does not answer yet. Raises `OSError`."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
-    def __init__(self, app: ASGIApp, port: int) -> None:
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.bind(("127.0.0.1", port))
+
+class HttpFace:
+    """Serves the application on a loopback port, in a thread; pages of other origins are refused (`LoopbackOnly`)."""
+
+    def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
+        self._socket = listener
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         config = uvicorn.Config(
-            LoopbackOnly(app), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=5
+            LoopbackOnly(app),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            # Else it would believe the X-Forwarded headers of anybody on this machine.
+            proxy_headers=False,
+            timeout_graceful_shutdown=5,
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._serve, name="http", daemon=True)

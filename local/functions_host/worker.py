@@ -96,15 +96,34 @@ class Worker:
 
     def run(self, function: AppFunction, value: Datum | BlobReference, metadata: Mapping[str, Datum]) -> None:
         """Run the function once and wait for its end; raises what it raised, or `FunctionTimeoutError`."""
+        with self._counted(function):
+            future = self._start(function, self._arguments(function, value, metadata))
+            if not wait([future], self._timeout_s).done:
+                raise self._overdue(function)
+            future.result()
+
+    async def call(self, function: AppFunction, value: Datum, metadata: Mapping[str, Datum]) -> Any:
+        """Run the function once, hold no thread meanwhile, and return what it returned; raises as `run` does."""
+        with self._counted(function):
+            future = self._start(function, self._arguments(function, value, metadata))
+            waiting = asyncio.wrap_future(future)
+            done, _ = await asyncio.wait([waiting], timeout=self._timeout_s)
+            if not done:
+                waiting.add_done_callback(lambda late: late.cancelled() or late.exception())
+                raise self._overdue(function)
+            return waiting.result()
+
+    def _overdue(self, function: AppFunction) -> FunctionTimeoutError:
+        return FunctionTimeoutError(f"'{function.name}' ran longer than functionTimeout, {self._timeout_s} s")
+
+    @contextlib.contextmanager
+    def _counted(self, function: AppFunction) -> Iterator[None]:
         counters = self.counters[function.name]
         with self._lock:
             counters.runs += 1
             counters.running += 1
         try:
-            future = self._start(function, self._arguments(function, value, metadata))
-            if not wait([future], self._timeout_s).done:
-                raise FunctionTimeoutError(f"'{function.name}' ran longer than functionTimeout, {self._timeout_s} s")
-            future.result()
+            yield
         except FunctionTimeoutError:
             self._count_failure(counters, timeout=True)
             logger.error(
@@ -137,15 +156,15 @@ class Worker:
             return asyncio.run_coroutine_threadsafe(self._await(function, arguments), self._loop)
         return self._pool.submit(self._call, function, arguments)
 
-    def _call(self, function: AppFunction, arguments: dict[str, Any]) -> None:
+    def _call(self, function: AppFunction, arguments: dict[str, Any]) -> Any:
         with self._held(function):
             _set_invocation(arguments)
-            function.handler(**arguments)
+            return function.handler(**arguments)
 
-    async def _await(self, function: AppFunction, arguments: dict[str, Any]) -> None:
+    async def _await(self, function: AppFunction, arguments: dict[str, Any]) -> Any:
         with self._held(function):
             _set_invocation(arguments)
-            await function.handler(**arguments)
+            return await function.handler(**arguments)
 
     @contextlib.contextmanager
     def _held(self, function: AppFunction) -> Iterator[None]:

@@ -51,7 +51,8 @@ def python() -> Path:
 @pytest.mark.timeout(600)
 def test_real_worker_indexes_and_calls_our_functions(python: Path, tmp_path: Path) -> None:
     """The library that runs Python functions in Azure finds every trigger, and a document comes back as entities."""
-    with Stack(tmp_path, hosts=0, language_options=["--min-seconds", "0.2", "--max-seconds", "0.5"]) as stack:
+    options = ["--min-seconds", "0.2", "--max-seconds", "0.5"]
+    with Stack(tmp_path, hosts=0, settings={"WEB": "key"}, language_options=options) as stack:
         environment = {"PATH": os.environ["PATH"], **stack.settings}
         document = (ROOT / "samples" / "drop" / "short-note.txt").read_bytes()
         finished = subprocess.run(
@@ -59,6 +60,19 @@ def test_real_worker_indexes_and_calls_our_functions(python: Path, tmp_path: Pat
         )
     assert finished.returncode == 0, finished.stderr.decode()
     report = json.loads(finished.stdout.decode().splitlines()[-1])
-    assert report["functions"] == ["advance", "reconcile", "rescue_document", "rescue_job", "submit", "sweep"]
+    assert report["functions"] == [
+        *("advance", "reconcile", "rescue_document", "rescue_job", "submit", "sweep", "web_api", "web_page"),
+    ]
     assert report["calls"] == {"submit": "ok", "advance": "ok", "sweep": "ok", "reconcile": "ok"}
     assert report["entities"] > 0
+    session, document, page, nothing = report["answers"]
+    assert [answer["status"] for answer in report["answers"]] == ["200", "200", "200", "404"]
+    assert json.loads(session["body"])["access"] == "key"
+    assert json.loads(document["body"])["state"] == "done"
+    assert document["headers"] == {
+        "content-type": "application/json",
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+    }
+    assert page["body"].startswith("<!doctype html>")
+    assert nothing["headers"]["content-type"] == "application/problem+json"

@@ -255,6 +255,9 @@ class _Template:
         return self.names[text(node)]
 
     def _string(self, node: Node) -> str:
+        if not parts(node):
+            # The grammar has no node for blanks alone.
+            return text(node)[1:-1]
         chunks = []
         for part in parts(node):
             if part.type == "string_content":
@@ -381,7 +384,13 @@ class _Template:
         return OnlyAzureKnows(f"<resourceGroup {'/'.join(names)}>")
 
     def call_environment(self) -> dict[str, Any]:
-        return {"suffixes": {"storage": "core.windows.net"}}
+        return {
+            "suffixes": {"storage": "core.windows.net"},
+            "authentication": {"loginEndpoint": "https://login.microsoftonline.com/"},
+        }
+
+    def call_tenant(self) -> OnlyAzureKnows:
+        return OnlyAzureKnows("<tenant>")
 
     def call_subscriptionResourceId(self, kind: str, name: str) -> str:
         return f"/subscriptions/<subscription>/providers/{kind}/{name}"

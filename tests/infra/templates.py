@@ -60,7 +60,9 @@ def within(account: Resource, deployment: Deployment, kind: str) -> set[str]:
 
 def app_settings(deployment: Deployment) -> dict[str, str]:
     """Return the app settings of the deployed function app."""
-    return deployment.one("Microsoft.Web/sites/config").body["properties"]
+    (settings,) = [one for one in deployment.of_type("Microsoft.Web/sites/config") if one.name == "appsettings"]
+    properties: dict[str, str] = settings.body["properties"]
+    return properties
 
 
 def event_subscription(outputs: dict[str, str]) -> dict[str, Any]:

@@ -42,6 +42,6 @@ def test_every_value_is_explained() -> None:
 
     # `version` and the bundle's `id` are fixed by the format; the sampling settings are explained together.
     wanted = leaves(HOST) - {"version", "id", "isEnabled", "maxTelemetryItemsPerSecond", "excludedTypes"}
-    named = set(re.findall(r"`(?:extensionBundle\.)?([\w.]+)`", explained))
+    named = set(re.findall(r"`(?:extensionBundle\.)?([\w.-]+)`", explained))
     assert wanted <= named | {"version"}
     assert "samplingSettings" in explained

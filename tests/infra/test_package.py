@@ -112,13 +112,26 @@ def dependencies(package: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def indexed(package: Path, dependencies: Path) -> dict[str, Any]:
+def unpacked(package: Path) -> Path:
+    folder = package.parent / "unpacked"
+    shutil.unpack_archive(package, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def indexed(unpacked: Path, dependencies: Path) -> dict[str, Any]:
     """Return what the worker finds in the unpacked package with the settings of the infrastructure."""
-    unpacked = package.parent / "unpacked"
-    shutil.unpack_archive(package, unpacked)
+    return index(unpacked, dependencies)
+
+
+def index(unpacked: Path, dependencies: Path, code: str = INDEX, **settings: str) -> dict[str, Any]:
     done = subprocess.run(
-        [base_python(), "-I", "-S", "-c", INDEX, str(unpacked.resolve()), str(dependencies.resolve())],
-        env={**concrete(app_settings(provision())), "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "true"},
+        [base_python(), "-I", "-S", "-c", code, str(unpacked.resolve()), str(dependencies.resolve())],
+        env={
+            **concrete(app_settings(provision())),
+            "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "true",
+            **settings,
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -133,7 +146,11 @@ def test_package_has_only_runtime_files() -> None:
     assert {"function_app.py", "host.json", "requirements.txt"} <= set(files)
     others = [name for name in files if name not in ("function_app.py", "host.json", "requirements.txt")]
     assert others
-    assert [name for name in others if not (name.startswith("functions/") and name.endswith(".py"))] == []
+    page = {str(path.relative_to(ROOT)) for path in (ROOT / "functions/web/static").rglob("*") if path.is_file()}
+    page.add("functions/web/openapi.json")
+    assert page <= set(others)
+    code = {name for name in others if name.startswith("functions/") and name.endswith(".py")}
+    assert set(others) - code - page == set()
 
 
 STRAYS = (
@@ -183,6 +200,17 @@ def test_package_alone_has_every_function(indexed: dict[str, Any]) -> None:
         "sweep": "timerTrigger",
         "reconcile": "timerTrigger",
     }
+
+
+def test_package_serves_page_where_asked_for(unpacked: Path, dependencies: Path) -> None:
+    """Only with a key for the API, and with what the page is made of."""
+    load = INDEX.replace(
+        "foreign =", "from functions.web.lazy import load_page\nload_page(function_app.entity_drop.web)\nforeign ="
+    )
+    found = index(unpacked, dependencies, load, WEB="key")
+    levels = {one["name"]: one["authLevel"] for one in found["functions"] if one["type"] == "httpTrigger"}
+    assert levels == {"web_api": "FUNCTION", "web_page": "ANONYMOUS"}
+    assert found["foreign"] == []
 
 
 def test_package_needs_only_python(indexed: dict[str, Any]) -> None:

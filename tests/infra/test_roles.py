@@ -14,6 +14,7 @@ ROLES: dict[str, dict[str, str]] = json.loads((INFRA / "roles.json").read_text()
 BUILT_IN = {
     "Storage Blob Data Owner": "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
     "Storage Blob Data Contributor": "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
+    "Storage Blob Delegator": "db58b8e5-c6ad-4a2a-8342-4190687cbf4a",
     "Storage Blob Data Reader": "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1",
     "Storage Queue Data Contributor": "974c5e8b-45b9-4653-ba55-5f855dd0fb88",
     "Storage Queue Data Reader": "19e7f393-937e-4f77-808e-94535e297925",
@@ -46,7 +47,7 @@ def test_every_role_is_built_in(key: str) -> None:
 
 
 def test_exactly_listed_roles_are_assigned() -> None:
-    assignments = provision().of_type("Microsoft.Authorization/roleAssignments")
+    assignments = provision(WEB="key").of_type("Microsoft.Authorization/roleAssignments")
     assert {grant(assignment)[0] for assignment in assignments} == set(ROLES)
     for assignment in assignments:
         role = ROLES[grant(assignment)[0]]
@@ -81,6 +82,15 @@ def test_app_has_only_needed_roles() -> None:
         ("topicDeadLetters", f"<{topic}.identity.principalId>", "event-dead-letters"),
         ("languageTraining", f"<{language}.identity.principalId>", "training-documents"),
     }
+
+
+def test_page_needs_two_more_roles() -> None:
+    """One may write the intake, the other signs and reads no data: with `..` in a name it reaches nothing."""
+    deployment = provision(WEB="key", INPUT_CONTAINER="inbox")
+    documents, _ = storage_accounts(deployment)
+    added = granted(deployment) - granted(provision(INPUT_CONTAINER="inbox"))
+    assert {(key, scope) for key, _, scope in added} == {("appUploads", "inbox"), ("appSigning", documents.name)}
+    assert granted(provision(WEB="Off", INPUT_CONTAINER="inbox")) == granted(provision(INPUT_CONTAINER="inbox"))
 
 
 def test_documents_account_has_no_roles() -> None:
@@ -121,11 +131,12 @@ def test_deployer_writes_documents_only() -> None:
 
 
 def test_documentation_lists_every_assignment() -> None:
-    deployment = provision(AZURE_PRINCIPAL_ID="me")
-    _, host = storage_accounts(deployment)
+    deployment = provision(AZURE_PRINCIPAL_ID="me", WEB="key")
+    documents, host = storage_accounts(deployment)
     who = {"app": "the app", "topic": "Event Grid", "language": "the Language resource", "person": "you"}
     scopes = {
         host.name: "the host's account",
+        documents.name: "the account of the documents",
         "documents": "the intake container",
         "entities": "the output container",
         "extraction-state": "the state container",

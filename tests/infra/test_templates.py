@@ -18,6 +18,8 @@ from tests.infra.templates import (
     storage_accounts,
 )
 
+CLIENT_ID = "22222222-2222-2222-2222-222222222222"
+
 VARIANTS = {
     "as azd asks": {},
     "nobody named": {"AZURE_PRINCIPAL_ID": ""},
@@ -30,6 +32,8 @@ VARIANTS = {
         "EXISTING_LANGUAGE_RESOURCE_IDS": EXISTING_LANGUAGE,
     },
     "with a key": {"LANGUAGE_KEY": "@Microsoft.KeyVault(SecretUri=https://vault/secrets/language)"},
+    "page with keys": {"WEB": "key", "WEB_ORIGINS": "https://documents.example.org"},
+    "page with sign-in": {"WEB": "entra", "WEB_CLIENT_ID": CLIENT_ID},
     "with alerts by mail": {"ALERT_EMAIL": "operator@example.org"},
     "other names": {
         "INPUT_CONTAINER": "a" * 63,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from local.functions_host.http_face import HttpFace, create_app
+from local.functions_host.http_face import HttpFace, bind, create_app
 from local.language_service.service import LanguageService
 from local.loopback import is_loopback
 from local.stand_in.web import in_background
@@ -35,7 +35,7 @@ class RecordingHost:
 @pytest.fixture(scope="module")
 def host() -> Iterator[tuple[RecordingHost, int]]:
     recording = RecordingHost()
-    face = HttpFace(create_app(recording, "extension", None), 0)
+    face = HttpFace(create_app(recording, "extension", None), bind(0))
     face.start()
     yield recording, int(face.url.rpartition(":")[2])
     face.stop()

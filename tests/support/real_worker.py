@@ -92,6 +92,32 @@ async def call(function_id: str, parameter: str, data: Message, metadata: dict[s
     return f"{reply.result.exception.message}\n{reply.result.exception.stack_trace}"
 
 
+async def ask(function_id: str, path: str) -> dict[str, Any]:
+    """Send an HTTP request to a function, as the host does, and return its answer."""
+    http = types.SimpleNamespace(
+        method="GET",
+        url=f"https://app.example{path}",
+        headers={"host": "app.example", "x-functions-key": "k"},
+        params={},
+        query={},
+        body=typed("bytes", b""),
+    )
+    invocation = types.SimpleNamespace(
+        invocation_id=str(uuid.uuid4()),
+        function_id=function_id,
+        input_data=[Parameter(name="req", data=typed("http", http))],
+        trigger_metadata={},
+        trace_context=types.SimpleNamespace(trace_parent="", trace_state="", attributes={}),
+        retry_context=types.SimpleNamespace(retry_count=0, max_retry_count=0, exception=None),
+    )
+    reply = await worker.invocation_request(request(invocation_request=invocation))
+    if reply.result.status != Message.Success:
+        raise SystemExit(f"{reply.result.exception.message}\n{reply.result.exception.stack_trace}")
+    answer = reply.return_value.http
+    kept = {name: answer.headers[name] for name in ("content-type", "cache-control", "x-content-type-options")}
+    return {"status": answer.status_code, "headers": kept, "body": answer.body.bytes.decode()}
+
+
 def blob_parameter() -> Message:
     """Return what the host sends for a blob client: where the blob is, not what is in it."""
     content = {
@@ -147,9 +173,17 @@ async def main(folder: str) -> None:
         timer = typed("json", json.dumps({"Schedule": {}, "ScheduleStatus": None, "IsPastDue": False}))
         calls["sweep"] = await call(ids["sweep"], "timer", timer, {})
         calls["reconcile"] = await call(ids["reconcile"], "timer", timer, {})
+        document_id = base64.urlsafe_b64encode(DOCUMENT.encode()).decode().rstrip("=")
+        answers = [
+            await ask(ids["web_api"], "/api/session"),
+            await ask(ids["web_api"], f"/api/documents/{document_id}"),
+            await ask(ids["web_page"], "/"),
+            await ask(ids["web_page"], "/api/session"),
+        ]
         result = json.loads(output.download_blob(f"{DOCUMENT}.entities.json").readall())
     worker.stop_threadpool_executor()
-    print(json.dumps({"functions": sorted(ids), "calls": calls, "entities": len(result["entities"])}))
+    report = {"functions": sorted(ids), "calls": calls, "answers": answers, "entities": len(result["entities"])}
+    print(json.dumps(report))
 
 
 async def take_message(queue: QueueClient, function_id: str, calls: dict[str, str]) -> None:

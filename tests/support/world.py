@@ -78,6 +78,7 @@ from local.stand_in.faults import Scripted
 from local.stand_in.in_process import InProcessAdapter, MovableClock
 from tests.support.reading import ENDPOINT as READING_ENDPOINT
 from tests.support.reading import KEY as READING_KEY
+from tests.support.web import PlainSigner
 
 INPUT_CONTAINER = "documents"
 ENDPOINT = "https://loans.cognitiveservices.azure.com"
@@ -540,6 +541,7 @@ class World:
             ),
             poll_timer=poll_timer,
             reading=self._reading_parts(read, session, pass_gate),
+            upload_signer=PlainSigner(),
             clock=self.clock,
             sleep=self.clock.advance,
             later=lambda flush: None,

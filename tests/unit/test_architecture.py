@@ -16,8 +16,9 @@ from tests.support.world import SETTINGS
 PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 STOPS = re.findall(r"`(functions/[\w/]+\.py)` `(\w+)`", PAGE)
 LAYERS = {
+    "triggers": 4,
     "cli": 3,
-    "triggers": 3,
+    "web": 3,
     "workflows": 2,
     "core": 1,
     "tasks": 1,
@@ -95,6 +96,30 @@ def test_app_starts_without_extractors() -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True,
                           env=environment)  # fmt: skip
     assert done.stdout.strip() == "['functions.text.formats.locations']"
+
+
+def loaded_after(code: str, *packages: str, **settings: str) -> list[str]:
+    """Return which packages are loaded after some code has run in a process of its own."""
+    code += f"\nimport sys\nprint([name for name in {packages!r} if name in sys.modules])"
+    environment = {**os.environ, **SETTINGS, **settings}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True,
+                          env=environment)  # fmt: skip
+    return list(ast.literal_eval(done.stdout.strip()))
+
+
+@pytest.mark.parametrize("web", ["off", "key", "open"])
+def test_app_starts_without_starlette(web: str) -> None:
+    """The page is loaded at its first request, so that instances for other triggers start as fast as before."""
+    settings = {"WEB": web, "WEBSITE_HOSTNAME": "localhost:7071"}
+    assert loaded_after("import function_app", "starlette", "anyio", "functions.web.application", **settings) == []
+
+
+def test_first_request_loads_starlette() -> None:
+    code = "import function_app\nfrom functions.web.lazy import load_page\nload_page(function_app.entity_drop.web)"
+    assert loaded_after(code, "starlette", "functions.web.application", WEB="key") == [
+        "starlette",
+        "functions.web.application",
+    ]
 
 
 def test_no_two_modules_share_a_name() -> None:

@@ -12,10 +12,10 @@ from docs.generate.problems import PAGE, page
 from functions import problems
 from functions.errors import Fault, Problem, Warning
 from functions.language.error_codes import FAULTS
-from functions.problems import PROBLEMS, WARNINGS, ProblemKind, WarningKind
+from functions.problems import PROBLEMS, WARNINGS, ProblemKind, RefusalKind, WarningKind
 from local.process import ROOT
 
-Kind = ProblemKind | WarningKind
+Kind = ProblemKind | WarningKind | RefusalKind
 
 CATALOGUE = ROOT / "functions" / "problems.py"
 NAMES = {name: kind for name, kind in vars(problems).items() if isinstance(kind, Kind)}
@@ -33,7 +33,12 @@ class Value:
 
 def templates(kind: Kind) -> list[str]:
     """Return the templates that are filled when something of the kind is made."""
-    return [kind.code, kind.message, kind.help] if isinstance(kind, ProblemKind) else [kind.message]
+    match kind:
+        case ProblemKind():
+            return [kind.code, kind.message, kind.help]
+        case RefusalKind():
+            return [kind.message, kind.help]
+    return [kind.message]
 
 
 def fields(kind: Kind) -> set[str]:
@@ -46,7 +51,7 @@ def calls(path: Path) -> Iterator[tuple[str, set[str], int]]:
         match node:
             case ast.Call(
                 func=ast.Attribute(
-                    value=ast.Attribute(value=ast.Name("problems"), attr=name), attr="problem" | "warning"
+                    value=ast.Attribute(value=ast.Name("problems"), attr=name), attr="problem" | "warning" | "refusal"
                 )
             ):
                 yield name, {word.arg or "**" for word in node.keywords} - {"service"}, node.lineno
@@ -61,7 +66,7 @@ def test_page_is_written_from_the_catalogue() -> None:
 
 
 def test_codes_are_unique() -> None:
-    codes = [kind.code for kind in NAMES.values() if not kind.is_variant and "{" not in kind.code]
+    codes = [kind.code for kind in NAMES.values() if not getattr(kind, "is_variant", False) and "{" not in kind.code]
     assert sorted(codes) == sorted(set(codes))
     assert len(codes) > 40
 
@@ -75,7 +80,8 @@ def test_a_code_is_a_word_or_passed_on(name: str) -> None:
 def test_a_variant_follows_the_kind_it_varies(name: str) -> None:
     kind = NAMES[name]
     earlier = list(NAMES.values())[: list(NAMES).index(name)]
-    assert kind.is_variant == (kind.code in {each.code for each in earlier if "{" not in each.code})
+    is_variant = not isinstance(kind, RefusalKind) and kind.is_variant
+    assert is_variant == (kind.code in {each.code for each in earlier if "{" not in each.code})
 
 
 @every_kind

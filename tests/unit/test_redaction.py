@@ -28,6 +28,8 @@ QUOTED = SIGNATURE.replace("/", "%2F").replace("+", "%2B").replace("=", "%3D")
         (f"{{'Authorization': 'SharedKey a:{SIGNATURE}'}}", f"{{'Authorization': 'SharedKey {HIDDEN}'}}"),
         (f"{{'Ocp-Apim-Subscription-Key': '{SIGNATURE}'}}", f"{{'Ocp-Apim-Subscription-Key': '{HIDDEN}'}}"),
         (f"Ocp-Apim-Subscription-Key: {SIGNATURE}", f"Ocp-Apim-Subscription-Key: {HIDDEN}"),
+        (f"{{'x-functions-key': '{SIGNATURE}'}}", f"{{'x-functions-key': '{HIDDEN}'}}"),
+        (f"GET /api/session?code={QUOTED}", f"GET /api/session?{HIDDEN}"),
         (f"https://user:{SIGNATURE.replace('/', '')}@proxy:8080", f"https://{HIDDEN}@proxy:8080"),
         (f"signature found in the HTTP request '{SIGNATURE}' is", f"signature found in the HTTP request '{HIDDEN}' is"),
     ],

@@ -101,6 +101,8 @@ RIGHT = [
     ("CONTROL_DOCUMENTS", "False", False),
     ("ALLOW_HTTP_ENDPOINT", "TRUE", True),
     ("JOURNAL_DAYS", "30", 30),
+    ("WEB", "key", "key"),
+    ("WEB", "OFF", "off"),
     ("IGNORE_DOCUMENTS_BEFORE", "2026-11-23", datetime(2026, 11, 23, tzinfo=UTC)),
     ("IGNORE_DOCUMENTS_BEFORE", "2026-11-23T10:00:00+02:00", datetime(2026, 11, 23, 8, tzinfo=UTC)),
 ]
@@ -160,6 +162,7 @@ WRONG = [
     ("JOB_TIMEOUT_MINUTES", "1441", "a number from 0.05 to 1440"),
     ("GIVE_UP_HOURS", "1e3", "a number from 0.01 to 8760"),
     ("JOURNAL_DAYS", "1", "a whole number from 2 to 3650"),
+    ("WEB", "public", "one of off, key, entra, open"),
     ("IGNORE_DOCUMENTS_BEFORE", "yesterday", "a date or time such as 2026-11-23"),
 ]
 
@@ -657,3 +660,33 @@ def test_reading_contradictions_are_named(environ: dict[str, str], problem: str)
 def test_wrong_reading_endpoint_is_one_problem() -> None:
     environ = {"DOCUMENT_INTELLIGENCE_ENDPOINT": "scans", "DOCUMENT_INTELLIGENCE_KEY": "abc123"}
     assert len(problems_of({**REQUIRED, **environ})) == 1
+
+
+# --- The page ---
+
+HERE = ["127.0.0.1:7071", "localhost:7071", "localhost", "[::1]:7071"]
+ELSEWHERE = ["", "func-1.azurewebsites.net", "localhost.example.org", "10.0.0.4:80", "127.0.0.1.example.org:80"]
+
+
+@pytest.mark.parametrize("host", HERE)
+def test_page_is_open_on_this_machine(host: str) -> None:
+    assert settings(WEBSITE_HOSTNAME=host).web == "open"
+    assert settings(WEBSITE_HOSTNAME=host, WEB="open").web == "open"
+
+
+@pytest.mark.parametrize("host", ELSEWHERE)
+def test_page_is_off_anywhere_else(host: str) -> None:
+    assert settings(WEBSITE_HOSTNAME=host).web == "off"
+    with pytest.raises(SettingsError, match="WEB is 'open', which is for hosts that serve this machine only"):
+        settings(WEBSITE_HOSTNAME=host, WEB="open")
+
+
+@pytest.mark.parametrize("enabled", ["True", "true", "1"])
+def test_entra_starts_with_app_service_authentication(enabled: str) -> None:
+    assert settings(WEB="entra", WEBSITE_AUTH_ENABLED=enabled).web == "entra"
+
+
+@pytest.mark.parametrize("enabled", ["", "0", "False", "yes"])
+def test_entra_does_not_start_without(enabled: str) -> None:
+    with pytest.raises(SettingsError, match="App Service Authentication is not on"):
+        settings(WEB="entra", WEBSITE_AUTH_ENABLED=enabled)

@@ -10,6 +10,7 @@ import pytest
 from local.azurite import Azurite
 from local.functions_host.connections import find_connection
 from local.functions_host.storage import StorageAccount
+from tests.local.functions_host.served import Serve, serving
 from tests.local.functions_host.stage import Stage
 
 
@@ -29,3 +30,8 @@ def set_stage(storage: Azurite, tmp_path: Path) -> Iterator[Callable[..., Stage]
     yield make
     for stage in stages:
         stage.close()
+
+
+@pytest.fixture
+def serve(storage: Azurite, tmp_path: Path) -> Iterator[Serve]:
+    yield from serving(storage, tmp_path)

@@ -108,8 +108,8 @@ def test_unsupported_bindings_are_reported_together(load: Load) -> None:
         load(
             HEAD
             + """
-@app.route(route="x")
-def http(req: func.HttpRequest): ...
+@app.event_hub_message_trigger(arg_name="event", event_hub_name="x", connection="Docs")
+def hub(event: func.EventHubEvent): ...
 
 @app.queue_trigger(arg_name="message", queue_name="jobs", connection="Docs")
 @app.queue_output(arg_name="out", queue_name="more", connection="Docs")
@@ -127,7 +127,7 @@ def with_policy(message: str): ...
 """
         )
     assert [problem.split(";")[0] for problem in raised.value.problems] == [
-        "Function 'http': its trigger is httpTrigger",
+        "Function 'hub': its trigger is eventHubTrigger",
         "Function 'with_output': input and output bindings (out) are not driven by this host",
         "Function 'wrong_name': its parameters are (msg), its binding is called 'message'",
         "Function 'wrong_type': parameter 'message' is annotated <class 'azure.functions._abc.TimerRequest'>, "

@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -360,6 +361,39 @@ def test_environment_overrides_settings_file(set_stage: SetStage) -> None:
 
     assert "'other--name' is not a queue's name" in result.stderr
     assert "not taken from the settings file: JOBS" in result.stderr
+
+
+class TestHttp:
+    """HTTP functions from the command line; tests/local/functions_host/test_http_triggers.py has the rules."""
+
+    def test_without_options_functions_are_open(self, set_stage: SetStage) -> None:
+        host = set_stage("web").start_host()
+        status, text = host.request("/api/hello")
+        assert (status, text) == (200, f"{host.url.removeprefix('http://')} None nobody")
+
+    def test_made_keys_are_printed(self, set_stage: SetStage) -> None:
+        host = set_stage("web").start_host("--enable-auth", "--function-key", "hello=h1")
+        printed = dict(line.split(": ") for line in host.process.log_tail() if "key" in line and ": " in line)
+        host_key, master = printed["Host key of the HTTP functions"], printed["Master key"]
+        keys = {"wrong": 401, "h1": 200, host_key: 200, master: 200}
+        assert {key: host.request(f"/api/hello?code={key}")[0] for key in keys} == keys
+        assert host.request("/admin/host/status", headers={"x-functions-key": host_key})[0] == 401
+        assert host.request("/admin/host/status", headers={"x-functions-key": master})[0] == 200
+
+    def test_sign_in_is_imitated(self, set_stage: SetStage) -> None:
+        host = set_stage("web").start_host("--sign-in", "ada", "--unauthenticated-action", "Return401")
+        assert host.request("/api/hello")[0] == 401
+        # The redirect leads back to the function, whose answer has no cookie; the session is taken on the way.
+        request = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        with request.open(f"{host.url}/.auth/login/aad?post_login_redirect_uri=/api/hello") as reply:
+            assert reply.read().decode().endswith(" True 11111111-2222-3333-4444-555555555555")
+
+    def test_taken_port_stops_start(self, set_stage: SetStage) -> None:
+        stage = set_stage("web")
+        host = stage.start_host()
+        command = stage.command("--port", host.url.rpartition(":")[2])
+        result = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        assert (result.returncode, "cannot be had" in result.stderr) == (1, True)
 
 
 class TestEventGrid:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from local.functions_host.errors import StartError
-from local.functions_host.host_json import BlobOptions, HostOptions, QueueOptions, parse_host_json, parse_time_span
+from local.functions_host.host_json import (
+    BlobOptions,
+    HostOptions,
+    HttpSection,
+    QueueOptions,
+    parse_host_json,
+    parse_time_span,
+)
 
 
 def test_empty_host_json_gives_defaults() -> None:
@@ -103,3 +110,42 @@ def test_all_wrong_values_are_reported_together() -> None:
 def test_other_host_json_version_is_refused(content: object) -> None:
     with pytest.raises(StartError, match=r"version.*2\.0"):
         parse_host_json(content, cores=1)
+
+
+def http_section(**values: object) -> HttpSection:
+    return parse_host_json({"version": "2.0", "extensions": {"http": values}}, cores=1).http
+
+
+def test_http_section_has_documented_defaults() -> None:
+    assert http_section() == HttpSection("api", {}, None, ("localhost", "127.0.0.1", "[::1]"), None, None)
+    assert http_section(maxConcurrentRequests=-1, maxOutstandingRequests=-1) == http_section()
+
+
+@pytest.mark.parametrize(("given", "prefix"), [("", ""), (None, ""), ("v1", "v1")])
+def test_route_prefix(given: str | None, prefix: str) -> None:
+    assert http_section(routePrefix=given).route_prefix == prefix
+
+
+@pytest.mark.parametrize(
+    ("hsts", "header"),
+    [
+        ({"isEnabled": False, "maxAge": "10"}, None),
+        ({"isEnabled": True}, "max-age=2592000"),
+        ({"isEnabled": True, "maxAge": "1.00:00:10", "preload": True}, "max-age=86410; preload"),
+    ],
+)
+def test_hsts_header(hsts: dict[str, object], header: str | None) -> None:
+    assert http_section(hsts=hsts).hsts == header
+
+
+def test_wrong_http_values_are_listed() -> None:
+    with pytest.raises(StartError) as raised:
+        http_section(
+            routePrefix=5, customHeaders={"a": 1}, maxConcurrentRequests="x", hsts={"isEnabled": True, "maxAge": "x"}
+        )
+    assert [problem.split("'")[1] for problem in raised.value.problems] == [
+        "extensions.http.customHeaders.a",
+        "extensions.http.routePrefix",
+        "extensions.http.maxConcurrentRequests",
+        "extensions.http.hsts.maxAge",
+    ]
