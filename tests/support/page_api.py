@@ -174,6 +174,7 @@ class PageApi:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.gate.set()
         self._page.stop()
         self._storage.stop()
 
@@ -352,7 +353,11 @@ class PageApi:
             return problem(404, "not_found", "There is no such document.")
         if suffix == "error.json":
             return JSONResponse({"error": document.problem})
-        return JSONResponse(document.entities_result() if suffix == "entities.json" else {**document.entities_result(), **document.results[suffix]})
+        whole = document.entities_result()
+        if suffix != "entities.json":
+            del whole["entities"]
+            whole |= document.results[suffix]
+        return JSONResponse(whole)
 
     async def _csv(self, request: Request) -> Response:
         document = self._of(request)
@@ -493,7 +498,7 @@ class _Server:
             self.thread.join(0.01)
 
     def stop(self) -> None:
-        self.server.should_exit = True
+        self.server.should_exit = self.server.force_exit = True
         self.thread.join()
 
 

@@ -19,10 +19,11 @@ export function shown(row) {
   return row.reviewed ? 'reviewed' : row.warnings ? 'warning' : 'done';
 }
 
-export function badge(row) {
+/** The state as an icon and words; `brief`: what a narrow screen says after them. */
+export function badge(row, brief) {
   const state = shown(row);
   const words = state === 'warning' ? t('doneWarnings', { n: row.warnings }) : state === 'done' && row.entityCount === 0 ? t('doneEmpty') : t(`state.${state}`);
-  return h('span', { class: `badge s-${state}` }, icon(state), h('span', {}, words));
+  return h('span', { class: `badge s-${state}` }, icon(state), h('span', {}, brief ? h('b', {}, words) : words, brief && h('span', { class: 'brief' }, brief)));
 }
 
 /** What a failed document says in few words: of its code, else the first sentence of its message. */
@@ -139,6 +140,7 @@ class List {
       else this.view.rows.insertBefore(element, place);
     }
     this.#foot();
+    for (const { row, element } of rows.values()) element.hidden = this.app.uploads.items.some(({ id }) => id === row.id);
   }
 
   #remove(element) {
@@ -153,9 +155,10 @@ class List {
     const old = this.rows.get(row.id);
     if (old?.text === text) return old;
     const cells = this.#cells(row);
-    if (!old) return { row, text, element: h('tr', { role: 'row', 'data-id': row.id }, cells) };
+    if (!old) return { row, text, element: h('tr', { role: 'row', 'data-id': row.id, 'data-state': row.state }, cells) };
     const focused = [...old.element.querySelectorAll('a, button, summary')].indexOf(document.activeElement);
     old.element.replaceChildren(...cells);
+    old.element.dataset.state = row.state;
     if (focused >= 0) (old.element.querySelectorAll('a, button, summary')[focused] ?? old.element.querySelector('a')).focus();
     if (shown(old.row) !== shown(row)) {
       old.element.classList.remove('changed');
@@ -181,7 +184,7 @@ class List {
       button(t('copyLink'), () => copy(new URL(path, location.href).href, t('linkCopied')), { icon: 'link' }),
       row.state === 'failed' && row.problem?.canReplay !== false && button(t('replay'), () => replay(app, row), { icon: 'replay' }))));
     return [
-      h('td', { role: 'cell', class: 'state' }, badge(row)),
+      h('td', { role: 'cell', class: 'state' }, badge(row, row.state === 'failed' ? row.problem && cause(row) : [row.entityCount && t('nFound', { n: row.entityCount }), ago(row.changed)].filter(Boolean).join(' · '))),
       h('th', { role: 'rowheader', scope: 'row' }, h('a', { class: 'name', href: path, title: row.name, 'aria-label': file }, shortName(row.name)), h('span', { class: 'hint folder' }, h('bdi', {}, folderOf(row.name).split('/').filter(Boolean).join(' / ')))),
       h('td', { role: 'cell', class: 'found' }, this.#found(row)),
       h('td', { role: 'cell', class: 'num' }, bytes(row.size)),
@@ -213,7 +216,9 @@ class List {
       const unknown = page.value.filter(({ id }) => !this.rows.has(id));
       // Nothing moves under a pointer or a focus: what is new waits behind a button then.
       const busy = scrollY > 120 || this.view.rows.contains(document.activeElement) || this.view.rows.matches(':hover');
-      const missing = [...this.rows.values()].filter(({ row }) => isOpen(row) && !page.value.some(({ id }) => id === row.id)).map(({ row }) => row.id).slice(0, 100);
+      const sent = this.app.uploads.items.filter(({ state }) => state === 'sent');
+      const asked = [...[...this.rows.values()].map(({ row }) => row).filter(isOpen), ...sent];
+      const missing = asked.map(({ id }) => id).filter((one) => !page.value.some(({ id }) => id === one)).slice(0, 100);
       const others = missing.length ? (await getJson(`documents${query({ ids: missing.join(',') })}`)).value : [];
       if (unknown.length && busy && !this.filters.cursor) {
         this.page = page;
@@ -221,7 +226,7 @@ class List {
         this.view.fresh.hidden = false;
         this.view.fresh.textContent = t('nNew', { n: unknown.length });
       } else this.#put(page);
-      this.#arrived(page.value);
+      this.#arrived([...page.value, ...others], sent);
       const { done, failed: bad, waiting, running, deferred } = status.counts;
       if (this.sums !== `${done} ${bad}`) say('sums', t('sums', { done, failed: bad, left: waiting + running + deferred }));
       this.sums = `${done} ${bad}`;
@@ -231,10 +236,10 @@ class List {
   }
 
   // An upload's own row goes once the app has one for the document.
-  #arrived(rows) {
-    for (const item of this.app.uploads.items.filter(({ state }) => state === 'sent')) {
+  #arrived(rows, sent) {
+    for (const item of sent) {
       const row = rows.find(({ id }) => id === item.id);
-      if ((row && Date.parse(row.changed) >= item.began - 60_000) || Date.now() - item.began > 120_000) this.app.uploads.drop(item);
+      if ((row && row.etag !== item.replace) || Date.now() - item.began > 120_000) this.app.uploads.drop(item);
     }
   }
 
@@ -286,6 +291,7 @@ class List {
     const { view, app } = this;
     const { items } = app.uploads;
     const isShown = !this.filters.state || this.filters.state === 'uploading';
+    for (const { row, element } of this.rows.values()) element.hidden = items.some(({ id }) => id === row.id);
     const active = document.activeElement?.dataset?.act;
     view.uploads.replaceChildren(...(isShown ? items.map((item) => this.#uploadRow(item)) : []));
     if (active) view.uploads.querySelector(`[data-act="${active}"]`)?.focus();
