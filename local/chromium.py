@@ -66,7 +66,9 @@ def _from_debian() -> str | None:
     if sys.platform != "linux" or os.geteuid() != 0 or not shutil.which("apt-get"):
         return None
     for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "chromium"]):
-        subprocess.run(command, check=False, capture_output=True, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
+        subprocess.run(
+            command, check=False, capture_output=True, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        )
     return find()
 
 

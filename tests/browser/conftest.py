@@ -55,8 +55,22 @@ def open_page(browser: Browser, api: PageApi) -> Iterator[OpenPage]:
         page = context.new_page()
         page.set_default_timeout(15_000)
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda message: errors.append(message.text) if message.type in ("error", "warning") and not message.text.startswith(HARMLESS) else None)
-        page.on("dialog", lambda dialog: (errors.append(f"dialog: {dialog.message}"), dialog.dismiss()) if dialog.type != "beforeunload" else dialog.accept())
+        page.on(
+            "console",
+            lambda message: (
+                errors.append(message.text)
+                if message.type in ("error", "warning") and not message.text.startswith(HARMLESS)
+                else None
+            ),
+        )
+        page.on(
+            "dialog",
+            lambda dialog: (
+                (errors.append(f"dialog: {dialog.message}"), dialog.dismiss())
+                if dialog.type != "beforeunload"
+                else dialog.accept()
+            ),
+        )
         page.goto(f"{api.url}/{address}")
         return page
 

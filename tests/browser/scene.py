@@ -38,7 +38,11 @@ def with_agreement(api: PageApi, name: str = AGREEMENT_NAME, **more: object) -> 
     spans = {one["category"]: one for one in document.entities}
     person = [one for one in document.entities if one["category"] in ("Borrower", "Guarantor")][:8]
     pii = [{**one, "category": "Person", "text": text[one["offset"] : one["offset"] + one["length"]]} for one in person]
-    pii += [{**spans["Contact"], "category": "PhoneNumber"}, {**spans["Account"], "category": "BankAccount"}, {**spans["Address"], "category": "Address"}]
+    pii += [
+        {**spans["Contact"], "category": "PhoneNumber"},
+        {**spans["Account"], "category": "BankAccount"},
+        {**spans["Address"], "category": "Address"},
+    ]
     document.results = {
         "classes.json": {"kind": "CustomMultiLabelClassification", "classes": [{"category": "LoanAgreement", "confidenceScore": 0.97}, {"category": "Secured", "confidenceScore": 0.64}]},
         "pii.json": {"kind": "PiiEntityRecognition", "entities": pii, "redacted": {"blob": f"{name}.redacted.txt", "sha256": "0"}},
@@ -62,34 +66,126 @@ def full_list(api: PageApi) -> None:
         return now - timedelta(seconds=seconds)
 
     borrowers = "[[Borrower:0.97|A]] [[Borrower:0.9|B]] [[Lender:0.99|C]] [[Date:0.9|D]] [[Amount:0.9|E]]"
-    api.done("mail/inbox/Nachtrag Zinsbindung Öhmichen-Väisälä.eml", "[[InterestRate:.9|x]] [[InterestRate:.9|x]] " + "[[Date:.9|d]] " * 4 + "[[Amount:.9|a]] " * 12, changed=ago(840), size=74_000)
-    api.failed("archive/ledger-1998.txt", "TooLarge", "The document has 24,100,000 bytes; the limit is 10,000,000.", "Split it before dropping it, or raise the setting MAX_DOCUMENT_BYTES.", changed=ago(720), size=24_100_000)
-    api.failed("archive/all-mails-2019-to-2026.mbox", "TooLarge", "The document has 18,000,000 bytes; the limit is 10,000,000.", "Split it before dropping it, or raise the setting MAX_DOCUMENT_BYTES.", changed=ago(724), size=18_000_000)
+    api.done(
+        "mail/inbox/Nachtrag Zinsbindung Öhmichen-Väisälä.eml",
+        "[[InterestRate:.9|x]] [[InterestRate:.9|x]] " + "[[Date:.9|d]] " * 4 + "[[Amount:.9|a]] " * 12,
+        changed=ago(840),
+        size=74_000,
+    )
+    api.failed(
+        "archive/ledger-1998.txt",
+        "TooLarge",
+        "The document has 24,100,000 bytes; the limit is 10,000,000.",
+        "Split it before dropping it, or raise the setting MAX_DOCUMENT_BYTES.",
+        changed=ago(720),
+        size=24_100_000,
+    )
+    api.failed(
+        "archive/all-mails-2019-to-2026.mbox",
+        "TooLarge",
+        "The document has 18,000,000 bytes; the limit is 10,000,000.",
+        "Split it before dropping it, or raise the setting MAX_DOCUMENT_BYTES.",
+        changed=ago(724),
+        size=18_000_000,
+    )
     for n, minutes in ((2, 62), (3, 63)):
         document = api.failed(f"loans/2026-11/TC-2026-0410{n} loan letter.txt", "InternalServerError", "The service took the document six times and each time reported an error of its own. The documents sent along with it went through, so the text of this one may be the cause.",
                               "Replay it now: most such errors pass. If it fails again, send the service’s words and the job number below to its support.", fault="service", changed=ago(minutes * 60), size=4_000)  # fmt: skip
-        document.service_message = "500 InternalServerError: “An unexpected error occurred while analysing the document. Try again later.”"
+        document.service_message = (
+            "500 InternalServerError: “An unexpected error occurred while analysing the document. Try again later.”"
+        )
         start = document.changed - timedelta(minutes=19)
-        document.history = [{"at": stamp(start), "event": "dropped", "detail": ""}, {"at": stamp(start + timedelta(seconds=2)), "event": "submitted", "detail": "with 24 others, job 3fa85f64…"}]
-        document.history += [{"at": stamp(start + timedelta(seconds=2 + k * k * 30)), "event": "failed", "detail": f"try {k}"} for k in range(1, 6)]
-    api.failed("archive/scan0001.bin", "NotText", "The document is binary data: 812 of its 4,096 bytes are control characters.", "Save it as plain text in UTF-8 and drop it again.", changed=ago(90_000), size=4096)
-    api.done("tests/<img src=x onerror=alert(1)>.txt", "[[Borrower:0.9|x]] [[LoanNumber:0.9|TC-1]]", changed=ago(300), size=1000)
+        document.history = [
+            {"at": stamp(start), "event": "dropped", "detail": ""},
+            {
+                "at": stamp(start + timedelta(seconds=2)),
+                "event": "submitted",
+                "detail": "with 24 others, job 3fa85f64…",
+            },
+        ]
+        document.history += [
+            {"at": stamp(start + timedelta(seconds=2 + k * k * 30)), "event": "failed", "detail": f"try {k}"}
+            for k in range(1, 6)
+        ]
+    api.failed(
+        "archive/scan0001.bin",
+        "NotText",
+        "The document is binary data: 812 of its 4,096 bytes are control characters.",
+        "Save it as plain text in UTF-8 and drop it again.",
+        changed=ago(90_000),
+        size=4096,
+    )
+    api.done(
+        "tests/<img src=x onerror=alert(1)>.txt",
+        "[[Borrower:0.9|x]] [[LoanNumber:0.9|TC-1]]",
+        changed=ago(300),
+        size=1000,
+    )
     api.done("loans/2026-11/cover sheet.txt", "No names in this one. " * 9, changed=ago(240), size=212)
-    api.done("loans/2026-11/repayment plan 2026–2041.xlsx", "[[Amount:.9|a]] " * 180 + "[[Date:.9|d]] " * 180 + "[[LoanNumber:.9|TC-1]]", changed=ago(190), size=96_000, warnings=[{"code": "A", "message": "a"}, {"code": "B", "message": "b"}])
-    reviewed = api.done("loans/2026-11/TC-2026-04330 Lindqvarn-Petterwold guarantee.docx", "[[Guarantor:.9|x]] [[Amount:.9|a]] [[Amount:.9|a]] [[Date:.9|d]] [[Date:.9|d]] [[Lender:.9|l]]", changed=ago(185), size=58_000)
+    api.done(
+        "loans/2026-11/repayment plan 2026–2041.xlsx",
+        "[[Amount:.9|a]] " * 180 + "[[Date:.9|d]] " * 180 + "[[LoanNumber:.9|TC-1]]",
+        changed=ago(190),
+        size=96_000,
+        warnings=[{"code": "A", "message": "a"}, {"code": "B", "message": "b"}],
+    )
+    reviewed = api.done(
+        "loans/2026-11/TC-2026-04330 Lindqvarn-Petterwold guarantee.docx",
+        "[[Guarantor:.9|x]] [[Amount:.9|a]] [[Amount:.9|a]] [[Date:.9|d]] [[Date:.9|d]] [[Lender:.9|l]]",
+        changed=ago(185),
+        size=58_000,
+    )
     reviewed.corrections = {"status": "reviewed", "decisions": [{"decision": "rejected"}] * 3}
-    api.failed("collateral/Grundbuchauszug Morgenröthe (gescannt).pdf", "ProtectedFile", "The file is protected. It opens only with a password, so its text can not be read, and nothing was sent to the service.", "Save a copy without password or encryption and drop that.", changed=ago(125), size=1_800_000)
+    api.failed(
+        "collateral/Grundbuchauszug Morgenröthe (gescannt).pdf",
+        "ProtectedFile",
+        "The file is protected. It opens only with a password, so its text can not be read, and nothing was sent to the service.",
+        "Save a copy without password or encryption and drop that.",
+        changed=ago(125),
+        size=1_800_000,
+    )
     api.done("loans/haifa/אישור הלוואה – חיפה.docx", borrowers, changed=ago(70), size=31_000)
     with_agreement(api, changed=ago(65))
-    api.put("loans/2026-11/TC-2026-04417 loan letter.txt", "x" * 4000, state="deferred", changed=ago(9), next_attempt=stamp(now + timedelta(seconds=12)))
-    api.put("loans/2026-11/TC-2026-04418 loan letter.txt", "x" * 3000, state="running", changed=ago(6), job_documents=25)
+    api.put(
+        "loans/2026-11/TC-2026-04417 loan letter.txt",
+        "x" * 4000,
+        state="deferred",
+        changed=ago(9),
+        next_attempt=stamp(now + timedelta(seconds=12)),
+    )
+    api.put(
+        "loans/2026-11/TC-2026-04418 loan letter.txt", "x" * 3000, state="running", changed=ago(6), job_documents=25
+    )
     api.put("mail/inbox/RE: RE: FW: your loan offer 🏠🎉 – two questions.eml", "x" * 48_000, changed=ago(4))
     api.totals = {"all": 12_480, "waiting": 38, "running": 75, "deferred": 25, "done": 12_332, "review": 214}
-    api.models = [{"model": "loans / production", "expires": stamp(now + timedelta(days=27, hours=5))}, {"model": "loans / candidate", "expires": stamp(now + timedelta(days=282))}, {"model": "mail-intake / v3", "expires": stamp(now + timedelta(days=109))}]
+    api.models = [
+        {"model": "loans / production", "expires": stamp(now + timedelta(days=27, hours=5))},
+        {"model": "loans / candidate", "expires": stamp(now + timedelta(days=282))},
+        {"model": "mail-intake / v3", "expires": stamp(now + timedelta(days=109))},
+    ]
     api.status = {"perMinute": 1240, "oldestUnfinished": stamp(ago(42)),
                   "warnings": [{"code": "model_expires", "message": "The model loans / production expires in 27 days.", "help": "Train it again and swap the deployment; documents keep waiting meanwhile, none is lost."}]}  # fmt: skip
     api.resources = [{"name": name, "requestsPerMinute": limit, "requestsInUse": used, "throttledUntil": until, "state": "healthy", "detail": None}
                      for name, limit, used, until in (("lang-west-1", 1000, 612, stamp(now + timedelta(seconds=12))), ("lang-west-2", 1000, 380, None), ("lang-north-1", 1000, 41, None))]  # fmt: skip
-    api.failures = [{"code": code, "title": title, "count": n} for code, title, n in (("TooLarge", "Too large", 92), ("InternalServerError", "Service failed five times", 41), ("ProtectedFile", "Locked with a password", 33), ("NotText", "No known format", 27), ("InvalidDocument", "Refused by the service", 14), ("TimedOut", "Given up after 7 days", 7))]
+    api.failures = [
+        {"code": code, "title": title, "count": n}
+        for code, title, n in (
+            ("TooLarge", "Too large", 92),
+            ("InternalServerError", "Service failed five times", 41),
+            ("ProtectedFile", "Locked with a password", 33),
+            ("NotText", "No known format", 27),
+            ("InvalidDocument", "Refused by the service", 14),
+            ("TimedOut", "Given up after 7 days", 7),
+        )
+    ]
     hour = now.replace(minute=0, second=0, microsecond=0)
-    api.hours = [{"hour": stamp(hour - timedelta(hours=k)), "done": 900 + (k * 389) % 700 if k not in (8, 9) else 240, "failed": [0, 0, 4, 0, 11][k % 5], "textRecords": 2100, "deferredMinutes": 38 if k in (8, 9) else 0} for k in range(719, -1, -1)]
+    api.hours = [
+        {
+            "hour": stamp(hour - timedelta(hours=k)),
+            "done": 900 + (k * 389) % 700 if k not in (8, 9) else 240,
+            "failed": [0, 0, 4, 0, 11][k % 5],
+            "textRecords": 2100,
+            "deferredMinutes": 38 if k in (8, 9) else 0,
+        }
+        for k in range(719, -1, -1)
+    ]

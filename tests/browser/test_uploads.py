@@ -40,7 +40,13 @@ def row(page: Page, name: str) -> Any:
 def test_five_files_become_done(api: PageApi, open_page: OpenPage) -> None:
     page = open_page()
     expect(page.get_by_role("button", name="Choose files")).to_be_focused()
-    files = [("letter.txt", LETTER), ("offer.md", "# Offer\nEUR 500"), ("plan.csv", "a;b\n1;EUR 20"), ("mail.eml", "Subject: x\n\nMr Adeyemi"), ("empty.txt", "")]
+    files = [
+        ("letter.txt", LETTER),
+        ("offer.md", "# Offer\nEUR 500"),
+        ("plan.csv", "a;b\n1;EUR 20"),
+        ("mail.eml", "Subject: x\n\nMr Adeyemi"),
+        ("empty.txt", ""),
+    ]
     drop(page, *files)
     for name, _ in files:
         expect(row(page, name)).to_contain_text("Waiting")
@@ -52,7 +58,9 @@ def test_five_files_become_done(api: PageApi, open_page: OpenPage) -> None:
     expect(row(page, "letter.txt")).to_contain_text("+3 more")
     expect(row(page, "empty.txt")).to_contain_text("Failed")
     expect(row(page, "empty.txt")).to_contain_text("Empty")
-    assert {name: document.content for name, document in api.documents.items()} == {name: content.encode() for name, content in files}
+    assert {name: document.content for name, document in api.documents.items()} == {
+        name: content.encode() for name, content in files
+    }
 
 
 def test_existing_name_asks_first(api: PageApi, open_page: OpenPage) -> None:

@@ -29,7 +29,9 @@ from starlette.routing import Route
 from functions.web.page_headers import security_headers
 
 STATIC = Path(__file__).parents[2] / "functions" / "web" / "static"
-CATEGORIES = ("Borrower Lender LoanNumber Amount InterestRate Date Address Guarantor Collateral Clause Account Contact").split()
+CATEGORIES = (
+    "Borrower Lender LoanNumber Amount InterestRate Date Address Guarantor Collateral Clause Account Contact"
+).split()
 PATTERNS = {
     "LoanNumber": r"TC-\d[\d-]*\d",
     "Amount": r"(?:EUR|GBP|£|€) ?\d[\d,.]*\d",
@@ -53,7 +55,9 @@ def marked(source: str) -> tuple[str, list[dict[str, Any]]]:
             stack.append((category, float(confidence or 0.99), length))
         elif part == "]]":
             category, sureness, start = stack.pop()
-            entities.append({"category": category, "confidenceScore": sureness, "offset": start, "length": length - start})
+            entities.append(
+                {"category": category, "confidenceScore": sureness, "offset": start, "length": length - start}
+            )
         else:
             text.append(part)
             length += len(part)
@@ -136,7 +140,14 @@ def stamp(moment: datetime) -> str:
 
 
 def problem(status: int, code: str, detail: str, **more: Any) -> Response:
-    body = {"type": "about:blank", "title": code.replace("_", " "), "status": status, "detail": detail, "code": code, **more}
+    body = {
+        "type": "about:blank",
+        "title": code.replace("_", " "),
+        "status": status,
+        "detail": detail,
+        "code": code,
+        **more,
+    }
     return JSONResponse(body, status, media_type="application/problem+json")
 
 
@@ -198,7 +209,9 @@ class PageApi:
             self.kept_apart.append((name, old.etag, old.corrections))
         self.versions += 1
         now = more.pop("changed", None) or datetime.now(UTC)
-        document = Document(name, data, f'"0x{self.versions:X}"', now, history=[{"at": stamp(now), "event": "dropped", "detail": ""}])
+        document = Document(
+            name, data, f'"0x{self.versions:X}"', now, history=[{"at": stamp(now), "event": "dropped", "detail": ""}]
+        )
         for key, value in more.items():
             setattr(document, key, value)
         self.documents[name] = document
@@ -215,7 +228,13 @@ class PageApi:
 
     def failed(self, name: str, code: str, message: str, help: str, **more: Any) -> Document:
         fault = more.pop("fault", "document")
-        facts = {"code": code, "message": message, "help": help, "fault": fault, "canReplay": more.pop("can_replay", True)}
+        facts = {
+            "code": code,
+            "message": message,
+            "help": help,
+            "fault": fault,
+            "canReplay": more.pop("can_replay", True),
+        }
         return self.put(name, more.pop("content", b""), state="failed", problem=facts, **more)
 
     def work(self, *, steps: int = 1) -> None:
@@ -237,9 +256,19 @@ class PageApi:
             document.history.append({"at": stamp(datetime.now(UTC)), "event": "failed", "detail": "0 bytes"})
             return
         document.text = document.content.decode("utf-8", "replace")
-        found = [(match.start(), match.end(), category) for category, pattern in PATTERNS.items() for match in re.finditer(pattern, document.text)]
+        found = [
+            (match.start(), match.end(), category)
+            for category, pattern in PATTERNS.items()
+            for match in re.finditer(pattern, document.text)
+        ]
         document.entities = [
-            {"category": category, "confidenceScore": 0.5 + (start * 7 % 50) / 100, "offset": start, "length": end - start} for start, end, category in sorted(found)
+            {
+                "category": category,
+                "confidenceScore": 0.5 + (start * 7 % 50) / 100,
+                "offset": start,
+                "length": end - start,
+            }
+            for start, end, category in sorted(found)
         ]
         document.state, document.problem = "done", None
 
@@ -273,8 +302,15 @@ class PageApi:
         return app
 
     def storage_app(self) -> CORSMiddleware:
-        app = Starlette(routes=[Route("/documents/{name:path}", self._store, methods=["PUT"]), Route("/sample/{name:path}", self._sample)])
-        return CORSMiddleware(app, allow_origins=["*"], allow_methods=["PUT", "GET"], allow_headers=["*"], expose_headers=["etag"])
+        app = Starlette(
+            routes=[
+                Route("/documents/{name:path}", self._store, methods=["PUT"]),
+                Route("/sample/{name:path}", self._sample),
+            ]
+        )
+        return CORSMiddleware(
+            app, allow_origins=["*"], allow_methods=["PUT", "GET"], allow_headers=["*"], expose_headers=["etag"]
+        )
 
     async def _file(self, request: Request) -> Response:
         path = STATIC / request.path_params.get("path", "index.html")
@@ -289,12 +325,23 @@ class PageApi:
 
     def _counts(self) -> dict[str, int]:
         rows = [document.row() for document in self.documents.values()]
-        states = {state: sum(row["state"] == state for row in rows) for state in ("waiting", "running", "deferred", "done", "failed")}
-        flags = {"all": len(rows), "review": sum(row["review"] for row in rows), "reviewed": sum(row["reviewed"] for row in rows)}
+        states = {
+            state: sum(row["state"] == state for row in rows)
+            for state in ("waiting", "running", "deferred", "done", "failed")
+        }
+        flags = {
+            "all": len(rows),
+            "review": sum(row["review"] for row in rows),
+            "reviewed": sum(row["reviewed"] for row in rows),
+        }
         return {**states, **flags, **self.totals}
 
     async def _status(self, _: Request) -> Response:
-        open_ = [document.changed for document in self.documents.values() if document.state in ("waiting", "running", "deferred")]
+        open_ = [
+            document.changed
+            for document in self.documents.values()
+            if document.state in ("waiting", "running", "deferred")
+        ]
         codes: dict[str, int] = {}
         for document in self.documents.values():
             if document.problem:
@@ -306,7 +353,9 @@ class PageApi:
 
     async def _list(self, request: Request) -> Response:
         asked = request.query_params
-        rows = [document.row() for document in sorted(self.documents.values(), key=lambda one: one.changed, reverse=True)]
+        rows = [
+            document.row() for document in sorted(self.documents.values(), key=lambda one: one.changed, reverse=True)
+        ]
         if "ids" in asked:
             rows = [row for row in rows if row["id"] in asked["ids"].split(",")]
         for name, test in _FILTERS.items():
@@ -332,10 +381,30 @@ class PageApi:
         if document is None:
             return problem(404, "not_found", "There is no such document.")
         done = document.state == "done"
-        results = [{"task": "entities", "kind": "CustomEntityRecognition", "suffix": ".entities.json", "etag": document.etag}] if done else []
-        results += [{"task": suffix, "kind": result["kind"], "suffix": f".{suffix}", "etag": document.etag} for suffix, result in document.results.items()]
-        text = {"sha256": hashlib.sha256(document.text.encode()).hexdigest(), "source": "document", "format": "plain", "blob": None} if done else None
-        job = {"id": "3fa85f64-1", "operationId": "9b1d02c7-44aa", "resource": "lang-west-1", "submissions": 1} if document.problem and document.service_message else None
+        results = (
+            [{"task": "entities", "kind": "CustomEntityRecognition", "suffix": ".entities.json", "etag": document.etag}]
+            if done
+            else []
+        )
+        results += [
+            {"task": suffix, "kind": result["kind"], "suffix": f".{suffix}", "etag": document.etag}
+            for suffix, result in document.results.items()
+        ]
+        text = (
+            {
+                "sha256": hashlib.sha256(document.text.encode()).hexdigest(),
+                "source": "document",
+                "format": "plain",
+                "blob": None,
+            }
+            if done
+            else None
+        )
+        job = (
+            {"id": "3fa85f64-1", "operationId": "9b1d02c7-44aa", "resource": "lang-west-1", "submissions": 1}
+            if document.problem and document.service_message
+            else None
+        )
         return JSONResponse({**document.row(), "history": document.history, "job": job, "serviceMessage": document.service_message, "results": results,
                              "text": text, "language": document.language if done else None})  # fmt: skip
 
@@ -362,14 +431,25 @@ class PageApi:
     async def _csv(self, request: Request) -> Response:
         document = self._of(request)
         assert document is not None
-        return Response("text,category\r\n" + "".join(f"{entity['text']},{entity['category']}\r\n" for entity in document.entities_result()["entities"]), media_type="text/csv")
+        return Response(
+            "text,category\r\n"
+            + "".join(
+                f"{entity['text']},{entity['category']}\r\n" for entity in document.entities_result()["entities"]
+            ),
+            media_type="text/csv",
+        )
 
     async def _view(self, request: Request) -> Response:
         from functions.web.result_page import result_page
 
         document = self._of(request)
         assert document is not None
-        return Response(result_page(document.name, document.text, document.entities_result(), document.corrections, self.categories), media_type="text/html")
+        return Response(
+            result_page(
+                document.name, document.text, document.entities_result(), document.corrections, self.categories
+            ),
+            media_type="text/html",
+        )
 
     async def _replay(self, request: Request) -> Response:
         document = self._of(request)
@@ -379,7 +459,11 @@ class PageApi:
 
     async def _replays(self, request: Request) -> Response:
         asked = await request.json()
-        chosen = [one for one in self.documents.values() if one.problem and asked.get("code", one.problem["code"]) == one.problem["code"]]
+        chosen = [
+            one
+            for one in self.documents.values()
+            if one.problem and asked.get("code", one.problem["code"]) == one.problem["code"]
+        ]
         for document in chosen:
             document.state, document.problem, document.changed = "waiting", None, datetime.now(UTC)
         return JSONResponse({"count": len(chosen), "started": len(chosen)}, 202)
@@ -400,7 +484,13 @@ class PageApi:
             if body["document"]["etag"] != document.etag:
                 return problem(409, "document_replaced", "A newer version of the document was dropped.")
             if (absent and document.corrections is not None) or (expected and expected != document.corrections_etag):
-                return problem(412, "corrections_changed", "Somebody else has saved.", present=document.corrections, etag=document.corrections_etag)
+                return problem(
+                    412,
+                    "corrections_changed",
+                    "Somebody else has saved.",
+                    present=document.corrections,
+                    etag=document.corrections_etag,
+                )
             self.versions += 1
             document.corrections, document.corrections_etag = body, f'"0xC{self.versions:X}"'
         return Response(status_code=204, headers={"etag": document.corrections_etag})
@@ -414,13 +504,27 @@ class PageApi:
             return problem(413, "file_too_large", f"The file has {size:,} bytes; the limit is 10,000,000.")
         old = self.documents.get(name)
         if old and asked.get("replace") != old.etag:
-            return problem(409, "document_exists", "A document of this name is there.", existing={"etag": old.etag, "size": len(old.content), "changed": stamp(old.changed)})
+            return problem(
+                409,
+                "document_exists",
+                "A document of this name is there.",
+                existing={"etag": old.etag, "size": len(old.content), "changed": stamp(old.changed)},
+            )
         token = f"{len(self.leaves)}"
         self.leaves[token] = name
         mode = "blocks" if old or size > self.blocks_above else "put"
         headers = {"If-Match": old.etag} if old else {"If-None-Match": "*"}
         url = f"{self._storage.url}/documents/{urllib.parse.quote(name)}?sig={token}"
-        return JSONResponse({"url": url, "mode": mode, "blockBytes": self.blocks_above, "headers": headers, "expires": stamp(datetime.now(UTC) + timedelta(minutes=15)), "name": name})
+        return JSONResponse(
+            {
+                "url": url,
+                "mode": mode,
+                "blockBytes": self.blocks_above,
+                "headers": headers,
+                "expires": stamp(datetime.now(UTC) + timedelta(minutes=15)),
+                "name": name,
+            }
+        )
 
     async def _store(self, request: Request) -> Response:
         name, asked = request.path_params["name"], request.query_params
@@ -438,14 +542,18 @@ class PageApi:
         if old and request.headers.get("if-match") != old.etag:
             return Response(status_code=409)
         if asked.get("comp") == "blocklist":
-            body = b"".join(self.blocks.pop((name, block)) for block in re.findall(r"<Latest>(.*?)</Latest>", body.decode()))
+            body = b"".join(
+                self.blocks.pop((name, block)) for block in re.findall(r"<Latest>(.*?)</Latest>", body.decode())
+            )
         elif request.headers.get("x-ms-blob-type") != "BlockBlob":
             return Response(status_code=400)
         document = self.put(name, body)
         return Response(status_code=201, headers={"etag": document.etag})
 
     async def _sample(self, request: Request) -> Response:
-        return PlainTextResponse(f"Loan TC-{len(request.path_params['name'])}00 of EUR 12,000 at 4.1 % for Mr Adeyemi, 3 March 2026.")
+        return PlainTextResponse(
+            f"Loan TC-{len(request.path_params['name'])}00 of EUR 12,000 at 4.1 % for Mr Adeyemi, 3 March 2026."
+        )
 
     async def _model(self, _: Request) -> Response:
         return JSONResponse({"model": "loans / production", "expires": None, "reviewedSinceTraining": 31, "trainedAt": None, "mayTrain": True,
@@ -453,7 +561,11 @@ class PageApi:
                              "command": "python -m functions model train --project loans"})  # fmt: skip
 
     async def _labels(self, request: Request) -> Response:
-        files = [{"name": one.name, "decisions": one.corrections["decisions"]} for one in self.documents.values() if one.corrections]
+        files = [
+            {"name": one.name, "decisions": one.corrections["decisions"]}
+            for one in self.documents.values()
+            if one.corrections
+        ]
         return JSONResponse({"format": request.query_params["format"], "files": files})
 
 
@@ -469,7 +581,14 @@ _FILTERS: dict[str, Callable[[dict[str, Any], str], bool]] = {
 
 
 def _resource(name: str, limit: int, used: int = 0, until: str | None = None, state: str = "healthy") -> dict[str, Any]:
-    return {"name": name, "requestsPerMinute": limit, "requestsInUse": used, "throttledUntil": until, "state": state, "detail": None}
+    return {
+        "name": name,
+        "requestsPerMinute": limit,
+        "requestsInUse": used,
+        "throttledUntil": until,
+        "state": state,
+        "detail": None,
+    }
 
 
 async def _wait(gate: threading.Event) -> None:
@@ -490,7 +609,9 @@ class _Server:
         self.url = f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        config = uvicorn.Config(self.app, host="127.0.0.1", port=self.port, log_level="warning", timeout_graceful_shutdown=1)
+        config = uvicorn.Config(
+            self.app, host="127.0.0.1", port=self.port, log_level="warning", timeout_graceful_shutdown=1
+        )
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, daemon=True)
         self.thread.start()
@@ -500,5 +621,3 @@ class _Server:
     def stop(self) -> None:
         self.server.should_exit = self.server.force_exit = True
         self.thread.join()
-
-

@@ -8,15 +8,12 @@ export class Offsets {
     this.starts = [];
     this.extra = [0];
     if (this.same) return;
-    const graphemes = indexType.startsWith('TextElement');
-    if (graphemes || /[\ud800-\udbff]/.test(text)) {
-      const parts = graphemes ? new Intl.Segmenter('en').segment(text) : text.matchAll(/[\ud800-\udbff][\udc00-\udfff]/g);
-      for (const part of parts) {
-        const size = (part.segment ?? part[0]).length;
-        if (size === 1) continue;
-        this.starts.push(part.index);
-        this.extra.push(this.extra.at(-1) + size - 1);
-      }
+    // "TextElements_v8": a code point and the marks after it. Else code points: pairs of surrogates count as one.
+    const pattern = indexType.startsWith('TextElement') ? /[^]\p{M}*/gu : /[\ud800-\udbff][\udc00-\udfff]/g;
+    for (const { index, 0: { length } } of text.matchAll(pattern)) {
+      if (length === 1) continue;
+      this.starts.push(index);
+      this.extra.push(this.extra.at(-1) + length - 1);
     }
   }
 
