@@ -62,7 +62,7 @@ class DocumentView {
     if (suffix.endsWith('classes.json')) this.#classes();
     this.pane = new TextPane(view.text, view.scroll, text, row.language);
     this.marks = new Highlighter(this.pane);
-    this.list = new EntityList(view.list, { draw: (item) => this.drawRow(item), name: (item) => this.nameOf(item), pick: (item) => this.choose(item.id), review: this.isReview });
+    this.list = new EntityList(view.list, { draw: (item) => this.drawRow(item), pick: (item) => this.choose(item.id), review: this.isReview });
     this.#tools();
     this.#legend();
     this.#places();
@@ -194,7 +194,7 @@ class DocumentView {
   drawRow(item) {
     if (this.reviewing) return this.reviewing.drawRow(item);
     const value = sureness(item);
-    return [this.chip(item.category), h('bdi', { class: `what${item.decision === 'rejected' ? ' gone' : ''}` }, this.wordsOf(item)), h('span', { class: 'value' }, sureBar(value, UNSURE), sure(value)),
+    return [this.chip(item.category), h('bdi', { class: `what${item.decision === 'rejected' ? ' gone' : ''}` }, this.wordsOf(item)), h('span', { class: 'value' }, sureBar(value, UNSURE), sure(value), value < UNSURE && h('span', { class: 'sr' }, t('unsure'))),
       h('span', { class: 'hint kind' }, item.category, item.decision && h('span', { class: 'ok' }, ` · ${t(`decision.${item.decision}`)}`)), h('span', { class: 'hint where' }, place(item.model?.location))];
   }
 

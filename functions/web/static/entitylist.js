@@ -5,9 +5,9 @@ const ROW = 53;
 const AROUND = 8;
 
 export class EntityList {
-  /** `draw(item)`: the content of a row; `name(item)`: what a screen reader says; `pick(item)`: on a click. */
-  constructor(host, { draw, name, pick, review }) {
-    Object.assign(this, { host, draw, name, pick, review, items: [], current: null });
+  /** `draw(item)`: the content of a row; `pick(item)`: what a click on it does. */
+  constructor(host, { draw, pick, review }) {
+    Object.assign(this, { host, draw, pick, review, items: [], current: null });
     this.inner = h('div', { class: 'rows', role: 'presentation' });
     host.setAttribute('role', review ? 'list' : 'listbox');
     host.dataset.arrows = '';
@@ -49,7 +49,7 @@ export class EntityList {
     this.inner.replaceChildren(...this.items.slice(from, to).map((item, k) => {
       const isCurrent = item.id === this.current;
       const row = h('div', { class: 'row', id: `e-${item.id}`, 'data-n': from + k, 'data-id': item.id, role: this.review ? 'listitem' : 'option', 'aria-setsize': this.items.length, 'aria-posinset': from + k + 1,
-        'aria-label': this.review ? null : this.name(item), 'aria-selected': this.review ? null : String(isCurrent), 'aria-current': this.review && isCurrent ? 'true' : null }, this.draw(item));
+        'aria-selected': this.review ? null : String(isCurrent), 'aria-current': this.review && isCurrent ? 'true' : null }, this.draw(item));
       row.style.top = `${(from + k) * ROW}px`;
       return row;
     }));

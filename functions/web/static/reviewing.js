@@ -519,12 +519,12 @@ class Reviewing {
     const pressed = (decision) => String(item.decision === decision || (decision === 'accepted' && ['changed', 'added'].includes(item.decision)));
     const focused = box.contains(document.activeElement) && document.activeElement.dataset.act;
     box.replaceChildren(h('p', { class: 'hint' }, h('b', {}, t('current')), ` ${t('nOf', { n, all: doc.listed.length })}`, h('span', { class: 'grow' }), place(item.model?.location)), h('p', { class: 'what' }, h('bdi', {}, doc.wordsOf(item))),
-      h('p', { class: 'value' }, button(null, () => this.pick(), { class: 'small pick', 'data-act': 'pick', 'aria-label': t('categoryIs', { category: item.category }) }), item.model && [sureBar(value, UNSURE), value < UNSURE ? t('valueUnsure', { value: sure(value) }) : sure(value)]),
+      h('p', { class: 'value' }, button(null, () => this.pick(), { class: 'small pick', 'data-act': 'pick' }), item.model && [sureBar(value, UNSURE), value < UNSURE ? t('valueUnsure', { value: sure(value) }) : sure(value)]),
       h('p', { class: 'buttons' }, h('span', { class: 'phone moves' }, button(null, () => doc.step(-1), { icon: 'left', 'aria-label': t('keyPrevious') }), button(null, () => doc.step(1), { icon: 'right', 'aria-label': t('nextEntity') })),
         button(t('accept'), () => this.decide('accepted'), { icon: 'check', key: 'A', class: 'toggle accepted', 'aria-pressed': pressed('accepted'), 'data-act': 'accept' }), button(t('reject'), () => this.decide('rejected'), { icon: 'close', key: 'X', class: 'toggle rejected', 'aria-pressed': pressed('rejected'), 'data-act': 'reject' }),
         button(t('span'), () => this.span(), { key: 'M', 'data-act': 'span' })),
       others ? h('p', { class: 'hint' }, t('sameText', { n: others }), h('span', { class: 'grow' }), button(t('sameThere'), () => { this.last = { id: item.id }; this.everywhere(); }, { key: 'D', class: 'linklike', 'data-act': 'same' })) : '');
-    box.querySelector('.pick').append(doc.chip(item.category), h('span', {}, item.category), icon('down'));
+    box.querySelector('.pick').append(h('span', { class: 'sr' }, t('pickCategory')), doc.chip(item.category), h('span', {}, item.category), icon('down'));
     if (focused) box.querySelector(`[data-act="${focused}"]`)?.focus();
   }
 
