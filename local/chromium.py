@@ -23,7 +23,7 @@ MISSING = (
     "`python -m playwright install chromium`, or set CHROMIUM to the path of one."
 )
 ARGUMENTS = (
-    # The user of a container is often root, for whom Chromium's own sandbox does not start; only our own pages are opened.
+    # In a container one is often root, for whom Chromium's own sandbox does not start; only our own pages are opened.
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",

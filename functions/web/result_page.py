@@ -70,7 +70,6 @@ def result_page(
     file = name.rpartition("/")[2]
     words = _by_units(text)
     rows = [_row(mark, lane, colours, words) for mark, lane in zip(marks, lanes, strict=True)]
-    shown = "".join(row for row in rows)
     return _PAGE.format(
         policy=escape(policy),
         title=_safe(file),
@@ -79,7 +78,7 @@ def result_page(
         facts="".join(f"<span>{_safe(fact)}</span>" for fact in _facts(result, marks)),
         legend="".join(_legend(category, colours, marks) for category in names),
         text=_paragraphs(text, marks),
-        rows=shown or "<li>No entities were found.</li>",
+        rows="".join(rows) or "<li>No entities were found.</li>",
         script=script,
     )
 
@@ -138,7 +137,8 @@ def _place(key: str, value: object) -> str:
 def lanes_of(spans: Sequence[tuple[int, int]]) -> list[int]:
     """Return the lane of each span, as `lanes` in static/offsets.js: 0 is the line close to the text.
 
-    What ends first comes first, so the inner one of two is above; of two that cross, the one that starts later is below.
+    What ends first comes first, so the inner one of two is above; of two that cross, the one that starts later is
+    below.
     """
     lanes = [0] * len(spans)
     placed: list[int] = []
@@ -181,11 +181,20 @@ def _row(mark: Mark, lane: int, colours: Mapping[str, int], words: Any) -> str:
         mark.decision or "", ""
     )
     value = "" if mark.confidence is None else f"{int(mark.confidence * 100 + 1e-9) / 100:.2f}"
+    data = {
+        "start": mark.start,
+        "end": mark.end,
+        "lane": lane,
+        "colour": colour,
+        "shade": shade,
+        "sure": sure,
+        "decision": mark.decision or "",
+        "category": mark.category,
+    }
+    attributes = " ".join(f'data-{name}="{_safe(str(one))}"' for name, one in data.items())
     return (
-        f'<li data-start="{mark.start}" data-end="{mark.end}" data-lane="{lane}" data-colour="{colour}" data-shade="{shade}"'
-        f' data-sure="{sure}" data-decision="{_safe(mark.decision or "")}" data-category="{_safe(mark.category)}">'
-        f'<button type="button"><bdi class="what">{_safe(words(mark.start, mark.end))}</bdi><span class="value">{value}</span>'
-        f'<span class="cat c{colour}">{_safe(mark.category)}</span>'
+        f'<li {attributes}><button type="button"><bdi class="what">{_safe(words(mark.start, mark.end))}</bdi>'
+        f'<span class="value">{value}</span><span class="cat c{colour}">{_safe(mark.category)}</span>'
         f'<span class="where">{_safe(" ".join(filter(None, (said, mark.place))))}</span></button></li>'
     )
 
@@ -269,15 +278,19 @@ _PAGE = """<!doctype html>
 <header><h1><bdi>{title}</bdi></h1><p class="facts">{facts}</p></header>
 <div class="bar legend" role="group" aria-label="Categories">{legend}</div>
 <div class="bar player" hidden>
-<button type="button" id="back" aria-label="Previous entity">‹</button><button type="button" id="play" aria-pressed="false">Play</button><button type="button" id="on" aria-label="Next entity">›</button>
+<button type="button" id="back" aria-label="Previous entity">‹</button>
+<button type="button" id="play" aria-pressed="false">Play</button>
+<button type="button" id="on" aria-label="Next entity">›</button>
 <span id="now" aria-live="polite"></span>
-<label class="least">Hide below <input type="range" id="least" min="0" max="1" step="0.01" value="0"> <output id="value">0.00</output></label>
+<label class="least">Hide below <input type="range" id="least" min="0" max="1" step="0.01" value="0">
+<output id="value">0.00</output></label>
 </div>
 <main>
 <article lang="{language}">{text}</article>
 <section aria-labelledby="entities"><h2 id="entities">Entities</h2><ol>{rows}</ol></section>
 </main>
-<footer>This file holds the text of the document. It needs no connection and sends nothing. Made by Entity Drop.</footer>
+<footer>This file holds the text of the document. It needs no connection and sends nothing.
+Made by Entity Drop.</footer>
 <script>{script}</script>
 </body>
 </html>

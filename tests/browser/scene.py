@@ -44,10 +44,32 @@ def with_agreement(api: PageApi, name: str = AGREEMENT_NAME, **more: object) -> 
         {**spans["Address"], "category": "Address"},
     ]
     document.results = {
-        "classes.json": {"kind": "CustomMultiLabelClassification", "classes": [{"category": "LoanAgreement", "confidenceScore": 0.97}, {"category": "Secured", "confidenceScore": 0.64}]},
-        "pii.json": {"kind": "PiiEntityRecognition", "entities": pii, "redacted": {"blob": f"{name}.redacted.txt", "sha256": "0"}},
-        "keyphrases.json": {"kind": "KeyPhraseExtraction", "keyPhrases": ["agreement", "equal instalments", "first charge", "reference rate", "Lender", "Borrower", "loan", "bakery"]},
-    }  # fmt: skip
+        "classes.json": {
+            "kind": "CustomMultiLabelClassification",
+            "classes": [
+                {"category": "LoanAgreement", "confidenceScore": 0.97},
+                {"category": "Secured", "confidenceScore": 0.64},
+            ],
+        },
+        "pii.json": {
+            "kind": "PiiEntityRecognition",
+            "entities": pii,
+            "redacted": {"blob": f"{name}.redacted.txt", "sha256": "0"},
+        },
+        "keyphrases.json": {
+            "kind": "KeyPhraseExtraction",
+            "keyPhrases": [
+                "agreement",
+                "equal instalments",
+                "first charge",
+                "reference rate",
+                "Lender",
+                "Borrower",
+                "loan",
+                "bakery",
+            ],
+        },
+    }
     document.warnings = [{"code": "EncodingGuessed", "message": "The encoding was guessed."}]
     return document.id
 
@@ -89,8 +111,15 @@ def full_list(api: PageApi) -> None:
         size=18_000_000,
     )
     for n, minutes in ((2, 62), (3, 63)):
-        document = api.failed(f"loans/2026-11/TC-2026-0410{n} loan letter.txt", "InternalServerError", "The service took the document six times and each time reported an error of its own. The documents sent along with it went through, so the text of this one may be the cause.",
-                              "Replay it now: most such errors pass. If it fails again, send the service’s words and the job number below to its support.", fault="service", changed=ago(minutes * 60), size=4_000)  # fmt: skip
+        document = api.failed(
+            f"loans/2026-11/TC-2026-0410{n} loan letter.txt",
+            "InternalServerError",
+            "The service took the document six times and each time reported an error of its own. The documents sent along with it went through, so the text of this one may be the cause.",
+            "Replay it now: most such errors pass. If it fails again, send the service’s words and the job number below to its support.",
+            fault="service",
+            changed=ago(minutes * 60),
+            size=4_000,
+        )
         document.service_message = (
             "500 InternalServerError: “An unexpected error occurred while analysing the document. Try again later.”"
         )
@@ -163,10 +192,32 @@ def full_list(api: PageApi) -> None:
         {"model": "loans / candidate", "expires": stamp(now + timedelta(days=282))},
         {"model": "mail-intake / v3", "expires": stamp(now + timedelta(days=109))},
     ]
-    api.status = {"perMinute": 1240, "oldestUnfinished": stamp(ago(42)),
-                  "warnings": [{"code": "model_expires", "message": "The model loans / production expires in 27 days.", "help": "Train it again and swap the deployment; documents keep waiting meanwhile, none is lost."}]}  # fmt: skip
-    api.resources = [{"name": name, "requestsPerMinute": limit, "requestsInUse": used, "throttledUntil": until, "state": "healthy", "detail": None}
-                     for name, limit, used, until in (("lang-west-1", 1000, 612, stamp(now + timedelta(seconds=12))), ("lang-west-2", 1000, 380, None), ("lang-north-1", 1000, 41, None))]  # fmt: skip
+    api.status = {
+        "perMinute": 1240,
+        "oldestUnfinished": stamp(ago(42)),
+        "warnings": [
+            {
+                "code": "model_expires",
+                "message": "The model loans / production expires in 27 days.",
+                "help": "Train it again and swap the deployment; documents keep waiting meanwhile, none is lost.",
+            }
+        ],
+    }
+    api.resources = [
+        {
+            "name": name,
+            "requestsPerMinute": limit,
+            "requestsInUse": used,
+            "throttledUntil": until,
+            "state": "healthy",
+            "detail": None,
+        }
+        for name, limit, used, until in (
+            ("lang-west-1", 1000, 612, stamp(now + timedelta(seconds=12))),
+            ("lang-west-2", 1000, 380, None),
+            ("lang-north-1", 1000, 41, None),
+        )
+    ]
     api.failures = [
         {"code": code, "title": title, "count": n}
         for code, title, n in (

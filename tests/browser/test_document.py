@@ -29,7 +29,13 @@ def test_marks_are_what_the_json_says(api: PageApi, agreement: Page) -> None:
     lines = sorted((name.split("-")[0], text) for name, text in marks(agreement, "l"))
     assert lines == sorted((f"l{colour(api, one['category'])}", one["text"]) for one in entities(api))
     shades = sorted((name, text) for name, text in marks(agreement, "t"))
-    expected = [(f"t{colour(api, one['category'])}-{1 + (one['confidenceScore'] >= 0.7) + (one['confidenceScore'] >= 0.9)}", one["text"]) for one in entities(api)]
+    expected = [
+        (
+            f"t{colour(api, one['category'])}-{1 + (one['confidenceScore'] >= 0.7) + (one['confidenceScore'] >= 0.9)}",
+            one["text"],
+        )
+        for one in entities(api)
+    ]
     assert shades == sorted(expected)
 
 
@@ -44,7 +50,10 @@ def test_every_unit_of_offsets_is_read(api: PageApi, open_page: OpenPage, unit: 
     text = "🥐 e\u0301 " + "Ann"
     offset = {"UnicodeCodePoint": 5, "Utf16CodeUnit": 6, "TextElements_v8": 4}[unit]
     document = api.put("a.txt", text, state="done", text=text)
-    result = document.entities_result() | {"stringIndexType": unit, "entities": [{"text": "Ann", "category": "Borrower", "offset": offset, "length": 3, "confidenceScore": 0.9}]}
+    result = document.entities_result() | {
+        "stringIndexType": unit,
+        "entities": [{"text": "Ann", "category": "Borrower", "offset": offset, "length": 3, "confidenceScore": 0.9}],
+    }
     document.results["b.entities.json"] = {"kind": "CustomEntityRecognition", **result}
     page = opened(open_page(f"#/d/{document.id}?tab=b.entities.json"))
     assert marks(page, "l") == [("l1-0", "Ann")]
@@ -98,7 +107,15 @@ def test_link_leads_to_the_entity(agreement: Page, open_page: OpenPage) -> None:
     expect(agreement.locator(".flag")).to_contain_text("Amount 0.97")
 
 
-@pytest.mark.parametrize(("item", "name"), [("JSON", "entities.json"), ("CSV", "entities.csv"), ("The file as dropped", "(signed).pdf"), ("One file", ".html")])
+@pytest.mark.parametrize(
+    ("item", "name"),
+    [
+        ("JSON", "entities.json"),
+        ("CSV", "entities.csv"),
+        ("The file as dropped", "(signed).pdf"),
+        ("One file", ".html"),
+    ],
+)
 def test_downloads(agreement: Page, item: str, name: str) -> None:
     agreement.locator(".doc-head .buttons summary").click()
     with agreement.expect_download() as download:
@@ -173,6 +190,9 @@ def test_self_contained_view_works_alone(api: PageApi, open_page: OpenPage) -> N
     offline.get_by_label("Borrower").first.uncheck()
     assert len(marks(offline)) == 21
     offline.get_by_role("slider").fill("0.9")
-    assert {float(row) for row in offline.evaluate("[...document.querySelectorAll('li:not([hidden])')].map((row) => row.dataset.sure)")} >= {0.9}
+    assert {
+        float(row)
+        for row in offline.evaluate("[...document.querySelectorAll('li:not([hidden])')].map((row) => row.dataset.sure)")
+    } >= {0.9}
     assert errors == []
     offline.context.close()

@@ -167,7 +167,10 @@ def test_key_is_asked_and_kept_for_the_tab(api: PageApi, open_page: OpenPage) ->
     field.fill("right")
     page.get_by_role("button", name="Open").click()
     expect(page.locator("tbody tr")).to_have_count(1)
-    assert page.evaluate("[JSON.stringify({...sessionStorage}), JSON.stringify({...localStorage})]") == ['{"access-key":"right"}', "{}"]
+    assert page.evaluate("[JSON.stringify({...sessionStorage}), JSON.stringify({...localStorage})]") == [
+        '{"access-key":"right"}',
+        "{}",
+    ]
     assert "right" not in page.url
     page.reload()
     expect(page.locator("tbody tr")).to_have_count(1)
@@ -195,7 +198,9 @@ def test_language_and_theme_are_remembered(several: PageApi, open_page: OpenPage
     page.get_by_role("button", name="Dunkel oder hell").click()
     page.reload()
     expect(page.locator("h1")).to_have_text("Dokumente")
-    assert page.evaluate("[document.documentElement.lang, document.documentElement.dataset.theme, Object.keys(localStorage)]") == ["de", "dark", ["preferences"]]
+    assert page.evaluate(
+        "[document.documentElement.lang, document.documentElement.dataset.theme, Object.keys(localStorage)]"
+    ) == ["de", "dark", ["preferences"]]
 
 
 def test_labels_are_exported_with_filter(several: PageApi, open_page: OpenPage) -> None:

@@ -68,7 +68,9 @@ def axe() -> str:
 def violations(page: Page) -> list[str]:
     page.evaluate(axe())
     found = page.evaluate("axe.run({ resultTypes: ['violations'] })")["violations"]
-    return [f"{one['id']}: {node['target']} {node['failureSummary'][:300]}" for one in found for node in one["nodes"][:3]]
+    return [
+        f"{one['id']}: {node['target']} {node['failureSummary'][:300]}" for one in found for node in one["nodes"][:3]
+    ]
 
 
 def go(page: Page, address: str, ready: str) -> None:
@@ -80,7 +82,9 @@ def go(page: Page, address: str, ready: str) -> None:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("device", [{}, PHONE], ids=["desktop", "phone"])
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_no_view_violates_accessibility_rules(api: PageApi, open_page: OpenPage, theme: str, device: dict[str, Any]) -> None:
+def test_no_view_violates_accessibility_rules(
+    api: PageApi, open_page: OpenPage, theme: str, device: dict[str, Any]
+) -> None:
     # Only here the page's own policy is off: the rules are run as a script in it.
     page = open_page(color_scheme=theme, bypass_csp=True, reduced_motion="reduce", **device)
     expect(page.locator("h1")).to_be_visible()
@@ -121,7 +125,11 @@ def test_nothing_scrolls_sideways(api: PageApi, open_page: OpenPage, width: int,
 def test_targets_are_large_enough_for_fingers(api: PageApi, open_page: OpenPage) -> None:
     scene.full_list(api)
     page = open_page(**PHONE)
-    for address, ready in (("#/", "tbody tr"), (f"#/d/{AGREEMENT}?at=300", ".frame"), (f"#/review/{AGREEMENT}", ".save")):
+    for address, ready in (
+        ("#/", "tbody tr"),
+        (f"#/d/{AGREEMENT}?at=300", ".frame"),
+        (f"#/review/{AGREEMENT}", ".save"),
+    ):
         go(page, f"{api.url}/{address}", ready)
         small = page.evaluate(
             """[...document.querySelectorAll('button, .button, select')].filter((one) => one.offsetParent && one.getBoundingClientRect().bottom > 0 && !one.closest('#notices'))
@@ -137,21 +145,27 @@ def test_right_to_left_page_has_its_order_turned(api: PageApi, open_page: OpenPa
     expect(page.locator("tbody tr").first).to_be_visible()
     page.evaluate("document.documentElement.dir = 'rtl'")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    left = page.evaluate("[document.querySelector('.brand').getBoundingClientRect().left, document.querySelector('td.state').getBoundingClientRect().left]")
+    left = page.evaluate(
+        "[document.querySelector('.brand').getBoundingClientRect().left, document.querySelector('td.state').getBoundingClientRect().left]"
+    )
     assert min(left) > 700
 
 
 def test_right_to_left_text_has_its_own_direction(api: PageApi, open_page: OpenPage) -> None:
     document = api.done("a.txt", "אילבן [[Borrower:0.9|אוקרסונד]]\nplain")
     page = opened(open_page(f"#/d/{document.id}"))
-    assert page.evaluate("[...document.querySelectorAll('article p')].map((one) => getComputedStyle(one).direction)") == ["rtl", "ltr"]
+    assert page.evaluate(
+        "[...document.querySelectorAll('article p')].map((one) => getComputedStyle(one).direction)"
+    ) == ["rtl", "ltr"]
 
 
 def test_forced_colours_keep_lines(api: PageApi, open_page: OpenPage) -> None:
     scene.full_list(api)
     page = opened(open_page(f"#/d/{AGREEMENT}?at=300", forced_colors="active"))
     assert page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--tint3')") == "0%"
-    assert "underline" in page.evaluate("getComputedStyle(document.querySelector('article'), '::highlight(l1-0)').textDecoration")
+    assert "underline" in page.evaluate(
+        "getComputedStyle(document.querySelector('article'), '::highlight(l1-0)').textDecoration"
+    )
 
 
 def test_reduced_motion_stops_the_spinner(api: PageApi, open_page: OpenPage) -> None:
@@ -210,7 +224,14 @@ def test_page_loads_from_its_own_origin_only(api: PageApi, open_page: OpenPage) 
 def test_first_view_needs_little_script(api: PageApi, open_page: OpenPage) -> None:
     sizes: dict[str, int] = {}
     page = open_page("#/none")
-    page.on("response", lambda response: sizes.update({response.url.rpartition("/")[2]: len(response.body())}) if response.url.endswith(".js") else None)
+    page.on(
+        "response",
+        lambda response: (
+            sizes.update({response.url.rpartition("/")[2]: len(response.body())})
+            if response.url.endswith(".js")
+            else None
+        ),
+    )
     page.goto("about:blank")
     page.goto(api.url)
     expect(page.locator("h1")).to_be_visible()
@@ -234,7 +255,9 @@ def test_both_languages_have_the_same_words() -> None:
 
 
 def test_every_word_that_is_asked_for_is_there() -> None:
-    sources = {path.name: path.read_text("utf-8") for path in STATIC.glob("*.js")} | {"index.html": (STATIC / "index.html").read_text("utf-8")}
+    sources = {path.name: path.read_text("utf-8") for path in STATIC.glob("*.js")} | {
+        "index.html": (STATIC / "index.html").read_text("utf-8")
+    }
     words = _words("en")
     asked = {key for source in sources.values() for key in re.findall(r"\bt\('([\w.-]+)'", source)}
     asked |= set(re.findall(r'data-(?:t|label|hint)="([\w.-]+)"', sources["index.html"]))
@@ -245,4 +268,6 @@ def test_markup_has_no_inline_script_or_style() -> None:
     markup = (STATIC / "index.html").read_text("utf-8")
     assert not re.search(r"<script(?![^>]*src=)|<style|\sstyle=|\son\w+=|javascript:", markup)
     for path in STATIC.glob("*.js"):
-        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", path.read_text("utf-8")), path.name
+        assert not re.search(
+            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", path.read_text("utf-8")
+        ), path.name

@@ -39,17 +39,29 @@ def test_offsets_agree_with_the_app(page: Page, unit: str) -> None:
 
 def test_selection_snaps_to_words(page: Page) -> None:
     body = "return given.map(([start, end]) => { const s = m.snapToWords('Ann Lee, 🥐 x', start, end); return s && 'Ann Lee, 🥐 x'.slice(s.start, s.end); });"
-    assert run(page, "offsets", body, [[1, 2], [1, 5], [3, 4], [7, 8], [9, 10], [2, 9]]) == ["Ann", "Ann Lee", None, ",", "🥐", "Ann Lee,"]
+    assert run(page, "offsets", body, [[1, 2], [1, 5], [3, 4], [7, 8], [9, 10], [2, 9]]) == [
+        "Ann",
+        "Ann Lee",
+        None,
+        ",",
+        "🥐",
+        "Ann Lee,",
+    ]
 
 
 def test_occurrences_are_whole_words(page: Page) -> None:
-    assert run(page, "offsets", "return m.occurrences('Ann Anna Ann-Lee ann Ann', 'Ann').map(({ start }) => start);") == [0, 9, 21]
+    assert run(
+        page, "offsets", "return m.occurrences('Ann Anna Ann-Lee ann Ann', 'Ann').map(({ start }) => start);"
+    ) == [0, 9, 21]
 
 
 def test_lanes_agree_with_the_self_contained_view(page: Page) -> None:
     chance = random.Random(1)
     for _ in range(30):
-        spans = [(start, start + chance.randint(1, 12)) for start in (chance.randint(0, 60) for _ in range(chance.randint(0, 25)))]
+        spans = [
+            (start, start + chance.randint(1, 12))
+            for start in (chance.randint(0, 60) for _ in range(chance.randint(0, 25)))
+        ]
         found = run(page, "offsets", "return m.lanes(given.map(([start, end]) => ({ start, end })));", spans)
         assert found == lanes_of(spans)
 
@@ -81,46 +93,61 @@ STEPS = """
 
 
 def test_undo_and_redo_reach_every_state(page: Page) -> None:
-    body = STEPS + """
+    body = (
+        STEPS
+        + """
       for (let k = states.length - 2; k >= 0; k -= 1) { items = m.apply(items, history.undo().changes); if (JSON.stringify(look(items)) !== JSON.stringify(look(states[k]))) return `undo ${k}`; }
       for (let k = 1; k < states.length; k += 1) { items = m.apply(items, history.redo().changes); if (JSON.stringify(look(items)) !== JSON.stringify(look(states[k]))) return `redo ${k}`; }
       return states.length > 10 && history.redo() === undefined;
-    """  # fmt: skip
+    """
+    )
     assert [run(page, "review", body, {"seed": seed}) for seed in range(60)] == [True] * 60
 
 
 def test_stored_decisions_come_back(page: Page) -> None:
-    body = STEPS + """
+    body = (
+        STEPS
+        + """
       const { Offsets } = await import('/static/offsets.js');
       const offsets = new Offsets(text);
       const again = m.fromDecisions(m.undecided(models), m.toDecisions(items, offsets), offsets);
       return [look(again).map((one) => one.slice(1)), look(items).map((one) => one.slice(1))];
-    """  # fmt: skip
+    """
+    )
     for seed in range(60):
         found, expected = run(page, "review", body, {"seed": seed})
         assert sorted(map(str, found)) == sorted(map(str, expected))
 
 
 def test_merge_keeps_what_one_person_did(page: Page) -> None:
-    body = STEPS + """
+    body = (
+        STEPS
+        + """
       const base = m.undecided(models);
       const mine = m.apply(base, m.decide(base[0], 'accepted', record()));
       const theirs = m.apply(base, [...m.decide(base[1], 'rejected', record()), ...m.add(base, { start: 40, end: 44 }, 'D', record())]);
       const merged = m.merge(base, mine, theirs);
       return [merged.items.map(({ decision }) => decision).sort(), merged.theirs, merged.conflicts.length];
-    """  # fmt: skip
+    """
+    )
     found = run(page, "review", body, {"seed": 1})
-    assert (sorted(map(str, found[0])), found[1:]) == (["None", "None", "None", "accepted", "added", "rejected"], [2, 0])
+    assert (sorted(map(str, found[0])), found[1:]) == (
+        ["None", "None", "None", "accepted", "added", "rejected"],
+        [2, 0],
+    )
 
 
 def test_merge_finds_where_both_differ(page: Page) -> None:
-    body = STEPS + """
+    body = (
+        STEPS
+        + """
       const base = m.undecided(models);
       const mine = m.apply(base, m.decide(base[0], 'accepted', record()));
       const theirs = m.apply(base, m.decide(base[0], 'rejected', record()));
       const { items: merged, conflicts } = m.merge(base, mine, theirs);
       return ['mine', 'theirs', 'open'].map((whose) => m.settle(merged, conflicts, whose).find(({ id }) => id === 'm0').decision);
-    """  # fmt: skip
+    """
+    )
     assert run(page, "review", body, {"seed": 1}) == ["accepted", "rejected", None]
 
 

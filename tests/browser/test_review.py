@@ -41,7 +41,15 @@ def saved(page: Page, document: Document) -> list[tuple[Any, ...]]:
     def words(span: dict[str, Any] | None) -> str | None:
         return span and text[span["offset"] : span["offset"] + span["length"]]
 
-    return [(one["decision"], (one["modelEntity"] or {}).get("category"), (one["entity"] or {}).get("category"), words(one["entity"])) for one in document.corrections["decisions"]]
+    return [
+        (
+            one["decision"],
+            (one["modelEntity"] or {}).get("category"),
+            (one["entity"] or {}).get("category"),
+            words(one["entity"]),
+        )
+        for one in document.corrections["decisions"]
+    ]
 
 
 def press(page: Page, *keys: str) -> None:
@@ -61,7 +69,12 @@ def test_accept_by_key_goes_on(page: Page, first: Document) -> None:
     stored = first.corrections
     assert stored is not None
     assert stored["document"] == {"name": "first.txt", "etag": first.etag}
-    assert (stored["version"], stored["stringIndexType"], stored["status"], stored["reason"]) == (1, "UnicodeCodePoint", "open", None)
+    assert (stored["version"], stored["stringIndexType"], stored["status"], stored["reason"]) == (
+        1,
+        "UnicodeCodePoint",
+        "open",
+        None,
+    )
     assert stored["decisions"][0]["by"] == "key" and stored["decisions"][0]["modelEntity"]["confidence"] == 0.95
     assert ("l1-0k", "Ann Lee") in marks(page)
 
@@ -125,8 +138,13 @@ def test_add_by_selection_snaps_to_words(page: Page, first: Document) -> None:
 
 def test_same_everywhere_is_one_step(page: Page, first: Document) -> None:
     press(page, "a", "d")
-    assert saved(page, first) == [("accepted", "Borrower", "Borrower", "Ann Lee"), ("added", None, "Borrower", "Ann Lee")]
-    assert first.corrections is not None and first.corrections["decisions"][1]["entity"]["offset"] == first.text.rindex("Ann Lee")
+    assert saved(page, first) == [
+        ("accepted", "Borrower", "Borrower", "Ann Lee"),
+        ("added", None, "Borrower", "Ann Lee"),
+    ]
+    assert first.corrections is not None and first.corrections["decisions"][1]["entity"]["offset"] == first.text.rindex(
+        "Ann Lee"
+    )
     press(page, "z")
     assert saved(page, first) == [("accepted", "Borrower", "Borrower", "Ann Lee")]
 
@@ -170,7 +188,10 @@ def test_accept_rest_and_next_by_keyboard_alone(api: PageApi, first: Document, o
     press(page, "x", "Enter")
     expect(page.locator(".doc-title h1")).to_have_text("second.txt")
     assert first.corrections is not None
-    assert (first.corrections["status"], [one["decision"] for one in first.corrections["decisions"]]) == ("reviewed", ["rejected", "accepted", "accepted", "accepted"])
+    assert (first.corrections["status"], [one["decision"] for one in first.corrections["decisions"]]) == (
+        "reviewed",
+        ["rejected", "accepted", "accepted", "accepted"],
+    )
     press(page, "Enter")
     expect(page.get_by_role("heading", name="Nothing left to review")).to_be_visible()
     expect(page.locator("main")).to_contain_text("You decided 2 documents, 1 entities were corrected.")
@@ -214,8 +235,12 @@ def test_two_people_merge_what_does_not_clash(page: Page, first: Document, open_
     assert saved(other, first) == [("accepted", "Borrower", "Borrower", "Ann Lee"), ("rejected", "Lender", None, None)]
 
 
-@pytest.mark.parametrize(("choice", "decision"), [("Take theirs", "accepted"), ("Take mine", "rejected"), ("Go through both", None)])
-def test_two_people_who_differ_are_asked(page: Page, first: Document, open_page: OpenPage, choice: str, decision: str | None) -> None:
+@pytest.mark.parametrize(
+    ("choice", "decision"), [("Take theirs", "accepted"), ("Take mine", "rejected"), ("Go through both", None)]
+)
+def test_two_people_who_differ_are_asked(
+    page: Page, first: Document, open_page: OpenPage, choice: str, decision: str | None
+) -> None:
     other = reviewing(open_page(f"#/review/{first.id}"))
     press(page, "a")
     saved(page, first)

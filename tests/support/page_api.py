@@ -26,12 +26,24 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from functions.text.offsets import UTF16, Ruler
 from functions.web.page_headers import security_headers
 
 STATIC = Path(__file__).parents[2] / "functions" / "web" / "static"
 CATEGORIES = (
-    "Borrower Lender LoanNumber Amount InterestRate Date Address Guarantor Collateral Clause Account Contact"
-).split()
+    "Borrower",
+    "Lender",
+    "LoanNumber",
+    "Amount",
+    "InterestRate",
+    "Date",
+    "Address",
+    "Guarantor",
+    "Collateral",
+    "Clause",
+    "Account",
+    "Contact",
+)
 PATTERNS = {
     "LoanNumber": r"TC-\d[\d-]*\d",
     "Amount": r"(?:EUR|GBP|£|€) ?\d[\d,.]*\d",
@@ -91,22 +103,38 @@ class Document:
         return document_id(self.name)
 
     def entities_result(self) -> dict[str, Any]:
+        units = Ruler(self.text, UTF16)
         found = []
         for entity in sorted(self.entities, key=lambda one: (one["offset"], -one["length"])):
             start, end = entity["offset"], entity["offset"] + entity["length"]
-            units = len(self.text[:start].encode("utf-16-le")) // 2
-            found.append(
-                {"text": self.text[start:end], "subcategory": None, "utf16Offset": units,
-                 "utf16Length": len(self.text[start:end].encode("utf-16-le")) // 2, **entity}
-            )  # fmt: skip
+            first, last = units.to_unit(start), units.to_unit(end)
+            facts = {
+                "text": self.text[start:end],
+                "subcategory": None,
+                "utf16Offset": first,
+                "utf16Length": last - first,
+            }
+            found.append({**facts, **entity})
         return {
-            "document": {"name": self.name, "etag": self.etag, "lastModified": stamp(self.changed), "sizeBytes": len(self.content),
-                         "encoding": "utf-8", "characters": len(self.text), "language": self.language},
+            "document": {
+                "name": self.name,
+                "etag": self.etag,
+                "lastModified": stamp(self.changed),
+                "sizeBytes": len(self.content),
+                "encoding": "utf-8",
+                "characters": len(self.text),
+                "language": self.language,
+            },
             "model": {"apiVersion": "2023-04-01", "project": "loans", "deployment": "production"},
-            "jobs": [], "textRecords": 1, "stringIndexType": "UnicodeCodePoint", "entities": found, "warnings": self.warnings,
-            "review": self.needs_review, "completedDateTime": stamp(self.changed),
+            "jobs": [],
+            "textRecords": 1,
+            "stringIndexType": "UnicodeCodePoint",
+            "entities": found,
+            "warnings": self.warnings,
+            "review": self.needs_review,
+            "completedDateTime": stamp(self.changed),
             "text": {"source": "document", "format": "plain", "sha256": hashlib.sha256(self.text.encode()).hexdigest()},
-        }  # fmt: skip
+        }
 
     @property
     def needs_review(self) -> bool:
@@ -123,16 +151,25 @@ class Document:
         done = self.state == "done"
         decisions = self.corrections["decisions"] if self.corrections else []
         return {
-            "id": self.id, "name": self.name, "etag": self.etag, "state": self.state,
-            "review": self.needs_review and not (self.corrections and self.corrections["status"] != "open"), "reviewed": self.reviewed,
-            "warnings": len(self.warnings), "size": self.size if self.size is not None else len(self.content), "changed": stamp(self.changed),
+            "id": self.id,
+            "name": self.name,
+            "etag": self.etag,
+            "state": self.state,
+            "review": self.needs_review and not (self.corrections and self.corrections["status"] != "open"),
+            "reviewed": self.reviewed,
+            "warnings": len(self.warnings),
+            "size": self.size if self.size is not None else len(self.content),
+            "changed": stamp(self.changed),
             "categories": [{"category": name, "count": n} for name, n in counts.items()] if done else [],
-            "entityCount": len(self.entities) if done else None, "characters": len(self.text) if done else None,
+            "entityCount": len(self.entities) if done else None,
+            "characters": len(self.text) if done else None,
             "leastSure": min((entity["confidenceScore"] for entity in self.entities), default=None) if done else None,
             "corrected": sum(one["decision"] != "accepted" for one in decisions) if decisions else None,
-            "problem": self.problem, "model": "loans / production" if done else None, "nextAttempt": self.next_attempt,
+            "problem": self.problem,
+            "model": "loans / production" if done else None,
+            "nextAttempt": self.next_attempt,
             "jobDocuments": self.job_documents,
-        }  # fmt: skip
+        }
 
 
 def stamp(moment: datetime) -> str:
@@ -251,8 +288,13 @@ class PageApi:
         document.history.append({"at": stamp(datetime.now(UTC)), "event": "submitted", "detail": "job 3fa85f64"})
         if not document.content:
             document.state = "failed"
-            document.problem = {"code": "EmptyDocument", "message": "The document has 0 bytes.", "fault": "document", "canReplay": True,
-                                "help": "Drop it again once it has been written in full."}  # fmt: skip
+            document.problem = {
+                "code": "EmptyDocument",
+                "message": "The document has 0 bytes.",
+                "fault": "document",
+                "canReplay": True,
+                "help": "Drop it again once it has been written in full.",
+            }
             document.history.append({"at": stamp(datetime.now(UTC)), "event": "failed", "detail": "0 bytes"})
             return
         document.text = document.content.decode("utf-8", "replace")
@@ -276,13 +318,25 @@ class PageApi:
 
     def app(self) -> Starlette:
         routes = [
-            Route("/", self._file), Route("/static/{path:path}", self._file), Route("/api/session", self._session), Route("/api/status", self._status),
-            Route("/api/documents", self._list), Route("/api/review", self._review), Route("/api/model", self._model), Route("/api/labels", self._labels),
-            Route("/api/uploads", self._upload, methods=["POST"]), Route("/api/replays", self._replays, methods=["POST"]),
-            Route("/api/documents/{id}", self._document), Route("/api/documents/{id}/text", self._text), Route("/api/documents/{id}/content", self._content),
-            Route("/api/documents/{id}/results/{suffix}", self._result), Route("/api/documents/{id}/entities.csv", self._csv), Route("/api/documents/{id}/view.html", self._view),
-            Route("/api/documents/{id}/replay", self._replay, methods=["POST"]), Route("/api/documents/{id}/corrections", self._corrections, methods=["GET", "PUT"]),
-        ]  # fmt: skip
+            Route("/", self._file),
+            Route("/static/{path:path}", self._file),
+            Route("/api/session", self._session),
+            Route("/api/status", self._status),
+            Route("/api/documents", self._list),
+            Route("/api/review", self._review),
+            Route("/api/model", self._model),
+            Route("/api/labels", self._labels),
+            Route("/api/uploads", self._upload, methods=["POST"]),
+            Route("/api/replays", self._replays, methods=["POST"]),
+            Route("/api/documents/{id}", self._document),
+            Route("/api/documents/{id}/text", self._text),
+            Route("/api/documents/{id}/content", self._content),
+            Route("/api/documents/{id}/results/{suffix}", self._result),
+            Route("/api/documents/{id}/entities.csv", self._csv),
+            Route("/api/documents/{id}/view.html", self._view),
+            Route("/api/documents/{id}/replay", self._replay, methods=["POST"]),
+            Route("/api/documents/{id}/corrections", self._corrections, methods=["GET", "PUT"]),
+        ]
         app = Starlette(routes=routes)
 
         async def guarded(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
@@ -320,8 +374,18 @@ class PageApi:
 
     async def _session(self, _: Request) -> Response:
         user = {"name": "key"} if self.access == "key" else None
-        return JSONResponse({"access": self.access, "user": user, "version": "test", "limits": {"documentBytes": 10_000_000, "fileBytes": 10_000_000},
-                             "formats": ["text", "PDF", "Word", "Excel", "mail"], "samples": self.samples, "categories": self.categories, "storageOrigin": self._storage.url})  # fmt: skip
+        return JSONResponse(
+            {
+                "access": self.access,
+                "user": user,
+                "version": "test",
+                "limits": {"documentBytes": 10_000_000, "fileBytes": 10_000_000},
+                "formats": ["text", "PDF", "Word", "Excel", "mail"],
+                "samples": self.samples,
+                "categories": self.categories,
+                "storageOrigin": self._storage.url,
+            }
+        )
 
     def _counts(self) -> dict[str, int]:
         rows = [document.row() for document in self.documents.values()]
@@ -347,9 +411,22 @@ class PageApi:
             if document.problem:
                 codes[document.problem["code"]] = codes.get(document.problem["code"], 0) + 1
         failures = [{"code": code, "title": code, "count": n} for code, n in codes.items()]
-        return JSONResponse({"asOf": stamp(datetime.now(UTC)), "counts": self._counts(), "perMinute": 12, "oldestUnfinished": stamp(min(open_)) if open_ else None,
-                             "resources": self.resources, "daily": None, "models": self.models, "failures": failures if self.failures is None else self.failures,
-                             "hours": self.hours, "dropToResult": {"median": 3.8, "p95": 17}, "warnings": [], **self.status})  # fmt: skip
+        return JSONResponse(
+            {
+                "asOf": stamp(datetime.now(UTC)),
+                "counts": self._counts(),
+                "perMinute": 12,
+                "oldestUnfinished": stamp(min(open_)) if open_ else None,
+                "resources": self.resources,
+                "daily": None,
+                "models": self.models,
+                "failures": failures if self.failures is None else self.failures,
+                "hours": self.hours,
+                "dropToResult": {"median": 3.8, "p95": 17},
+                "warnings": [],
+                **self.status,
+            }
+        )
 
     async def _list(self, request: Request) -> Response:
         asked = request.query_params
@@ -405,8 +482,17 @@ class PageApi:
             if document.problem and document.service_message
             else None
         )
-        return JSONResponse({**document.row(), "history": document.history, "job": job, "serviceMessage": document.service_message, "results": results,
-                             "text": text, "language": document.language if done else None})  # fmt: skip
+        return JSONResponse(
+            {
+                **document.row(),
+                "history": document.history,
+                "job": job,
+                "serviceMessage": document.service_message,
+                "results": results,
+                "text": text,
+                "language": document.language if done else None,
+            }
+        )
 
     async def _text(self, request: Request) -> Response:
         document = self._of(request)
@@ -556,9 +642,19 @@ class PageApi:
         )
 
     async def _model(self, _: Request) -> Response:
-        return JSONResponse({"model": "loans / production", "expires": None, "reviewedSinceTraining": 31, "trainedAt": None, "mayTrain": True,
-                             "quality": [{"at": stamp(datetime.now(UTC)), "model": "loans / production", "micro": 0.91, "categories": []}],
-                             "command": "python -m functions model train --project loans"})  # fmt: skip
+        return JSONResponse(
+            {
+                "model": "loans / production",
+                "expires": None,
+                "reviewedSinceTraining": 31,
+                "trainedAt": None,
+                "mayTrain": True,
+                "quality": [
+                    {"at": stamp(datetime.now(UTC)), "model": "loans / production", "micro": 0.91, "categories": []}
+                ],
+                "command": "python -m functions model train --project loans",
+            }
+        )
 
     async def _labels(self, request: Request) -> Response:
         files = [
@@ -609,9 +705,7 @@ class _Server:
         self.url = f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        config = uvicorn.Config(
-            self.app, host="127.0.0.1", port=self.port, log_level="warning", lifespan="off"
-        )
+        config = uvicorn.Config(self.app, host="127.0.0.1", port=self.port, log_level="warning", lifespan="off")
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, daemon=True)
         self.thread.start()

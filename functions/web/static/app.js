@@ -24,10 +24,14 @@ export const app = {
   refresh: () => tick(),
 };
 
-async function openSession() {
+// `asked`: the first answer, or the error, of a request that is under way.
+async function openSession(asked) {
   for (;;) {
     try {
-      return await getJson('session');
+      const answer = asked ? await asked : await getJson('session');
+      asked = null;
+      if (answer instanceof Error) throw answer;
+      return answer;
     } catch (error) {
       if (error.status === 0) await new Promise((resolve) => { setTimeout(resolve, 3000); });
       else if (error.status === 401) await askAccess(error);
@@ -83,11 +87,16 @@ function showCount() {
   frame.reviewCount.textContent = number(waiting);
 }
 
+function where() {
+  const [path, search = ''] = location.hash.slice(1).split('?');
+  const [name = '', id] = path.replace(/^\//, '').split('/');
+  return { name, id, search };
+}
+
 let opening = 0;
 async function route() {
   const mine = ++opening;
-  const [path, search = ''] = location.hash.slice(1).split('?');
-  const [name = '', id] = path.replace(/^\//, '').split('/');
+  const { name, id, search } = where();
   const { open } = await import(VIEWS[name] ?? VIEWS['']);
   if (mine !== opening) return;
   app.view?.close?.();
@@ -166,6 +175,9 @@ function showFrame() {
 async function start() {
   showTheme();
   app.uploads = new Uploads(app);
+  // What does not wait for each other is asked for at once: words, session, and the view's module.
+  const asked = getJson('session').catch((error) => error);
+  import(VIEWS[where().name] ?? VIEWS['']);
   await load(firstLanguage());
   showFrame();
   watch();
@@ -178,7 +190,7 @@ async function start() {
   frame.theme.addEventListener('click', () => { remember({ theme: isDark() ? 'light' : 'dark' }); showTheme(); showFrame(); app.view?.onTheme?.(); });
   frame.keys.addEventListener('click', showKeys);
   frame.access.addEventListener('click', () => { if (app.session.access === 'key') { keepKey(null); reopen(); } });
-  app.session = await openSession();
+  app.session = await openSession(asked);
   showFrame();
   await Promise.all([route(), tick()]);
 }

@@ -6,13 +6,13 @@ import { button, closing, fileOf, folderOf, h, icon, iconButton, template } from
 import { EntityList } from './entitylist.js';
 import { Highlighter, UNSURE } from './highlights.js';
 import { keysOf } from './keys.js';
-import { badge } from './list.js';
+import { badge } from './rows.js';
 import { ask, clearNotice, copy, failed, notice } from './messages.js';
 import { Offsets, lanes, occurrences } from './offsets.js';
 import { preferences, remember } from './preferences.js';
 import { fromDecisions, undecided } from './review.js';
 import { TextPane, sureBar } from './textpane.js';
-import { clock, day, duration, language, list as listOf, number, place, sure, t } from './words.js';
+import { clock, day, language, list as listOf, number, place, sure, t } from './words.js';
 
 const ENTITIES = 'entities.json';
 const SORTS = { position: (a, b) => a.start - b.start, sure: (a, b) => sureness(a) - sureness(b), category: (a, b) => (a.category < b.category ? -1 : a.category > b.category ? 1 : a.start - b.start) };
@@ -77,6 +77,7 @@ class DocumentView {
   }
 
   close() {
+    clearTimeout(this.later);
     this.marks.clear();
     this.resized.disconnect();
     this.list.observer.disconnect();
@@ -426,7 +427,13 @@ class DocumentView {
     this.view.text.classList.toggle('placed', last !== null);
   }
 
+  // After what is under way, and once for several reasons: it measures paragraphs, and nobody waits for it.
   #ruler() {
+    clearTimeout(this.later);
+    this.later = setTimeout(() => this.#drawRuler(), 100);
+  }
+
+  #drawRuler() {
     const { ruler, text, scroll } = this.view;
     const context = ruler.getContext('2d');
     const height = ruler.clientHeight;
@@ -448,4 +455,3 @@ class DocumentView {
 }
 
 const occurrencesOf = (text, pattern) => [...text.matchAll(pattern)].map((match) => ({ start: match.index, end: match.index + match[0].length }));
-export { duration };

@@ -1,7 +1,7 @@
 // A failed document: what happened, what to do, how it came about; the other failures at the left.
 import { getJson, post, query } from './api.js';
 import { button, fileOf, folderOf, h, icon, shortName, template } from './dom.js';
-import { badge, cause, replay } from './list.js';
+import { badge, cause, replay } from './rows.js';
 import { keysOf } from './keys.js';
 import { copy, failed, toast } from './messages.js';
 import { ago, bytes, clock, day, has, number, t } from './words.js';

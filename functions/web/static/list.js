@@ -1,36 +1,17 @@
 // The list of documents: counts, what is going on, uploads, rows that change by themselves.
-import { getJson, post, query } from './api.js';
+import { getJson, query } from './api.js';
 import { Categories } from './categories.js';
 import { button, closing, fileOf, folderOf, h, icon, iconButton, shortName, template } from './dom.js';
-import { copy, failed, say, toast } from './messages.js';
+import { copy, failed, say } from './messages.js';
+import { badge, cause, replay, shown } from './rows.js';
 import { keysOf } from './keys.js';
-import { ago, bytes, day, duration, has, list as listOf, number, sure, t } from './words.js';
+import { ago, bytes, day, duration, list as listOf, number, sure, t } from './words.js';
 
 const STATES = ['all', 'uploading', 'waiting', 'running', 'deferred', 'done', 'failed', 'review'];
 const FORMATS = ['language-studio', 'language-studio-2021', 'doccano', 'spacy', 'conll'];
 const EXTENSIONS = { spacy: 'jsonl', doccano: 'jsonl', conll: 'txt' };
 const FILTERS = ['name', 'prefix', 'reviewed', 'code', 'model'];
 const isOpen = ({ state }) => ['waiting', 'running', 'deferred'].includes(state);
-
-/** The state that a row shows: its state, or more closely what became of it. */
-export function shown(row) {
-  if (row.state !== 'done') return row.state;
-  if (row.review && !row.reviewed) return 'review';
-  return row.reviewed ? 'reviewed' : row.warnings ? 'warning' : 'done';
-}
-
-/** The state as an icon and words; `brief`: what a narrow screen says after them. */
-export function badge(row, brief) {
-  const state = shown(row);
-  const words = state === 'warning' ? t('doneWarnings', { n: row.warnings }) : state === 'done' && row.entityCount === 0 ? t('doneEmpty') : t(`state.${state}`);
-  return h('span', { class: `badge s-${state}` }, icon(state), h('span', {}, brief ? h('b', {}, words) : words, brief && h('span', { class: 'brief' }, brief)));
-}
-
-/** What a failed document says in few words: of its code, else the first sentence of its message. */
-export function cause({ problem: { code, message }, size }) {
-  if (!has(`cause.${code}`)) return message.split(/(?<=[.:])\s/)[0];
-  return code === 'TooLarge' ? `${t('cause.TooLarge')}: ${bytes(size)}` : t(`cause.${code}`);
-}
 
 export const formatsOf = ({ session: { formats = [], limits } }) => t('formats', { formats: listOf(formats.slice(0, 8)), size: bytes(Math.min(limits.documentBytes, limits.fileBytes)) });
 
@@ -336,16 +317,5 @@ class List {
       h('td', { role: 'cell', class: 'state' }, h('span', { class: `badge s-${look}` }, icon(look), h('span', {}, t(`upload.${state}`)))),
       h('th', { role: 'rowheader', scope: 'row' }, h('span', { class: 'name', title: name }, shortName(name)), h('span', { class: 'hint folder' }, h('bdi', {}, folderOf(name).split('/').filter(Boolean).join(' / ')))),
       h('td', { role: 'cell', class: 'found' }, found), h('td', { role: 'cell', class: 'num' }, bytes(file.size)), h('td', { role: 'cell', class: 'when' }, t('justNow')), h('td', { role: 'cell', class: 'acts' }, acts));
-  }
-}
-
-/** Have a failed document worked on again. */
-export async function replay(app, row) {
-  try {
-    await post(`documents/${row.id}/replay`);
-    toast(t('replayed', { name: fileOf(row.name) }), { icon: 'replay' });
-    await app.refresh();
-  } catch (error) {
-    failed(error);
   }
 }

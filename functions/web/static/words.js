@@ -1,8 +1,11 @@
 // The words of the interface, numbers and times, in the language of the page.
 
+const formats = new Map();
 let words = {};
 let english = {};
 export let language = 'en';
+// With the region where the browser says one of this language: days are written differently in one.
+let locale = 'en';
 let plural;
 
 /** Load the words of a language; English ones stand in for those it does not have. */
@@ -10,6 +13,8 @@ export async function load(wanted) {
   const read = async (name) => (await fetch(`static/words.${name}.json`)).json();
   [words, english] = await Promise.all([read(wanted), wanted === 'en' ? {} : read('en')]);
   language = wanted;
+  locale = navigator.languages.find((name) => name.startsWith(wanted)) ?? wanted;
+  formats.clear();
   plural = new Intl.PluralRules(language);
   document.documentElement.lang = language;
 }
@@ -23,10 +28,9 @@ export function t(key, values = {}) {
 
 export const has = (key) => key in words;
 
-const formats = new Map();
 function format(kind, options) {
-  const key = `${language} ${kind.name} ${JSON.stringify(options)}`;
-  if (!formats.has(key)) formats.set(key, new kind(language, options));
+  const key = `${kind.name} ${JSON.stringify(options)}`;
+  if (!formats.has(key)) formats.set(key, new kind(locale, options));
   return formats.get(key);
 }
 

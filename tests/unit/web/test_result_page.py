@@ -112,10 +112,14 @@ def test_corrections_are_shown() -> None:
         "stringIndexType": "UnicodeCodePoint",
         "decisions": [
             {"decision": "rejected", "modelEntity": {"category": "A", "offset": 0, "length": 3}, "entity": None},
-            {"decision": "changed", "modelEntity": {"category": "A", "offset": 4, "length": 3}, "entity": {"category": "B", "offset": 4, "length": 7}},
+            {
+                "decision": "changed",
+                "modelEntity": {"category": "A", "offset": 4, "length": 3},
+                "entity": {"category": "B", "offset": 4, "length": 7},
+            },
             {"decision": "added", "modelEntity": None, "entity": {"category": "C", "offset": 12, "length": 4}},
         ],
-    }  # fmt: skip
+    }
     page = result_page(
         "a.txt", "one two and four", result(entity("A", 0, 3), entity("A", 4, 3)), corrections, ["A", "B", "C"]
     )
