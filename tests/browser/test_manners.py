@@ -103,12 +103,11 @@ def test_access_dialog_violates_no_rule(api: PageApi, open_page: OpenPage) -> No
     expect(page.get_by_role("dialog")).to_be_visible()
     page.get_by_label("Access key", exact=True).fill("wrong")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("This key was not accepted")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_contain_text("This key was not accepted")
     assert violations(page) == []
 
 
-@pytest.mark.parametrize("width", [320, 640, 800, 1180])
-@pytest.mark.parametrize("language", ["en", "de"])
+@pytest.mark.parametrize(("width", "language"), [(320, "en"), (320, "de"), (641, "de"), (801, "de"), (1181, "en")])
 def test_nothing_scrolls_sideways(api: PageApi, open_page: OpenPage, width: int, language: str) -> None:
     scene.full_list(api)
     page = open_page(viewport={"width": width, "height": 800}, locale=language)

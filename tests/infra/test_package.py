@@ -133,7 +133,10 @@ def test_package_has_only_runtime_files() -> None:
     assert {"function_app.py", "host.json", "requirements.txt"} <= set(files)
     others = [name for name in files if name not in ("function_app.py", "host.json", "requirements.txt")]
     assert others
-    assert [name for name in others if not (name.startswith("functions/") and name.endswith(".py"))] == []
+    code = [name for name in others if not name.startswith("functions/web/")]
+    assert [name for name in code if not (name.startswith("functions/") and name.endswith(".py"))] == []
+    page = {Path(name).suffix for name in others if name.startswith("functions/web/")}
+    assert page == {".py", ".html", ".css", ".js", ".json", ".svg"}
 
 
 STRAYS = (
