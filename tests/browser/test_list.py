@@ -134,6 +134,25 @@ def test_failed_document_is_replayed(several: PageApi, open_page: OpenPage) -> N
     expect(page.get_by_role("heading", name="big.txt")).to_be_visible()
 
 
+def test_new_version_takes_the_documents_name(several: PageApi, open_page: OpenPage) -> None:
+    page = open_page(f"#/d/{document_id('archive/locked.pdf')}")
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Drop a new version").click()
+    chooser.value.set_files([{"name": "unlocked copy.pdf", "mimeType": "application/pdf", "buffer": b"EUR 500"}])
+    expect(page.locator("tbody tr:not([hidden])", has_text="locked.pdf")).to_contain_text("Waiting")
+    assert several.documents["archive/locked.pdf"].content == b"EUR 500"
+
+
+def test_partly_failed_document_says_why(api: PageApi, open_page: OpenPage) -> None:
+    document = api.done("a.txt", "[[Borrower:0.9|Ann]]")
+    document.problem = {"code": "X", "message": "The task failed. More.", "help": "Replay it.", "fault": "service", "canReplay": True}
+    page = opened(open_page(f"#/d/{document.id}"))
+    page.get_by_role("button", name="The task failed.").click()
+    expect(page.get_by_role("dialog")).to_contain_text("Replay it.")
+    page.get_by_role("button", name="Replay").click()
+    expect(page.locator("#toast")).to_contain_text("worked on again")
+
+
 def test_failures_of_one_cause_are_replayed(several: PageApi, open_page: OpenPage) -> None:
     page = open_page(f"#/d/{document_id('archive/big.txt')}")
     page.get_by_role("button", name="Too large 1").click()

@@ -194,7 +194,7 @@ def test_accept_rest_and_next_by_keyboard_alone(api: PageApi, first: Document, o
     )
     press(page, "Enter")
     expect(page.get_by_role("heading", name="Nothing left to review")).to_be_visible()
-    expect(page.locator("main")).to_contain_text("You decided 2 documents, 1 entities were corrected.")
+    expect(page.locator("main")).to_contain_text("You decided 2 documents; entities corrected: 1.")
     assert api.documents["second.txt"].reviewed
 
 

@@ -102,6 +102,7 @@ async function route() {
   app.view?.close?.();
   app.view = null;
   keysOf({});
+  const isFirst = !document.body.dataset.view;
   const nav = { d: 'list', '': 'list' }[name] ?? name;
   for (const link of document.querySelectorAll('[data-nav]')) {
     if (link.dataset.nav === nav) link.setAttribute('aria-current', 'page');
@@ -110,8 +111,12 @@ async function route() {
   document.body.dataset.view = name || 'list';
   try {
     const view = await open({ app, main, id, mode: name === 'review' ? 'review' : 'read', params: new URLSearchParams(search), isCurrent: () => mine === opening });
-    if (mine === opening) app.view = view;
-    else view?.close?.();
+    if (mine !== opening) return view?.close?.();
+    app.view = view;
+    if (isFirst) return;
+    // What had the focus may be gone with the view before.
+    scrollTo(0, 0);
+    if (document.activeElement === document.body) main.focus({ preventScroll: true });
   } catch (error) {
     if (error.status === 401) return reopen();
     if (mine === opening && error.status !== 0) showError(error);

@@ -6,7 +6,7 @@ import { button, closing, fileOf, folderOf, h, icon, iconButton, template } from
 import { EntityList } from './entitylist.js';
 import { Highlighter, UNSURE } from './highlights.js';
 import { keysOf } from './keys.js';
-import { badge } from './rows.js';
+import { badge, cause, replay } from './rows.js';
 import { ask, clearNotice, copy, failed, notice } from './messages.js';
 import { Offsets, lanes, occurrences } from './offsets.js';
 import { preferences, remember } from './preferences.js';
@@ -66,7 +66,8 @@ class DocumentView {
     this.#tools();
     this.#legend();
     this.#places();
-    this.show();
+    // In review it is drawn once that has begun.
+    if (!this.isReview) this.show();
     view.scroll.addEventListener('click', (event) => this.#clicked(event));
     view.ruler.addEventListener('click', ({ offsetY }) => view.scroll.scrollTo({ top: (offsetY / view.ruler.clientHeight) * view.scroll.scrollHeight - view.scroll.clientHeight / 2 }));
     this.resized = new ResizeObserver(() => { this.#frame(); this.#ruler(); });
@@ -286,6 +287,11 @@ class DocumentView {
       row.language && new Intl.DisplayNames(language, { type: 'language' }).of(row.language), row.model, ended && t('doneAt', { time: `${day(ended)}, ${clock(ended)}` })];
     view.facts.append(...facts.filter(Boolean).map((fact) => h('span', {}, fact)));
     const { warnings } = this.result;
+    const { problem } = row;
+    if (problem) {
+      const act = () => ask(t('whatHappened'), [h('p', {}, problem.message), h('h3', {}, t('whatToDo')), h('p', {}, problem.help)], [problem.canReplay && { words: t('replay'), value: 'replay' }, { words: t('close'), value: null, safe: true }].filter(Boolean));
+      view.facts.append(button(cause(row), async () => (await act()) && replay(app, row), { icon: 'failed', class: 'linklike bad' }));
+    }
     if (warnings?.length) view.facts.append(button(t('nWarnings', { n: warnings.length }), () => ask(t('warnings'), h('ul', {}, warnings.map(({ message }) => h('li', {}, message))), [{ words: t('close'), value: true, safe: true }]), { icon: 'warning', class: 'linklike warn' }));
     const download = (what, name) => () => app.download(`${this.path}/${what}`, name).catch(failed);
     const items = () => [
@@ -444,7 +450,7 @@ class DocumentView {
     let paragraph = -1;
     let top = 0;
     let share = 0;
-    for (const item of this.visible) {
+    for (const item of this.visible ?? []) {
       const k = this.pane.paragraphAt(item.start);
       const node = this.pane.nodes[k];
       if (k !== paragraph) [paragraph, top, share] = [k, node.parentNode.offsetTop, node.parentNode.offsetHeight / Math.max(1, node.length)];

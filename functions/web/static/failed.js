@@ -64,7 +64,9 @@ function showOne(app, view, row) {
   view.help.textContent = has(`help.${problem.code}`) ? t(`help.${problem.code}`) : problem.help;
   const canHelp = problem.canReplay && problem.fault !== 'document';
   const again = button(t('replay'), () => replay(app, row), { icon: 'replay', class: canHelp ? 'filled large' : 'large' });
-  const anew = button(t('dropNew'), () => { app.uploads.folder = folderOf(row.name); document.getElementById('files').click(); }, { icon: 'up', class: canHelp ? 'large' : 'filled large' });
+  // Whatever the chosen file is called, it becomes the next version of this document.
+  const chosen = h('input', { type: 'file', onchange: () => app.uploads.add([{ file: chosen.files[0], path: row.name }], { folder: '', replace: row.etag }) });
+  const anew = button(t('dropNew'), () => chosen.click(), { icon: 'up', class: canHelp ? 'large' : 'filled large' });
   view.buttons.append(...(canHelp ? [again] : problem.canReplay ? [anew, again] : [anew]), button(t('downloadFile'), () => app.download(`documents/${row.id}/content`, file).catch(failed), { icon: 'download', class: 'large' }));
   view.replayHint.textContent = problem.canReplay ? t(canHelp ? 'replayHelps' : 'replayMayNot') : '';
   view.wordsCard.hidden = !row.serviceMessage;

@@ -20,7 +20,7 @@ export async function open({ app, main, params, isCurrent }) {
   const fetchPage = () => getJson(`documents${query({ ...filters, state: filters.state === 'uploading' ? '' : filters.state, limit: 100 })}`);
   const page = await fetchPage();
   if (!isCurrent()) return null;
-  app.uploads.folder = filters.prefix ?? '';
+  app.uploads.folder = folderOf(filters.prefix ?? '');
   const isEmpty = !page.value.length && !Object.keys(filters).length && !page.nextCursor && !app.uploads.items.length;
   app.lastList = location.hash || '#/';
   document.title = `${t('documents')} · Entity Drop`;

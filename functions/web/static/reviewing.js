@@ -124,6 +124,7 @@ class Reviewing {
     const after = changes[0]?.after;
     const text = this.doc.wordsOf(item);
     const words = !changes.length ? '' : after?.decision === decision ? t(`said.${decision}`, { text }) : t(after ? 'said.open' : 'said.removed', { text });
+    if (!changes.length && next) this.#on();
     this.take(changes, words, { next: next && item.id === this.doc.current && (!after || after.decision === decision) });
   }
 

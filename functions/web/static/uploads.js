@@ -20,12 +20,12 @@ export class Uploads {
     return this.items.some(({ state }) => state === 'queued' || state === 'uploading');
   }
 
-  /** Upload files, [{file, path}], into the folder that is shown. */
-  add(files) {
+  /** Upload files, [{file, path}], into the folder that is shown; `replace`: the ETag of what one of them replaces. */
+  add(files, { folder = this.folder, replace = null } = {}) {
     const most = Math.max(this.app.session?.limits.fileBytes ?? Infinity, this.app.session?.limits.documentBytes ?? 0);
     for (const { file, path } of files) {
-      const name = this.folder + path;
-      const item = { id: idOf(name), name, file, state: 'queued', sent: 0, began: Date.now() };
+      const name = folder + path;
+      const item = { id: idOf(name), name, file, state: 'queued', sent: 0, began: Date.now(), replace };
       if (file.size > most) Object.assign(item, { state: 'refused', error: t('tooLarge', { size: bytes(file.size), limit: bytes(most) }) });
       this.items = [item, ...this.items.filter((other) => other.id !== item.id || other.state === 'uploading')];
     }

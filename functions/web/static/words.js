@@ -46,7 +46,7 @@ export function bytes(size) {
 
 export const list = (parts) => format(Intl.ListFormat, { type: 'unit' }).format(parts);
 export const day = (date) => format(Intl.DateTimeFormat, { day: 'numeric', month: 'short', year: 'numeric' }).format(new Date(date));
-export const clock = (date, seconds) => format(Intl.DateTimeFormat, { hour: '2-digit', minute: '2-digit', second: seconds ? '2-digit' : undefined, hour12: false }).format(new Date(date));
+export const clock = (date, seconds) => format(Intl.DateTimeFormat, { hour: '2-digit', minute: '2-digit', second: seconds ? '2-digit' : undefined, hourCycle: 'h23' }).format(new Date(date));
 export const shortDay = (date) => format(Intl.DateTimeFormat, { day: 'numeric', month: 'short' }).format(new Date(date));
 
 /** How long ago, in one unit; days beyond a week are dates. */
