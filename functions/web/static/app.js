@@ -101,6 +101,7 @@ async function route() {
   if (mine !== opening) return;
   app.view?.close?.();
   app.view = null;
+  document.querySelector('dialog[open]')?.close();
   keysOf({});
   const isFirst = !document.body.dataset.view;
   const nav = { d: 'list', '': 'list' }[name] ?? name;
