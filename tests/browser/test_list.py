@@ -145,7 +145,13 @@ def test_new_version_takes_the_documents_name(several: PageApi, open_page: OpenP
 
 def test_partly_failed_document_says_why(api: PageApi, open_page: OpenPage) -> None:
     document = api.done("a.txt", "[[Borrower:0.9|Ann]]")
-    document.problem = {"code": "X", "message": "The task failed. More.", "help": "Replay it.", "fault": "service", "canReplay": True}
+    document.problem = {
+        "code": "X",
+        "message": "The task failed. More.",
+        "help": "Replay it.",
+        "fault": "service",
+        "canReplay": True,
+    }
     page = opened(open_page(f"#/d/{document.id}"))
     page.get_by_role("button", name="The task failed.").click()
     expect(page.get_by_role("dialog")).to_contain_text("Replay it.")

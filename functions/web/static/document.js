@@ -51,6 +51,8 @@ class DocumentView {
     const { view } = this;
     this.isReview = mode === 'review';
     view.root.classList.add(mode);
+    // The view has the height of the window, and its parts scroll.
+    document.body.classList.add('framed');
     main.replaceChildren(view.root);
     this.offsets = new Offsets(text, result.stringIndexType);
     const models = (result.entities ?? this.#phrases()).map((entity) => this.#entity(entity));
@@ -78,6 +80,7 @@ class DocumentView {
   }
 
   close() {
+    document.body.classList.remove('framed');
     clearTimeout(this.later);
     this.marks.clear();
     this.resized.disconnect();
