@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import OpenPage, marks, turn
+from tests.browser.conftest import PHONE, OpenPage, marks, turn
 from tests.support.page_api import Document, PageApi
 
 SOURCE = "[[Borrower:0.95|Ann Lee]] owes [[Amount:0.6|EUR 500]] to [[Lender:0.92|Old Bank]] and 🥐 Ann Lee pays on [[Date:0.5|3 May 2026]] at the Mill Lane."
@@ -77,6 +77,15 @@ def test_accept_by_key_goes_on(page: Page, first: Document) -> None:
     )
     assert stored["decisions"][0]["by"] == "key" and stored["decisions"][0]["modelEntity"]["confidence"] == 0.95
     assert ("l1-0k", "Ann Lee") in marks(page)
+
+
+def test_phone_leads_from_entity_to_its_review(first: Document, open_page: OpenPage) -> None:
+    page = open_page(f"#/d/{first.id}?at=20", **PHONE)
+    page.locator(".current").get_by_role("link", name="Review").click()
+    reviewing(page)
+    expect(current(page)).to_have_text("Old Bank")
+    page.locator(".current").get_by_role("button", name="Reject").click()
+    assert saved(page, first) == [("rejected", "Lender", None, None)]
 
 
 def test_same_key_again_takes_it_back(page: Page, first: Document) -> None:

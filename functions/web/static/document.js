@@ -76,7 +76,8 @@ class DocumentView {
     this.resized.observe(view.text);
     keysOf(this.keys());
     const at = params.get('at');
-    if (at !== null) this.choose(this.items.find((item) => item.start >= Number(at))?.id);
+    this.wanted = at === null ? null : this.items.find((item) => item.start >= Number(at));
+    if (this.wanted && !this.isReview) this.choose(this.wanted.id);
   }
 
   close() {
@@ -229,7 +230,8 @@ class DocumentView {
   #card(item) {
     if (this.reviewing) return this.reviewing.card(item);
     this.view.current.hidden = !item;
-    if (item) this.view.current.replaceChildren(...this.cardHead(item), h('p', { class: 'buttons moves' }, iconButton('left', t('keyPrevious'), () => this.step(-1)), iconButton('right', t('nextEntity'), () => this.step(1))));
+    if (item) this.view.current.replaceChildren(...this.cardHead(item), h('p', { class: 'buttons moves' }, iconButton('left', t('keyPrevious'), () => this.step(-1)), iconButton('right', t('nextEntity'), () => this.step(1)),
+      this.suffix === ENTITIES && h('a', { class: 'button', href: `#/review/${this.row.id}?at=${item.start}` }, icon('review'), t('reviewIt'))));
   }
 
   cardHead(item) {

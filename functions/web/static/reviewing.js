@@ -67,7 +67,7 @@ class Reviewing {
     this.#keys();
     this.tools();
     this.#bottom();
-    const first = doc.items.filter((item) => !item.decision).sort((a, b) => a.start - b.start)[0] ?? doc.items[0];
+    const first = doc.wanted ?? doc.items.filter((item) => !item.decision).sort((a, b) => a.start - b.start)[0] ?? doc.items[0];
     doc.reviewing = this;
     doc.show();
     if (first) doc.choose(first.id);
