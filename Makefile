@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest -n auto
 # Where somebody has turned it off: without compiled files each of the many processes compiles everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup run start test test-quick bench chaos two-releases check audit clean
+.PHONY: setup run start test test-quick bench chaos two-releases screenshots check audit clean
 
 # It does nothing twice.
 setup:
@@ -36,6 +36,10 @@ chaos: setup
 
 two-releases: setup
 	$(BIN)/python -m tests.end_to_end.two_releases
+
+# The pictures of the page in docs/images.
+screenshots: setup
+	$(BIN)/python -m tests.browser.screenshots
 
 check:
 	@$(PYTHON) -m local.setup --checks

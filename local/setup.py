@@ -1,6 +1,7 @@
 """Set up a fresh clone: `python -m local.setup`, on Linux, macOS and Windows, with nothing but Python's own library.
 
-Creates `.venv` with what requirements-dev.txt names, and `node_modules` with the storage emulator. What is newer than
+Creates `.venv` with what requirements-dev.txt names, and `node_modules` with the storage emulator, and looks for a
+Chromium for the browser tests, which it installs where none is there and it can (local/chromium.py). What is newer than
 the files it was made from is left as it is, so a second run does nothing. `make setup` runs this, and so does every
 other target; `--checks` is for `make check` and adds `.venv-infra`, which has needs of its own.
 """
@@ -75,6 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         was_ready = all(part.is_ready for part in wanted)
         for part in wanted:
             part.ensure()
+        if not was_ready:
+            # With the interpreter of the environment: what finds the browser is installed there.
+            subprocess.run([str(python_of(ROOT / ".venv")), "-m", "local.chromium"], cwd=ROOT, check=True)
     except SetupError as error:
         print(error, file=sys.stderr)
         return 1

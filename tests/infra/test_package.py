@@ -147,7 +147,7 @@ def test_package_has_only_runtime_files() -> None:
     others = [name for name in files if name not in ("function_app.py", "host.json", "requirements.txt")]
     assert others
     page = {str(path.relative_to(ROOT)) for path in (ROOT / "functions/web/static").rglob("*") if path.is_file()}
-    page.add("functions/web/openapi.json")
+    page |= {"functions/web/openapi.json", "functions/web/result_page.css", "functions/web/result_page.js"}
     assert page <= set(others)
     code = {name for name in others if name.startswith("functions/") and name.endswith(".py")}
     assert set(others) - code - page == set()

@@ -64,6 +64,7 @@ GUARDED = {
     ("functions/text/formats/process_limits.py", "resource"): "imported behind a check of sys.platform",
     ("functions/text/formats/process_limits.py", "ctypes.CDLL(None)"): "on Linux only",
     ("functions/text/formats/runner.py", "start_new_session"): "behind a check of sys.platform",
+    ("local/chromium.py", "os.geteuid"): "behind a check of sys.platform",
     ("local/file_lock.py", "fcntl"): "imported, and called, behind a check of sys.platform; msvcrt on Windows",
     ("local/functions_host/host.py", "resource"): "imported behind a check of sys.platform; psutil on Windows",
     ("local/process.py", "start_new_session"): "behind a check of sys.platform; a process group on Windows",

@@ -1,0 +1,107 @@
+// The text of a document: one element for each paragraph, spans of it as ranges, places on the screen, selections.
+import { count, snapToWords, trim } from './offsets.js';
+import { h } from './dom.js';
+
+export class TextPane {
+  constructor(article, scroll, text, language) {
+    Object.assign(this, { article, scroll, text, starts: [], nodes: [] });
+    const fragment = document.createDocumentFragment();
+    const lines = /\r\n|[\n\r\f]/g;
+    let start = 0;
+    for (let more = true; more; ) {
+      const end = lines.exec(text);
+      more = end !== null;
+      const paragraph = document.createElement('p');
+      paragraph.dir = 'auto';
+      // An empty paragraph has an empty text node, so that every one has a place for offsets.
+      const node = document.createTextNode(text.slice(start, end ? end.index : text.length));
+      paragraph.append(node);
+      fragment.append(paragraph);
+      this.starts.push(start);
+      this.nodes.push(node);
+      start = lines.lastIndex;
+    }
+    article.replaceChildren(fragment);
+    if (language) article.lang = language;
+  }
+
+  paragraphAt(offset) {
+    return count(this.starts.length, (k) => this.starts[k] <= offset) - 1;
+  }
+
+  #place(offset) {
+    const k = this.paragraphAt(offset);
+    return [this.nodes[k], Math.min(this.nodes[k].length, offset - this.starts[k])];
+  }
+
+  range(start, end) {
+    const [startContainer, startOffset] = this.#place(start);
+    const [endContainer, endOffset] = this.#place(end);
+    return new StaticRange({ startContainer, startOffset, endContainer, endOffset });
+  }
+
+  /** The boxes of a span, one for each line, relative to the article. */
+  boxes(start, end) {
+    const range = document.createRange();
+    range.setStart(...this.#place(start));
+    range.setEnd(...this.#place(end));
+    const origin = this.article.getBoundingClientRect();
+    const lines = [];
+    for (const { left, top, width, height } of range.getClientRects()) {
+      const last = lines.at(-1);
+      const box = { left: left - origin.left, top: top - origin.top, width, height };
+      if (last && Math.abs(last.top - box.top) < height / 2) {
+        const right = Math.max(last.left + last.width, box.left + width);
+        last.left = Math.min(last.left, box.left);
+        last.width = right - last.left;
+      } else if (width) lines.push(box);
+    }
+    return lines;
+  }
+
+  offsetOf(node, offset) {
+    if (node.nodeType !== Node.TEXT_NODE) {
+      const next = node.childNodes[offset];
+      const text = next?.firstChild ?? next;
+      if (text?.nodeType !== Node.TEXT_NODE) return null;
+      [node, offset] = [text, 0];
+    }
+    const k = [...this.article.children].indexOf(node.parentNode);
+    return this.nodes[k] === node ? this.starts[k] + offset : null;
+  }
+
+  offsetAt(x, y) {
+    const caret = document.caretPositionFromPoint?.(x, y);
+    const range = caret ? { startContainer: caret.offsetNode, startOffset: caret.offset } : document.caretRangeFromPoint?.(x, y);
+    return range && this.article.contains(range.startContainer) ? this.offsetOf(range.startContainer, range.startOffset) : null;
+  }
+
+  /** What is selected in the text, as whole words unless `exactly`; null where nothing is. */
+  selection(exactly) {
+    const selection = getSelection();
+    if (!selection.rangeCount || selection.isCollapsed) return null;
+    const range = selection.getRangeAt(0);
+    if (!this.article.contains(range.commonAncestorContainer)) return null;
+    const start = this.offsetOf(range.startContainer, range.startOffset);
+    const end = this.offsetOf(range.endContainer, range.endOffset);
+    if (start === null || end === null) return null;
+    return (exactly ? trim : snapToWords)(this.text, start, end);
+  }
+
+  /** Bring a span into the middle of what is free: `covered` pixels at the bottom are under the sheet. */
+  show(start, end, covered = 0) {
+    const [box] = this.boxes(start, end);
+    if (!box) return;
+    const { scroll } = this;
+    const scrolls = scroll.scrollHeight > scroll.clientHeight + 1;
+    const top = this.article.getBoundingClientRect().top + box.top;
+    const from = scrolls ? scroll.getBoundingClientRect().top : 120;
+    const height = (scrolls ? scroll.clientHeight : innerHeight - 120) - covered;
+    if (top > from + 48 && top + box.height < from + height - 48) return;
+    const smooth = matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth';
+    (scrolls ? scroll : window).scrollBy({ top: top - from - height / 3, behavior: smooth });
+  }
+}
+
+/** A bar of shades that says how sure the model is; words beside it say the same. */
+export const sureBar = (confidence, unsure) => h('meter', { class: confidence < unsure ? 'sure un' : 'sure', min: 0, max: 1, value: confidence, 'aria-hidden': 'true' });
