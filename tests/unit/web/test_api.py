@@ -361,9 +361,9 @@ def test_page_has_nothing_inline(page: Client) -> None:
 
 
 def test_files_are_known_by_etag(page: Client) -> None:
-    reply = page.ask("/static/page.js")
+    reply = page.ask("/static/app.js")
     assert reply.headers["content-type"] == "text/javascript; charset=utf-8"
-    again = page.ask("/static/page.js", headers={"if-none-match": reply.headers["etag"]})
+    again = page.ask("/static/app.js", headers={"if-none-match": reply.headers["etag"]})
     assert (again.status, again.body) == (304, b"")
 
 
@@ -379,8 +379,8 @@ def test_files_are_known_by_etag(page: Client) -> None:
         "/static/",
         "/static",
         "/openapi.json",
-        "/static/page.js/",
-        "/static/page.js%00",
+        "/static/app.js/",
+        "/static/app.js%00",
         "/Static/page.js",
         "/..%5C..%5Csettings.py",
         "/function_app.py",
