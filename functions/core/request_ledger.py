@@ -198,15 +198,18 @@ def book_poll(ledger: RequestLedger, limit: int, now: datetime) -> Booking:
     return Booking(msgspec.structs.replace(taken, lane_at=at + timedelta(seconds=spacing)), send_at)
 
 
-def charge(ledger: RequestLedger, limit: int, now: datetime) -> RequestLedger:
-    """Return the ledger after a request that nobody had booked: a further page of an answer that has begun to come."""
-    return _charged(ledger, now, rate_per_s(ledger, limit, now), now)
+def charge(ledger: RequestLedger, limit: int, now: datetime, requests: int = 1) -> RequestLedger:
+    """Return the ledger after requests that nobody had booked.
+
+    They are further pages of an answer that has begun to come, or what was sent while the ledger could not be reached.
+    """
+    return _charged(ledger, now, rate_per_s(ledger, limit, now), now, requests)
 
 
-def _charged(ledger: RequestLedger, send_at: datetime, rate: float, now: datetime) -> RequestLedger:
-    """Return the ledger with one more request at `send_at`, which is taken out of the rate."""
+def _charged(ledger: RequestLedger, send_at: datetime, rate: float, now: datetime, requests: int = 1) -> RequestLedger:
+    """Return the ledger with more requests at `send_at`, which are taken out of the rate."""
     return msgspec.structs.replace(
-        _counted(ledger, send_at, 1, now), next_at=_next_at(ledger, 0, now) + timedelta(seconds=1 / rate)
+        _counted(ledger, send_at, requests, now), next_at=_next_at(ledger, 0, now) + timedelta(seconds=requests / rate)
     )
 
 

@@ -5,12 +5,15 @@ that was booked a while ago looks once more whether the service has asked for a 
 not be reached, each worker goes on with a small budget of its own.
 """
 
+import threading
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import TypeVar
 
 from .. import problems
 from ..core.request_ledger import (
+    WINDOW_S,
     RequestLedger,
     book_poll,
     book_submission,
@@ -38,6 +41,8 @@ FALLBACK_REQUESTS_PER_MINUTE = 10
 NO_FALLBACK_WAIT_S = 30.0
 """How soon a submission asks again that may not be sent without the ledger."""
 
+T = TypeVar("T")
+
 
 class SharedBudget:
     """Books a send time for each request in the ledger that all instances share; safe to share between threads.
@@ -63,6 +68,9 @@ class SharedBudget:
         # One for submissions and one for polls, so that neither takes what the other needs.
         each = min(requests_per_minute, FALLBACK_REQUESTS_PER_MINUTE) // 2 or 1
         self._alone = {is_poll: RequestBudget(each, now) for is_poll in (True, False)}
+        self._sent_alone: list[tuple[datetime, int]] = []
+        """When requests were sent that the ledger does not count yet, and how many each stands for."""
+        self._lock = threading.RLock()
 
     def take(self, kind: RequestKind, now: datetime, send_at: datetime | None = None) -> Wait | None:
         """Return None where a request may be sent now; otherwise book a send time for it, and return that.
@@ -97,7 +105,7 @@ class SharedBudget:
     def _take(self, kind: RequestKind, send_at: datetime | None) -> Wait | None:
         limit = self.requests_per_minute
         if kind is RequestKind.PAGE:
-            self._ledger.change(lambda ledger, at: (charge(ledger, limit, at), None))
+            self._change(lambda ledger, at: (charge(ledger, limit, at), None))
             return None
         if kind is RequestKind.FIRST_POLL and submission_cost(limit) > 1:
             left_s = pause_s(self._ledger.read(FRESH_S), self._ledger.now())
@@ -115,7 +123,23 @@ class SharedBudget:
                 return booked, None
             return booked, Wait(seconds, booking.send_at if booking.is_booked else None)
 
-        return self._ledger.change(change)
+        return self._change(change)
+
+    def _change(self, change: Callable[[RequestLedger, datetime], tuple[RequestLedger, T]]) -> T:
+        """Change the ledger, and count in it what was sent in the last minute while it could not be reached.
+
+        Otherwise the first minute with the ledger would have those requests and the whole limit.
+        """
+
+        def with_sent_alone(ledger: RequestLedger, at: datetime) -> tuple[RequestLedger, T]:
+            first = at - timedelta(seconds=WINDOW_S)
+            sent = sum(requests for when, requests in self._sent_alone if when > first)
+            return change(charge(ledger, self.requests_per_minute, at, sent) if sent else ledger, at)
+
+        with self._lock:
+            result = self._ledger.change(with_sent_alone)
+            self._sent_alone.clear()
+            return result
 
     def _until(self, send_at: datetime) -> Wait | None:
         seconds = (send_at - self._ledger.now()).total_seconds()
@@ -129,4 +153,12 @@ class SharedBudget:
         if kind is RequestKind.SUBMISSION and not self._may_fall_back:
             return Wait(NO_FALLBACK_WAIT_S, problem=problem)
         wait = self._alone[kind is not RequestKind.SUBMISSION].take(kind, now)
-        return wait and wait._replace(problem=problem)
+        if wait:
+            return wait._replace(problem=problem)
+        # The first poll of what is submitted now is not asked for again, see `_take`.
+        requests = submission_cost(self.requests_per_minute) if kind is RequestKind.SUBMISSION else 1
+        with self._lock:
+            sent_at = self._ledger.now()
+            first = sent_at - timedelta(seconds=WINDOW_S)
+            self._sent_alone = [*(one for one in self._sent_alone if one[0] > first), (sent_at, requests)]
+        return None

@@ -7,9 +7,9 @@ becomes of the leader. So a request fills up although only a few runs are under 
 held until it goes.
 
 When a batch has waited long enough for others, its leader asks the request budget, and where that gives it a later
-send time, the batch stays open and fills up until then. One batch of a worker has a send time at a time, and one more
-may wait for its turn; until then no third one is begun. So where documents come faster than the service takes them,
-they stay in the trigger's queue, unread.
+send time, the batch stays open and fills up until then. One batch of a worker has a send time at a time (two where send
+times are near), and one more may wait for its turn; until then no third one is begun. So where documents come faster
+than the service takes them, they stay in the trigger's queue, unread.
 """
 
 import threading
@@ -59,6 +59,11 @@ document and 2,300 documents a minute; without it 5.0 and 2,700; with 50 ms 4.7 
 MAX_WAITING = 2
 """Batches of a worker that wait for their send times at the same time: one that has one, and one whose turn is next."""
 
+SHORT_WAIT_S = 3.0
+"""Where the last send time that a worker was told was less far away than this, the batch whose turn is next asks at
+once, too. So where few instances share a resource there is always somebody who has its next send time. Simulated with
+a hundred instances at ten resources: 97 % of the rate used instead of 94 %."""
+
 NEXT_AHEAD_S = 5.0
 """How long before the last send time that a worker has booked it opens the next batch. Who opens it sooner can not hold
 it until its own send time, which is as far away again (`LONGEST_HOLD_S` counts from its opening); its job goes to the
@@ -94,7 +99,7 @@ class Submitter:
         self._open: dict[WorkSpec, Batch] = {}
         """The batch that can be joined, for each kind of work."""
         self._waiting: list[Batch] = []
-        """The batches that wait for their send times; the first of them may ask for one."""
+        """The batches that wait for their send times; the first of them may ask for one, see `SHORT_WAIT_S`."""
         self._last_wait_s = 0.0
         """How far away the send time was that was booked last."""
         self._opens_at = 0.0
@@ -254,8 +259,8 @@ class Submitter:
             if self._is_open(batch) and left_s > 0:
                 return left_s
             self._waiting.append(batch)
-        asks_at = batch.asks_at if self._waiting[0] is batch else batch.opened_at + self._longest_hold_s
-        return asks_at - now
+        may_ask = self._waiting[0] is batch or batch.last_answer or self._last_wait_s < SHORT_WAIT_S
+        return (batch.asks_at if may_ask else batch.opened_at + self._longest_hold_s) - now
 
     def _until_flushed_s(self, batch: "Batch", now: float) -> float:
         busy_until = now + BUSY_S if self._runs >= BUSY_RUNS else self._busy_at + BUSY_S

@@ -210,7 +210,8 @@ def missed_in(name: str, outcome: Outcome) -> list[str]:
     world = outcome.world
     slowest = outcome.delay(0.99)
     has_delay = world.kill_every_s is not None and world.instances >= LEAST_INSTANCES_WITH_KILLS
-    most_refused = MOST_REFUSED_WITH_OTHERS if world.foreign_share else MOST_REFUSED
+    # The limit is kept while the ledgers can be reached, and not without them.
+    most_refused = MOST_REFUSED_WITH_OTHERS if world.foreign_share or world.ledgers_down else MOST_REFUSED
     bars = [
         (outcome.documents == world.documents, f"{outcome.documents:,} of {world.documents:,} documents"),
         (outcome.refused <= most_refused, f"{100 * outcome.refused:.2f} % refused"),

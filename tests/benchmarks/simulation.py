@@ -42,9 +42,11 @@ from functions.core.planning import (
 )
 from functions.core.records import Chunk
 from functions.core.request_ledger import (
+    WINDOW_S,
     RequestLedger,
     book_poll,
     book_submission,
+    charge,
     is_sendable,
     pause_s,
     submission_cost,
@@ -66,7 +68,13 @@ from functions.storage.shared_record import RACE_WAITS_S, RETRY_S
 from functions.tasks.custom_entities import CustomEntityRecognition
 from functions.tasks.entities import FoundEntities
 from functions.text.offsets import text_records
-from functions.workflows.batching import LONGEST_PAUSE_HOLDS, LONGEST_WAIT_IN_LINGERS, MAX_WAITING, NEXT_AHEAD_S
+from functions.workflows.batching import (
+    LONGEST_PAUSE_HOLDS,
+    LONGEST_WAIT_IN_LINGERS,
+    MAX_WAITING,
+    NEXT_AHEAD_S,
+    SHORT_WAIT_S,
+)
 from functions.workflows.job_services import JobServices, LanguageJobs
 from functions.workflows.probing import Prober
 from local.language_service.limits import rules_for
@@ -198,6 +206,8 @@ class Batch:
     record: Job
     documents: int
     opened_at: float
+    is_asking: bool = False
+    """Whether it has a send time, or is booking it."""
     has_asked: bool = False
     epoch: int = 0
     """Events of an earlier one have died with their instance."""
@@ -223,6 +233,8 @@ class Share:
     read: RequestLedger = field(default_factory=RequestLedger)
     read_at: float = -1e9
     failed_at: float = -1e9
+    sent_alone: list[tuple[float, int]] = field(default_factory=list)
+    """When requests were sent that the ledger does not count yet, and how many each stands for."""
 
 
 @dataclass(slots=True, eq=False)
@@ -235,7 +247,7 @@ class Instance:
     poll_timer: PollTimer = field(default_factory=lambda: PollTimer(_FIRST_POLL_S, _MAX_POLL_S))
     is_alive: bool = False
     waiting: list[Batch] = field(default_factory=list)
-    """Batches that wait for their send times; the first of them has one, or is booking it."""
+    """Batches that wait for their send times; the first of them has one, or is booking it, or both where it is near."""
     is_filling: bool = False
     last_wait_s: float = 0.0
     """How far away the send time was that was booked last."""
@@ -512,10 +524,13 @@ class Simulation:
         now: float,
     ) -> None:
         """Ask for a request, and go on with what the budget says; a short wait is waited for here."""
-        if self._is_unreachable(share, now):
-            then(share.alone[kind is not RequestKind.SUBMISSION].take(kind, moment(now)), now)
-            return
         limit = self.world.requests_per_minute
+        if self._is_unreachable(share, now):
+            alone = share.alone[kind is not RequestKind.SUBMISSION].take(kind, moment(now))
+            if not alone:
+                share.sent_alone.append((now, submission_cost(limit) if kind is RequestKind.SUBMISSION else 1))
+            then(alone, now)
+            return
         if kind is RequestKind.FIRST_POLL and submission_cost(limit) > 1:
             now = self._fresh(share, now)
             left_s = pause_s(share.read, moment(now + instance.clock_error_s))
@@ -531,13 +546,16 @@ class Simulation:
         book = book_poll if kind.is_poll else book_submission
 
         def change(ledger: RequestLedger, at: datetime) -> tuple[RequestLedger, Wait]:
-            booking = book(ledger, limit, at)
+            first = seconds_of(at) - WINDOW_S
+            sent = sum(requests for when, requests in share.sent_alone if when > first)
+            booking = book(charge(ledger, limit, at, sent) if sent else ledger, limit, at)
             learned = instance.poll_timer.share(ledger.first_poll_s)
             seconds = (booking.send_at - at).total_seconds()
             wait = Wait(seconds, booking.send_at if booking.is_booked else None)
             return with_first_poll(booking.ledger, learned), wait
 
         def go_on(wait: Wait, at: float) -> None:
+            share.sent_alone.clear()
             self._until(instance, wait, batch, then, at)
 
         self._change(instance, share, change, go_on, batch, now)
@@ -630,7 +648,7 @@ class Simulation:
         instance.is_filling = False
         instance.waiting.append(batch)
         self._hold(instance, batch, "waiting", now)
-        if len(instance.waiting) == 1:
+        if len(instance.waiting) == 1 or instance.last_wait_s < SHORT_WAIT_S:
             self._ask(instance, batch, now)
         self._take_on(instance, now)
 
@@ -639,6 +657,7 @@ class Simulation:
 
         Once a send time is booked it is asked again at that resource, with the send time.
         """
+        batch.is_asking = True
         if share is None:
             name = instance.services.for_texts(batch.record).name
             share = instance.shares[str(name)]
@@ -660,9 +679,9 @@ class Simulation:
             self._at(now + wait.seconds, lambda at: self._ask(instance, batch, at, share), batch)
             self._take_on(instance, now)
             return
-        instance.waiting.pop(0)
+        instance.waiting.remove(batch)
         batch.record = _with_send_time(batch.record, None)
-        if instance.waiting:
+        if instance.waiting and not instance.waiting[0].is_asking:
             self._ask(instance, instance.waiting[0], now)
         self._take_on(instance, now)
         service = next(one for one in instance.services._pool if one.name == share.language.name)

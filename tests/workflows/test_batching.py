@@ -269,3 +269,14 @@ def test_batch_is_likely_to_wait_as_long() -> None:
     assert submitter._until_next_s() == pytest.approx(12.0 - NEXT_AHEAD_S)
     submitter._waiting.append(Batch())
     assert submitter._until_next_s() is None
+
+
+@pytest.mark.parametrize(("last_wait_s", "asks_in_s"), [(1.0, 0.0), (12.0, 20.0)])
+def test_near_send_times_are_asked_for_early(last_wait_s: float, asks_in_s: float) -> None:
+    """Where the last send time was near, the batch whose turn is next asks for its own before the first has gone."""
+    submitter = World(longest_hold_s=20).app.submitter
+    first, second = Batch(), Batch()
+    second.add(item("b.txt"))
+    submitter._waiting += [first, second]
+    submitter._last_wait_s = last_wait_s
+    assert max(0.0, submitter._until_asked_s(second)) == pytest.approx(asks_in_s, abs=1)

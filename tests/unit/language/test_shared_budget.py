@@ -270,6 +270,25 @@ def test_ledger_that_is_back_is_used() -> None:
     assert book(stage, budget, 20) == [None] * 20
 
 
+@pytest.mark.parametrize(("later_s", "counted"), [(RETRY_S, 3 * submission_cost(1_000) + 1), (61.0, 0)])
+def test_requests_without_ledger_are_counted_later(later_s: float, counted: int) -> None:
+    """Those of the last minute, a submission with its first poll; once, however often the ledger is changed then."""
+    stage = Stage()
+    budget = stage.instance()
+    budget.take(SUBMISSION, stage.clock())
+    stage.clock.advance(1)
+    stage.storage.is_down = True
+    sent = [budget.take(kind, stage.clock()) for kind in (SUBMISSION, POLL)]
+    stage.clock.advance(12)
+    sent.append(budget.take(SUBMISSION, stage.clock()))
+    assert sent == [None] * 3
+    stage.storage.is_down = False
+    stage.clock.advance(later_s)
+    for requests in (1, 2):
+        budget.take(PAGE, stage.clock())
+        assert sum(stage.ledger().counts) == counted + requests
+
+
 def test_pause_holds_without_ledger() -> None:
     stage = Stage()
     budget = stage.instance()
