@@ -38,7 +38,8 @@ THREADS = int(
 )
 """Threads of a host's worker: what the product ships with."""
 
-_STATUS_TIMEOUT_S = 10
+_STATUS_TIMEOUT_S = 60
+"""A part that runs answers at once, unless the machine is busy with all the others."""
 _NO_PROXY = {"http": "", "https": ""}  # these addresses are on this machine, whatever the environment says
 
 
