@@ -120,6 +120,16 @@ def language_part(
     )
 
 
+def pool_settings(languages: Sequence[StandInPart]) -> dict[str, str]:
+    """Return the app settings that name one Language stand-in, or several as one pool."""
+    if len(languages) == 1:
+        return {"LANGUAGE_ENDPOINT": languages[0].url, "LANGUAGE_KEY": languages[0].key}
+    return {
+        "LANGUAGE_ENDPOINTS": ",".join(part.url for part in languages),
+        "LANGUAGE_KEYS": ",".join(part.key for part in languages),
+    }
+
+
 class HostPart:
     """One functions host: ``url``, its status, and ``start``, ``stop`` and ``kill``."""
 
@@ -251,20 +261,11 @@ class Stack:
             "PYTHON_THREADPOOL_THREAD_COUNT": str(THREADS),
             "AzureWebJobsStorage": self.connection_string,
             "DocumentStorage": self.connection_string,
-            **self._language_settings,
+            **pool_settings(self.languages),
             "LANGUAGE_PROJECT": PROJECT,
             "LANGUAGE_DEPLOYMENT": DEPLOYMENT,
             **self._ocr_settings,
             **self._extra_settings,
-        }
-
-    @property
-    def _language_settings(self) -> dict[str, str]:
-        if len(self.languages) == 1:
-            return {"LANGUAGE_ENDPOINT": self.language_url, "LANGUAGE_KEY": self.language.key}
-        return {
-            "LANGUAGE_ENDPOINTS": ",".join(part.url for part in self.languages),
-            "LANGUAGE_KEYS": ",".join(part.key for part in self.languages),
         }
 
     @property
