@@ -251,7 +251,8 @@ up to a hundred instances, by simulation: [scale.md](scale.md).
 refuse what is beyond their limit in any 60 seconds. `REQUESTS_PER_MINUTE` is the same as the limit. All documents are
 dropped at once, and their events brought to the hosts in turn.
 The last release (commit 9c7d695) and this one work in turn, each once before and once after the other; then this one
-has two resources with half of the limit each, and one of them alone, and half of the documents.
+has two resources with half of the limit each, and one of them alone, and half of the documents. A run that takes twice
+as long as full requests need is ended; the last release is not done by then.
 *Rate used*: accepted requests, of what the limit allows from the first to the last of them.
 *Job done to result*: from the moment that the service was done with a job to that when its result was written; the
 storage gives the latter in whole seconds, and they are rounded up.

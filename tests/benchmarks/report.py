@@ -95,6 +95,7 @@ _LIMITED_FIGURES: tuple[tuple[str, Callable[[Limited], str]], ...] = (
     ("Language resources", lambda run: str(run.resources)),
     ("requests a minute that each takes", lambda run: str(run.limit)),
     ("documents", lambda run: f"{run.documents:,}"),
+    ("documents without a result when it was ended", lambda run: f"{run.unfinished:,}"),
     ("documents a minute", lambda run: f"{run.documents_per_minute:,.0f}"),
     ("requests per document", lambda run: f"{run.requests_per_document:.3f}"),
     ("requests refused", lambda run: f"{run.refused:.1f} %"),

@@ -69,6 +69,7 @@ LIMITED = Limited(
     resources=1,
     limit=80,
     documents=4_000,
+    unfinished=0,
     seconds=240.0,
     documents_per_minute=1_000.0,
     requests_per_document=0.08,
