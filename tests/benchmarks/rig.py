@@ -175,6 +175,9 @@ class Rig:
             yield Round(self, contestant, values, parts)
         finally:
             for part in parts:
+                if part.process.running:
+                    part.process.ask_to_stop()  # all at once; each is waited for afterwards
+            for part in parts:
                 part.stop()
 
     def _settings(self, name: str) -> dict[str, str]:
