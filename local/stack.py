@@ -38,7 +38,8 @@ THREADS = int(
 )
 """Threads of a host's worker: what the product ships with."""
 
-_STATUS_TIMEOUT_S = 10
+_STATUS_TIMEOUT_S = 60
+"""A part that runs answers at once, unless the machine is busy with all the others."""
 _NO_PROXY = {"http": "", "https": ""}  # these addresses are on this machine, whatever the environment says
 
 
@@ -117,6 +118,16 @@ def language_part(
     return StandInPart(
         "Language stand-in", "local.language_service", log_file=log_file, key=key, options=[*learning, *options]
     )
+
+
+def pool_settings(languages: Sequence[StandInPart]) -> dict[str, str]:
+    """Return the app settings that name one Language stand-in, or several as one pool."""
+    if len(languages) == 1:
+        return {"LANGUAGE_ENDPOINT": languages[0].url, "LANGUAGE_KEY": languages[0].key}
+    return {
+        "LANGUAGE_ENDPOINTS": ",".join(part.url for part in languages),
+        "LANGUAGE_KEYS": ",".join(part.key for part in languages),
+    }
 
 
 class HostPart:
@@ -250,20 +261,11 @@ class Stack:
             "PYTHON_THREADPOOL_THREAD_COUNT": str(THREADS),
             "AzureWebJobsStorage": self.connection_string,
             "DocumentStorage": self.connection_string,
-            **self._language_settings,
+            **pool_settings(self.languages),
             "LANGUAGE_PROJECT": PROJECT,
             "LANGUAGE_DEPLOYMENT": DEPLOYMENT,
             **self._ocr_settings,
             **self._extra_settings,
-        }
-
-    @property
-    def _language_settings(self) -> dict[str, str]:
-        if len(self.languages) == 1:
-            return {"LANGUAGE_ENDPOINT": self.language_url, "LANGUAGE_KEY": self.language.key}
-        return {
-            "LANGUAGE_ENDPOINTS": ",".join(part.url for part in self.languages),
-            "LANGUAGE_KEYS": ",".join(part.key for part in self.languages),
         }
 
     @property

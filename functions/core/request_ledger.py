@@ -146,8 +146,14 @@ def share_at(ledger: RequestLedger, now: datetime) -> float:
 
 
 def _cap(limit: int, cost: int) -> int:
-    """Return how many send times submissions may leave in any 60 seconds: at large limits a few less, for polls."""
-    return max(cost, limit - round(0.005 * limit))
+    """Return how many send times submissions may leave in any 60 seconds: a few less than the limit.
+
+    That is room for repeated polls, and for requests that reach the service a little sooner or later than others
+    before them: a prepaid poll is counted at its submission's time and sent seconds later. Simulated with 4,000
+    documents at four instances and 80 requests a minute, which are late by 0.7 s on the average: 0.1 % refused instead
+    of 0.4 %, and as each refusal slows all down for a while, 95.4 % of the rate used instead of 94.9 %.
+    """
+    return max(cost, limit - max(min(2, limit // 40), round(0.005 * limit)))
 
 
 # --- Booking ---

@@ -31,6 +31,8 @@ class LedgerEntry(AcceptedJob):
     """One accepted job and its documents."""
 
     documents: tuple[LedgerDocument, ...]
+    #: When its last task ends, unless it is cancelled before.
+    done: str
 
 
 @dataclass(slots=True)
@@ -52,7 +54,10 @@ class Counters(RequestCounters):
         self.jobs_accepted += 1
         self.documents_accepted += len(documents)
         self.text_records += sum(document.records for document in documents) * len(job.submission.tasks)
-        self.ledger.append(LedgerEntry(job.id, now.isoformat(), job.fate or "ok", reply or "ok", tuple(documents)))
+        done = max(job.finish_at).isoformat()
+        self.ledger.append(
+            LedgerEntry(job.id, now.isoformat(), job.fate or "ok", reply or "ok", tuple(documents), done)
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Give the counts, without the ledger, as the admin path shows them."""

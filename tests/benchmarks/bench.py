@@ -16,8 +16,9 @@ from local.stack import THREADS
 from .burst import run_burst, side_by_side
 from .calls import storage_calls
 from .documents import CHARACTERS, Document, documents
-from .report import conditions, markdown, picture, show
-from .results import Machine, Results, bars, from_json
+from .limited import RUNS, run_all
+from .report import conditions, markdown, picture, sheets, sheets_of_instances, show
+from .results import Machine, Results, bars, bars_of_instances, from_json
 from .rig import BLOCKING, OURS, TIMER, Rig
 from .single import LONGEST_DOCUMENT_BYTES, import_time, lone_documents, longest_document, merging
 from .transactions import count_transactions
@@ -26,13 +27,18 @@ LONE_DOCUMENTS = {OURS: 15, TIMER: 5, BLOCKING: 5}
 GROWTH = ((100, 1), (1_000, 1), (5_000, 1), (1_000, 2), (1_000, 4))
 """Documents and hosts of the rounds that show how cost grows."""
 
+SPREAD = (1, 4, 10)
+"""Hosts that the documents of a burst are spread over."""
+
 COUNTED = 200
 """Documents of the burst whose storage requests are counted."""
 
 QUICK_GROWTH = ((50, 1), (100, 1), (100, 2))
+QUICK_LIMIT_DOCUMENTS = 150
 QUICK_LONG_BYTES = 1_000_000
 
 DOCUMENTATION = ROOT / "docs" / "benchmarks.md"
+DOCUMENTATION_OF_INSTANCES = ROOT / "docs" / "instances.md"
 PICTURE = ROOT / "docs" / "images" / "bench.png"
 
 
@@ -44,6 +50,9 @@ class Size:
     rounds: int
     characters: int
     quick: bool
+    limit_documents: int
+    limit: int
+    runs: tuple[str, ...]
 
 
 def measure_burst(rig: Rig, size: Size, results: Results) -> None:
@@ -92,6 +101,18 @@ def measure_calls(rig: Rig, size: Size, results: Results) -> None:
     results.calls = storage_calls(rig)
 
 
+def measure_spread(rig: Rig, size: Size, results: Results) -> None:
+    """The burst, spread over 1, 4 and 10 hosts"""
+    rig.acquaint(size.documents)
+    results.spread = [run_burst(rig, OURS, size.documents, hosts=hosts) for hosts in SPREAD]
+
+
+def measure_limit(rig: Rig, size: Size, results: Results) -> None:
+    """Four hosts at a limit of few requests, the last release and this one"""
+    dropped = documents(size.limit_documents, size.characters)
+    results.add_limited(run_all(size.runs, rig.folder, dropped, size.limit, threads=rig.threads))
+
+
 MEASURES: dict[str, Callable[[Rig, Size, Results], None]] = {
     "burst": measure_burst,
     "lone": measure_lone,
@@ -101,6 +122,8 @@ MEASURES: dict[str, Callable[[Rig, Size, Results], None]] = {
     "growth": measure_growth,
     "transactions": measure_transactions,
     "calls": measure_calls,
+    "spread": measure_spread,
+    "limit": measure_limit,
 }
 PARTS = tuple(MEASURES)
 
@@ -111,9 +134,18 @@ PARTS = tuple(MEASURES)
 @click.option("--rounds", type=click.IntRange(1), default=3, help="Rounds of each app, in turn.")
 @click.option("--threads", type=click.IntRange(1), default=THREADS, help="Threads of the worker, for both apps.")
 @click.option("--only", type=click.Choice(PARTS), multiple=True, help="Measure this part only; repeatable.")
+@click.option("--limit-documents", type=click.IntRange(2), default=4_000, help="Documents of a run at a limit.")
+@click.option("--limit", type=click.IntRange(2), default=80, help="Requests a minute of the runs at a limit.")
+@click.option(
+    "--run",
+    "runs",
+    type=click.Choice([run.name for run in RUNS]),
+    multiple=True,
+    help="Do this run at a limit only; repeatable.",
+)
 @click.option("--quick", is_flag=True, help="100 documents, one round, a shorter long document: to try it out.")
 @click.option("--add", is_flag=True, help="Keep what the last run measured of the other parts.")
-@click.option("--publish", is_flag=True, help="Write docs/benchmarks.md and its picture as well.")
+@click.option("--publish", is_flag=True, help="Write docs/benchmarks.md, its picture and docs/instances.md, too.")
 @click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
@@ -126,6 +158,9 @@ def main(
     characters: int,
     rounds: int,
     threads: int,
+    limit_documents: int,
+    limit: int,
+    runs: tuple[str, ...],
     only: tuple[str, ...],
     quick: bool,
     add: bool,
@@ -135,11 +170,12 @@ def main(
     """Measure Entity Drop against two other ways: waiting for each document's job, and a timer that sends batches."""
     console = Console()
     if quick:
-        count, rounds = min(count, 100), 1
+        count, rounds, limit_documents = min(count, 100), 1, min(limit_documents, QUICK_LIMIT_DOCUMENTS)
     results = _last(output) if add else None
     results = replace(results or Results(machine=Machine.this(), threads=threads), machine=Machine.this())
     console.print(conditions(results), soft_wrap=True)
-    size = Size(documents(count, characters), rounds, characters, quick)
+    runs = runs or tuple(run.name for run in RUNS)
+    size = Size(documents(count, characters), rounds, characters, quick, limit_documents, limit, runs)
     with tempfile.TemporaryDirectory(prefix="entity-drop-bench-") as folder, Rig(Path(folder), threads=threads) as rig:
         for part in PARTS:
             if part in (only or PARTS):
@@ -150,7 +186,7 @@ def main(
     show(results, console)
     if publish:
         _publish(results)
-    if not all(bar.is_met for bar in bars(results)):
+    if not all(bar.is_met for bar in (*bars(results), *bars_of_instances(results))):
         console.print("Some bars are missed; the table of processor time says what the machine was busy with.")
 
 
@@ -163,7 +199,7 @@ def _last(output: Path) -> Results | None:
 def _write(results: Results, output: Path) -> None:
     output.mkdir(parents=True, exist_ok=True)
     (output / "bench.json").write_text(results.to_json(), "utf-8")
-    (output / "bench.md").write_text(markdown(results), "utf-8")
+    (output / "bench.md").write_text(markdown(results, [*sheets(results), *sheets_of_instances(results)]), "utf-8")
     if results.rounds:
         picture(results, output / "bench.png")
 
@@ -198,15 +234,42 @@ when nothing else wants them. More threads would not make it faster here. Each o
 worth of work at most, because Python and the emulator each compute on one core at a time.
 With more documents the emulator works longer for each request, because of what it holds already; the app does not, as
 the last two columns of "How it grows" say, and its memory stays flat.
-How it scales beyond one machine: [scale.md](scale.md).
+Several instances: [instances.md](instances.md). How it scales beyond one machine: [scale.md](scale.md).
 
 ![The burst, ours and blocking](images/bench.png)
 
 """
 
 
+HEADER_OF_INSTANCES = """# Several instances
+
+This page is written by `make bench` (`python -m tests.benchmarks.bench --only limit --only spread --publish`); edit
+`tests/benchmarks/bench.py` instead. How a single instance does: [benchmarks.md](benchmarks.md); a million documents on
+up to a hundred instances, by simulation: [scale.md](scale.md).
+
+**At a limit of few requests.** Real processes: four functions hosts, the storage emulator, and Language stand-ins that
+refuse what is beyond their limit in any 60 seconds. `REQUESTS_PER_MINUTE` is the same as the limit. All documents are
+dropped at once, and their events brought to the hosts in turn.
+The last release (commit 9c7d695) and this one work in turn, each once before and once after the other; then this one
+has two resources with half of the limit each, and one of them alone, and half of the documents. A run that takes twice
+as long as full requests need is ended; the last release is not done by then.
+*Rate used*: accepted requests, of what the limit allows from the first to the last of them.
+*Job done to result*: from the moment that the service was done with a job to that when its result was written; the
+storage gives the latter in whole seconds, and they are rounded up.
+*Processors*: of all processors, all processes of the machine. A run above 85 % shows what the machine does and not what
+the app does: it is not valid and held against no bar.
+
+**A burst spread over hosts.** Real processes, too; all hosts, the emulator and the stand-in share the processors of
+this machine, so each of ten hosts is slow, and documents come to it one by one: the hardest case for filling requests.
+
+"""
+
+
 def _publish(results: Results) -> None:
-    DOCUMENTATION.write_text(HEADER + markdown(results), "utf-8")
+    if shown := sheets(results):
+        DOCUMENTATION.write_text(HEADER + markdown(results, shown), "utf-8")
+    if shown := sheets_of_instances(results):
+        DOCUMENTATION_OF_INSTANCES.write_text(HEADER_OF_INSTANCES + markdown(results, shown), "utf-8")
     if results.rounds:
         picture(results, PICTURE)
 

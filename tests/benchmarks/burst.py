@@ -78,7 +78,7 @@ def run_burst(rig: Rig, contestant: Contestant, documents: list[Document], *, ho
         counters = rig.language.counters()
         peak_memory = at_work.peak_memory()
         held_seconds = at_work.held_seconds()
-        _check(at_work, [document for document in documents if document.name in arrived])
+        check_results(at_work, [document for document in documents if document.name in arrived])
     if contestant == OURS and len(arrived) < len(documents):
         raise WrongResultError(f"{len(documents) - len(arrived)} documents have no result. Logs: {rig.folder}")
     waits = sorted(arrived[name] - dropped[name] for name in arrived)
@@ -145,7 +145,7 @@ def _drop_and_watch(at_work: Round, documents: list[Document]) -> tuple[dict[str
         return dropping.result(), arrived
 
 
-def _check(at_work: Round, documents: list[Document]) -> None:
+def check_results(at_work: Round, documents: list[Document]) -> None:
     """Raise `WrongResultError` unless each document has one result, and a sample has the right entities."""
     found = at_work.results()
     wanted = {at_work.result_name(document.name) for document in documents}

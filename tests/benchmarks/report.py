@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from .burst import Burst
-from .results import Results, bars
+from .limited import Limited
+from .results import Bar, Results, bars, bars_of_instances
 from .rig import CONTESTANTS, OURS
 
 
@@ -56,17 +57,59 @@ def sheets(results: Results) -> list[Sheet]:
         costs = [(call.what, f"{call.app_ms:.2f}", f"{call.emulator_ms:.2f}") for call in results.calls]
         found.append(Sheet(title, ("", "app (storage client)", "storage emulator"), costs))
     if held := bars(results):
-        rows = [
-            (
-                bar.what,
-                f"{'at least' if bar.at_least else 'at most'} {bar.limit:g} {bar.unit}".rstrip(),
-                f"{bar.measured:.3g} {bar.unit}".rstrip(),
-                "met" if bar.is_met else "missed",
-            )
-            for bar in held
-        ]
-        found.append(Sheet("Bars", ("bar", "limit", "measured", ""), rows))
+        found.append(_bars(held))
     return found
+
+
+def sheets_of_instances(results: Results) -> list[Sheet]:
+    """Return the tables of several instances."""
+    found = []
+    if results.limited:
+        found.append(_limited(results.limited))
+    if results.spread:
+        rows = [
+            (str(each.hosts), f"{each.documents:,}", *(shown(getattr(each, figure)) for _, figure, shown in _FIGURES))
+            for each in results.spread
+        ]
+        found.append(Sheet("A burst spread over hosts", ("hosts", "documents", *(each[0] for each in _FIGURES)), rows))
+    if held := bars_of_instances(results):
+        found.append(_bars(held))
+    return found
+
+
+def _bars(held: Sequence[Bar]) -> Sheet:
+    rows = [
+        (
+            bar.what,
+            f"{'at least' if bar.at_least else 'at most'} {bar.limit:g} {bar.unit}".rstrip(),
+            f"{bar.measured:.3g} {bar.unit}".rstrip(),
+            "met" if bar.is_met else "missed",
+        )
+        for bar in held
+    ]
+    return Sheet("Bars", ("bar", "limit", "measured", ""), rows)
+
+
+_LIMITED_FIGURES: tuple[tuple[str, Callable[[Limited], str]], ...] = (
+    ("release", lambda run: run.release),
+    ("Language resources", lambda run: str(run.resources)),
+    ("requests a minute that each takes", lambda run: str(run.limit)),
+    ("documents", lambda run: f"{run.documents:,}"),
+    ("documents without a result when it was ended", lambda run: f"{run.unfinished:,}"),
+    ("documents a minute", lambda run: f"{run.documents_per_minute:,.0f}"),
+    ("requests per document", lambda run: f"{run.requests_per_document:.3f}"),
+    ("requests refused", lambda run: f"{run.refused:.1f} %"),
+    ("rate used", lambda run: f"{run.rate_used:.1f} %"),
+    ("job done to result, median (s)", lambda run: f"{run.delay_median_s:.1f}"),
+    ("job done to result, 99th percentile (s)", lambda run: f"{run.delay_p99_s:.1f}"),
+    ("job done to result, most (s)", lambda run: f"{run.delay_most_s:.1f}"),
+    ("processors", lambda run: f"{run.processors:.0f} %" + ("" if run.is_valid else ", not valid")),
+)
+
+
+def _limited(runs: Sequence[Limited]) -> Sheet:
+    rows = [(label, *(shown(run) for run in runs)) for label, shown in _LIMITED_FIGURES]
+    return Sheet(f"{runs[0].hosts} hosts at a limit of few requests", ("", *(run.name for run in runs)), rows)
 
 
 def _contestants(results: Results) -> list[str]:
@@ -180,7 +223,7 @@ def conditions(results: Results) -> str:
 def show(results: Results, console: Console) -> None:
     """Print the tables."""
     console.print(conditions(results), soft_wrap=True)
-    for sheet in sheets(results):
+    for sheet in (*sheets(results), *sheets_of_instances(results)):
         table = Table(title=sheet.title, title_justify="left")
         for number, column in enumerate(sheet.head):
             table.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
@@ -195,10 +238,10 @@ def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
-def markdown(results: Results) -> str:
-    """Return the tables for `docs/benchmarks.md`."""
+def markdown(results: Results, shown: Sequence[Sheet]) -> str:
+    """Return tables of results for a page."""
     parts = [conditions(results).replace(". ", ".\n")]
-    parts += [f"## {sheet.title}\n\n{markdown_table(sheet.head, sheet.rows)}" for sheet in sheets(results)]
+    parts += [f"## {sheet.title}\n\n{markdown_table(sheet.head, sheet.rows)}" for sheet in shown]
     return "\n\n".join(parts) + "\n"
 
 

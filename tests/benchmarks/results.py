@@ -18,6 +18,7 @@ from local.process import ROOT
 
 from .burst import Burst
 from .calls import Call
+from .limited import ONE_RESOURCE, RUNS, THIS, TWO_RESOURCES, Limited
 from .rig import BLOCKING, JOB_SECONDS, OURS, REQUESTS_PER_MINUTE, TIMER
 from .single import Import, Lone, Long, Merging, median_lone
 from .transactions import Transactions
@@ -86,6 +87,8 @@ class Results:
     growth: list[Burst] = field(default_factory=list)
     transactions: Transactions | None = None
     calls: list[Call] = field(default_factory=list)
+    spread: list[Burst] = field(default_factory=list)
+    limited: list[Limited] = field(default_factory=list)
 
     def of(self, contestant: str) -> dict[str, float] | None:
         """Return the medians of an app's rounds by figure; None where it ran none."""
@@ -100,6 +103,11 @@ class Results:
         measured = [each for each in self.lone if each.contestant == contestant]
         return median_lone(measured) if measured else None
 
+    def add_limited(self, runs: list[Limited]) -> None:
+        """Add runs at a limit, in the place of earlier ones with the same names."""
+        found = {each.name: each for each in [*self.limited, *runs]}
+        self.limited = [found[run.name] for run in RUNS if run.name in found]
+
     def processor_ms(self, contestant: str) -> dict[str, float]:
         """Return the processor time that each part used for a document, in milliseconds, the median of the rounds."""
         rounds = [each for each in self.rounds if each.contestant == contestant]
@@ -108,7 +116,8 @@ class Results:
 
     def to_json(self) -> str:
         """Return the results as JSON, the bars included."""
-        content = asdict(self) | {"bars": [asdict(bar) for bar in bars(self)]}
+        held = [asdict(bar) for bar in (*bars(self), *bars_of_instances(self))]
+        content = asdict(self) | {"bars": held}
         return json.dumps(content, indent=2) + "\n"
 
 
@@ -132,6 +141,8 @@ def from_json(text: str) -> Results:
         growth=[Burst(**each) for each in content["growth"]],
         transactions=Transactions(**content["transactions"]) if content["transactions"] else None,
         calls=[Call(**each) for each in content["calls"]],
+        spread=[Burst(**each) for each in content["spread"]],
+        limited=[Limited(**each) for each in content["limited"]],
     )
 
 
@@ -215,3 +226,42 @@ def _bars_against_timer(results: Results) -> list[Bar]:
 
 def _of_timers(what: str, ours: float, timer: float, limit: float) -> Bar:
     return Bar(what=f"{what}, of the timer's", measured=100 * ours / timer, limit=limit, unit="%")
+
+
+# --- Several instances ---
+
+MOST_REQUESTS_SPREAD = {4: 0.095, 10: 0.12}
+"""Requests for each document of a burst, by the number of hosts that it is spread over."""
+
+
+def bars_of_instances(results: Results) -> list[Bar]:
+    """Return the bars that several instances can be held against; runs that are not valid count for none."""
+    found = [
+        Bar(
+            what=f"requests per document, {each.hosts} hosts",
+            measured=each.requests_per_document,
+            limit=MOST_REQUESTS_SPREAD[each.hosts],
+            unit="",
+        )
+        for each in results.spread
+        if each.hosts in MOST_REQUESTS_SPREAD
+    ]
+    valid = {each.name: each for each in results.limited if each.is_valid}
+    pool = {ONE_RESOURCE.name, TWO_RESOURCES.name}
+    for name, each in valid.items():
+        if each.release == THIS and name not in pool:
+            found += _bars_of_limit(each)
+    if pool <= set(valid):
+        one, two = valid[ONE_RESOURCE.name], valid[TWO_RESOURCES.name]
+        ratio = two.documents_per_minute / one.documents_per_minute
+        what = "documents a minute, two resources of one"
+        found.append(Bar(what=what, measured=ratio, limit=1.8, unit="times", at_least=True))
+    return found
+
+
+def _bars_of_limit(run: Limited) -> list[Bar]:
+    return [
+        Bar(what=f"{run.name}: requests refused", measured=run.refused, limit=0.5, unit="%"),
+        Bar(what=f"{run.name}: rate used", measured=run.rate_used, limit=94, unit="%", at_least=True),
+        Bar(what=f"{run.name}: from job done to result, 99 %", measured=run.delay_p99_s, limit=10, unit="s"),
+    ]

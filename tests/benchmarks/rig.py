@@ -22,7 +22,7 @@ from local.functions_host.connections import find_connection
 from local.functions_host.storage import StorageAccount
 from local.language_service.limits import RECORDED_RULES
 from local.process import ROOT
-from local.stack import DEPLOYMENT, PROJECT, THREADS, HostPart, language_part
+from local.stack import DEPLOYMENT, PROJECT, THREADS, HostPart, StandInPart, language_part, pool_settings
 
 from .documents import Document
 
@@ -67,26 +67,46 @@ CONTESTANTS = (OURS, TIMER, BLOCKING)
 class Rig:
     """Storage and Language stand-in. Each `round` gets an empty storage and hosts that have done nothing yet."""
 
-    def __init__(self, folder: Path, *, threads: int = THREADS, azurite: Azurite | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        threads: int = THREADS,
+        azurite: Azurite | None = None,
+        requests_per_minute: int = REQUESTS_PER_MINUTE,
+        resources: int = 1,
+    ) -> None:
+        """`requests_per_minute` is what each of the `resources` takes, and what the app is told of them."""
         self.folder = folder
         self.threads = threads
+        self.requests_per_minute = requests_per_minute
         self.storage = azurite or Azurite(log_file=folder / "logs" / "storage.log")
         # fmt: off
-        self.language = language_part(
-            log_file=folder / "logs" / "language.log",
-            key="benchmark",
-            options=["--min-seconds", str(JOB_SECONDS[0]), "--max-seconds", str(JOB_SECONDS[1]),
-                     "--requests-per-minute", str(REQUESTS_PER_MINUTE)],
-        )
+        self.languages = [
+            language_part(
+                log_file=folder / "logs" / f"language-{number + 1}.log",
+                key=f"benchmark-{number + 1}",
+                options=["--min-seconds", str(JOB_SECONDS[0]), "--max-seconds", str(JOB_SECONDS[1]),
+                         "--requests-per-minute", str(requests_per_minute)],
+            )
+            for number in range(resources)
+        ]
         # fmt: on
         self._rounds = 0
+
+    @property
+    def language(self) -> StandInPart:
+        """The Language stand-in, the first of several."""
+        return self.languages[0]
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
-            self.language.launch()
+            for language in self.languages:
+                language.launch()
             self._start_storage()
-            self.language.wait_until_ready()
+            for language in self.languages:
+                language.wait_until_ready()
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -95,7 +115,8 @@ class Rig:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.language.stop()
+        for language in self.languages:
+            language.stop()
         self.storage.stop()
 
     def _start_storage(self) -> None:
@@ -103,12 +124,12 @@ class Rig:
         self.account = StorageAccount(find_connection("Storage", {"Storage": self.storage.connection_string}))
 
     def acquaint(self, documents: list[Document]) -> None:
-        """Let the stand-in read every document once, so that it answers from memory.
+        """Let each stand-in read every document once, so that it answers from memory.
 
         The real service computes on machines of its own; here its work would be taken from the apps' two cores.
         """
-        for document in documents:
-            self.language.admin("POST", "entities", {"text": document.text})
+        for language, document in itertools.product(self.languages, documents):
+            language.admin("POST", "entities", {"text": document.text})
 
     @contextlib.contextmanager
     def round(
@@ -123,8 +144,9 @@ class Rig:
             self._start_storage()
         self._rounds += 1
         name = f"{contestant.name}-{self._rounds}"
-        self.language.admin("PUT", "clock", {"advanceSeconds": RATE_WINDOW_S})
-        self.language.admin("DELETE", "counters")
+        for language in self.languages:
+            language.admin("PUT", "clock", {"advanceSeconds": RATE_WINDOW_S})
+            language.admin("DELETE", "counters")
         values = self._settings(name) | (settings or {})
         for container in ("INPUT_CONTAINER", "OUTPUT_CONTAINER", "STATE_CONTAINER"):
             self.account.container(values[container]).create()
@@ -153,6 +175,9 @@ class Rig:
             yield Round(self, contestant, values, parts)
         finally:
             for part in parts:
+                if part.process.running:
+                    part.process.ask_to_stop()  # all at once; each is waited for afterwards
+            for part in parts:
                 part.stop()
 
     def _settings(self, name: str) -> dict[str, str]:
@@ -163,10 +188,10 @@ class Rig:
             "AzureFunctionsWebHost__hostid": name,
             "DocumentStorage": self.storage.connection_string,
             "BLOB_TRIGGER_SOURCE": "EventGrid",
-            "LANGUAGE_ENDPOINT": self.language.url,
-            "LANGUAGE_KEY": self.language.key,
+            **pool_settings(self.languages),
             "LANGUAGE_PROJECT": PROJECT,
             "LANGUAGE_DEPLOYMENT": DEPLOYMENT,
+            "REQUESTS_PER_MINUTE": str(self.requests_per_minute),
             "INPUT_CONTAINER": f"documents-{name}",
             "OUTPUT_CONTAINER": f"entities-{name}",
             "STATE_CONTAINER": f"state-{name}",
@@ -259,8 +284,8 @@ class Round:
 
     def processor_seconds(self) -> dict[str, float]:
         """Return the processor time that each part has used since its start."""
-        parts = {"storage emulator": self.rig.storage.process.pid, "Language stand-in": self.rig.language.process.pid}
-        used = {name: _processor_s(pid) for name, pid in parts.items()}
+        used = {"storage emulator": _processor_s(self.rig.storage.process.pid)}
+        used["Language stand-in"] = sum(_processor_s(part.process.pid) for part in self.rig.languages)
         used["functions hosts"] = sum(_processor_s(host.process.pid) for host in self.hosts)
         used["benchmark"] = time.process_time()
         return used

@@ -13,8 +13,9 @@ from local.stack import THREADS
 from .burst import Burst, run_burst
 from .calls import Call
 from .documents import CHARACTERS, documents, folders, letter
-from .report import conditions, markdown, picture, sheets
-from .results import Bar, Machine, Results, bars, from_json
+from .limited import LAST, MOST_PROCESSORS, RUNS, THIS, TWO_RESOURCES, Limited, Look, rate_used, run_limited
+from .report import conditions, markdown, picture, sheets, sheets_of_instances
+from .results import Bar, Machine, Results, bars, bars_of_instances, from_json
 from .rig import BLOCKING, CONTESTANTS, OURS, TIMER, Contestant, Rig
 from .single import Import, Lone, Long, Merging, long_document, read_import_trace
 from .transactions import Transactions, kind_of
@@ -61,6 +62,26 @@ OTHER = replace(
     function_seconds_per_document=10.0,
 )
 
+LIMITED = Limited(
+    name="this-1",
+    release=THIS,
+    hosts=4,
+    resources=1,
+    limit=80,
+    documents=4_000,
+    unfinished=0,
+    seconds=240.0,
+    documents_per_minute=1_000.0,
+    requests_per_document=0.08,
+    refused=0.5,
+    rate_used=93.9,
+    delay_median_s=1.0,
+    delay_p99_s=10.1,
+    delay_most_s=11.0,
+    processors=50.0,
+    processor_share={"storage emulator": 0.9},
+)
+
 
 @pytest.fixture
 def results() -> Results:
@@ -77,6 +98,13 @@ def results() -> Results:
         growth=[BURST],
         transactions=Transactions(documents=10, jobs=1, per_document={"app: blob reads": 2.0}),
         calls=[Call(what="read a blob", app_ms=1.9, emulator_ms=1.4)],
+        spread=[replace(BURST, hosts=hosts) for hosts in (1, 4, 10)],
+        limited=[
+            replace(LIMITED, name="last-1", release=LAST),
+            LIMITED,
+            replace(LIMITED, name="two-resources", documents_per_minute=900.0),
+            replace(LIMITED, name="one-resource", documents_per_minute=500.0),
+        ],
     )
 
 
@@ -144,23 +172,63 @@ def test_unmeasured_parts_are_left_out() -> None:
     nothing = Results(machine=MACHINE, threads=THREADS)
     assert bars(nothing) == []
     assert sheets(nothing) == []
+    assert bars_of_instances(nothing) == []
+    assert sheets_of_instances(nothing) == []
 
 
 def test_results_survive_json_round_trip(results: Results) -> None:
     assert from_json(results.to_json()) == results
-    assert {bar["what"] for bar in json.loads(results.to_json())["bars"]} == {bar.what for bar in bars(results)}
+    held = [bar.what for bar in (*bars(results), *bars_of_instances(results))]
+    assert [bar["what"] for bar in json.loads(results.to_json())["bars"]] == held
+
+
+# --- Several instances ---
+
+
+def test_bars_hold_instances_to_promises(results: Results) -> None:
+    assert [(bar.what, bar.measured, bar.is_met) for bar in bars_of_instances(results)] == [
+        ("requests per document, 4 hosts", 0.1, False),
+        ("requests per document, 10 hosts", 0.1, True),
+        ("this-1: requests refused", 0.5, True),
+        ("this-1: rate used", 93.9, False),
+        ("this-1: from job done to result, 99 %", 10.1, False),
+        ("documents a minute, two resources of one", 1.8, True),
+    ]
+
+
+def test_busy_machine_makes_run_invalid(results: Results) -> None:
+    results.spread = []
+    results.add_limited([replace(each, processors=MOST_PROCESSORS + 0.1) for each in results.limited])
+    assert bars_of_instances(results) == []
+    assert "85 %, not valid" in markdown(results, sheets_of_instances(results))
+
+
+def test_repeated_run_replaces_earlier_one(results: Results) -> None:
+    results.add_limited([replace(LIMITED, refused=0.0), replace(LIMITED, name="this-2")])
+    assert [each.name for each in results.limited] == ["this-1", "last-1", "this-2", "two-resources", "one-resource"]
+    assert results.limited[0].refused == 0.0
+
+
+def test_rate_is_used_from_first_to_last_request() -> None:
+    """40 requests in half a minute, of 80 in a whole one; what comes before and after counts for nothing."""
+    looks = [Look(0, 0, 0), Look(10, 0, 0), Look(20, 15, 1), Look(40, 40, 2), Look(50, 40, 3)]
+    assert rate_used(looks, 80) == pytest.approx(100)
+
+
+def test_releases_are_measured_in_turn() -> None:
+    assert [run.release for run in RUNS[:4]] == [THIS, LAST, LAST, THIS]
 
 
 # --- Reports ---
 
 
 def test_every_row_has_cell_for_each_column(results: Results) -> None:
-    for sheet in sheets(results):
+    for sheet in (*sheets(results), *sheets_of_instances(results)):
         assert all(len(row) == len(sheet.head) for row in sheet.rows), sheet.title
 
 
 def test_page_names_measurement_setup(results: Results) -> None:
-    page = markdown(results)
+    page = markdown(results, sheets(results))
     for fact in (
         "1.5 to 3 s",
         "1,000 requests a minute",
@@ -177,7 +245,7 @@ def test_page_names_measurement_setup(results: Results) -> None:
 def test_profile_gives_documents_per_core(results: Results) -> None:
     """0.9 of a core for 20 s and 1,000 documents are 18 ms each; two cores do 120,000 ms of work in a minute."""
     assert results.processor_ms(OURS.name) == {"storage emulator": pytest.approx(18.0)}
-    assert "documents a minute that 2 cores allow | 6,667" in markdown(results)
+    assert "documents a minute that 2 cores allow | 6,667" in markdown(results, sheets(results))
 
 
 def test_picture_is_drawn(results: Results, tmp_path: Path) -> None:
@@ -242,3 +310,15 @@ def test_small_burst_is_measured(rig: Rig, contestant: Contestant) -> None:
     assert burst.function_seconds_per_document > 0
     assert burst.submissions == 6 if contestant is BLOCKING else 1 <= burst.submissions <= 6
     assert 0 < burst.median_s <= burst.p95_s <= burst.seconds
+
+
+@pytest.mark.processes
+@pytest.mark.long
+def test_small_run_at_limit_is_measured(tmp_path: Path) -> None:
+    """Two resources and two hosts; each result is right, and there is one for each document."""
+    limited = run_limited(TWO_RESOURCES, tmp_path, documents(24), 600, hosts=2, threads=THREADS)
+    assert (limited.documents, limited.resources, limited.limit, limited.refused) == (12, 2, 300, 0)
+    assert 2 / 12 <= limited.requests_per_document <= 2
+    assert 0 <= limited.delay_median_s <= limited.delay_p99_s <= limited.delay_most_s < limited.seconds
+    assert limited.rate_used > 0
+    assert 0 < limited.processors <= 100

@@ -36,7 +36,7 @@ from local.process import ROOT
 from local.stack import MODEL_CACHE, SAMPLES, Stack
 from tests.chaos.plan import FAULTS, Plan, make_plan
 from tests.chaos.verdict import Evidence, StoredResult, Verdict, judge
-from tests.chaos.world import Agenda, Dropper, Hosts, Incidents, Killer
+from tests.chaos.world import PATIENT_S, Agenda, Dropper, Hosts, Incidents, Killer
 
 STALLED_S = 480.0
 """Seconds without any progress after which a document counts as lost: longer than a sweep's grace and a lease."""
@@ -218,8 +218,9 @@ class _Watch:
         self._stack = stack
         self._pace = pace
         self._tell = tell
-        self._blobs = BlobServiceClient.from_connection_string(stack.connection_string)
-        self._queues = QueueServiceClient.from_connection_string(stack.connection_string)
+        waits = {"connection_timeout": PATIENT_S, "read_timeout": PATIENT_S}
+        self._blobs = BlobServiceClient.from_connection_string(stack.connection_string, **waits)
+        self._queues = QueueServiceClient.from_connection_string(stack.connection_string, **waits)
         self.intake = self._blobs.get_container_client(stack.setting("INPUT_CONTAINER"))
         self._output = self._blobs.get_container_client(stack.setting("OUTPUT_CONTAINER"))
         self._state = self._blobs.get_container_client(stack.setting("STATE_CONTAINER"))

@@ -54,6 +54,7 @@ def test_ledger_names_accepted_jobs(
     first, second = ask(caller, "GET", "ledger").json()
     assert (first["fate"], first["reply"]) == ("stuck", "missing-location")
     assert first["accepted"] == "2025-01-15T12:00:00+00:00"
+    assert "2025-01-15T12:00:01.5" <= second["done"] <= "2025-01-15T12:00:03+00:00"
     assert first["documents"] == [
         {"id": "0", "sha256": text_digest(NEW_LETTER), "characters": len(NEW_LETTER), "records": 1},
         {"id": "1", "sha256": text_digest("two"), "characters": 3, "records": 1},

@@ -88,6 +88,15 @@ def test_loan_is_repaid_within_a_minute() -> None:
     assert len([gap for gap in gaps if gap > 1.05 * usual]) * 1.1 * usual == pytest.approx(55, abs=5)
 
 
+@pytest.mark.parametrize(("limit", "most"), [(10, 10), (40, 39), (80, 78), (120, 118), (1_000, 995)])
+def test_submissions_leave_room_for_late_requests(limit: int, most: int) -> None:
+    ledger, now, sent = EMPTY, NOW, []
+    while now < after(200):
+        ledger, now, _ = book_submission(ledger, limit, now)
+        sent += [now] * submission_cost(limit)
+    assert 0.9 * most <= most_in_a_minute(sent) <= most
+
+
 @pytest.mark.parametrize("limit", [80, 100, 120, 1_000])
 def test_steady_pace_reaches_its_share(limit: int) -> None:
     """What comes too late by less than a burst is caught up on."""
@@ -97,7 +106,7 @@ def test_steady_pace_reaches_its_share(limit: int) -> None:
         sent.append(send_at)
         now = max(now, send_at + timedelta(seconds=0.02))
     in_ten_minutes = [moment for moment in sent if after(600) <= moment < after(1_200)]
-    assert 2 * len(in_ten_minutes) >= 0.97 * 10 * limit
+    assert 2 * len(in_ten_minutes) >= 0.96 * 10 * limit
 
 
 @pytest.mark.parametrize("limit", LIMITS)
