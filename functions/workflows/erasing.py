@@ -1,4 +1,4 @@
-"""Erases what the app keeps of a document: results, records, texts, and the lines of the journal.
+"""Erases what the app keeps of a document: results, records, texts, entries of lists, and lines of the journal.
 
 A job may be at work on the document, and a run may have read it and be about to claim it. So its record is replaced
 first, by compare-and-set, by one of another version and another owner, the guard: whatever such a job writes
@@ -15,6 +15,7 @@ from typing import Protocol
 import msgspec
 
 from ..core.documents import DocumentRecord
+from ..core.index import IndexKind
 from ..core.lifecycle import ERASED_ETAG, erased
 from ..core.names import fitting_name, is_shortened
 from ..core.publication import file_names
@@ -24,6 +25,7 @@ from ..core.results import refused_name
 from ..errors import Changed, Missing
 from ..storage.containers import BlobInfo, Container, is_safe
 from ..storage.extracted_store import ExtractedStore
+from ..storage.index_store import entry_name
 from ..storage.journal_store import JournalStore
 from ..storage.record_store import CHUNKS, RecordStore, chunk_folder, refusal_key
 
@@ -45,6 +47,8 @@ class Place(StrEnum):
     TEXT = "text"
     """An extracted text, or what is found in parts of one."""
     CORRECTION = "correction"
+    INDEX = "index"
+    """An entry in the list of failed documents, or of those to be reviewed."""
     JOURNAL = "journal"
 
 
@@ -210,6 +214,8 @@ class Erasing:
                 yield from act.delete(self._state, info, Place.TEXT)
 
     def _others(self, name: str, act: "_Act") -> Iterator[Removed]:
+        for kind in IndexKind:
+            yield from act.delete_named(self._state, entry_name(kind, name), Place.INDEX)
         for info in self._state.list(f"{CORRECTIONS}{name}/"):
             # "a/b" is a document of its own, not a version of "a".
             if "/" not in info.name.removeprefix(f"{CORRECTIONS}{name}/"):

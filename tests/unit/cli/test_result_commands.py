@@ -273,6 +273,13 @@ def test_purge_tells_what_it_removed(mixed: World, capsys: pytest.CaptureFixture
     assert told[3] == "removed  record     documents/a.txt"
 
 
+def test_purge_tells_entries_of_lists(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
+    mixed.clock.advance(3600)
+    assert run_on(mixed, "purge", "bad.txt", "--document", "--json") == main.DONE
+    told = [json.loads(line) for line in out(capsys).splitlines()]
+    assert {"document": "bad.txt", "place": "index", "name": "index/failed/bad.txt"} in told
+
+
 def test_purge_of_unknown_document_fails(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_on(world, "purge", "gone.txt") == main.NOT_ALL_DONE
     assert out(capsys) == "Nothing is kept of 'gone.txt'.\n"
