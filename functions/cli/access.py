@@ -36,6 +36,7 @@ from ..storage.poison_queue import BLOB_POISON_QUEUE
 from ..storage.record_store import RecordStore
 from ..workflows.expiries import DeploymentReader
 from ..workflows.queries import BudgetStore, Queries, QueueLengths, StatusReader
+from .azure_resources import ResourceManager, own_resource_manager
 from .environment import event_subscription_of
 from .problems_told import CannotReach
 
@@ -188,6 +189,11 @@ class Access:
     def event_subscription(self) -> str | None:
         """The resource id of the event subscription; None where it is not known."""
         return event_subscription_of(self.values())
+
+    @cached_property
+    def resource_manager(self) -> ResourceManager:
+        """What tells of resources of Azure."""
+        return own_resource_manager()
 
     @property
     def job_queue(self) -> JobQueue:

@@ -18,7 +18,6 @@ from ..workflows.checks import (
     Finding,
     Level,
     check_container,
-    check_event_subscription,
     check_expiry,
     check_incident,
     check_model,
@@ -30,9 +29,10 @@ from ..workflows.checks import (
     check_summary,
     ok,
 )
+from ..workflows.event_checks import check_event_subscription, is_system_topic, topic_of
 from ..workflows.expiries import deployments_of
 from .access import Access
-from .azure_resources import NotReached, read_resource
+from .azure_resources import NotReached
 from .problems_told import sentence
 from .terminal import make_console, plain, write_json
 
@@ -146,12 +146,17 @@ def _event_subscription(access: Access, resource_id: str | None) -> Iterator[Fin
         fix = "Give --event-subscription with its resource id, or --azd."
         yield Finding(what=what, level=Level.NOTE, told="was not looked at", fix=fix)
         return
+    manager = access.resource_manager
     try:
-        properties = read_resource(resource_id, EVENT_SUBSCRIPTIONS)
+        properties = manager.properties(resource_id, EVENT_SUBSCRIPTIONS)
+        source: str | None = topic_of(properties or {}) or None
+        if source and is_system_topic(source):
+            source = str((manager.properties(source, EVENT_SUBSCRIPTIONS) or {}).get("source") or "") or None
     except NotReached as error:
-        yield Finding(what=what, level=Level.NOTE, told=str(error), fix="Log in with 'az login'; Reader is enough.")
+        yield Finding(what=what, level=Level.NOTE, told=f"was not looked at: {error}", fix=error.fix)
         return
-    yield check_event_subscription(properties, access.settings.input_container)
+    account = access.account.partition(".")[0]
+    yield check_event_subscription(properties, source, account, access.settings.input_container)
 
 
 # --- Services ---
