@@ -102,6 +102,27 @@ def test_unknown_rule_is_refused(mixed: World, capsys: pytest.CaptureFixture[str
     assert lines(capsys)[0]["forecast"]["documents"] == 1
 
 
+def test_only_changed_models_are_replayed(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["replay", "--only-if-model-changed", "--json"]
+    for documents in (0, 2):
+        assert run_on(mixed, *command) == main.DONE
+        printed = capsys.readouterr()
+        assert json.loads(printed.out)["forecast"]["documents"] == documents
+        assert not printed.err
+        mixed.clock.advance(60)
+        mixed.service.authoring.deployed["loans", "production"] = mixed.clock()
+
+
+def test_unknown_deployment_is_told(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
+    mixed.service.authoring.refuse_with = 403
+    assert run_on(mixed, "replay", "--only-if-model-changed", "--json") == main.DONE
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["forecast"]["documents"] == 0
+    (sentence,) = printed.err.splitlines()
+    assert sentence.startswith("Since when loans/production at loans.cognitiveservices.azure.com has its model is not ")
+    assert sentence.endswith("); there only another project or deployment counts as a change.")
+
+
 def test_refused_documents_are_told(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
     mixed.intake.change("done.txt", tier="Archive")
     assert run_on(mixed, "replay", "--all", "--json") == main.DONE
