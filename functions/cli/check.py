@@ -93,11 +93,7 @@ def _findings(access: Access, tried: Tried) -> Iterator[Finding]:
     for setting in ("INPUT_CONTAINER", "OUTPUT_CONTAINER", "STATE_CONTAINER"):
         yield from _tried(f"container {getattr(settings, setting.lower())}", partial(_container, access, setting))
     for name, length in access.queue_lengths.items():
-        yield from _tried(f"queue {name}", partial(_queue, name, length))
-    if access.queue_lengths.get(settings.job_queue, lambda: None)() is not None:
-        yield from _tried(
-            f"queue {settings.job_queue}", lambda: [check_sending(access.job_queue, f"queue {settings.job_queue}")]
-        )
+        yield from _tried(f"queue {name}", partial(_queue, access, name, length))
     yield from _tried("event subscription", partial(_event_subscription, access, tried.event_subscription))
     yield from _tried("reconcile", lambda: [check_summary(access.journal.summary(), now)])
     yield from _tried("jobs", lambda: [check_oldest(_oldest(access), now)])
@@ -129,8 +125,11 @@ def _container(access: Access, setting: str) -> Iterator[Finding]:
     yield from check_container(access.container(name), f"container {name}", needs_writing=needs_writing)
 
 
-def _queue(name: str, length: Callable[[], int | None]) -> Iterator[Finding]:
-    yield check_queue(name, length(), is_poison=name.endswith("-poison"))
+def _queue(access: Access, name: str, length: Callable[[], int | None]) -> Iterator[Finding]:
+    messages = length()
+    yield check_queue(name, messages, is_poison=name.endswith("-poison"))
+    if name == access.settings.job_queue and messages is not None:
+        yield check_sending(access.job_queue, f"queue {name}")
 
 
 def _oldest(access: Access) -> datetime | None:

@@ -63,12 +63,17 @@ def put(
     files = [file for path in paths for file in files_below(path, into)]
     dropped = list(_dropped(dropping, files, told, is_last=not (wait or results)))
     if wait or results:
+        # Without it no document would ever be seen to end.
+        access.check_containers("STATE_CONTAINER")
         until = access.clock() + timedelta(seconds=timeout) if timeout is not None else None
         left = {one.file.name: one for one in dropped}
         with _bar("results") as bar:
             for outcome in bar.track(dropping.outcomes(dropped, until), total=len(dropped), description="results"):
                 del left[outcome.dropped.file.name]
-                told.outcome(outcome, tuple(_saved(dropping, outcome, results)) if results else outcome.result_names)
+                names = tuple(_saved(dropping, outcome, results)) if results else outcome.result_names
+                if outcome.result_names and not names:
+                    access.check_containers("OUTPUT_CONTAINER")
+                told.outcome(outcome, names)
         for one in left.values():
             told.row(_row(one.file, "pending", etag=one.etag), is_good=False)
     return 0 if told.is_good else 1
