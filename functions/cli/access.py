@@ -215,8 +215,10 @@ class Access:
                 raise CannotReach(
                     "This is no container's address: https://<account>/<container>?<signature>"
                 ) from error
-        else:
+        elif container:
             client = self._blobs.get_container_client(container)
+        else:
+            raise CannotReach("A container has a name, or an address: https://<account>/<container>?<signature>")
         try:
             next(iter(client.list_blobs(results_per_page=1)), None)
         except ResourceNotFoundError as error:

@@ -12,7 +12,7 @@ from ..workflows.erasing import Erasing, Left, Removed, Step
 from ..workflows.exporting import read_ahead
 from ..workflows.purging import Purging
 from .access import Access, new_id
-from .terminal import count, make_console, plain, write_json
+from .terminal import LONGEST_DAYS, Number, count, make_console, plain, write_json
 
 THREADS = 8
 
@@ -46,7 +46,7 @@ class PurgedDocument(Record, frozen=True, kw_only=True, omit_defaults=False):
 @click.option("--dry-run", is_flag=True, help="With NAME: only show what would be removed.")
 @click.option(
     "--older-than",
-    type=click.FloatRange(min=0),
+    type=Number(min=0, max=LONGEST_DAYS),
     default=30,
     show_default=True,
     metavar="DAYS",

@@ -16,7 +16,7 @@ from ..core.records import Record
 from ..errors import Missing
 from ..workflows.dropping import Dropped, Dropping, LocalFile, NotDropped, Outcome, files_below
 from .access import Access
-from .terminal import STATE_STYLES, make_console, plain, write_json
+from .terminal import LONGEST_DAYS, STATE_STYLES, Number, make_console, plain, write_json
 
 
 class PutRow(Record, frozen=True, kw_only=True):
@@ -40,7 +40,9 @@ class PutRow(Record, frozen=True, kw_only=True):
 @click.option("--into", default="", metavar="PREFIX", help="Put before the names, such as 'loans/'.")
 @click.option("--wait", is_flag=True, help="Wait for the results.")
 @click.option("--results", type=click.Path(file_okay=False, path_type=Path), help="Write the results here; waits.")
-@click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Wait no longer than this.")
+@click.option(
+    "--timeout", type=Number(min=0, max=86_400 * LONGEST_DAYS), metavar="SECONDS", help="Wait no longer than this."
+)
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON for each file.")
 @click.pass_obj
 def put(

@@ -13,8 +13,8 @@ from ..workflows.replay import ENDED, ReplayAsked
 from .access import Access
 from .forecast import counted, price_option, priced, show_forecast
 from .list import read_moment
-from .long_runs import LongRun, check_rule, run_options, say_how_to_begin
-from .terminal import make_console, plain
+from .long_runs import LongRun, check_rule, had, run_options, say_how_to_begin
+from .terminal import count, make_console, plain
 
 
 @click.command("replay")
@@ -57,7 +57,8 @@ def replay(
 
     Without --yes it only says how many they are and what that would cost. What is in work is left alone, and so is what
     changes meanwhile. Tasks, model and language are those that rules and settings say now. It is the app that submits:
-    it has to run. Interrupted, the same command goes on. The exit code is 1 where a document was refused.
+    it has to run. Interrupted, the same command goes on. The exit code is 1 where a document was refused, or a
+    name is of no document that can be replayed.
 
     With --only-if-model-changed it is those that rules and settings now give to another model or deployment, and those
     that were submitted before their deployment got the model that it has now, as the authoring API says.
@@ -87,13 +88,25 @@ def replay(
         asked = replace(asked, changed_since=_deployed(access, app))
     documents = app.replay.documents(asked, run.progress.run, run.progress.after)
     told = priced(access, app.forecaster().forecast(counted(documents)), price)
+    found = told.forecast.documents + told.forecast.archived + had(run.progress)
     show_forecast(told, as_json=as_json)
+    missing = _tell_missing(len(set(names)) - found) if names else 0
     if not yes:
         say_how_to_begin(as_json=as_json)
-        return 0
+        return missing
     pace = app.pace(rate)
     steps = app.replay.run(asked, run.progress, run, pace)
-    return run.follow(app, steps, told.forecast.documents, as_json=as_json)
+    return run.follow(app, steps, told.forecast.documents, as_json=as_json) or missing
+
+
+def _tell_missing(names: int) -> int:
+    """Tell how many of the names are of nothing that can be replayed; return the exit code."""
+    if names <= 0:
+        return 0
+    told = f"{count(names, 'of the names is', 'of the names are')} of no document that can be replayed"
+    console = make_console(stderr=True)
+    console.print(f"{told}: it is not there, in work, or left out by a rule or by another option.", soft_wrap=True)
+    return 1
 
 
 def _deployed(access: Access, app: EntityDrop) -> Deployed:

@@ -51,7 +51,9 @@ def show(access: Access, name: str, with_text: bool, as_json: bool) -> int:
     console.print(picture(details, name))
     if with_text:
         text = queries.text(details)
-        if text is None:
+        if not details.results:
+            console.print("\nThere is no result whose text could be shown.")
+        elif text is None:
             console.print("\nIts text is not there any more in the version of the result.")
         else:
             console.print()

@@ -1,6 +1,8 @@
 """What the commands print and return."""
 
+import errno
 import json
+import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -187,6 +189,14 @@ def test_shown_text_keeps_places_of_entities() -> None:
     assert [drawn.plain[span.start : span.end] for span in drawn.spans] == ["Mary Miller", "Alan Archer"]
 
 
+def test_missing_text_is_told(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
+    run_on(mixed, "show", "--text", "running.txt")
+    assert out(capsys).endswith("There is no result whose text could be shown.\n")
+    mixed.drop("done.txt", letter(8), announce=False)
+    run_on(mixed, "show", "--text", "done.txt")
+    assert out(capsys).endswith("Its text is not there any more in the version of the result.\n")
+
+
 def test_unknown_document_is_not_done(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_on(world, "show", "none.txt") == main.NOT_ALL_DONE
     assert out(capsys) == "There is no document 'none.txt', and no record of one.\n"
@@ -348,6 +358,56 @@ def test_check_fails_with_problem(world: World, capsys: pytest.CaptureFixture[st
 def test_wrong_use_is_told(world: World, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     assert run_on(world, *arguments) == main.WRONG_USE
     assert "python -m functions" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["replay", "--all", "--rate", "nan"],
+        ["replay", "--all", "--rate", "inf"],
+        ["backfill", "--price", "nan"],
+        ["forecast", "--container", "documents", "--price", "inf"],
+        ["forecast", "--container", ""],
+        ["purge", "--older-than", "nan"],
+        ["purge", "--older-than", "1e300"],
+        ["put", ".", "--wait", "--timeout", "nan"],
+        ["put", ".", "--wait", "--timeout", "1e300"],
+        ["status", "--by", "day", "--days", "1000000000"],
+        ["status", "--watch", "--every", "nan"],
+    ],
+    ids=" ".join,
+)
+def test_odd_numbers_are_wrong_use(world: World, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    assert run_on(world, *arguments) == main.WRONG_USE
+    assert "Error: " in capsys.readouterr().err
+
+
+def test_fault_of_own_files_is_one_sentence(mixed: World, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert run_on(mixed, "export", str(tmp_path / "none" / "out.csv")) == main.NOT_ALL_DONE
+    (told,) = capsys.readouterr().err.splitlines()
+    assert told.endswith("out.csv.export.jsonl: No such file or directory.")
+
+
+def test_full_disk_is_one_sentence(
+    mixed: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(list_command, "write_json", write)
+    assert run_on(mixed, "list", "--json") == main.NOT_ALL_DONE
+    assert capsys.readouterr().err == f"The output can not be written: {os.strerror(errno.ENOSPC)}.\n"
+
+
+def test_defects_are_not_hidden(mixed: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error of a connection, say, that nobody has foreseen."""
+
+    def write(_: object) -> None:
+        raise ConnectionResetError(errno.ECONNRESET, "reset")
+
+    monkeypatch.setattr(list_command, "write_json", write)
+    with pytest.raises(ConnectionResetError):
+        run_on(mixed, "list", "--json")
 
 
 def test_help_is_no_fault(world: World, capsys: pytest.CaptureFixture[str]) -> None:

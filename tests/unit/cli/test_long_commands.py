@@ -89,6 +89,18 @@ def test_journal_has_what_the_command_reports(mixed: World, capsys: pytest.Captu
     assert lines(capsys)[-1]["today"]["codes"] == {"NotText": 2}
 
 
+def test_replay_of_unknown_names_is_not_all_done(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nor is that of names which other options leave out, or which are in work."""
+    for more in ([], ["--yes"]):
+        assert run_on(mixed, "replay", "done.txt", "done.txt", "waiting.txt", "none.txt", *more) == main.NOT_ALL_DONE
+        assert capsys.readouterr().err.startswith("2 of the names are of no document that can be replayed: it is not")
+    mixed.run()
+    assert mixed.submissions_of(letter(1)) == 2
+    assert run_on(mixed, "replay", "done.txt", "--state", "failed") == main.NOT_ALL_DONE
+    assert capsys.readouterr().err.startswith("1 of the names is of no document")
+    assert run_on(mixed, "replay", "done.txt", "loans/failed.pdf") == main.DONE
+
+
 def test_replay_asks_which(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_on(mixed, "replay") == main.WRONG_USE
     assert "--all" in capsys.readouterr().err
