@@ -27,7 +27,7 @@ from ..storage.containers import BlobInfo, Container, is_safe
 from ..storage.extracted_store import ExtractedStore
 from ..storage.index_store import entry_name
 from ..storage.journal_store import JournalStore
-from ..storage.record_store import CHUNKS, RecordStore, chunk_folder, refusal_key
+from ..storage.record_store import CHUNKS, QUARANTINE, RecordStore, chunk_folder, refusal_key
 
 QUIET = timedelta(minutes=10)
 """How long after the last sign of work a document's guard stays: longer than any run of the app may take."""
@@ -122,6 +122,7 @@ class Erasing:
         if with_journal:
             for blob, lines in self._journal.erase(name, is_dry=is_dry):
                 yield Removed(place=Place.JOURNAL, name=blob, lines=lines)
+            yield from self._quarantined(name)
         if record is None or etag is None:
             return
         if is_dry:
@@ -221,6 +222,20 @@ class Erasing:
             if "/" not in info.name.removeprefix(f"{CORRECTIONS}{name}/"):
                 yield from act.delete(self._state, info, Place.CORRECTION)
         yield from act.delete_named(self._state, f"refused/{refusal_key(name)}.json", Place.RECORD)
+
+    def _quarantined(self, name: str) -> Iterator[Left]:
+        """Find what nobody can read and what names the document: it may be about others, too."""
+        quoted = msgspec.json.encode(name)
+        for info in self._state.list(QUARANTINE):
+            try:
+                is_named = quoted in self._state.read(info.name).data
+            except Missing:
+                continue
+            if is_named:
+                why = (
+                    "a damaged record of a job that names it. Delete it by hand once nobody needs it to find the cause."
+                )
+                yield Left(what=info.name, why=why)
 
     def _of_unsafe(self, name: str, act: "_Act") -> Iterator[Step]:
         yield from act.delete_named(self._output, refused_name(name), Place.RESULT)

@@ -111,6 +111,17 @@ def test_failed_document_leaves_its_list(world: World) -> None:
     assert [info.name for info in world.state.list("index/failed/")] == ["index/failed/a/b", "index/failed/ab"]
 
 
+def test_quarantined_record_is_told(world: World) -> None:
+    """It is of no document alone."""
+    done(world, "a.txt")
+    world.state.write("set-aside/jobs/1.json", b'{"chunks":[{"document":"a.txt"},{"document":"b.txt"}], damaged')
+    world.state.write("set-aside/jobs/2.json", b'{"chunks":[{"document":"aa.txt"}], damaged')
+    world.clock.advance(3600)
+    (left,) = [step for step in purge(world, "a.txt") if isinstance(step, Left)]
+    assert left.what == "set-aside/jobs/1.json"
+    assert world.state.read(left.what)
+
+
 def test_purge_twice_finds_nothing(world: World) -> None:
     done(world, "a.txt")
     world.clock.advance(3600)
@@ -233,7 +244,7 @@ def test_same_content_is_not_carried_over(world: World) -> None:
 
 
 @pytest.mark.long
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=50)
 @given(moment=st.integers(0, 60), dies=st.booleans(), content=st.sampled_from([letter(1), b"%PDF-1.7"]))
 def test_purge_at_any_moment_leaves_nothing(moment: int, dies: bool, content: str | bytes) -> None:
     """Its job goes on, and writes nothing of it; the worker may die right after the purge."""

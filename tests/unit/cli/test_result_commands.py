@@ -185,7 +185,7 @@ def test_formulas_are_cells_of_text(world: World, tmp_path: Path) -> None:
 def test_unreadable_result_is_told(mixed: World, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     mixed.output.write("odd.entities.json", b"{}")
     assert run_on(mixed, "export", str(tmp_path / "out.csv")) == main.NOT_ALL_DONE
-    assert "1 file named like a result can not be read" in out(capsys)
+    assert "1 file named like a result is left out: not to be read." in out(capsys)
 
 
 # --- evaluate ---
