@@ -1,5 +1,6 @@
 """`python -m functions COMMAND`: see and steer the app from any machine that may reach its storage."""
 
+import logging
 import sys
 
 
@@ -7,7 +8,11 @@ def main() -> int:
     """Run the command line; return the exit code."""
     try:
         from .cli.main import run
+        from .redaction import QUIET_LOGGERS
 
+        # What a library warns of comes as an error, too, for which there is a sentence.
+        for name in QUIET_LOGGERS:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         return run(sys.argv[1:])
     except ModuleNotFoundError as error:
         # click and rich are not deployed with the app, and not needed by it.

@@ -299,7 +299,8 @@ class EntityDrop:
         """Submits documents again that have ended."""
         from .workflows.replay import Replay
 
-        return Replay(self._queries, self._handing_over, self.rules)
+        parts = self.parts
+        return Replay(self._queries, parts.documents, self._handing_over, self.rules, parts.storage_threads)
 
     @cached_property
     def backfill(self) -> "Backfill":

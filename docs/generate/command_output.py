@@ -11,7 +11,7 @@ from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 
 from functions.cli import show, status
 from tests.support.command_line import WorldAccess, run_on
@@ -53,6 +53,7 @@ def story() -> World:
     world.app.journal.flush()
     world.clock.advance(timedelta(minutes=1).total_seconds())
     world.reconcile()
+    world.sweep()
     world.clock.advance(timedelta(hours=6).total_seconds())
     for name in ("loans/2025/extension.txt", "loans/2025/offer.txt"):
         world.drop(name, LETTERS["mail/offer.txt"] + name)
@@ -81,12 +82,15 @@ def section() -> str:
 
 def pictures() -> dict[str, str]:
     """Return the pictures of a terminal, as SVG by the names of their files."""
-    access = WorldAccess(story())
-    details = access.queries.details("loans/2025/agreement.txt")
+    world, name = story(), "loans/2025/agreement.txt"
+    world.app.journal.flush()
+    access = WorldAccess(world)
+    details = access.queries.details(name)
     text = show.coloured(access.queries.text(details) or "", details.with_entities)
+    shown = Group(show.picture(details, name), "", text)
     return {
         "status-watch.svg": picture("python -m functions status --watch", status.picture(access.status.read())),
-        "show-text.svg": picture("python -m functions show --text loans/2025/agreement.txt", text),
+        "show-text.svg": picture(f"python -m functions show --text {name}", shown),
     }
 
 

@@ -36,6 +36,7 @@ from ..storage.poison_queue import BLOB_POISON_QUEUE
 from ..storage.record_store import RecordStore
 from ..workflows.expiries import DeploymentReader
 from ..workflows.queries import BudgetStore, Queries, QueueLengths, StatusReader
+from .azure_resources import ResourceManager, own_resource_manager
 from .environment import event_subscription_of
 from .problems_told import CannotReach
 
@@ -189,6 +190,11 @@ class Access:
         """The resource id of the event subscription; None where it is not known."""
         return event_subscription_of(self.values())
 
+    @cached_property
+    def resource_manager(self) -> ResourceManager:
+        """What tells of resources of Azure."""
+        return own_resource_manager()
+
     @property
     def job_queue(self) -> JobQueue:
         """The queue that drives the jobs."""
@@ -209,8 +215,10 @@ class Access:
                 raise CannotReach(
                     "This is no container's address: https://<account>/<container>?<signature>"
                 ) from error
-        else:
+        elif container:
             client = self._blobs.get_container_client(container)
+        else:
+            raise CannotReach("A container has a name, or an address: https://<account>/<container>?<signature>")
         try:
             next(iter(client.list_blobs(results_per_page=1)), None)
         except ResourceNotFoundError as error:

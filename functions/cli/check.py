@@ -18,7 +18,6 @@ from ..workflows.checks import (
     Finding,
     Level,
     check_container,
-    check_event_subscription,
     check_expiry,
     check_incident,
     check_model,
@@ -30,9 +29,10 @@ from ..workflows.checks import (
     check_summary,
     ok,
 )
+from ..workflows.event_checks import check_event_subscription, is_system_topic, topic_of
 from ..workflows.expiries import deployments_of
 from .access import Access
-from .azure_resources import NotReached, read_resource
+from .azure_resources import NotReached
 from .problems_told import sentence
 from .terminal import make_console, plain, write_json
 
@@ -93,11 +93,7 @@ def _findings(access: Access, tried: Tried) -> Iterator[Finding]:
     for setting in ("INPUT_CONTAINER", "OUTPUT_CONTAINER", "STATE_CONTAINER"):
         yield from _tried(f"container {getattr(settings, setting.lower())}", partial(_container, access, setting))
     for name, length in access.queue_lengths.items():
-        yield from _tried(f"queue {name}", partial(_queue, name, length))
-    if access.queue_lengths.get(settings.job_queue, lambda: None)() is not None:
-        yield from _tried(
-            f"queue {settings.job_queue}", lambda: [check_sending(access.job_queue, f"queue {settings.job_queue}")]
-        )
+        yield from _tried(f"queue {name}", partial(_queue, access, name, length))
     yield from _tried("event subscription", partial(_event_subscription, access, tried.event_subscription))
     yield from _tried("reconcile", lambda: [check_summary(access.journal.summary(), now)])
     yield from _tried("jobs", lambda: [check_oldest(_oldest(access), now)])
@@ -129,8 +125,11 @@ def _container(access: Access, setting: str) -> Iterator[Finding]:
     yield from check_container(access.container(name), f"container {name}", needs_writing=needs_writing)
 
 
-def _queue(name: str, length: Callable[[], int | None]) -> Iterator[Finding]:
-    yield check_queue(name, length(), is_poison=name.endswith("-poison"))
+def _queue(access: Access, name: str, length: Callable[[], int | None]) -> Iterator[Finding]:
+    messages = length()
+    yield check_queue(name, messages, is_poison=name.endswith("-poison"))
+    if name == access.settings.job_queue and messages is not None:
+        yield check_sending(access.job_queue, f"queue {name}")
 
 
 def _oldest(access: Access) -> datetime | None:
@@ -146,12 +145,17 @@ def _event_subscription(access: Access, resource_id: str | None) -> Iterator[Fin
         fix = "Give --event-subscription with its resource id, or --azd."
         yield Finding(what=what, level=Level.NOTE, told="was not looked at", fix=fix)
         return
+    manager = access.resource_manager
     try:
-        properties = read_resource(resource_id, EVENT_SUBSCRIPTIONS)
+        properties = manager.properties(resource_id, EVENT_SUBSCRIPTIONS)
+        source: str | None = topic_of(properties or {}) or None
+        if source and is_system_topic(source):
+            source = str((manager.properties(source, EVENT_SUBSCRIPTIONS) or {}).get("source") or "") or None
     except NotReached as error:
-        yield Finding(what=what, level=Level.NOTE, told=str(error), fix="Log in with 'az login'; Reader is enough.")
+        yield Finding(what=what, level=Level.NOTE, told=f"was not looked at: {error}", fix=error.fix)
         return
-    yield check_event_subscription(properties, access.settings.input_container)
+    account = access.account.partition(".")[0]
+    yield check_event_subscription(properties, source, account, access.settings.input_container)
 
 
 # --- Services ---

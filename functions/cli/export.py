@@ -230,8 +230,8 @@ def _tell(done: ExportDone, *, as_json: bool, to_stderr: bool) -> None:
     told = f"{count(done.rows, 'row', 'rows')} of {count(done.documents, 'result', 'results')}"
     console.print(plain(f"{told} in {done.export}" if done.export != "-" else told), soft_wrap=True)
     if done.unreadable:
-        left = count(done.unreadable, "file", "files")
-        console.print(plain(f"{left} named like a result can not be read and is left out.", "yellow"), soft_wrap=True)
+        left = count(done.unreadable, "file named like a result is", "files named like a result are")
+        console.print(plain(f"{left} left out: not to be read.", "yellow"), soft_wrap=True)
 
 
 class _NoProgress:

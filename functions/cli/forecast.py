@@ -14,7 +14,7 @@ from ..storage.containers import BlobInfo
 from ..workflows.forecast import Forecast, Sum
 from ..workflows.other_documents import FolderDocuments, RenamedDocuments
 from .access import Access
-from .terminal import count, duration_of, facts, make_console, plain, write_json
+from .terminal import Number, count, duration_of, facts, make_console, plain, write_json
 
 
 class Told(Record, frozen=True, kw_only=True, omit_defaults=False):
@@ -37,7 +37,7 @@ class Told(Record, frozen=True, kw_only=True, omit_defaults=False):
 
 price_option = click.option(
     "--price",
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     default=CUSTOM_TEXT_RECORDS.usd_per_thousand,
     show_default=True,
     metavar="DOLLARS",
@@ -70,7 +70,7 @@ def forecast(
     Nothing is submitted or written. Every document is counted; of each kind and size some are read, and for the rest
     it is said how far off the sum may be (in 95 of 100 cases).
     """
-    if (path is None) == (container is None):
+    if (path is None) == (not container):
         raise click.UsageError("Give a folder or a file, or --container NAME.")
     # Rules are read from there; the app need not have run yet.
     next(iter(access.state.list("config/")), None)

@@ -15,7 +15,7 @@ from ..storage.progress_files import ProgressFile, file_name
 from ..workflows import handing_over
 from ..workflows.handing_over import Fate, Given, ProgressKeeper, Step, Waiting
 from .access import Access
-from .terminal import count, make_console, plain, write_json
+from .terminal import Number, count, make_console, plain, write_json
 
 RUN_DIGITS = 12
 """Of the ids of a run's jobs, those that are the run's own."""
@@ -50,7 +50,7 @@ def run_options(command: C) -> C:
             click.option("--yes", is_flag=True, help="Do it; else it is only said what would be done."),
             click.option(
                 "--rate",
-                type=click.FloatRange(min=0, min_open=True),
+                type=Number(min=0, min_open=True),
                 metavar="DOCUMENTS",
                 help="Documents in a minute at most; else half of the request budget.",
             ),
@@ -96,13 +96,13 @@ class LongRun(ProgressKeeper):
         self.save(done)
         try:
             with _bar() as bar:
-                task = bar.add_task("", total=max(_had(done) + documents, 1), completed=_had(done))
+                task = bar.add_task("", total=max(had(done) + documents, 1), completed=had(done))
                 for step in steps:
                     if isinstance(step, Waiting):
                         bar.update(task, description=f"{step.jobs} jobs under way {step.reason}".strip())
                         continue
                     done = step.progress
-                    bar.update(task, description="", completed=_had(done))
+                    bar.update(task, description="", completed=had(done))
                     for one in step.given:
                         _tell_refused(one, as_json=as_json)
         finally:
@@ -135,7 +135,8 @@ def say_how_to_begin(*, as_json: bool) -> None:
         make_console().print(Text("\nNothing was done. Add --yes to do it."))
 
 
-def _had(progress: handing_over.Progress) -> int:
+def had(progress: handing_over.Progress) -> int:
+    """Return how many documents a run has had."""
     return progress.submitted + progress.left + progress.ignored + progress.refused
 
 

@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 not all done (a document failed, nothing was found, somebo
 settings are wrong, 3 something can not be reached.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -36,6 +37,9 @@ COMMANDS = {
     "purge": "purge:purge",
 }
 """Each command's module and function; imported when the command is run, for some need much of the app."""
+
+
+_DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class Commands(click.Group):
@@ -97,6 +101,12 @@ def run(arguments: Sequence[str], access: Access | None = None) -> int:
         return DONE
     except SettingsError as error:
         return _tell(str(error), WRONG_USE)
+    except OSError as error:
+        # Of this machine's files, or of where the output goes; all else has a sentence of its own.
+        if error.filename is None and error.errno not in _DISK_FAULTS:
+            raise
+        where = f"{error.filename}: " if error.filename else "The output can not be written: "
+        return _tell(f"{where}{error.strerror or type(error).__name__}.", NOT_ALL_DONE)
     except Exception as error:
         told = sentence(error)
         if told is None and isinstance(error, EntityDropError):

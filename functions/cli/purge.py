@@ -12,7 +12,7 @@ from ..workflows.erasing import Erasing, Left, Removed, Step
 from ..workflows.exporting import read_ahead
 from ..workflows.purging import Purging
 from .access import Access, new_id
-from .terminal import count, make_console, plain, write_json
+from .terminal import LONGEST_DAYS, Number, count, make_console, plain, write_json
 
 THREADS = 8
 
@@ -22,7 +22,7 @@ class PurgedItem(Record, frozen=True, kw_only=True):
 
     document: str
     place: str = ""
-    """`document`, `result`, `record`, `text`, `correction` or `journal`; empty for what is left."""
+    """`document`, `result`, `record`, `text`, `correction`, `index` or `journal`; empty for what is left."""
     name: str = ""
     lines: int | None = None
     left: str = ""
@@ -46,7 +46,7 @@ class PurgedDocument(Record, frozen=True, kw_only=True, omit_defaults=False):
 @click.option("--dry-run", is_flag=True, help="With NAME: only show what would be removed.")
 @click.option(
     "--older-than",
-    type=click.FloatRange(min=0),
+    type=Number(min=0, max=LONGEST_DAYS),
     default=30,
     show_default=True,
     metavar="DAYS",
@@ -68,9 +68,10 @@ def purge(
 ) -> int:
     """Remove results and records of deleted documents; or with NAME, all that is kept of one document.
 
-    With NAME that are its results of every kind, its records, texts, corrections, and the lines of the journal that
-    name it. The blob itself only with --document: without that the app submits it again at night. Work in progress is
-    safe: it writes nothing of the document any more. The exit code is 1 where something had to be left.
+    With NAME that are its results of every kind, its records, texts, corrections, its entries in the lists of failed
+    documents and of those for review, and the lines of the journal that name it. The blob itself only with --document:
+    without that the app submits it again at night. Work in progress is safe: it writes nothing of the document any
+    more. The exit code is 1 where something had to be left.
 
     Not removed are copies outside the three containers: soft-deleted blobs, backups, logs, the host's own records.
     """

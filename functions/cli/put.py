@@ -16,7 +16,7 @@ from ..core.records import Record
 from ..errors import Missing
 from ..workflows.dropping import Dropped, Dropping, LocalFile, NotDropped, Outcome, files_below
 from .access import Access
-from .terminal import STATE_STYLES, make_console, plain, write_json
+from .terminal import LONGEST_DAYS, STATE_STYLES, Number, make_console, plain, write_json
 
 
 class PutRow(Record, frozen=True, kw_only=True):
@@ -40,7 +40,9 @@ class PutRow(Record, frozen=True, kw_only=True):
 @click.option("--into", default="", metavar="PREFIX", help="Put before the names, such as 'loans/'.")
 @click.option("--wait", is_flag=True, help="Wait for the results.")
 @click.option("--results", type=click.Path(file_okay=False, path_type=Path), help="Write the results here; waits.")
-@click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Wait no longer than this.")
+@click.option(
+    "--timeout", type=Number(min=0, max=86_400 * LONGEST_DAYS), metavar="SECONDS", help="Wait no longer than this."
+)
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON for each file.")
 @click.pass_obj
 def put(
@@ -63,12 +65,17 @@ def put(
     files = [file for path in paths for file in files_below(path, into)]
     dropped = list(_dropped(dropping, files, told, is_last=not (wait or results)))
     if wait or results:
+        # Without it no document would ever be seen to end.
+        access.check_containers("STATE_CONTAINER")
         until = access.clock() + timedelta(seconds=timeout) if timeout is not None else None
         left = {one.file.name: one for one in dropped}
         with _bar("results") as bar:
             for outcome in bar.track(dropping.outcomes(dropped, until), total=len(dropped), description="results"):
                 del left[outcome.dropped.file.name]
-                told.outcome(outcome, tuple(_saved(dropping, outcome, results)) if results else outcome.result_names)
+                names = tuple(_saved(dropping, outcome, results)) if results else outcome.result_names
+                if outcome.result_names and not names:
+                    access.check_containers("OUTPUT_CONTAINER")
+                told.outcome(outcome, names)
         for one in left.values():
             told.row(_row(one.file, "pending", etag=one.etag), is_good=False)
     return 0 if told.is_good else 1

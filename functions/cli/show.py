@@ -39,6 +39,8 @@ def show(access: Access, name: str, with_text: bool, as_json: bool) -> int:
     """Show the versions, history, job and result of the document NAME. The exit code is 1 where it is unknown."""
     queries = access.queries
     details = queries.details(name)
+    if details.lacks_result:
+        access.check_containers("OUTPUT_CONTAINER")
     if as_json:
         write_json(details)
         return 0 if details.is_known else 1
@@ -49,7 +51,9 @@ def show(access: Access, name: str, with_text: bool, as_json: bool) -> int:
     console.print(picture(details, name))
     if with_text:
         text = queries.text(details)
-        if text is None:
+        if not details.results:
+            console.print("\nThere is no result whose text could be shown.")
+        elif text is None:
             console.print("\nIts text is not there any more in the version of the result.")
         else:
             console.print()

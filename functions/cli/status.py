@@ -15,7 +15,7 @@ from ..core.journal import Entry, by_day, by_folder, by_hour, by_model
 from ..core.records import Record
 from ..workflows.queries import Budget, Incident, Status, Usage
 from .access import Access
-from .terminal import count, duration, facts, make_console, plain, when, write_json
+from .terminal import LONGEST_DAYS, Number, count, duration, facts, make_console, plain, when, write_json
 
 GROUPS: dict[str, Callable[[Entry], Hashable]] = {
     "hour": by_hour,
@@ -36,9 +36,11 @@ class UsageTold(Record, frozen=True, kw_only=True, omit_defaults=False):
 
 @click.command("status")
 @click.option("--watch", is_flag=True, help="Show it again and again, until Ctrl-C.")
-@click.option("--every", type=click.FloatRange(min=0.5), default=5.0, show_default=True, help="Seconds between looks.")
+@click.option("--every", type=Number(min=0.5), default=5.0, show_default=True, help="Seconds between looks.")
 @click.option("--by", type=click.Choice(list(GROUPS)), help="What was done in the last days instead, in a table.")
-@click.option("--days", type=click.IntRange(min=1), default=7, show_default=True, help="How many days --by looks back.")
+@click.option(
+    "--days", type=click.IntRange(1, LONGEST_DAYS), default=7, show_default=True, help="How many days --by looks back."
+)
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON for each look, or for each line of the table.")
 @click.pass_obj
 def status(access: Access, watch: bool, every: float, by: str | None, days: int, as_json: bool) -> int:

@@ -3,19 +3,36 @@
 Text out of documents is shown as it is: never as markup, never as terminal commands.
 """
 
+import math
 import sys
 import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import click
 import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+
+class Number(click.FloatRange):
+    """A number on the command line: click itself takes 'nan' and 'inf' for numbers, which no limit is."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number. Fails where it is none."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is no number.", param, ctx)
+        return number
+
+
 PLAIN_WIDTH = 120
 """Columns where there is no terminal."""
+
+LONGEST_DAYS = 36_500
+"""A longer time back, or ahead, is asked for by mistake; and no date reaches further than a few thousand years."""
 
 CATEGORY_COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_red", "bright_cyan", "bright_green")
 

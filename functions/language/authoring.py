@@ -33,6 +33,18 @@ class Deployment(msgspec.Struct, frozen=True, rename="camel"):
     model_id: str = ""
     deployment_expiration_date: date | None = None
     """The day on which it stops to answer."""
+    last_deployed_date_time: datetime | None = None
+    last_trained_date_time: datetime | None = None
+
+    @property
+    def model_since(self) -> datetime | None:
+        """Since when it answers with its model at the latest; None where that is not known.
+
+        Deploying again under its name moves the one time. It is not documented whether a swap does; then it is that of
+        the training which tells, unless the deployments exchange older models.
+        """
+        times = [self.last_deployed_date_time, self.last_trained_date_time]
+        return max((time for time in times if time and time.tzinfo), default=None)
 
 
 class AuthoringClient:

@@ -2,7 +2,7 @@
 
 Scanners stamp metadata on blobs, tools change headers or copy a blob over itself: the ETag is new, the content is not.
 Nothing is submitted, so nothing is billed again. What the app can not see is a model that was trained anew and deployed
-under the same name: to apply that, documents are replayed (docs/deploy.md).
+under the same name: to apply that, documents are replayed with `--only-if-model-changed` (docs/deploy.md).
 """
 
 import logging

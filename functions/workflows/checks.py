@@ -1,10 +1,9 @@
 """Finds out whether everything works that documents need, by doing one harmless thing of each."""
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
 
 from .. import problems
 from ..core.expiry import WARNED_DAYS, DeploymentExpiry, in_words, threshold
@@ -166,33 +165,6 @@ def check_reading(progress: ReadingProgress, what: str) -> Finding:
         return ok(what, "answers")
     problem = getattr(progress, "problem", None)
     return _of_problem(what, problem) if problem else ok(what, "answers")
-
-
-def check_event_subscription(properties: Mapping[str, Any] | None, input_container: str) -> Finding:
-    """Return whether Event Grid announces documents; None for a subscription that is not there."""
-    what = "event subscription"
-    if properties is None:
-        return Finding(
-            what=what,
-            level=Level.PROBLEM,
-            told="is not there: documents are found at night only",
-            fix="Run the hook again that deploys infra/event-subscription.bicep: 'azd hooks run postdeploy'.",
-        )
-    state = str(properties.get("provisioningState"))
-    filters = properties.get("filter")
-    begins = str(filters.get("subjectBeginsWith")) if isinstance(filters, dict) else ""
-    if state != "Succeeded":
-        told = f"is {state}: events may not be delivered"
-    elif begins != (expected := f"/blobServices/default/containers/{input_container}/blobs/"):
-        told = f"lets events through that begin with {begins!r}, not with {expected!r}"
-    else:
-        return ok(what, "announces documents")
-    return Finding(
-        what=what,
-        level=Level.PROBLEM,
-        told=told,
-        fix="Run the hook postdeploy again ('azd hooks run postdeploy'); it restores what was changed by hand.",
-    )
 
 
 def check_model(

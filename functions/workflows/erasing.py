@@ -1,4 +1,4 @@
-"""Erases what the app keeps of a document: results, records, texts, and the lines of the journal.
+"""Erases what the app keeps of a document: results, records, texts, entries of lists, and lines of the journal.
 
 A job may be at work on the document, and a run may have read it and be about to claim it. So its record is replaced
 first, by compare-and-set, by one of another version and another owner, the guard: whatever such a job writes
@@ -15,6 +15,7 @@ from typing import Protocol
 import msgspec
 
 from ..core.documents import DocumentRecord
+from ..core.index import IndexKind
 from ..core.lifecycle import ERASED_ETAG, erased
 from ..core.names import fitting_name, is_shortened
 from ..core.publication import file_names
@@ -24,8 +25,9 @@ from ..core.results import refused_name
 from ..errors import Changed, Missing
 from ..storage.containers import BlobInfo, Container, is_safe
 from ..storage.extracted_store import ExtractedStore
+from ..storage.index_store import entry_name
 from ..storage.journal_store import JournalStore
-from ..storage.record_store import CHUNKS, RecordStore, chunk_folder, refusal_key
+from ..storage.record_store import CHUNKS, QUARANTINE, RecordStore, chunk_folder, refusal_key
 
 QUIET = timedelta(minutes=10)
 """How long after the last sign of work a document's guard stays: longer than any run of the app may take."""
@@ -45,6 +47,8 @@ class Place(StrEnum):
     TEXT = "text"
     """An extracted text, or what is found in parts of one."""
     CORRECTION = "correction"
+    INDEX = "index"
+    """An entry in the list of failed documents, or of those to be reviewed."""
     JOURNAL = "journal"
 
 
@@ -118,6 +122,7 @@ class Erasing:
         if with_journal:
             for blob, lines in self._journal.erase(name, is_dry=is_dry):
                 yield Removed(place=Place.JOURNAL, name=blob, lines=lines)
+            yield from self._quarantined(name)
         if record is None or etag is None:
             return
         if is_dry:
@@ -210,11 +215,27 @@ class Erasing:
                 yield from act.delete(self._state, info, Place.TEXT)
 
     def _others(self, name: str, act: "_Act") -> Iterator[Removed]:
+        for kind in IndexKind:
+            yield from act.delete_named(self._state, entry_name(kind, name), Place.INDEX)
         for info in self._state.list(f"{CORRECTIONS}{name}/"):
             # "a/b" is a document of its own, not a version of "a".
             if "/" not in info.name.removeprefix(f"{CORRECTIONS}{name}/"):
                 yield from act.delete(self._state, info, Place.CORRECTION)
         yield from act.delete_named(self._state, f"refused/{refusal_key(name)}.json", Place.RECORD)
+
+    def _quarantined(self, name: str) -> Iterator[Left]:
+        """Find what nobody can read and what names the document: it may be about others, too."""
+        quoted = msgspec.json.encode(name)
+        for info in self._state.list(QUARANTINE):
+            try:
+                is_named = quoted in self._state.read(info.name).data
+            except Missing:
+                continue
+            if is_named:
+                why = (
+                    "a damaged record of a job that names it. Delete it by hand once nobody needs it to find the cause."
+                )
+                yield Left(what=info.name, why=why)
 
     def _of_unsafe(self, name: str, act: "_Act") -> Iterator[Step]:
         yield from act.delete_named(self._output, refused_name(name), Place.RESULT)

@@ -28,6 +28,10 @@ class Deployed(Protocol):
     def deployment_expiration_date(self) -> date | None:
         """The day on which it expires."""
 
+    @property
+    def model_since(self) -> datetime | None:
+        """Since when it answers with its model at the latest; None where that is not known."""
+
 
 class DeploymentReader(Protocol):
     """Asks one Language resource about deployments."""

@@ -68,6 +68,11 @@ class Details(Record, frozen=True, kw_only=True):
         return tuple(one for one in self.results.values() if isinstance(one, EntityResultFile))
 
     @property
+    def lacks_result(self) -> bool:
+        """Whether by its record it has ended, and neither a result nor a report is there."""
+        return bool(self.record and not self.record.is_pending and not self.results and not self.report)
+
+    @property
     def is_known(self) -> bool:
         """Whether there is, or was, such a document."""
         return any((self.row, self.record, self.results, self.report, self.refusal))

@@ -9,6 +9,7 @@ so a run that is continued knows what it has had already; how far it has come on
 """
 
 from collections.abc import Iterator
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
@@ -17,8 +18,11 @@ from ..core.listings import sort_key
 from ..core.views import Filter, ShownState
 from ..core.work import WorkSpec
 from ..storage.containers import BlobInfo
+from ..storage.document_store import DocumentStore
 from ..text.chunks import Retake
+from .exporting import read_ahead
 from .handing_over import Given, HandingOver, Pace, Progress, ProgressKeeper, Step, Waiting
+from .model_changes import Deployed, ModelChanges
 from .queries import Listed, Queries
 from .repairs import Found
 
@@ -46,17 +50,22 @@ class ReplayAsked:
     """Only these; empty for all."""
     rule: str | None = None
     """Only those for which the rule with this pattern holds."""
-    only_if_model_changed: bool = False
-    """Only those that the rules and settings of now give to another model than the one in their record."""
+    changed_since: Deployed | None = None
+    """Only those whose results come from another model than rules and settings give them now; it has since when the
+    deployments have theirs, where that is known."""
 
 
 class Replay:
     """Replays documents."""
 
-    def __init__(self, queries: Queries, handing_over: HandingOver, rules: Rules) -> None:
+    def __init__(
+        self, queries: Queries, documents: DocumentStore, handing_over: HandingOver, rules: Rules, threads: Executor
+    ) -> None:
         self._queries = queries
+        self._documents = documents
         self._handing_over = handing_over
         self._rules = rules
+        self._threads = threads
 
     def documents(self, asked: ReplayAsked, run: str = "", after: str | None = None) -> Iterator[BlobInfo]:
         """Yield the documents that are to be replayed, sorted by name: of a `run`, those that it has not had yet."""
@@ -79,16 +88,25 @@ class Replay:
 
     def _listed(self, asked: ReplayAsked, run: str, after: str | None) -> Iterator[Listed]:
         listed = self._queries.named(asked.names, asked.filter) if asked.names else self._queries.listed(asked.filter)
-        for one in listed:
-            is_had = bool(run) and one.row.job.startswith(run)
-            is_behind = after is None or sort_key(one.row.name) > sort_key(after)
-            if one.row.state in ENDED and is_behind and not is_had and self._is_wanted(asked, one):
-                yield one
+        wanted = (one for one in listed if self._is_wanted(asked, one, run, after))
+        return wanted if asked.changed_since is None else self._changed(wanted, asked.changed_since)
 
-    def _is_wanted(self, asked: ReplayAsked, one: Listed) -> bool:
+    def _is_wanted(self, asked: ReplayAsked, one: Listed, run: str, after: str | None) -> bool:
         name = one.row.name
+        is_had = bool(run) and one.row.job.startswith(run)
+        is_behind = after is None or sort_key(name) > sort_key(after)
+        if one.row.state not in ENDED or is_had or not is_behind:
+            return False
         if asked.rule is not None and self._rules.rule_for(name) != asked.rule:
             return False
-        work = self._rules.work_for(name)
         # What a rule ignores by now is left as it is.
-        return work is not None and not (asked.only_if_model_changed and work.model == one.row.model)
+        return self._rules.work_for(name) is not None
+
+    def _changed(self, listed: Iterator[Listed], deployed: Deployed) -> Iterator[Listed]:
+        changes = ModelChanges(self._documents, deployed)
+
+        def look(one: Listed) -> Listed | None:
+            work = self._rules.work_for(one.row.name)
+            return one if work is not None and changes.has_changed(one, work) else None
+
+        return (one for one in read_ahead(self._threads, look, listed) if one)

@@ -7,7 +7,7 @@ deployment that the stand-in answers jobs for; when one expires, a test or the a
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import unquote
 
@@ -22,6 +22,9 @@ API_VERSIONS = frozenset({"2022-05-01", "2023-04-01", "2024-11-15-preview", "202
 
 #: What recorded replies of February 2026 say of the only training configuration there is.
 EXPIRES = date(2027, 10, 27)
+
+#: When every deployment got its model that a test or the admin path says nothing of.
+DEPLOYED = datetime(2025, 1, 1, tzinfo=UTC)
 
 #: Where the stand-in is told of no deployments, it answers for any name, and lists this one.
 ANY_DEPLOYMENT = "production"
@@ -62,6 +65,9 @@ class Authoring:
 
     #: The days on which deployments expire, by project and deployment; ``EXPIRES`` for all others.
     expires: dict[tuple[str, str], date | None] = field(default_factory=dict)
+    #: When deployments were last deployed, by project and deployment; ``DEPLOYED`` for all others, ``None`` where the
+    #: answer has no time.
+    deployed: dict[tuple[str, str], datetime | None] = field(default_factory=dict)
     #: What every question is answered with, such as 403 for an identity without the role; ``None`` to answer them.
     refuse_with: int | None = None
 
@@ -80,34 +86,43 @@ class Authoring:
             return _project(project, asked.project, now)
         if asked.deployment is None:
             names = sorted(deployments if deployments is not None else {ANY_DEPLOYMENT})
-            return {"value": [self._deployment(asked.project, name, now) for name in names], "nextLink": None}
+            return {"value": [self._deployment(asked.project, name) for name in names], "nextLink": None}
         if deployments is not None and asked.deployment not in deployments:
             raise Refusal(404, WireError("NotFound", f"The deployment '{asked.deployment}' does not exist."))
-        return self._deployment(asked.project, asked.deployment, now)
+        return self._deployment(asked.project, asked.deployment)
 
-    def _deployment(self, project: str, name: str, now: datetime) -> Mapping[str, Any]:
+    def _deployment(self, project: str, name: str) -> Mapping[str, Any]:
         expires = self.expires.get((project, name), EXPIRES)
-        trained = now.replace(microsecond=0)
+        deployed = self.deployed.get((project, name), DEPLOYED)
+        trained = deployed or DEPLOYED
+        times = {
+            "lastTrainedDateTime": f"{trained:%Y-%m-%dT%H:%M:%S}.0000000Z",
+            "lastDeployedDateTime": f"{trained:%Y-%m-%dT%H:%M:%S}Z",
+        }
         return {
             "deploymentName": name,
             "modelId": f"{project}-model-{trained:%Y%m%dT%I%M%S}-{0:032x}",
-            "lastTrainedDateTime": f"{trained:%Y-%m-%dT%H:%M:%S}.0000000Z",
-            "lastDeployedDateTime": f"{trained:%Y-%m-%dT%H:%M:%S}Z",
+            **(times if deployed else {}),
             **({"deploymentExpirationDate": expires.isoformat()} if expires else {}),
             "modelTrainingConfigVersion": "2022-05-01",
         }
 
     def admin(self, content: Any) -> Any:
-        """Set when a deployment expires, ``null`` for never, or what every question is refused with."""
+        """Set when a deployment expires (``null``: never) and was deployed, or what all questions are refused with."""
         if "refuseWith" in content:
             status = content["refuseWith"]
             self.refuse_with = None if status is None else int(status)
         if "deployment" in content:
-            expires = content["expires"]
             key = (str(content["project"]), str(content["deployment"]))
-            self.expires[key] = None if expires is None else date.fromisoformat(expires)
+            if "expires" in content:
+                expires = content["expires"]
+                self.expires[key] = None if expires is None else date.fromisoformat(expires)
+            if "deployed" in content:
+                deployed = content["deployed"]
+                self.deployed[key] = None if deployed is None else datetime.fromisoformat(deployed).astimezone(UTC)
         return {
             "refuseWith": self.refuse_with,
+            "deployed": {f"{project}/{name}": at and at.isoformat() for (project, name), at in self.deployed.items()},
             "expires": {f"{project}/{name}": day and day.isoformat() for (project, name), day in self.expires.items()},
         }
 

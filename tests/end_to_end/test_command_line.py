@@ -8,16 +8,22 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import click
+import msgspec
 import pytest
 from azure.storage.blob import AccountSasPermissions, ResourceTypes, Services, generate_account_sas
 
+from functions.cli.access import Access
+from functions.cli.main import COMMANDS
+from functions.cli.main import run as run_in_process
 from functions.core.documents import DocumentRecord
 from functions.core.journal import document_ended
 from functions.core.lifecycle import DocumentEvent, claim, conclude
-from functions.settings import Secret, StorageConnection
+from functions.settings import Secret, Settings, StorageConnection
 from functions.storage.azure_containers import AzureContainer
 from functions.storage.clients import blob_service
 from functions.storage.journal_store import JournalStore
+from functions.storage.record_store import RecordStore
 from local.azurite import ACCOUNT_KEY, ACCOUNT_NAME, Azurite
 from local.process import ROOT
 from tests.contracts.test_store_contracts import ODD_NAMES
@@ -72,13 +78,13 @@ def done_record(name: str) -> DocumentRecord:
     return conclude(claim(None, facts(name), "j1", work(), now), DocumentEvent.EXTRACTED, now)
 
 
-def with_sas(storage: Azurite, *, may_list: bool) -> str:
+def with_sas(storage: Azurite, *, may_list: bool, may_write: bool = True) -> str:
     """Return a connection string with a signature that may do nearly everything."""
     sas = generate_account_sas(
         ACCOUNT_NAME,
         ACCOUNT_KEY,
         ResourceTypes(service=True, container=True, object=True),
-        AccountSasPermissions(read=True, list=may_list, write=True, create=True),
+        AccountSasPermissions(read=True, list=may_list, write=may_write, create=may_write),
         services=Services(blob=True, queue=True),
         expiry=datetime.now(UTC) + timedelta(hours=1),
     )
@@ -145,24 +151,174 @@ def test_documents_are_copied_from_elsewhere(run: Run, storage: Azurite, names: 
         assert sorted(json.loads(line)["name"] for line in listed) == sorted(into + name for name in short)
 
 
+EVERY_COMMAND = [
+    ["list"],
+    ["list", "--state", "failed"],
+    ["status"],
+    ["status", "--by", "day"],
+    ["show", "a.txt"],
+    ["put", "README.md"],
+    ["export", "-", "--format", "csv"],
+    ["evaluate", "samples/labels.json"],
+    ["purge"],
+    ["purge", "a.txt"],
+    ["replay", "--all"],
+    ["replay", "a.txt", "--yes"],
+    ["backfill"],
+    ["backfill", "a.txt", "--yes"],
+    ["ignore-existing"],
+    ["ignore-existing", "--yes"],
+    ["forecast", "--container", "documents"],
+    ["forecast", "README.md"],
+]
+"""All but `check`, which tells every fault by itself."""
+
+USED = {
+    "list": ("INPUT_CONTAINER", "STATE_CONTAINER"),
+    "status": ("STATE_CONTAINER",),
+    "show": ("INPUT_CONTAINER", "STATE_CONTAINER"),
+    "put": ("INPUT_CONTAINER",),
+    "export": ("OUTPUT_CONTAINER",),
+    "evaluate": ("OUTPUT_CONTAINER",),
+    "purge": ("INPUT_CONTAINER", "OUTPUT_CONTAINER", "STATE_CONTAINER"),
+    "replay": ("INPUT_CONTAINER", "OUTPUT_CONTAINER", "STATE_CONTAINER"),
+    "backfill": ("INPUT_CONTAINER", "STATE_CONTAINER"),
+    "ignore-existing": ("INPUT_CONTAINER", "STATE_CONTAINER"),
+}
+"""The containers that a command does not do without."""
+
+
+def test_every_command_is_refused_somewhere() -> None:
+    assert {command for command, *_ in EVERY_COMMAND} == set(COMMANDS) - {"check"}
+    assert {*USED, "forecast"} == set(COMMANDS) - {"check"}
+
+
+@pytest.fixture
+def run_here(
+    run: Run, storage: Azurite, names: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[..., int]:
+    """Runs a command in this process: many of them are to be refused."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(click, "get_app_dir", lambda name: str(tmp_path / "progress"))
+
+    def run_command(*arguments: str, **settings: str) -> int:
+        values = {
+            "LANGUAGE_ENDPOINT": "http://127.0.0.1:9",
+            "LANGUAGE_KEY": "local",
+            "LANGUAGE_PROJECT": "loans",
+            "LANGUAGE_DEPLOYMENT": "production",
+            "DocumentStorage": storage.connection_string,
+            **names,
+            **settings,
+        }
+        return run_in_process(arguments, Access(lambda: Settings.from_env(values)))
+
+    return run_command
+
+
+def check_refused(capsys: pytest.CaptureFixture[str], code: int, *words: str) -> None:
+    printed = capsys.readouterr()
+    assert (code, printed.out) == (CANNOT_REACH, "")
+    assert len(printed.err.splitlines()) == 1, printed.err
+    for word in words:
+        assert word in printed.err
+
+
+@pytest.mark.parametrize("command", EVERY_COMMAND, ids=" ".join)
+def test_every_command_tells_refusals(
+    run_here: Callable[..., int], storage: Azurite, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    """A wrong key, and a signature without a right."""
+    wrong = storage.connection_string.replace(ACCOUNT_KEY, "A" * 86 + "==")
+    check_refused(capsys, run_here(*command, DocumentStorage=wrong), "key")
+    weak = with_sas(storage, may_list=False)
+    check_refused(capsys, run_here(*command, DocumentStorage=weak), "lacks the right")
+
+
+@pytest.mark.parametrize("command", [one for one in EVERY_COMMAND if one[0] in USED], ids=" ".join)
+def test_every_command_tells_wrong_container(
+    run_here: Callable[..., int], capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    for setting in USED[command[0]]:
+        check_refused(capsys, run_here(*command, **{setting: "no-such-container"}), "'no-such-container'", setting)
+
+
+def test_missing_results_may_lie_elsewhere(
+    run_here: Callable[..., int],
+    storage: Azurite,
+    names: dict[str, str],
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    """Where documents have ended and nothing is there, the container is looked for; before that it need not be."""
+    blobs = blob_service(StorageConnection(connection_string=Secret(storage.connection_string)))
+    (tmp_path / "a.txt").write_text("text")
+    elsewhere = {"OUTPUT_CONTAINER": "no-such-container"}
+    assert run_here("put", str(tmp_path / "a.txt"), "--json", **elsewhere) == 0
+    etag = json.loads(capsys.readouterr().out)["etag"]
+    assert run_here("show", "a.txt", **elsewhere) == 0
+    capsys.readouterr()
+    waiting = ("put", str(tmp_path / "a.txt"), "--wait")
+    check_refused(capsys, run_here(*waiting, STATE_CONTAINER="no-such-container"), "STATE_CONTAINER")
+    record = done_record("a.txt")
+    same = msgspec.structs.replace(record, document=msgspec.structs.replace(record.document, etag=etag))
+    RecordStore(AzureContainer(blobs.get_container_client(names["STATE_CONTAINER"]))).save_document(same, None)
+    for command in (["show", "a.txt"], [*waiting[:2], "--results", str(tmp_path / "results")]):
+        check_refused(capsys, run_here(*command, **elsewhere), "OUTPUT_CONTAINER", "'no-such-container'")
+
+
+def test_check_tells_refusals_as_findings(
+    run_here: Callable[..., int], storage: Azurite, names: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = storage.connection_string.replace(ACCOUNT_KEY, "A" * 86 + "==")
+    weak = with_sas(storage, may_list=False)
+    faults = ({"DocumentStorage": wrong}, {"DocumentStorage": weak}, {"INPUT_CONTAINER": "no-such-container"})
+    for settings in faults:
+        assert run_here("check", "--no-model", "--json", **settings) == 1
+        printed = capsys.readouterr()
+        findings = [json.loads(line) for line in printed.out.splitlines()]
+        assert not printed.err
+        problems = [one for one in findings if one["level"] == "problem"]
+        assert problems
+        assert all(one["fix"] for one in problems)
+
+
 @pytest.mark.parametrize(
     "command",
     [
-        ["list"],
-        ["status"],
-        ["show", "a.txt"],
         ["put", "README.md"],
-        ["export", "-", "--format", "csv"],
-        ["evaluate", "samples/labels.json"],
-        ["purge"],
+        ["replay", "--all", "--yes"],
+        ["backfill", "--yes"],
+        ["ignore-existing", "--yes"],
         ["purge", "a.txt"],
-        ["replay", "--all"],
-        ["backfill"],
-        ["ignore-existing"],
-        ["forecast", "--container", "documents"],
-        ["forecast", "README.md"],
     ],
+    ids=" ".join,
 )
+def test_reader_changes_nothing(
+    run_here: Callable[..., int],
+    storage: Azurite,
+    names: dict[str, str],
+    capsys: pytest.CaptureFixture[str],
+    command: list[str],
+) -> None:
+    """Whoever may only list and read is told so as soon as something is to be written."""
+    blobs = blob_service(StorageConnection(connection_string=Secret(storage.connection_string)))
+    intake, output, state = (AzureContainer(blobs.get_container_client(name)) for name in list(names.values())[:3])
+    etag = intake.write("a.txt", b"text")
+    record = done_record("a.txt")
+    same = msgspec.structs.replace(record, document=msgspec.structs.replace(record.document, etag=etag))
+    if command[0] != "backfill":
+        RecordStore(state).save_document(same, None)
+    before = [(info.name, info.etag) for container in (intake, output, state) for info in container.list()]
+    code = run_here(*command, DocumentStorage=with_sas(storage, may_list=True, may_write=False))
+    printed = capsys.readouterr()
+    assert code == CANNOT_REACH, printed
+    assert len(printed.err.splitlines()) == 1, printed.err
+    assert "lacks the right" in printed.err
+    assert before == [(info.name, info.etag) for container in (intake, output, state) for info in container.list()]
+
+
+@pytest.mark.parametrize("command", EVERY_COMMAND, ids=" ".join)
 def test_unreachable_storage_is_one_sentence(run: Run, storage: Azurite, command: list[str]) -> None:
     nobody = f"http://127.0.0.1:9/{ACCOUNT_NAME}"
     address = f"BlobEndpoint={nobody};QueueEndpoint={nobody};"

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from functions.workflows.checks import Level
+from functions.workflows.event_checks import check_event_subscription
 from tests.infra.templates import event_subscription, provision
 
 
@@ -44,6 +46,18 @@ def event(
         "subject": f"/blobServices/default/containers/{container}/blobs/{blob}",
         "data": {"api": api, "url": f"https://account.blob.core.windows.net/{container}/{blob}"},
     }
+
+
+def test_check_accepts_what_is_deployed() -> None:
+    outputs = provision().outputs
+    account = outputs["AZURE_STORAGE_ACCOUNT_NAME"]
+    properties = event_subscription(outputs) | {"provisioningState": "Succeeded"}
+    # The service tells the address of a webhook without its query.
+    webhook = properties["destination"]["properties"]
+    webhook["endpointBaseUrl"] = webhook.pop("endpointUrl").partition("?")[0]
+    source = f"/subscriptions/0/providers/Microsoft.Storage/storageAccounts/{account}"
+    found = check_event_subscription(properties, source, account, outputs["INPUT_CONTAINER"])
+    assert (found.level, found.told) == (Level.OK, "announces documents")
 
 
 @pytest.mark.parametrize("api", ["PutBlob", "PutBlockList", "CopyBlob", "FlushWithClose"])

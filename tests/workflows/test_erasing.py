@@ -9,12 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from functions.core.index import IndexKind
 from functions.core.listings import sort_key
+from functions.core.names import fitting_name
 from functions.core.result_names import stems, without_document
+from functions.storage.index_store import IndexStore
 from functions.storage.journal_store import JOURNAL, JournalStore
 from functions.storage.memory_containers import MemoryContainer
 from functions.storage.record_store import refusal_key
-from functions.workflows.erasing import QUIET, Erasing, Left, Removed, Step
+from functions.workflows.erasing import QUIET, Erasing, Left, Place, Removed, Step
 from functions.workflows.purging import Purging
 from tests.contracts.test_store_contracts import ODD_NAMES
 from tests.support.results import write_entities, write_report
@@ -73,10 +76,14 @@ def test_everything_of_document_is_removed(world: World) -> None:
     world.output.write("a.txt.extracted.txt", b"text")
     world.state.write('corrections/a.txt/"0x1".json', b"[]")
     world.state.write(f"refused/{refusal_key('a.txt')}.json", b"{}")
+    for kind in IndexKind:
+        IndexStore(world.state).add(kind, "a.txt", {})
     world.clock.advance(3600)
     assert removed(purge(world, "a.txt")) == [
         'correction corrections/a.txt/"0x1".json',
         "document a.txt",
+        "index index/failed/a.txt",
+        "index index/review/a.txt",
         "journal journal",
         "record documents/a.txt",
         f"record refused/{refusal_key('a.txt')}.json",
@@ -88,6 +95,31 @@ def test_everything_of_document_is_removed(world: World) -> None:
     assert traces(world, "a.txt") == []
     world.check_right("b.txt")
     assert any("journal" in trace for trace in traces(world, "b.txt"))
+
+
+def test_failed_document_leaves_its_list(world: World) -> None:
+    """Here by the purge of deleted documents; the entries of others with names that begin alike stay."""
+    for name in ("a", "a/b", "ab"):
+        world.drop(name, b"%PDF-1.7")
+    world.run()
+    assert len([*world.state.list("index/failed/")]) == 3
+    world.remove("a")
+    world.clock.advance(40 * DAY.total_seconds())
+    for name in purging(world).deleted(30 * DAY):
+        steps = list(erasing(world).erase(name, with_document=False, with_journal=False))
+    assert "index index/failed/a" in removed(steps)
+    assert [info.name for info in world.state.list("index/failed/")] == ["index/failed/a/b", "index/failed/ab"]
+
+
+def test_quarantined_record_is_told(world: World) -> None:
+    """It is of no document alone."""
+    done(world, "a.txt")
+    world.state.write("set-aside/jobs/1.json", b'{"chunks":[{"document":"a.txt"},{"document":"b.txt"}], damaged')
+    world.state.write("set-aside/jobs/2.json", b'{"chunks":[{"document":"aa.txt"}], damaged')
+    world.clock.advance(3600)
+    (left,) = [step for step in purge(world, "a.txt") if isinstance(step, Left)]
+    assert left.what == "set-aside/jobs/1.json"
+    assert world.state.read(left.what)
 
 
 def test_purge_twice_finds_nothing(world: World) -> None:
@@ -158,11 +190,19 @@ def test_kept_document_is_told(world: World) -> None:
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_awkward_names_leave_nothing(world: World, name: str) -> None:
     done(world, name)
+    for ending in (".html", ".corrections.json", ".extracted.txt"):
+        world.output.write(fitting_name("", name, ending), b"{}")
+    if len(name) < 900:
+        world.state.write(f"corrections/{name}/0x1.json", b"{}")
+    for kind in IndexKind:
+        IndexStore(world.state).add(kind, name, {})
     world.clock.advance(3600)
-    assert any(isinstance(step, Removed) for step in purge(world, name))
+    told = {step.place for step in purge(world, name) if isinstance(step, Removed)}
+    assert told >= {Place.DOCUMENT, Place.RESULT, Place.RECORD, Place.INDEX, Place.JOURNAL}
     assert [*world.output.list()] == []
     assert [*world.intake.list()] == []
-    assert [*world.state.list("documents/")] == []
+    for folder in ("documents/", "corrections/", *(f"index/{kind}/" for kind in IndexKind)):
+        assert [*world.state.list(folder)] == []
     assert not any(json.dumps(name).encode() in world.state.read(info.name).data for info in world.state.list(JOURNAL))
 
 
@@ -204,9 +244,9 @@ def test_same_content_is_not_carried_over(world: World) -> None:
 
 
 @pytest.mark.long
-@settings(deadline=None, max_examples=80)
-@given(moment=st.integers(0, 60), dies=st.booleans())
-def test_purge_at_any_moment_leaves_nothing(moment: int, dies: bool) -> None:
+@settings(deadline=None, max_examples=50)
+@given(moment=st.integers(0, 60), dies=st.booleans(), content=st.sampled_from([letter(1), b"%PDF-1.7"]))
+def test_purge_at_any_moment_leaves_nothing(moment: int, dies: bool, content: str | bytes) -> None:
     """Its job goes on, and writes nothing of it; the worker may die right after the purge."""
     world = World()
     calls = iter(range(10_000))
@@ -221,7 +261,7 @@ def test_purge_at_any_moment_leaves_nothing(moment: int, dies: bool) -> None:
                 raise Crash
             world.gate = gate
 
-    world.drop("a.txt", letter(1))
+    world.drop("a.txt", content)
     world.drop("b.txt", letter(2))
     world.gate = gate
     try:
@@ -236,6 +276,7 @@ def test_purge_at_any_moment_leaves_nothing(moment: int, dies: bool) -> None:
     world.clock.advance(DAY.total_seconds())
     world.reconcile()
     world.settle()
+    world.app.journal.flush()  # The app does within seconds.
     purge_raw(world, "a.txt")
     assert traces(world, "a.txt") == []
     world.check_right("b.txt")
@@ -254,6 +295,7 @@ def test_killed_purge_is_resumed(moments: list[int]) -> None:
     world = World()
     done(world, "a.txt", "b.txt")
     world.output.write("a.txt.html", b"<html>")
+    IndexStore(world.state).add(IndexKind.REVIEW, "a.txt", {})
     world.app.journal.flush()
     world.clock.advance(3600)
     for moment in moments:

@@ -1,7 +1,7 @@
 """Documents are submitted again on request: those that were asked for, each once, whatever happens meanwhile."""
 
 import pickle
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 import pytest
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from functions.core.journal import hour_of
 from functions.core.views import Filter, ShownState
 from functions.workflows.handing_over import Fate, Given, Progress, ProgressKeeper, Step
+from functions.workflows.model_changes import Deployed, UnknownTime, read_deployed
 from functions.workflows.replay import ENDED, ReplayAsked
 from tests.support.command_line import app_of_run
 from tests.support.examples import examples
@@ -79,7 +80,7 @@ def test_replayed_documents_are_submitted_again(mixed: World) -> None:
         (filtered(model="other"), []),
         (filtered(review=True), []),
         (ReplayAsked(filter=Filter(states=ENDED), names=("done.txt", "not-there.txt")), ["done.txt"]),
-        (ReplayAsked(filter=Filter(states=ENDED), only_if_model_changed=True), []),
+        (ReplayAsked(filter=Filter(states=ENDED), changed_since=Deployed((), {})), []),
     ],
 )
 def test_only_what_is_asked_for_is_replayed(mixed: World, asked: ReplayAsked, names: list[str]) -> None:
@@ -99,7 +100,7 @@ def test_replay_by_rule_applies_the_new_rule(mixed: World) -> None:
     mixed.write_rules(
         {"match": "loans/**", "tasks": [{"kind": "KeyPhraseExtraction"}]}, {"match": "old/**", "ignore": True}
     )
-    changed = ReplayAsked(filter=Filter(states=ENDED), only_if_model_changed=True)
+    changed = ReplayAsked(filter=Filter(states=ENDED), changed_since=Deployed((), {}))
     by_rule = ReplayAsked(filter=Filter(states=ENDED), rule="loans/**")
     app = app_of_run(mixed, RUN)
     for asked in (changed, by_rule):
@@ -109,6 +110,99 @@ def test_replay_by_rule_applies_the_new_rule(mixed: World) -> None:
     assert mixed.result("loans/done.txt", ".keyphrases.json")
     assert mixed.entities("loans/done.txt") is None, "the file of a task that it does not have any more"
     assert mixed.entities("done.txt")
+
+
+# --- A model that was deployed anew ---
+
+
+def deploy(world: World, at: datetime | None) -> None:
+    world.service.authoring.deployed["loans", "production"] = at
+
+
+def read(world: World) -> tuple[Deployed, tuple[UnknownTime, ...]]:
+    readers = {one.name: one.deployments for one in world.app.parts.pool}
+    return read_deployed(readers, world.app.rules.works())
+
+
+def changed(world: World) -> list[str]:
+    """Return the documents whose model is another one by now."""
+    deployed, unknown = read(world)
+    assert not unknown
+    asked = ReplayAsked(filter=Filter(states=ENDED), changed_since=deployed)
+    return [one.name for one in app_of_run(world, RUN).replay.documents(asked)]
+
+
+def test_model_deployed_anew_counts_as_changed(mixed: World) -> None:
+    assert changed(mixed) == []
+    mixed.clock.advance(60)
+    deploy(mixed, mixed.clock())
+    assert changed(mixed) == ["done.txt", "loans/done.txt", "loans/failed.pdf"]
+    mixed.drop("new.txt", letter(7))
+    mixed.run()
+    asked = ReplayAsked(filter=Filter(states=ENDED), changed_since=read(mixed)[0])
+    assert submitted(replay(mixed, asked)) == ["done.txt", "loans/done.txt", "loans/failed.pdf"]
+    mixed.run()
+    assert changed(mixed) == []
+    assert mixed.submissions_of(letter(7)) == 1
+
+
+def test_result_of_earlier_submission_counts_as_changed(world: World) -> None:
+    """It was written after the deployment, but asked for before."""
+    world.drop("a.txt", letter(1))
+    world.step()
+    assert world.submissions_of(letter(1)) == 1
+    world.clock.advance(1)
+    deploy(world, world.clock())
+    world.clock.advance(1)
+    world.run()
+    assert changed(world) == ["a.txt"]
+
+
+def test_carried_over_result_counts_as_changed(mixed: World) -> None:
+    """A new version with the same content has the result of the version before."""
+    mixed.clock.advance(60)
+    deploy(mixed, mixed.clock())
+    mixed.clock.advance(60)
+    mixed.drop("done.txt", letter(1))
+    mixed.run()
+    assert mixed.submissions_of(letter(1)) == 1
+    assert "done.txt" in changed(mixed)
+
+
+def test_deployment_of_the_same_second_is_no_change(world: World) -> None:
+    world.clock.advance(-world.clock().microsecond / 1e6)
+    deploy(world, world.clock())
+    world.drop("a.txt", letter(1))
+    world.run()
+    assert changed(world) == []
+    deploy(world, world.clock() + timedelta(seconds=1))
+    assert changed(world) == ["a.txt"]
+
+
+def test_only_documents_of_the_deployment_are_changed(mixed: World) -> None:
+    mixed.write_rules({"match": "loans/**", "tasks": [{"kind": "KeyPhraseExtraction"}]})
+    replay(mixed, filtered(prefix="loans/"))
+    mixed.run()
+    deploy(mixed, mixed.clock() + timedelta(seconds=60))
+    assert changed(mixed) == ["done.txt"]
+
+
+@pytest.mark.parametrize("status", [403, 404, 500])
+def test_unknown_time_falls_back_to_names(mixed: World, status: int) -> None:
+    mixed.service.authoring.refuse_with = status
+    deployed, (unknown,) = read(mixed)
+    assert unknown.deployment.deployment == "production"
+    assert unknown.code and unknown.why
+    asked = ReplayAsked(filter=Filter(states=ENDED), changed_since=deployed)
+    assert list(app_of_run(mixed, RUN).replay.documents(asked)) == []
+    mixed.write_rules({"match": "done.txt", "tasks": [{"kind": "KeyPhraseExtraction"}]})
+    assert [one.name for one in app_of_run(mixed, RUN).replay.documents(asked)] == ["done.txt"]
+
+
+def test_answer_without_time_falls_back_to_names(mixed: World) -> None:
+    deploy(mixed, None)
+    _, (unknown,) = read(mixed)
+    assert (unknown.code, unknown.why) == ("", "the answer has no such time")
 
 
 def test_what_a_rule_ignores_is_left(mixed: World) -> None:

@@ -52,6 +52,17 @@ def test_dates_are_moved_by_admin_path() -> None:
     assert body(ask(one, "/loans/deployments/production"))["deploymentExpirationDate"] == "2026-01-01"
 
 
+def test_deployment_is_made_anew_by_admin_path() -> None:
+    one = service()
+    assert body(ask(one, "/loans/deployments/production"))["lastDeployedDateTime"] == "2025-01-01T00:00:00Z"
+    given = {"project": "loans", "deployment": "production", "deployed": "2026-02-03T05:05:06+01:00"}
+    moved = one.handle(Request("PUT", "http://localhost", "/admin/authoring", body=json.dumps(given).encode()))
+    assert body(moved)["deployed"] == {"loans/production": "2026-02-03T04:05:06+00:00"}
+    told = body(ask(one, "/loans/deployments/production"))
+    assert told["lastDeployedDateTime"] == "2026-02-03T04:05:06Z"
+    assert told["lastTrainedDateTime"] == "2026-02-03T04:05:06.0000000Z"
+
+
 def test_lists_end_with_null_link() -> None:
     one = service(deployments=frozenset({"a", "b"}))
     assert [entry["projectName"] for entry in body(ask(one, ""))["value"]] == ["loans", "notes", "tags"]

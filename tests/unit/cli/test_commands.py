@@ -1,6 +1,9 @@
 """What the commands print and return."""
 
+import errno
 import json
+import os
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +25,29 @@ from tests.support.world import World, letter
 
 TERMINAL_NAME = "a\x1b[31m\u202etxt\n.txt"
 """Its characters would colour a terminal, turn its text round and end its line."""
+
+
+FILE_NAMES = [
+    name
+    for name in [*ODD_NAMES, TERMINAL_NAME, "[bold]red[/bold].txt"]
+    if all(0 < len(part.encode()) < 200 for part in name.split("/"))
+]
+"""Those that a file can have."""
+
+EVERY_COMMAND = (
+    ["list"],
+    ["list", "--state", "failed"],
+    ["status"],
+    ["status", "--by", "folder"],
+    ["show", "--text", "done.txt"],
+    ["show", "loans/failed.pdf"],
+    ["check", "--no-model"],
+    ["put", "README.md"],
+    ["forecast", "README.md"],
+    ["replay", "--all"],
+    ["backfill"],
+    ["ignore-existing"],
+)
 
 
 @pytest.fixture
@@ -187,6 +213,14 @@ def test_shown_text_keeps_places_of_entities() -> None:
     assert [drawn.plain[span.start : span.end] for span in drawn.spans] == ["Mary Miller", "Alan Archer"]
 
 
+def test_missing_text_is_told(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
+    run_on(mixed, "show", "--text", "running.txt")
+    assert out(capsys).endswith("There is no result whose text could be shown.\n")
+    mixed.drop("done.txt", letter(8), announce=False)
+    run_on(mixed, "show", "--text", "done.txt")
+    assert out(capsys).endswith("Its text is not there any more in the version of the result.\n")
+
+
 def test_unknown_document_is_not_done(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_on(world, "show", "none.txt") == main.NOT_ALL_DONE
     assert out(capsys) == "There is no document 'none.txt', and no record of one.\n"
@@ -350,6 +384,56 @@ def test_wrong_use_is_told(world: World, capsys: pytest.CaptureFixture[str], arg
     assert "python -m functions" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["replay", "--all", "--rate", "nan"],
+        ["replay", "--all", "--rate", "inf"],
+        ["backfill", "--price", "nan"],
+        ["forecast", "--container", "documents", "--price", "inf"],
+        ["forecast", "--container", ""],
+        ["purge", "--older-than", "nan"],
+        ["purge", "--older-than", "1e300"],
+        ["put", ".", "--wait", "--timeout", "nan"],
+        ["put", ".", "--wait", "--timeout", "1e300"],
+        ["status", "--by", "day", "--days", "1000000000"],
+        ["status", "--watch", "--every", "nan"],
+    ],
+    ids=" ".join,
+)
+def test_odd_numbers_are_wrong_use(world: World, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    assert run_on(world, *arguments) == main.WRONG_USE
+    assert "Error: " in capsys.readouterr().err
+
+
+def test_fault_of_own_files_is_one_sentence(mixed: World, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert run_on(mixed, "export", str(tmp_path / "none" / "out.csv")) == main.NOT_ALL_DONE
+    (told,) = capsys.readouterr().err.splitlines()
+    assert told.endswith("out.csv.export.jsonl: No such file or directory.")
+
+
+def test_full_disk_is_one_sentence(
+    mixed: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(list_command, "write_json", write)
+    assert run_on(mixed, "list", "--json") == main.NOT_ALL_DONE
+    assert capsys.readouterr().err == f"The output can not be written: {os.strerror(errno.ENOSPC)}.\n"
+
+
+def test_defects_are_not_hidden(mixed: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error of a connection, say, that nobody has foreseen."""
+
+    def write(_: object) -> None:
+        raise ConnectionResetError(errno.ECONNRESET, "reset")
+
+    monkeypatch.setattr(list_command, "write_json", write)
+    with pytest.raises(ConnectionResetError):
+        run_on(mixed, "list", "--json")
+
+
 def test_help_is_no_fault(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_on(world, "--help") == main.DONE
     assert "Exit codes" in out(capsys)
@@ -365,14 +449,22 @@ def test_every_command_has_json_and_help(name: str) -> None:
 
 
 def test_pipe_gets_no_colours(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in (["list"], ["status"], ["show", "--text", "done.txt"], ["check", "--no-model"]):
+    for arguments in EVERY_COMMAND:
         run_on(mixed, *arguments)
-    assert "\x1b" not in out(capsys)
+        printed = capsys.readouterr()
+        assert printed.out
+        assert "\x1b" not in printed.out + printed.err
+
+
+def test_every_command_is_piped() -> None:
+    elsewhere = {"export", "evaluate", "purge"}  # test_result_commands
+    assert {command for command, *_ in EVERY_COMMAND} == set(main.COMMANDS) - elsewhere
 
 
 @pytest.mark.usefixtures("narrow")
 def test_sixty_columns_are_enough(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in (["status"], ["show", "done.txt"], ["show", "loans/failed.pdf"], ["check", "--no-model"]):
+    shown = (["show", "done.txt"], ["show", "loans/failed.pdf"])
+    for arguments in (["status"], ["status", "--by", "model"], *shown, ["check", "--no-model"]):
         run_on(mixed, *arguments)
     assert max(Text.from_ansi(line).cell_len for line in out(capsys).splitlines()) <= 60
 
@@ -389,6 +481,40 @@ def test_odd_names_go_through(world: World, capsys: pytest.CaptureFixture[str], 
     (line,) = out(capsys).splitlines()
     assert line.endswith(terminal.plain(name).plain)
     assert "\x1b" not in line
+
+
+@pytest.mark.parametrize("name", [*ODD_NAMES, TERMINAL_NAME, "[bold]red[/bold].txt"])
+def test_odd_names_of_failed_documents_go_through(world: World, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    """By the index, and as folders."""
+    world.drop(name, b"%PDF-1.7")
+    world.drop(f"{name[:900]}/x.txt", b"%PDF-1.7")
+    world.run()
+    world.reconcile()
+    assert run_on(world, "list", "--state", "failed", "--json") == main.DONE
+    listed = [json.loads(line)["name"] for line in out(capsys).splitlines()]
+    assert sorted(listed) == sorted([name, f"{name[:900]}/x.txt"])
+    for command in (["list", "--state", "failed"], ["show", "--text", "--", name], ["status", "--by", "folder"]):
+        assert run_on(world, *command) == main.DONE
+    assert not {"\x1b", "\u202e"} & set(out(capsys))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files have other names there")
+@pytest.mark.parametrize("name", FILE_NAMES)
+def test_odd_names_are_dropped_and_brought(
+    world: World, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    path = tmp_path / "in" / name
+    path.parent.mkdir(parents=True)
+    path.write_text(letter(1), "utf-8")
+    results = tmp_path / "out"
+    assert run_on(world, "forecast", str(tmp_path / "in"), "--json") == main.DONE
+    assert json.loads(out(capsys))["forecast"]["documents"] == 1
+    assert run_on(world, "put", str(tmp_path / "in")) == main.DONE
+    world.announce(name)
+    world.run()
+    assert run_on(world, "put", str(tmp_path / "in"), "--results", str(results)) == main.DONE
+    assert not {"\x1b", "\u202e"} & set(out(capsys))
+    assert json.loads((results / f"{name}.entities.json").read_text("utf-8"))["document"]["name"] == name
 
 
 def test_finding_shows_its_fix() -> None:

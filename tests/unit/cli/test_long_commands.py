@@ -89,6 +89,18 @@ def test_journal_has_what_the_command_reports(mixed: World, capsys: pytest.Captu
     assert lines(capsys)[-1]["today"]["codes"] == {"NotText": 2}
 
 
+def test_replay_of_unknown_names_is_not_all_done(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nor is that of names which other options leave out, or which are in work."""
+    for more in ([], ["--yes"]):
+        assert run_on(mixed, "replay", "done.txt", "done.txt", "waiting.txt", "none.txt", *more) == main.NOT_ALL_DONE
+        assert capsys.readouterr().err.startswith("2 of the names are of no document that can be replayed: it is not")
+    mixed.run()
+    assert mixed.submissions_of(letter(1)) == 2
+    assert run_on(mixed, "replay", "done.txt", "--state", "failed") == main.NOT_ALL_DONE
+    assert capsys.readouterr().err.startswith("1 of the names is of no document")
+    assert run_on(mixed, "replay", "done.txt", "loans/failed.pdf") == main.DONE
+
+
 def test_replay_asks_which(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_on(mixed, "replay") == main.WRONG_USE
     assert "--all" in capsys.readouterr().err
@@ -100,6 +112,27 @@ def test_unknown_rule_is_refused(mixed: World, capsys: pytest.CaptureFixture[str
     assert "'loans/**'" in capsys.readouterr().err
     assert run_on(mixed, "replay", "--rule", "loans/**", "--json") == main.DONE
     assert lines(capsys)[0]["forecast"]["documents"] == 1
+
+
+def test_only_changed_models_are_replayed(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["replay", "--only-if-model-changed", "--json"]
+    for documents in (0, 2):
+        assert run_on(mixed, *command) == main.DONE
+        printed = capsys.readouterr()
+        assert json.loads(printed.out)["forecast"]["documents"] == documents
+        assert not printed.err
+        mixed.clock.advance(60)
+        mixed.service.authoring.deployed["loans", "production"] = mixed.clock()
+
+
+def test_unknown_deployment_is_told(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
+    mixed.service.authoring.refuse_with = 403
+    assert run_on(mixed, "replay", "--only-if-model-changed", "--json") == main.DONE
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["forecast"]["documents"] == 0
+    (sentence,) = printed.err.splitlines()
+    assert sentence.startswith("Since when loans/production at loans.cognitiveservices.azure.com has its model is not ")
+    assert sentence.endswith("); there only another project or deployment counts as a change.")
 
 
 def test_refused_documents_are_told(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:

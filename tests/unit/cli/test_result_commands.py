@@ -185,7 +185,7 @@ def test_formulas_are_cells_of_text(world: World, tmp_path: Path) -> None:
 def test_unreadable_result_is_told(mixed: World, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     mixed.output.write("odd.entities.json", b"{}")
     assert run_on(mixed, "export", str(tmp_path / "out.csv")) == main.NOT_ALL_DONE
-    assert "1 file named like a result can not be read" in out(capsys)
+    assert "1 file named like a result is left out: not to be read." in out(capsys)
 
 
 # --- evaluate ---
@@ -271,6 +271,13 @@ def test_purge_tells_what_it_removed(mixed: World, capsys: pytest.CaptureFixture
     assert told[:2] == ["removed  document   a.txt", "removed  result     a.txt.entities.json"]
     assert told[2].startswith("removed  journal    journal/")
     assert told[3] == "removed  record     documents/a.txt"
+
+
+def test_purge_tells_entries_of_lists(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
+    mixed.clock.advance(3600)
+    assert run_on(mixed, "purge", "bad.txt", "--document", "--json") == main.DONE
+    told = [json.loads(line) for line in out(capsys).splitlines()]
+    assert {"document": "bad.txt", "place": "index", "name": "index/failed/bad.txt"} in told
 
 
 def test_purge_of_unknown_document_fails(world: World, capsys: pytest.CaptureFixture[str]) -> None:

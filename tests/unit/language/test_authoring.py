@@ -1,5 +1,6 @@
 """The authoring client reads the service's own form and nothing else, and raises nothing."""
 
+import json
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -51,12 +52,36 @@ def test_recorded_deployment_is_read() -> None:
         b'"deploymentExpirationDate":"2027-10-27","modelTrainingConfigVersion":"2022-05-01"}'
     )
     adapter = Answering(200, body)
-    assert asked(adapter) == Deployment("production", "m-20250902T090101-0123", date(2027, 10, 27))
+    assert asked(adapter) == Deployment(
+        "production",
+        "m-20250902T090101-0123",
+        date(2027, 10, 27),
+        datetime(2026, 2, 2, 23, 14, 4, tzinfo=UTC),
+        datetime(2025, 9, 2, 21, 1, 1, 259868, tzinfo=UTC),
+    )
     (request,) = adapter.asked
     assert request.headers["Ocp-Apim-Subscription-Key"] == "key"
     assert request.url == (
         f"{ENDPOINT}/language/authoring/analyze-text/projects/loans/deployments/production?api-version=2023-04-01"
     )
+
+
+@pytest.mark.parametrize(
+    ("deployed", "trained", "since"),
+    [
+        ("2026-02-02T23:14:04Z", "2025-09-02T21:01:01.2598675Z", 2026),
+        ("2025-02-02T23:14:04Z", "2027-09-02T21:01:01Z", 2027),
+        ("2026-02-02T23:14:04Z", None, 2026),
+        ("2026-02-02T23:14:04", None, None),
+        (None, None, None),
+    ],
+)
+def test_model_is_of_the_later_time(deployed: str | None, trained: str | None, since: int | None) -> None:
+    """A time without a zone is none."""
+    body = {"deploymentName": "a", "lastDeployedDateTime": deployed, "lastTrainedDateTime": trained}
+    found = asked(Answering(200, json.dumps(body).encode()))
+    assert isinstance(found, Deployment)
+    assert (found.model_since.year if found.model_since else None) == since
 
 
 def test_names_stay_in_their_part_of_path() -> None:
