@@ -74,7 +74,7 @@ def _train(labels: LabelsFile, folder: Path) -> None:
         problems = model.train(labels.documents, folder / _ENTITY_FILE)
     else:
         classify.train(labels.kind, labels.categories, labels.documents, folder)
-    summary = [[problem.location, problem.offset, problem.reason] for problem in problems]
+    summary = [[problem.location, problem.offset, problem.reason, problem.done] for problem in problems]
     (folder / _SUMMARY_FILE).write_text(json.dumps(summary), encoding="utf-8")
 
 

@@ -15,6 +15,8 @@ from typing import Any, Literal, Protocol
 from urllib.parse import parse_qsl
 
 from local.language_service import errors, oddities, prebuilt, wire
+from local.language_service.authoring import AuthoringApi, AuthoringRoute, expired_deployment, route_of
+from local.language_service.authoring_state import Authoring
 from local.language_service.behaviour import ANY_PROJECT, Behaviour
 from local.language_service.counters import Counters
 from local.language_service.faults import POISONED, FaultPlan
@@ -35,6 +37,7 @@ _PREVIEW_JOBS = re.compile(
     r"/text/analytics/(?P<version>v3\.1-preview\.ct\.1|v3\.2-preview\.[12])/analyze(?:/jobs/(?P<job>[^/]+))?/?",
     re.IGNORECASE,
 )
+_JOB_ID = re.compile(r"[0-9a-f-]{36}_\d+")
 _PERMISSION = (
     "Microsoft.CognitiveServices/accounts/Language/analyze-text/jobs/action to perform "
     "POST /language/analyze-text/jobs operation."
@@ -85,7 +88,7 @@ class _Route:
         return Operation(names[self.operation], api, "TextAnalytics", "S", _PERMISSION)
 
 
-class LanguageService(ServiceStandIn[_Route, Counters, FaultPlan]):
+class LanguageService(ServiceStandIn[_Route | AuthoringRoute, Counters, FaultPlan]):
     """The state of the stand-in and its one trigger, ``handle``. Safe to call from several threads."""
 
     def __init__(
@@ -100,6 +103,7 @@ class LanguageService(ServiceStandIn[_Route, Counters, FaultPlan]):
         clock: Callable[[], datetime] | None = None,
         admin: bool = False,
         new_job_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+        authoring: Authoring | None = None,
     ) -> None:
         super().__init__(
             key=key,
@@ -112,10 +116,14 @@ class LanguageService(ServiceStandIn[_Route, Counters, FaultPlan]):
         )
         self.projects = tuple(projects)
         self.behaviour = behaviour or Behaviour()
+        #: Without it the service has no authoring API.
+        self.authoring = AuthoringApi(authoring, self.behaviour.region) if authoring else None
         self._new_job_id = new_job_id
         self._jobs: dict[str, Job] = {}
 
-    def _route(self, request: Request) -> _Route:
+    def _route(self, request: Request) -> _Route | AuthoringRoute:
+        if self.authoring and (route := route_of(request)):
+            return route
         match = _GA_JOBS.fullmatch(request.path)
         if match:
             version = dict(parse_qsl(request.query)).get("api-version", "")
@@ -131,26 +139,34 @@ class LanguageService(ServiceStandIn[_Route, Counters, FaultPlan]):
             return _route_of(request.method, dialect, version, match["job"], cancel=False)
         raise gateway_errors.no_such_path()
 
-    def _identity(self, route: _Route, request: Request) -> bytes:
+    def _identity(self, route: _Route | AuthoringRoute, request: Request) -> bytes:
         """Say what a request is about: the documents' texts, so that a job's random id does not matter."""
+        if isinstance(route, AuthoringRoute):
+            return "/".join(part for part in route.parts if not _JOB_ID.fullmatch(part)).encode()
         if route.operation == "submit":
             return texts_digest(_texts(request.body))
         job = self._jobs.get(route.job_id)
         return texts_digest([document.text for document in job.submission.documents]) if job else b"unknown"
 
-    def _own_refusal(self, fault: str, route: _Route) -> Refusal | None:
+    def _own_refusal(self, fault: str, route: _Route | AuthoringRoute) -> Refusal | None:
         match fault:
             case "other-key-401":
                 return errors.other_kind_of_key(route.names)
             case "unknown-project":
                 return errors.unknown_project(self._unknown_project_status(), "(injected)", "")
-            case "json-404":
+            case "json-404" if isinstance(route, _Route):
                 return errors.unknown_job(404, route.job_id)
         return None
 
     # --- the operations --------------------------------------------------------------------------------------------
 
-    def _perform(self, route: _Route, request: Request, fault: str | None, now: datetime) -> Response:
+    def _perform(self, route: _Route | AuthoringRoute, request: Request, fault: str | None, now: datetime) -> Response:
+        if self.authoring:
+            self.authoring.state.settle(now)
+        if isinstance(route, AuthoringRoute):
+            if self.authoring is None:
+                raise gateway_errors.no_such_path()
+            return self.authoring.perform(route, request, now)
         if route.operation == "submit":
             return self._submit(route, request, fault, now)
         job = self._job(route.job_id, route.dialect, now)
@@ -163,7 +179,7 @@ class LanguageService(ServiceStandIn[_Route, Counters, FaultPlan]):
         for document in submission.documents:
             if any(text in document.text for text in self.faults.refused_texts):
                 raise errors.bad_document(f"Document {document.id} cannot be processed.")
-        submission = replace(submission, tasks=tuple(self._resolved(task) for task in submission.tasks))
+        submission = replace(submission, tasks=tuple(self._resolved(task, now) for task in submission.tasks))
         job = self._start(submission, now)
         self._jobs[job.id] = job
         self.counters.accept(job, fault, now)
@@ -172,18 +188,35 @@ class LanguageService(ServiceStandIn[_Route, Counters, FaultPlan]):
         self._forget_old_jobs(now)
         return self._accepted(job, request, fault, now)
 
-    def _resolved(self, task: Task) -> Task:
+    def _resolved(self, task: Task, now: datetime) -> Task:
         """Check that a task's project and deployment exist; raises ``Refusal`` or gives a task bound to fail."""
-        if task.error is not None or isinstance(task.kind, PrebuiltKind) or self._project(task) is not None:
+        if task.error is not None or isinstance(task.kind, PrebuiltKind):
             return task
+        if self._project(task) is not None:
+            return self._unless_expired(task, now)
         if self.behaviour.unknown_project == "failed-task":
             return replace(task, error=errors.unknown_project_error(task.project, task.deployment))
         raise errors.unknown_project(self._unknown_project_status(), task.project, task.deployment)
+
+    def _unless_expired(self, task: Task, now: datetime) -> Task:
+        """Refuse a task whose deployment is past its date, or give one bound to fail."""
+        if self.authoring is None or not self.authoring.state.is_expired(now):
+            return task
+        if self.authoring.state.deployed(task.project, task.deployment) is None:
+            return task
+        error = expired_deployment(task.project, task.deployment, self.authoring.state.deployment_expiration)
+        if self.behaviour.expired_deployment == "failed-task":
+            return replace(task, error=error)
+        raise Refusal(int(self.behaviour.expired_deployment), error)
 
     def _unknown_project_status(self) -> int:
         return 400 if self.behaviour.unknown_project == "400" else 404
 
     def _project(self, task: Task) -> Project | None:
+        if self.authoring and (deployed := self.authoring.state.deployed(task.project, task.deployment)):
+            return deployed.model.learnt if deployed.model.learnt.kind is task.kind else None
+        if self.authoring and self.authoring.state.knows_deployments_of(task.project):
+            return None
         deployments = self.behaviour.deployments
         # A model id of ct.1 stands for project and deployment at once.
         if deployments is not None and task.deployment and task.deployment not in deployments:
@@ -358,13 +391,18 @@ class LanguageService(ServiceStandIn[_Route, Counters, FaultPlan]):
         region = self.behaviour.region if has_region else None
         return service_reply(status, now, region=region, headers=headers, body=body)
 
-    def _refused(self, refusal: Refusal, route: _Route | None, now: datetime) -> Response:
+    def _refused(self, refusal: Refusal, route: _Route | AuthoringRoute | None, now: datetime) -> Response:
+        if isinstance(route, AuthoringRoute):
+            # In the specification of the authoring API of 2023-04-01; no recorded error has it or lacks it.
+            return refusal.response(now, {"x-ms-error-code": refusal.error.code})
         names_code = route is not None and not route.dialect.is_preview and route.version >= _ERROR_CODE_HEADER_SINCE
         return refusal.response(now, {"x-ms-error-code": refusal.error.code} if names_code else None)
 
     # --- the admin path --------------------------------------------------------------------------------------------
 
     def _admin_answer(self, method: str, part: str, content: Any) -> Any:
+        if (method, part) == ("PUT", "authoring") and self.authoring:
+            return self.authoring.set_dates(content)
         return self._admin_entities(str(content["text"])) if (method, part) == ("POST", "entities") else None
 
     def _admin_entities(self, text: str) -> list[dict[str, Any]]:
