@@ -1,5 +1,6 @@
 """Puts the app together from its settings: every use case gets the collaborators that it uses, and nothing else."""
 
+import os
 import random
 import threading
 import time
@@ -16,6 +17,7 @@ from .core.planning import Policy
 from .core.request_ledger import RequestLedger
 from .core.time_limits import LONGEST_HOLD_S
 from .core.work import WorkSpec, work_of
+from .instance import instance_name
 from .language.auth import auth_for
 from .language.budget import RequestBudget
 from .language.client import LanguageClient, default_session
@@ -33,17 +35,19 @@ from .storage.containers import Container
 from .storage.document_store import DocumentStore
 from .storage.extracted_store import ExtractedStore
 from .storage.job_queue import JobQueue
-from .storage.ledger_store import LEDGERS, HealthMonitor, HealthStore
+from .storage.journal_store import JournalStore
+from .storage.ledger_store import DAILY, HealthMonitor, HealthStore, request_ledger_name
 from .storage.poison_queue import BLOB_POISON_QUEUE, PoisonQueue
 from .storage.record_store import RecordStore
 from .storage.rules_store import RulesStore
-from .storage.shared_record import SharedRecord, resource_name
+from .storage.shared_record import SharedRecord
 from .workflows.batching import Submitter
 from .workflows.carry_over import CarryOver
 from .workflows.claiming import Claims, Reports
 from .workflows.extractor import Extractor
 from .workflows.intake import Intake
 from .workflows.job_services import FILES_SENT_AT_ONCE, JobServices, LanguageJobs, ReadingJobs
+from .workflows.journaling import Journal, JournalRepair, after_a_moment
 from .workflows.polling import JobFinder, Poller
 from .workflows.probing import Prober
 from .workflows.publishing import Publisher
@@ -110,6 +114,7 @@ class Parts:
     rules: RulesStore
     extract: "Callable[[bytes], Extracted] | None"
     """Extracts the text of a file; None where only text is read."""
+    journal: JournalStore
     queue: JobQueue
     poison_queue: PoisonQueue
     pool: tuple[LanguageParts, ...]
@@ -119,6 +124,8 @@ class Parts:
     """None where pages without a text layer are not read."""
     clock: Callable[[], datetime] = utcnow
     sleep: Callable[[float], None] = time.sleep
+    later: Callable[[Callable[[], None]], None] = after_a_moment
+    """Does something a little later, in another thread."""
     longest_hold_s: float = LONGEST_HOLD_S
     """How long a run of the submission may wait for a send time."""
     new_id: Callable[[], str] = new_id
@@ -136,6 +143,7 @@ class EntityDrop:
     sweep: Sweep
     reconcile: Reconcile
     rescue: Rescue
+    journal: Journal
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
@@ -155,10 +163,11 @@ class EntityDrop:
                 has_others=has_others,
             )
 
+        self.journal = Journal(parts.journal, parts.later)
         extractor = Extractor(parts.extract, has_ocr=parts.reading is not None)
         refusals = Refusals(records, clock)
         copies = WorkingCopies(parts.extracted, documents, extractor, refusals)
-        publisher = Publisher(documents, records, copies, clock)
+        publisher = Publisher(documents, records, copies, self.journal, clock)
         texts = TextReader(documents, copies, TextCache(), large_documents)
         readings = Readings(records, texts, publisher, clock)
         language_policy = partial(policy, parts.poll_timer, has_others=len(parts.pool) > 1)
@@ -173,7 +182,7 @@ class EntityDrop:
             for one in parts.pool
         ]
         services = JobServices(pool, self._reading_jobs(texts, policy))
-        steps = Steps(records, queue, services, publisher, readings, texts, threads, clock)
+        steps = Steps(records, queue, services, publisher, readings, texts, self.journal, threads, clock)
 
         intake = Intake(
             documents,
@@ -183,7 +192,8 @@ class EntityDrop:
             settings.max_file_bytes,
             large_documents,
         )
-        claims = Claims(documents, records, CarryOver(documents, records, copies, clock), clock, parts.new_id)
+        carry_over = CarryOver(documents, records, copies, self.journal, clock)
+        claims = Claims(documents, records, carry_over, clock, parts.new_id)
         reports = Reports(documents, claims, publisher, clock, parts.new_id)
         submission = Submission(records, queue, claims, publisher, services, steps, threads, clock, parts.new_id)
         self.submitter = Submitter(
@@ -230,6 +240,7 @@ class EntityDrop:
             documents,
             records,
             repairs,
+            JournalRepair(parts.journal, documents, records, clock, timedelta(days=settings.journal_days)),
             clock,
             parts.sleep,
             rules.is_ignored,
@@ -319,19 +330,6 @@ def reading_parts(settings: Settings, state: Container) -> ReadingParts | None:
     )
 
 
-def request_ledger_name(endpoint: str) -> str:
-    """Return the name of the blob with the ledger of the requests to a Language resource.
-
-    It is another blob than that of the resource's health: an instance of the release before, which writes that anew
-    during a deployment, would drop the send times from it. And while this one can not be written, that one may be.
-    """
-    return f"{LEDGERS}requests/{resource_name(endpoint)}.json"
-
-
-DAILY = f"{LEDGERS}daily.json"
-"""The blob with the count of the day's text records."""
-
-
 def daily_records(settings: Settings, count: SharedRecord[DailyCount]) -> DailyRecords | None:
     """Return what counts the text records of a day; None where there is no limit on them."""
     limit = settings.daily_text_records
@@ -353,6 +351,7 @@ def connect(settings: Settings) -> EntityDrop:
         documents=DocumentStore(container(settings.input_container), container(settings.output_container)),
         records=RecordStore(state),
         extracted=ExtractedStore(state),
+        journal=JournalStore(state, f"{instance_name(os.environ)}-{new_id()[:6]}"),
         rules=RulesStore(state),
         extract=extraction(settings),
         queue=AzureJobQueue(queue(settings.storage, settings.job_queue)),

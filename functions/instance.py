@@ -1,7 +1,10 @@
 """The instance that the app runs on, as far as it tells."""
 
 import os
+import platform
+import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 MOST_EXTRACTION_MB = 600
@@ -9,6 +12,12 @@ SHARE_OF_EXTRACTION = 0.4
 """So that the app and its child process fit the smallest instance (512 MB) beside the host."""
 
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+
+def instance_name(environ: Mapping[str, str]) -> str:
+    """Return a short name of this instance, of letters and digits: the platform's, or the machine's."""
+    name = environ.get("WEBSITE_INSTANCE_ID") or platform.node()
+    return "".join(re.findall("[A-Za-z0-9]", name))[:8].lower() or "instance"
 
 
 def memory_mb() -> int | None:

@@ -23,6 +23,9 @@ __all__ = ["SETTINGS", "Secret", "Setting", "Settings", "StorageConnection"]
 PREVIEW_API_VERSION = "v3.1-preview.ct.1"
 """The API of 2021 that the first custom entity recognition projects used: other paths, other bodies."""
 
+KEY_VAULT_REFERENCE = "@Microsoft.KeyVault("
+"""How a value begins that the platform fetches from a key vault."""
+
 BLOB_TRIGGER_SOURCES = ("LogsAndContainerScan", "EventGrid")
 STRING_INDEX_TYPES = ("UnicodeCodePoint", "Utf16CodeUnit", "TextElements_v8")
 
@@ -42,7 +45,7 @@ class Setting(NamedTuple):
 
 def _key(value: str) -> Secret:
     # It travels in a header, which takes nothing else; what is pasted from a page may have an invisible character.
-    if value.startswith("@Microsoft.KeyVault("):
+    if value.startswith(KEY_VAULT_REFERENCE):
         # What App Service leaves in place of a value that it could not get ("Use Key Vault references", read 2026-11).
         raise ValueError(
             "a key, not a Key Vault reference that could not be resolved: check the app's role on the vault"
@@ -357,6 +360,12 @@ SETTINGS: tuple[Setting, ...] = (
         _moment,
         "`reconcile` leaves documents alone that were last changed before this date or time (UTC)",
     ),
+    Setting(
+        "JOURNAL_DAYS",
+        "90",
+        _integer(2, 3650),
+        "how long the journal of documents and jobs is kept; in Azure a lifecycle rule deletes what is older",
+    ),
 )
 
 """Every app setting, in the order of the documentation."""
@@ -420,6 +429,7 @@ class Settings:
     control_documents: bool = True
     allow_http_endpoint: bool = False
     ignore_documents_before: datetime | None = None
+    journal_days: int = 90
     language_client_id: str | None = None
     """Client id of the user-assigned identity that talks to the AI services; None: the only or own one."""
 

@@ -129,6 +129,7 @@ module storage 'modules/storage.bicep' = {
     deletions: [
       { name: 'delete-left-over-chunks', prefix: '${settings.STATE_CONTAINER}/pieces/', days: keepChunksDays }
       { name: 'delete-left-over-texts', prefix: '${settings.STATE_CONTAINER}/extracted/', days: keepChunksDays }
+      { name: 'delete-old-journal', prefix: '${settings.STATE_CONTAINER}/journal/', days: int(settings.JOURNAL_DAYS) }
       { name: 'delete-old-dead-letters', prefix: '${deadLetterContainer}/', days: 90 }
     ]
     private: private
@@ -540,6 +541,8 @@ module personLanguage 'modules/language-role.bicep' = if (createLanguage && !emp
 output AZURE_RESOURCE_GROUP string = group.name
 output AZURE_FUNCTION_APP_NAME string = app.outputs.name
 output AZURE_STORAGE_ACCOUNT_NAME string = storage.outputs.name
+output AZURE_STORAGE_BLOB_URI string = storage.outputs.blobServiceUri
+output AZURE_STORAGE_QUEUE_URI string = storage.outputs.queueServiceUri
 output AZURE_HOST_STORAGE_ACCOUNT_NAME string = hostStorage.outputs.name
 output AZURE_SYSTEM_TOPIC_NAME string = eventTopic.outputs.name
 output AZURE_APPLICATION_INSIGHTS_NAME string = applicationInsights.outputs.name

@@ -56,7 +56,7 @@ def python_of(environment: Path | str) -> Path:
 def parts(root: Path, *, checks: bool = False) -> list[Part]:
     """Return what a clone in `root` needs, with `checks` what `make check` needs besides."""
     found = [
-        _environment(root / ".venv", root / "requirements-dev.txt", root / "requirements.txt"),
+        _environment(root / ".venv", *(root / f"requirements{kind}.txt" for kind in ("-dev", "-cli", ""))),
         # The authoring client needs another version of the analysis client than the app's tests.
         _environment(root / ".venv-authoring", root / "tests" / "requirements-authoring.txt"),
         Part(root / "node_modules", (root / "package.json", root / "package-lock.json"), _install_node_modules),

@@ -150,6 +150,8 @@ class DocumentRecord(Record, frozen=True, kw_only=True):
             "owner": self.owner,
             "updated": self.updated.isoformat(timespec="seconds"),
         }
+        if self.work.tasks:
+            metadata["model"] = self.work.model
         if not self.is_pending and self.promised not in _PROMISED_BY_STATE.values():
             metadata["results"] = ",".join(self.promised)
         if self.needs_review:

@@ -125,14 +125,17 @@ class Job(Record, frozen=True, kw_only=True):
         return self.state is JobState.WAITING and self.failed_at is not None and self.retry_at is None
 
     def metadata(self) -> dict[str, str]:
-        """Return the fields that the sweep needs from a listing alone."""
-        return {
+        """Return the fields that the sweep and the command line need from a listing alone."""
+        metadata = {
             "state": self.state.value,
             "step": str(self.step),
             "due": self.due.isoformat(timespec="milliseconds"),
             "created": self.created.isoformat(timespec="seconds"),
             "pieces": str(len(self.chunks)),
         }
+        if self.last_error and self.state is JobState.WAITING:
+            metadata["reason"] = self.last_error.code
+        return metadata
 
     def log_context(self) -> dict[str, object]:
         """Return the fields that every log line about this job carries."""

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ..errors import Problem
-from ..tasks.task import ChunkResult
+from ..tasks.task import ChunkResult, ResultFile
 from .documents import ENTITIES_SUFFIX, ERROR_SUFFIX, Claim, DocumentRecord
 from .lifecycle import DocumentEvent, conclude, may_write
 from .names import fitting_name
@@ -119,8 +119,8 @@ class Publish:
     """ETags by name."""
     record: DocumentRecord
     """As it is once the files are written."""
-    text_records: int
-    """Text records of the results."""
+    results: tuple[ResultFile, ...]
+    """Those that the files hold."""
 
 
 Plan = LookFirst | Stale | Publish
@@ -144,9 +144,7 @@ def plan_publication(
         return LookFirst()
     present = present or {}
     files = _Files(record, claim, present)
-    text_records = 0
-    if isinstance(outcome, Extracted):
-        text_records = files.add_results(outcome, now)
+    results = files.add_results(outcome, now) if isinstance(outcome, Extracted) else ()
     concluded = _concluded(record, outcome, now, needs_review=files.need_review)
     report = _report(record, outcome, now)
     if report:
@@ -158,7 +156,7 @@ def plan_publication(
         files=tuple(files.written),
         withdraw={name: known.etag for name, known in present.items() if name not in staying},
         record=concluded,
-        text_records=text_records,
+        results=results,
     )
 
 
@@ -170,14 +168,14 @@ class _Files:
         self.written: list[FileWrite] = []
         self.need_review = False
 
-    def add_results(self, outcome: Extracted, now: datetime) -> int:
-        """Add the files of all tasks that have a result; return their text records."""
+    def add_results(self, outcome: Extracted, now: datetime) -> tuple[ResultFile, ...]:
+        """Add the files of all tasks that have a result; return the results."""
         outputs = document_outputs(self._record, outcome.chunks, outcome.work, outcome.text, now)
         for output in outputs:
             data, needs_review = content_of(output)
             name = fitting_name("", self._record.document.name, output.suffix)
             self.add(name, data, is_text=isinstance(output.content, str), needs_review=needs_review)
-        return sum(output.content.text_records for output in outputs if not isinstance(output.content, str))
+        return tuple(output.content for output in outputs if not isinstance(output.content, str))
 
     def add(self, name: str, data: bytes, *, is_text: bool = False, needs_review: bool = False) -> None:
         """Add a file."""

@@ -12,6 +12,15 @@ Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 """A time with its zone; one without is refused where a record is read."""
 
 
+def moment(text: str | None) -> datetime | None:
+    """Return a time from a blob's metadata; None where it is missing, can not be read, or has no zone."""
+    try:
+        read = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return read if read.tzinfo else None
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """The base of everything that is stored as JSON: frozen, names in camel case, defaults left out."""
 

@@ -295,6 +295,12 @@ def wait_s(ledger: RequestLedger, now: datetime) -> float:
     return max(pause_s(ledger, now), (ledger.next_at - now).total_seconds() if ledger.next_at else 0.0)
 
 
+def issued(ledger: RequestLedger, now: datetime) -> int:
+    """Return how many send times were issued for the last minute, and for what is booked ahead."""
+    first = bucket_of(now - timedelta(seconds=WINDOW_S)) + 1 - ledger.counted_from
+    return sum(ledger.counts[max(0, first) :])
+
+
 def pause_s(ledger: RequestLedger, now: datetime) -> float:
     """Return how many seconds nothing may be sent."""
     return max(0.0, (ledger.paused_until - now).total_seconds()) if ledger.paused_until else 0.0

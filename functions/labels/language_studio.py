@@ -110,6 +110,12 @@ def locations(content: bytes) -> list[str]:
         raise LabelsError(f"This is not a labels file of the Language service: {error}.") from None
 
 
+def unit_of(content: bytes) -> str:
+    """Return what the offsets of a labels file count. Raises `LabelsError`."""
+    unit = decoded(content, dict[str, Any], "a labels file").get("stringIndexType")
+    return unit if unit in UNITS else UTF16
+
+
 def write(labels: Labels, unit: str = UTF16) -> bytes:
     """Write the form `2022-05-01`; the service takes it with UTF-16 code units only."""
     project = labels.project

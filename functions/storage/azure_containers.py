@@ -2,16 +2,19 @@
 
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
+from azure.core.rest import HttpRequest
 
 from ..errors import Changed, Missing
 from ..redaction import redacted_errors
+from .blob_listing import Page, read_page
 from .containers import JSON_TYPE, Blob, BlobInfo, check_name, error_code
 
 if TYPE_CHECKING:
@@ -24,6 +27,9 @@ _NOT_FOUND_CODES = ("BlobNotFound", "ContainerNotFound", "ResourceNotFound")
 
 class AzureContainer:
     """A container of Azure Storage, or of an emulator of it; created when something is first written to it."""
+
+    page_size: int | None = None
+    """Blobs in a page of a listing; None for as many as the storage gives."""
 
     def __init__(self, client: "ContainerClient") -> None:
         self._client = client
@@ -101,19 +107,56 @@ class AzureContainer:
                 self._create()
                 return upload()
 
+    def append(self, name: str, data: bytes) -> None:
+        blob = self._blob(name)
+        with _named_outcomes(name):
+            try:
+                blob.append_block(data)
+                return
+            except ResourceNotFoundError as error:
+                if error_code(error) == "ContainerNotFound":
+                    self._create()
+                elif error_code(error) not in _NOT_FOUND_CODES:
+                    raise
+            with suppress(ResourceExistsError):
+                blob.create_append_blob(match_condition=MatchConditions.IfMissing)
+            blob.append_block(data)
+
     def delete(self, name: str, *, if_match: str | None = None) -> None:
         with _named_outcomes(name), self._gone_is_not_changed(name):
             self._blob(name).delete_blob(**_at_version(if_match))
 
     def list(self, prefix: str = "") -> Iterator[BlobInfo]:
+        marker = ""
         try:
-            with redacted_errors():
-                for properties in self._client.list_blobs(name_starts_with=prefix or None, include=["metadata"]):
-                    yield _info(properties.name, properties)
+            while True:
+                with redacted_errors():
+                    page = self._page(prefix, marker)
+                yield from page.blobs
+                if not (marker := page.next_marker):
+                    return
         except ResourceNotFoundError as error:
             # Without the storage's own code it is a proxy that answers, and nobody knows what is in the container.
             if error_code(error) not in _NOT_FOUND_CODES:
                 raise
+
+    def _page(self, prefix: str, marker: str) -> Page:
+        """Return a page of the listing, through the client's own pipeline and read by `blob_listing`."""
+        query = {"restype": "container", "comp": "list", "include": "metadata", "prefix": prefix, "marker": marker}
+        parameters = {name: quote(value, safe="") for name, value in query.items() if value}
+        if self.page_size:
+            parameters["maxresults"] = str(self.page_size)
+        headers = {"x-ms-version": self._client.api_version, "Accept": "application/xml"}
+        request = HttpRequest("GET", self._client.url, params=parameters, headers=headers)
+        response = self._client._client._send_request(request)
+        page = read_page(response.content) if response.status_code == 200 else None
+        if page is not None:
+            return page
+        # What that means, and what is raised for it, is the client library's to say.
+        listed = self._client.list_blobs(name_starts_with=prefix or None, include=["metadata"])
+        pages: Any = listed.by_page(marker or None)
+        blobs = [_info(properties.name, properties) for properties in next(pages)]
+        return Page(blobs, pages.continuation_token or "")
 
     @contextmanager
     def _gone_is_not_changed(self, name: str) -> Iterator[None]:

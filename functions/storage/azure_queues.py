@@ -89,6 +89,15 @@ class AzureTextQueue:
             send()
 
 
+def queue_length(client: "QueueClient") -> int | None:
+    """Return about how many messages a queue has, hidden ones included; None where there is no such queue."""
+    try:
+        with redacted_errors():
+            return int(client.get_queue_properties().approximate_message_count or 0)
+    except ResourceNotFoundError:
+        return None
+
+
 def _create(client: "QueueClient") -> None:
     try:
         client.create_queue()

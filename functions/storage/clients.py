@@ -23,21 +23,28 @@ MAX_SINGLE_GET_BYTES = 1024 * 1024
 """What one request for a blob brings; a larger document comes in chunks, and one that is too large stays away."""
 
 
-def blob_service(connection: StorageConnection) -> BlobServiceClient:
-    """Return the client of the blob service, its connections shared by all threads."""
-    options: dict[str, Any] = {"transport": _transport(), "max_single_get_size": MAX_SINGLE_GET_BYTES}
+def blob_service(connection: StorageConnection, **retries: Any) -> BlobServiceClient:
+    """Return the client of the blob service, its connections shared by all threads.
+
+    `retries` are options of the client's retry policy.
+    """
+    options: dict[str, Any] = {"transport": _transport(), "max_single_get_size": MAX_SINGLE_GET_BYTES, **retries}
     if connection.connection_string:
         return BlobServiceClient.from_connection_string(connection.connection_string, **options)
     uri = str(connection.blob_service_uri)
     return BlobServiceClient(uri, credential=credential(connection.client_id, uri), **options)
 
 
-def queue(connection: StorageConnection, name: str) -> QueueClient:
-    """Return the client of one queue, with messages in base64 as the host's queue trigger expects them."""
+def queue(connection: StorageConnection, name: str, **retries: Any) -> QueueClient:
+    """Return the client of one queue, with messages in base64 as the host's queue trigger expects them.
+
+    `retries` are options of the client's retry policy.
+    """
     options: dict[str, Any] = {
         "transport": _transport(),
         "message_encode_policy": TextBase64EncodePolicy(),
         "message_decode_policy": TextBase64DecodePolicy(),
+        **retries,
     }
     if connection.connection_string:
         return QueueClient.from_connection_string(connection.connection_string, name, **options)

@@ -136,6 +136,12 @@ class Container(Protocol):
     ) -> str:
         """Write a blob whole, if it is still at `if_match`, or if there is none. Raises `Changed` otherwise."""
 
+    def append(self, name: str, data: bytes) -> None:
+        """Append to a blob that is only ever appended to, and create it where there is none.
+
+        Where this fails, the data may have been appended all the same.
+        """
+
     def delete(self, name: str, *, if_match: str | None = None) -> None:
         """Delete a blob, if it is still at `if_match`. Raises `Missing` and `Changed`."""
 

@@ -50,9 +50,9 @@ class DocumentStore:
             raise Missing(name)
         return found
 
-    def list(self) -> Iterator[BlobInfo]:
-        """Yield every document."""
-        return self._intake.list()
+    def list(self, prefix: str = "") -> Iterator[BlobInfo]:
+        """Yield every document whose name begins with `prefix`."""
+        return self._intake.list(prefix)
 
     def get_result_properties(self, name: str) -> BlobInfo | None:
         """Return which version of the result blob `name` there is, None where there is none."""

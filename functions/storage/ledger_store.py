@@ -16,11 +16,23 @@ logger = logging.getLogger(__name__)
 
 LEDGERS = "budget/"
 
+DAILY = f"{LEDGERS}daily.json"
+"""The blob with the count of the day's text records."""
+
 MAX_RACES = 10
 """Times that one change may lose against other instances before it is left out; the next one is counted."""
 
 Change = Callable[[Health], Health | None]
 """Returns the ledger as it shall be; None where there is nothing to write after all."""
+
+
+def request_ledger_name(endpoint: str) -> str:
+    """Return the name of the blob with the ledger of the requests to a Language resource.
+
+    It is another blob than that of the resource's health: an instance of the release before, which writes that anew
+    during a deployment, would drop the send times from it. And while this one can not be written, that one may be.
+    """
+    return f"{LEDGERS}requests/{resource_name(endpoint)}.json"
 
 
 class HealthStore:

@@ -58,11 +58,20 @@ class MemoryContainer:
             present = self._blobs.get(name)
             if (if_absent and present) or (if_match and (not present or present.info.etag != if_match)):
                 raise Changed(name)
-            etag = f'"0x{next(self._versions):016X}"'
-            modified = self._now()
-            info = BlobInfo(name, etag, modified, len(data), dict(metadata or {}), content_type, content_encoding)
-            self._blobs[name] = Blob(info, data)
-            return etag
+            properties = {"content_type": content_type, "content_encoding": content_encoding}
+            return self._store(name, data, {"metadata": dict(metadata or {}), **properties})
+
+    def _store(self, name: str, data: bytes, properties: dict[str, Any]) -> str:
+        etag = f'"0x{next(self._versions):016X}"'
+        modified = self._now()
+        self._blobs[name] = Blob(BlobInfo(name, etag, modified, len(data), **properties), data)
+        return etag
+
+    def append(self, name: str, data: bytes) -> None:
+        check_name(name)
+        with self._lock:
+            present = self._blobs.get(name)
+            self._store(name, (present.data if present else b"") + data, {"metadata": {}})
 
     def delete(self, name: str, *, if_match: str | None = None) -> None:
         with self._lock:
@@ -77,10 +86,7 @@ class MemoryContainer:
     def upload(self, name: str, data: bytes, **properties: Any) -> str:
         """Write a blob as another client of the storage may: with any name, and with further fields of `BlobInfo`."""
         with self._lock:
-            etag = f'"0x{next(self._versions):016X}"'
-            modified = self._now()
-            self._blobs[name] = Blob(BlobInfo(name, etag, modified, len(data), **{"metadata": {}, **properties}), data)
-            return etag
+            return self._store(name, data, {"metadata": {}, **properties})
 
     def change(self, name: str, **properties: Any) -> None:
         """Change properties of a blob that leave its ETag as it is, such as its tier."""

@@ -36,6 +36,9 @@ class ListedJob(NamedTuple):
     due: datetime | None
     created: datetime | None
     chunks: int
+    state: str = ""
+    reason: str = ""
+    """Why it waits: the code of the problem that its last submission or poll had."""
 
 
 class ListedRefusal(NamedTuple):
@@ -90,12 +93,13 @@ class RecordStore:
         """Delete the record of a document that is gone. Raises `Missing` and `Changed`."""
         self._container.delete(_document_name(name), if_match=etag)
 
-    def list_documents(self) -> Iterator[BlobInfo]:
-        """Yield every document record, under the document's name, with its metadata and without its content.
+    def list_documents(self, prefix: str = "") -> Iterator[BlobInfo]:
+        """Yield the record of every document whose name begins with `prefix`, under the document's name.
 
-        Left out are those of the very longest names, which their records' names do not tell; see `unlisted_document`.
+        It has its metadata and not its content. Left out are those of the very longest names, which their records'
+        names do not tell; see `unlisted_document`.
         """
-        for info in self._container.list(DOCUMENTS):
+        for info in self._container.list(DOCUMENTS + prefix):
             if not is_shortened(info.name):
                 yield info._replace(name=info.name.removeprefix(DOCUMENTS))
 
@@ -134,16 +138,20 @@ class RecordStore:
         """Whether a job, a part of it or a half of it is still under way; all their ids begin with the owner's."""
         return next(self._container.list(JOBS + owner), None) is not None
 
-    def list_jobs(self) -> Iterator[ListedJob]:
-        """Yield every job. What is not named like a job's record is not ours and is left out, with a log line."""
-        for info in self._container.list(JOBS):
+    def list_jobs(self, owner: str = "") -> Iterator[ListedJob]:
+        """Yield every job, or those of an owner.
+
+        What is not named like a job's record is not ours and is left out, with a log line.
+        """
+        for info in self._container.list(JOBS + owner):
             job_id, ending, rest = info.name.removeprefix(JOBS).partition(".json")
             if not ending or rest:
                 logger.warning("Not a job record: %s", info.name, extra={"action": "record_quarantined"})
                 continue
             try:
                 due, created = _moment(info.metadata["due"]), _moment(info.metadata["created"])
-                yield ListedJob(job_id, due, created, int(info.metadata["pieces"]))
+                state, reason = info.metadata["state"], info.metadata.get("reason", "")
+                yield ListedJob(job_id, due, created, int(info.metadata["pieces"]), state, reason)
             except (KeyError, ValueError):
                 yield ListedJob(job_id, None, None, 0)
 

@@ -60,6 +60,11 @@ class ClassesResult(ResultFile, frozen=True, kw_only=True, omit_defaults=False):
     """True, or not there. Whether the document took several requests: the confidence of a class is then the mean of
     theirs, weighted with the length of their texts."""
 
+    @property
+    def found_count(self) -> int:
+        """How many classes it has."""
+        return len(self.classes)
+
 
 class _WireClass(msgspec.Struct, rename="camel"):
     category: str

@@ -270,6 +270,12 @@ class EntityResultFile(ResultFile, frozen=True, kw_only=True, omit_defaults=Fals
     """The file of a result whose entities have offsets."""
 
     string_index_type: str
+    entities: tuple[Entity, ...]
+
+    @property
+    def found_count(self) -> int:
+        """How many entities it has."""
+        return len(self.entities)
 
     def counts_in(self, unit: str) -> bool:
         """Whether its offsets count in a string index type."""

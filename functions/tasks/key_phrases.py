@@ -40,6 +40,11 @@ class KeyPhrasesResult(ResultFile, frozen=True, kw_only=True, omit_defaults=Fals
 
     key_phrases: tuple[str, ...]
 
+    @property
+    def found_count(self) -> int:
+        """How many key phrases it has."""
+        return len(self.key_phrases)
+
 
 class KeyPhraseExtraction(PrebuiltTask, frozen=True, kw_only=True, tag="KeyPhraseExtraction"):
     """Finds the key phrases of a text."""

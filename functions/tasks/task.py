@@ -312,6 +312,11 @@ class ResultFile(Record, frozen=True, kw_only=True, omit_defaults=False):
     detected_language: str | msgspec.UnsetType = msgspec.UNSET
     """The language that the service detected, of most of the text; not there where it was not asked to."""
 
+    @property
+    def found_count(self) -> int:
+        """How many entities, classes or key phrases it has."""
+        raise NotImplementedError
+
     def counts_in(self, unit: str) -> bool:
         """Whether its offsets count in a string index type; what has no offsets counts in each."""
         return True

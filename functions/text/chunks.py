@@ -35,7 +35,7 @@ class ReadyChunk:
     facts: DocumentFacts
     work: WorkSpec
     warnings: tuple[str, ...] = ()
-    """About how the document was read, each as `CODE: message` (see `results.reading_warning`)."""
+    """About how the document was read, each as `CODE: message` (see `documents.reading_warning`)."""
     text_facts: TextFacts = DOCUMENT_TEXT
     """Which text this is a chunk of."""
     content_sha256: str | None = None

@@ -8,10 +8,12 @@ under the same name: to apply that, documents are replayed (docs/deploy.md).
 import logging
 from collections.abc import Callable
 from datetime import datetime
+from typing import NamedTuple
 
 from .. import telemetry
 from ..core.documents import DocumentRecord, DocumentState
 from ..core.extracted_texts import as_read_before
+from ..core.journal import document_ended, sums
 from ..core.lifecycle import DocumentEvent, claim, conclude
 from ..core.names import fitting_name
 from ..core.publication import FileWrite
@@ -24,9 +26,19 @@ from ..storage.document_store import DocumentStore
 from ..storage.record_store import RecordStore
 from ..tasks.task import ResultFile, carried_over, decoded_result
 from ..text.chunks import ReadyChunk
+from .journaling import Journal
 from .working_copies import WorkingCopies
 
 logger = logging.getLogger(__name__)
+
+
+class _Carried(NamedTuple):
+    """What an earlier version leaves to a later one."""
+
+    files: tuple[FileWrite, ...]
+    """In the order in which they are written: texts first."""
+    results: tuple[ResultFile, ...]
+    """Those in the files."""
 
 
 class CarryOver:
@@ -37,11 +49,13 @@ class CarryOver:
         documents: DocumentStore,
         records: RecordStore,
         copies: WorkingCopies,
+        journal: Journal,
         clock: Callable[[], datetime],
     ) -> None:
         self._documents = documents
         self._records = records
         self._copies = copies
+        self._journal = journal
         self._clock = clock
 
     def try_for(self, record: DocumentRecord, etag: str, item: ReadyChunk, owner: str) -> bool:
@@ -59,11 +73,11 @@ class CarryOver:
             return False
         if item.reading and not (record.text and record.text.ocr):
             return False  # OCR was turned on since.
-        files = self._same_work(record, item, facts, owner)
-        if not files:
+        carried = self._same_work(record, item, facts, owner)
+        if carried is None:
             return False
         now = self._clock()
-        written = {file.name: self._write(file) for file in files}
+        written = {file.name: self._write(file) for file in carried.files}
         claimed = claim(
             record,
             facts,
@@ -77,10 +91,10 @@ class CarryOver:
             trace_parent=telemetry.trace_parent(),
             is_submitted=False,
         )
+        needs_review = any(result.review for result in carried.results)
+        ended = conclude(claimed, DocumentEvent.EXTRACTED, now, needs_review=needs_review)
         try:
-            needs_review = any("review" in file.metadata for file in files)
-            concluded = conclude(claimed, DocumentEvent.EXTRACTED, now, needs_review=needs_review)
-            self._records.save_document(concluded, etag)
+            self._records.save_document(ended, etag)
         except Changed:
             present, _ = self._records.document(facts.name)
             # Another worker with the same event may have saved the same record: then the result is its own as well.
@@ -90,6 +104,7 @@ class CarryOver:
             raise
         if item.chunk.extracted:
             self._copies.delete(item.chunk.extracted)
+        self._journal.add(document_ended(ended, sums(carried.results)))
         telemetry.documents_in.add(1)
         telemetry.documents_done.add(1)
         logger.info(
@@ -107,11 +122,13 @@ class CarryOver:
 
     def _same_work(
         self, record: DocumentRecord, item: ReadyChunk, facts: DocumentFacts, owner: str
-    ) -> list[FileWrite] | None:
-        """Return the files of all tasks for the version of `item`, texts first; None where they can not be had."""
+    ) -> "_Carried | None":
+        """Return the results of all tasks for the version of `item`; None where they can not be had."""
         if record.work not in (item.work, FIRST_RELEASE):
             return None
-        results: list[FileWrite] = []
+        texts: list[FileWrite] = []
+        files: list[FileWrite] = []
+        results: list[ResultFile] = []
         for task in item.work.tasks:
             blob = self._known(record, item, task.suffix)
             result = decoded_result(blob.data, task.result_type) if blob else None
@@ -122,15 +139,14 @@ class CarryOver:
             if carried is None:
                 return None
             metadata = result_metadata(facts, owner, needs_review=carried.review)
-            results.append(FileWrite(blob.info.name, to_json(carried), False, metadata, blob.info.etag))
+            results.append(carried)
+            files.append(FileWrite(blob.info.name, to_json(carried), False, metadata, blob.info.etag))
             for suffix in task.text_suffixes(result):
                 text = self._known(record, item, suffix)
                 if text is None:
                     return None
-                results.insert(
-                    0, FileWrite(text.info.name, text.data, True, result_metadata(facts, owner), text.info.etag)
-                )
-        return results
+                texts.append(FileWrite(text.info.name, text.data, True, result_metadata(facts, owner), text.info.etag))
+        return _Carried((*texts, *files), tuple(results)) if files else None
 
     def _known(self, record: DocumentRecord, item: ReadyChunk, suffix: str) -> Blob | None:
         """Return a file of a document, if it is that of the version in its record."""

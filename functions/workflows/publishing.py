@@ -11,6 +11,7 @@ from datetime import datetime
 from .. import telemetry
 from ..core.documents import Claim, DocumentRecord, DocumentState, StoredRecord
 from ..core.jobs import Job
+from ..core.journal import document_ended, sums
 from ..core.lifecycle import may_write
 from ..core.publication import (
     Extracted,
@@ -30,6 +31,7 @@ from ..errors import Changed, Missing, Problem
 from ..storage.containers import JSON_TYPE, TEXT_TYPE
 from ..storage.document_store import DocumentStore
 from ..storage.record_store import RecordStore
+from .journaling import Journal
 from .working_copies import WorkingCopies
 
 logger = logging.getLogger(__name__)
@@ -46,11 +48,13 @@ class Publisher:
         documents: DocumentStore,
         records: RecordStore,
         copies: WorkingCopies,
+        journal: Journal,
         clock: Callable[[], datetime],
     ) -> None:
         self._documents = documents
         self._records = records
         self._copies = copies
+        self._journal = journal
         self._clock = clock
 
     def write_results(self, claim: Claim, outcome: Extracted, known: StoredRecord | None = None) -> bool:
@@ -122,6 +126,7 @@ class Publisher:
                 continue
             if plan.record.extracted:
                 self._copies.delete(plan.record.extracted)
+            self._journal.add(document_ended(plan.record, sums(plan.results)))
             _log_outcome(plan, claim)
             return True
         raise Changed(claim.document)
@@ -166,7 +171,7 @@ class Publisher:
 
 def _log_outcome(plan: Publish, claim: Claim) -> None:
     if plan.record.state is DocumentState.DONE:
-        log_done(plan.record, claim.owner, plan.text_records)
+        log_done(plan.record, claim.owner, sum(one.text_records for one in plan.results))
     elif plan.record.last_error:
         log_failed(claim.document, plan.record.last_error, claim.owner)
 

@@ -18,6 +18,7 @@ from ..core.documents import ENTITIES_SUFFIX, ERROR_SUFFIX, DocumentState, promi
 from ..core.listings import in_result_order, side_by_side
 from ..core.names import fitting_name
 from ..core.packing import MAX_REQUEST_DOCUMENTS
+from ..core.records import moment
 from ..core.results import extracted_name
 from ..core.time_limits import LONGEST_RECONCILE
 from ..errors import Changed, Fault, Missing
@@ -27,6 +28,7 @@ from ..storage.record_format import is_newer
 from ..storage.record_store import ListedRefusal, RecordStore, refusal_key
 from ..text.chunks import Retake
 from .failures import Failures
+from .journaling import Audit, JournalRepair
 from .repairs import Attempts, Found, Repairs
 
 logger = logging.getLogger(__name__)
@@ -85,6 +87,7 @@ class Reconcile:
         documents: DocumentStore,
         records: RecordStore,
         repairs: Repairs,
+        journal: JournalRepair,
         clock: Callable[[], datetime],
         sleep: Callable[[float], None],
         is_ignored: Callable[[str, datetime], bool],
@@ -96,6 +99,7 @@ class Reconcile:
         self.documents = documents
         self.records = records
         self.repairs = repairs
+        self.journal = journal
         self.clock = clock
         self.give_up = give_up
         self.oldest = oldest
@@ -120,6 +124,7 @@ class Reconcile:
                 break
         tally.submitted += run.attempts.retry_refused(run.is_to_be_retried)
         tally.is_complete &= not run.listings_failed
+        run.finish_audit()
         run.failures.log()
         _log(tally, run.failures.total)
         return tally
@@ -147,6 +152,11 @@ class _Row(NamedTuple):
             return DocumentState(self.record.metadata.get("state", ""))
         except ValueError:
             return None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the current version has its result or its report, by a record that this release can read."""
+        return self.state in _CONCLUDED and not self.is_newer
 
     @property
     def is_newer(self) -> bool:
@@ -177,6 +187,10 @@ class _Run:
         self.clock, self.give_up, self.oldest = reconcile.clock, reconcile.give_up, reconcile.oldest
         self.is_ignored = reconcile.is_ignored
         self.attempts = Attempts(self.repairs, failures)
+        self.audit: Audit | None = None
+        """None where the journal can not be read."""
+        with failures.guard("read the journal", ""):
+            self.audit = reconcile.journal.audit()
         self._suffixes = {ENTITIES_SUFFIX, ERROR_SUFFIX}
         """What the names of results end with, as far as records have named them."""
         self._tried: set[str] = set()
@@ -192,6 +206,8 @@ class _Run:
         """Yield the documents that nobody works on and that have no result; count all others."""
         for row in self._rows():
             with self.failures.guard("compare a document", row.name):
+                if self.audit and row.has_ended:
+                    self.audit.check(row.name, row.metadata)
                 self._suffixes.update(row.promised)
                 found = self._unowned(row)
                 if found:
@@ -211,7 +227,7 @@ class _Run:
         def naming(document: str) -> str:
             return fitting_name("", document, suffix)
 
-        concluded = (row for row in self._rows() if row.state in _CONCLUDED and not row.is_newer)
+        concluded = (row for row in self._rows() if row.has_ended)
         expected = (_Expected(naming(row.name), row) for row in in_result_order(concluded, naming))
         listed = self._listing(self.documents.list_results)
         present = (info for info in listed if info.name.endswith(suffix))
@@ -222,6 +238,12 @@ class _Run:
                 found = self._without_result(promise, result, suffix)
                 if found:
                     yield found
+
+    def finish_audit(self) -> None:
+        """Write what the journal lacks, and the summary where all documents were counted."""
+        if self.audit:
+            with self.failures.guard("write the journal", ""):
+                self.audit.finish(is_complete=self.tally.is_complete)
 
     def is_time_up(self) -> bool:
         """Whether the run is to end here, incomplete."""
@@ -316,7 +338,7 @@ class _Run:
         """
         if row.document.is_archived or row.metadata.get("fault", Fault.DOCUMENT) == Fault.DOCUMENT:
             return False
-        first, last = _moment(row.metadata.get("first_reported")), _moment(row.metadata.get("updated"))
+        first, last = moment(row.metadata.get("first_reported")), moment(row.metadata.get("updated"))
         now = self.clock()
         if first is None or last is None or now - first > self.give_up:
             return False
@@ -357,15 +379,6 @@ def _while_listed(found: Iterator[Found]) -> Iterator[Found]:
     """Yield what a comparison finds until a listing fails; that is noted already."""
     with contextlib.suppress(_ListingFailed):
         yield from found
-
-
-def _moment(text: str | None) -> datetime | None:
-    """Return a time from a record's metadata; None where it is missing or can not be read."""
-    try:
-        moment = datetime.fromisoformat(text or "")
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else None
 
 
 def _belongs(result: BlobInfo | None, row: _Row) -> bool:

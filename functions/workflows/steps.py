@@ -14,6 +14,7 @@ from typing import TypeVar
 from .. import problems
 from ..core.documents import MAX_SUBMISSIONS, StoredRecord
 from ..core.jobs import Job, JobMessage
+from ..core.journal import job_submitted
 from ..core.lifecycle import JobEvent, may_write, sent_to, without_message
 from ..core.outcomes import Answers
 from ..core.planning import Step, after_submission, release
@@ -25,6 +26,7 @@ from ..storage.job_queue import JobQueue, Receipt
 from ..storage.record_store import RecordStore
 from ..tasks.task import ChunkResult
 from .job_services import JobService, JobServices
+from .journaling import Journal
 from .parallel import run_all
 from .publishing import Publisher
 from .reading import Readings
@@ -46,6 +48,7 @@ class Steps:
         publisher: Publisher,
         readings: Readings,
         texts: TextReader,
+        journal: Journal,
         threads: Executor,
         clock: Callable[[], datetime],
     ) -> None:
@@ -55,6 +58,7 @@ class Steps:
         self._publisher = publisher
         self._readings = readings
         self._texts = texts
+        self._journal = journal
         self._threads = threads
         self._clock = clock
 
@@ -107,6 +111,8 @@ class Steps:
             self._readings.delete_copy_of(job, step)
         if step.cancel and service:
             service.cancel(job, step.cancel)
+        if step.event is JobEvent.ACCEPTED and step.job:
+            self._journal.add(job_submitted(step.job, self._clock()))
         _log(job, step)
 
     def report(self, job: Job, chunk: Chunk, problem: Problem, attempts: int) -> None:

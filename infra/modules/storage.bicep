@@ -72,7 +72,7 @@ resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2023-05
         type: 'Lifecycle'
         enabled: true
         definition: {
-          filters: { blobTypes: ['blockBlob'], prefixMatch: [deletion.prefix] }
+          filters: { blobTypes: ['blockBlob', 'appendBlob'], prefixMatch: [deletion.prefix] }
           actions: { baseBlob: { delete: { daysAfterModificationGreaterThan: deletion.days } } }
         }
       }]

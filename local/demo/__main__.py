@@ -16,6 +16,7 @@ from requests import RequestException
 from rich.console import Console
 from rich.text import Text
 
+from functions.cli import terminal
 from local.azurite import StorageMissingError
 from local.demo import view
 from local.demo.folders import OverlappingFoldersError, check_apart
@@ -123,7 +124,7 @@ def _with_stack(
     has_ocr: bool = False,
 ) -> None:
     """Start everything, do the work, stop everything; exit with a code, and an error that explains what went wrong."""
-    console = view.make_console()
+    console = terminal.make_console()
     try:
         with _only_one(folder):
             shutil.rmtree(folder / "logs", ignore_errors=True)
@@ -195,7 +196,7 @@ def _only_one(folder: Path) -> Iterator[None]:
 def _lines(text: str) -> Text:
     shown = Text()
     for number, line in enumerate(text.splitlines()):
-        shown.append_text(view.plain(line, "bold red" if number == 0 else "")).append("\n")
+        shown.append_text(terminal.plain(line, "bold red" if number == 0 else "")).append("\n")
     return shown
 
 

@@ -12,6 +12,7 @@ import psutil
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from functions.cli import terminal
 from local.demo import view
 from local.demo.containers import Containers
 from local.demo.folders import document_name, documents_in
@@ -73,7 +74,7 @@ def measure(stack: Stack, console: Console, documents: int, single: int) -> None
         many = measure_many(stack, containers, console, documents)
     requests = many.requests
     console.print(
-        view.facts(
+        terminal.facts(
             [
                 (
                     "one document",

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from functions.cli import terminal
 from functions.core.results import entities_name, error_name
 from local.demo import view
 from local.demo.containers import Containers, parse
@@ -53,8 +54,8 @@ class Requests:
 
     def describe(self, documents: int) -> str:
         """Say how many requests there were, and how many for each document."""
-        submissions = view.count(self.submissions, "submission", "submissions")
-        polls, jobs = view.count(self.polls, "poll", "polls"), view.count(self.jobs, "job", "jobs")
+        submissions = terminal.count(self.submissions, "submission", "submissions")
+        polls, jobs = terminal.count(self.polls, "poll", "polls"), terminal.count(self.jobs, "job", "jobs")
         return f"{self.total} ({submissions}, {polls}) for {jobs}; {self.total / documents:.2f} for each document"
 
 
@@ -168,12 +169,12 @@ def _summarise(stack: Stack, console: Console, rows: Sequence[Row], took: float,
         lines.insert(2, ("error reports", ", ".join(row.name for row in errors)))
     if missing:
         lines.insert(2, ("no result", ", ".join(row.name for row in missing)))
-    console.print(view.facts(lines))
+    console.print(terminal.facts(lines))
     if missing:
         log = stack.hosts[0].process
         console.print(Text("\nThe time is up. The last lines of the functions host:", style="bold red"))
         for line in log.log_tail():
-            console.print(view.plain(f"    {line}"))
+            console.print(terminal.plain(f"    {line}"))
     elif errors:
         console.print(Text(f"\n{len(errors)} of {len(rows)} documents ended in an error report.", style="bold red"))
     else:

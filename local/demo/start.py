@@ -10,6 +10,7 @@ from azure.core.exceptions import AzureError, HttpResponseError
 from rich.console import Console
 from rich.text import Text
 
+from functions.cli import terminal
 from local.demo import view
 from local.demo.containers import Containers
 from local.demo.folders import ChangedError, DropFolder, document_name, name_problem, read_document
@@ -31,7 +32,7 @@ def start(stack: Stack, console: Console, drop: Path, out: Path, events: Path) -
     drop.mkdir(parents=True, exist_ok=True)
     out.mkdir(parents=True, exist_ok=True)
     console.print(
-        view.facts(
+        terminal.facts(
             [
                 ("save documents into", f"{view.path(drop)}/"),
                 ("results come to", f"{view.path(out)}/"),
@@ -39,6 +40,7 @@ def start(stack: Stack, console: Console, drop: Path, out: Path, events: Path) -
                 ("logs", f"{view.path(stack.folder / 'logs')}/"),
                 ("blob storage", stack.storage.blob_endpoint),
                 ("Language stand-in", stack.language_url),
+                ("see and steer", f"python -m functions --settings {view.path(stack.settings_file)} status"),
             ]
         )
     )
@@ -127,7 +129,7 @@ class Watch:
         began = self._clock()
         self._containers.drop(name, data)
         self._dropped[name] = began
-        self._console.print(view.event("→", "cyan", view.plain(name), (f"  {len(data):,} bytes")))
+        self._console.print(view.event("→", "cyan", terminal.plain(name), (f"  {len(data):,} bytes")))
 
     def _fetch(self) -> None:
         try:
@@ -149,26 +151,26 @@ class Watch:
     def _say(self, notice: Notice | None) -> None:
         if notice:
             symbol, style = ("!", "bold yellow") if notice.is_trouble else ("✓", "green")
-            self._console.print(view.event(symbol, style, view.plain(notice.text)))
+            self._console.print(view.event(symbol, style, terminal.plain(notice.text)))
 
     def _describe(self, arrival: Arrival) -> Text:
         name = arrival.content["document"]["name"]
         began = self._dropped.pop(name, None)
         took = f" in {self._clock() - began:.1f} s" if began is not None else ""
         if arrival.file is None:
-            return view.event("!", "bold red", view.plain(f"{name}: the result was not written: {arrival.problem}"))
+            return view.event("!", "bold red", terminal.plain(f"{name}: the result was not written: {arrival.problem}"))
         if arrival.result.is_error:
             error = arrival.content["error"]
             return view.event(
                 "✗",
                 "bold red",
-                view.plain(name),
+                terminal.plain(name),
                 f"  error report{took}: ",
-                view.plain(f"{error['code']}: {error['message']}"),
+                terminal.plain(f"{error['code']}: {error['message']}"),
             )
-        entities = view.count(len(arrival.content["entities"]), "entity", "entities")
+        entities = terminal.count(len(arrival.content["entities"]), "entity", "entities")
         return view.event(
-            "✓", "green", view.plain(name), f"  {entities}{took}, see ", view.plain(view.path(arrival.file))
+            "✓", "green", terminal.plain(name), f"  {entities}{took}, see ", terminal.plain(view.path(arrival.file))
         )
 
 

@@ -5,46 +5,21 @@ from __future__ import annotations
 import os
 import platform
 import time
-import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-PLAIN_WIDTH = 120
+from functions.cli.terminal import colour_of, count, plain
+
 MOST_WARNINGS = 3
-_COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_red", "bright_cyan", "bright_green")
-
-
-def make_console() -> Console:
-    """Return the console: as wide as the terminal, or 120 columns where there is none."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=PLAIN_WIDTH)
-    return console
-
-
-def plain(text: object, style: str = "") -> Text:
-    """Return text that shows itself as it is; characters that a terminal would obey become visible."""
-    return Text("".join("\N{REPLACEMENT CHARACTER}" if _is_command(char) else char for char in str(text)), style=style)
-
-
-def _is_command(char: str) -> bool:
-    """Whether a terminal would obey a character instead of showing it, or show the rest in another order."""
-    joiner = char in "\u200c\u200d"  # part of the spelling of some scripts, and of emoji
-    return unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp") and not joiner
-
-
-def count(number: int, one: str, many: str) -> str:
-    """Return a number with its noun."""
-    return f"{number:,} {one if number == 1 else many}"
 
 
 def path(file: Path) -> str:
@@ -132,8 +107,11 @@ def _found(content: dict[str, Any]) -> RenderableType:
     table.add_column("confidence", justify="right")
     for entity in content["entities"]:
         category = entity["category"]
-        colour = _COLOURS[sum(category.encode()) % len(_COLOURS)]
-        found: list[Text | str] = [plain(category, colour), plain(entity["text"]), f"{entity['confidenceScore']:.2f}"]
+        found: list[Text | str] = [
+            plain(category, colour_of(category)),
+            plain(entity["text"]),
+            f"{entity['confidenceScore']:.2f}",
+        ]
         if "location" in entity:
             found.append(plain(_place(entity["location"]), "dim"))
         table.add_row(*found)
@@ -165,16 +143,6 @@ def event(symbol: str, style: str, *parts: str | Text) -> Text:
 def skipped(name: str, problem: str) -> Text:
     """Draw the line of a file that is no document, or cannot be one."""
     return event("!", "bold red", plain(f"{name} is skipped: {problem}."))
-
-
-def facts(lines: Iterable[tuple[str, str]]) -> Table:
-    """Draw a list of names and values."""
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(style="dim")
-    table.add_column(overflow="fold")
-    for name, value in lines:
-        table.add_row(name, plain(value))
-    return table
 
 
 def machine() -> str:

@@ -202,6 +202,28 @@ def test_deleted_blob_can_be_written_again(container: Container) -> None:
     assert container.write("a.txt", b"text", if_absent=True) != first
 
 
+# --- Appending ---
+
+
+def test_appended_data_follows_each_other(container: Container) -> None:
+    """The first creates container and blob."""
+    for data in (b"one\n", b"two\n", "drei é\n".encode()):
+        container.append("log/a.jsonl", data)
+    container.append("log/b.jsonl", b"other\n")
+    assert container.read("log/a.jsonl").data == "one\ntwo\ndrei é\n".encode()
+    assert [(info.name, info.size_bytes) for info in container.list("log/")] == [
+        ("log/a.jsonl", 16),
+        ("log/b.jsonl", 6),
+    ]
+    assert container.read("log/a.jsonl", start=4, end=8).data == b"two\n"
+
+
+def test_concurrent_appends_lose_nothing(container: Container) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda number: container.append("a.jsonl", b"%d\n" % number), range(40)))
+    assert sorted(map(int, container.read("a.jsonl").data.split())) == list(range(40))
+
+
 # --- Conditions ---
 
 
@@ -322,8 +344,7 @@ def test_listing_reads_all_pages(emulated: AzureContainer) -> None:
     """The service gives 5,000 names a page; the page size is lowered here, to write less."""
     for number in range(23):
         emulated.write(f"{number:03}", b"", metadata={"number": str(number)})
-    original = emulated._client.list_blobs
-    emulated._client.list_blobs = lambda **options: original(results_per_page=5, **options)  # type: ignore[method-assign]
+    emulated.page_size = 5
     listed = list(emulated.list())
     assert [info.name for info in listed] == [f"{number:03}" for number in range(23)]
     assert [info.metadata["number"] for info in listed] == [str(number) for number in range(23)]

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 
+from functions.cli.environment import AZD_NAMES
 from functions.settings import SETTINGS, Settings
 from tests.infra.templates import ROOT, app_settings, provision
 
@@ -69,7 +70,8 @@ def test_azd_settings_reach_app() -> None:
     changed = {
         setting.name: f"changed-{setting.name}"
         for setting in SETTINGS
-        if setting.name not in {"LANGUAGE_ENDPOINT", "DocumentStorage", "BLOB_TRIGGER_SOURCE", "GIVE_UP_HOURS"}
+        if setting.name
+        not in {"LANGUAGE_ENDPOINT", "DocumentStorage", "BLOB_TRIGGER_SOURCE", "GIVE_UP_HOURS", "JOURNAL_DAYS"}
     }
     settings = app_settings(provision(**changed))
     assert {name: settings[name] for name in changed} == changed
@@ -82,6 +84,18 @@ def test_several_resources_replace_the_one() -> None:
         "a.cognitiveservices.azure.com",
         "b.cognitiveservices.azure.com",
     ]
+
+
+def test_azd_environment_is_enough_for_commands() -> None:
+    """What the deployment ends with, and the two settings that nobody can do without."""
+    deployment = provision()
+    outputs = {name: str(value) for name, value in deployment.outputs.items()}
+    assert set(AZD_NAMES) <= set(outputs)
+    model = {"LANGUAGE_PROJECT": "loans", "LANGUAGE_DEPLOYMENT": "production"}
+    given = {AZD_NAMES.get(name, name): value for name, value in outputs.items()} | model
+    settings = Settings.from_env(concrete(given))
+    assert settings.storage.connection_string is None
+    assert settings.input_container == "documents"
 
 
 def test_local_sample_lists_exactly_defaults() -> None:

@@ -150,7 +150,7 @@ def test_package_is_reached_without_key() -> None:
 
 def test_only_stale_blobs_are_deleted() -> None:
     """Documents, results and records must never be among the prefixes, whatever the containers are called."""
-    deployment = provision(STATE_CONTAINER="records", GIVE_UP_HOURS="1000.5")
+    deployment = provision(STATE_CONTAINER="records", GIVE_UP_HOURS="1000.5", JOURNAL_DAYS="30")
     ages = {
         prefix: rule["definition"]["actions"]["baseBlob"]["delete"]["daysAfterModificationGreaterThan"]
         for policy in deployment.of_type("Microsoft.Storage/storageAccounts/managementPolicies")
@@ -160,6 +160,7 @@ def test_only_stale_blobs_are_deleted() -> None:
     assert ages == {
         "records/pieces/": 1000 // 24 + 7,
         "records/extracted/": 1000 // 24 + 7,
+        "records/journal/": 30,
         "azure-webjobs-hosts/blobreceipts/": 180,
         "event-dead-letters/": 90,
     }

@@ -5,6 +5,7 @@ from typing import Any
 
 from rich.console import Console
 
+from functions.cli.terminal import plain
 from local.demo import view
 from local.demo.view import Row
 
@@ -50,7 +51,7 @@ def test_control_sequences_are_escaped() -> None:
 
 def test_combined_characters_are_kept() -> None:
     text = "Zoe\u0308 👩🏽\u200d🎓 Ελένη\u00a0Παπαδοπούλου"
-    assert view.plain(text).plain == text
+    assert plain(text).plain == text
 
 
 def test_error_report_shows_help() -> None:

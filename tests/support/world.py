@@ -24,14 +24,12 @@ import requests
 from requests.adapters import BaseAdapter
 
 from functions.app import (
-    DAILY,
     EntityDrop,
     LanguageParts,
     Parts,
     ReadingParts,
     daily_records,
     new_id,
-    request_ledger_name,
 )
 from functions.core.daily_count import DailyCount
 from functions.core.jobs import JobMessage
@@ -51,7 +49,8 @@ from functions.storage.containers import Blob, BlobInfo, Container
 from functions.storage.document_store import DocumentStore
 from functions.storage.extracted_store import ExtractedStore
 from functions.storage.job_queue import JobQueue, Receipt
-from functions.storage.ledger_store import LEDGERS, HealthMonitor, HealthStore
+from functions.storage.journal_store import JOURNAL, SUMMARY, JournalStore
+from functions.storage.ledger_store import DAILY, LEDGERS, HealthMonitor, HealthStore, request_ledger_name
 from functions.storage.memory_containers import MemoryContainer
 from functions.storage.memory_queue import MemoryQueue, QueuedMessage
 from functions.storage.poison_queue import PoisonQueue
@@ -211,6 +210,9 @@ class GatedContainer:
 
     def write(self, name: str, data: bytes, **options: Any) -> str:
         return self._pass("write", name, lambda: self._inner.write(name, data, **options))
+
+    def append(self, name: str, data: bytes) -> None:
+        self._pass("append", name, lambda: self._inner.append(name, data))
 
     def delete(self, name: str, **options: Any) -> None:
         self._pass("delete", name, lambda: self._inner.delete(name, **options))
@@ -488,6 +490,7 @@ class World:
             extracted=ExtractedStore(GatedContainer(self.state, "state", pass_gate)),
             rules=RulesStore(GatedContainer(self.state, "state", pass_gate)),
             extract=self.extract,
+            journal=JournalStore(GatedContainer(self.state, "state", pass_gate), "worker"),
             queue=GatedQueue(self.jobs, pass_gate),
             poison_queue=PoisonQueue(self.poisoned_events),
             pool=tuple(
@@ -498,6 +501,7 @@ class World:
             reading=self._reading_parts(read, session, pass_gate),
             clock=self.clock,
             sleep=self.clock.advance,
+            later=lambda flush: None,
             longest_hold_s=self.longest_hold_s,
             new_id=self.new_id,
             rng=random.Random(self.seed),
@@ -796,8 +800,8 @@ class World:
         return [exchange for exchange in self.worker.wire.exchanges if exchange.method == method]
 
     def records(self) -> list[str]:
-        """Return the names of all records but the ledger, which belongs to no document."""
-        return [info.name for info in self.state.list() if not info.name.startswith(LEDGERS)]
+        """Return the names of all records but those that belong to no document: ledger, journal and summary."""
+        return [info.name for info in self.state.list() if not info.name.startswith((LEDGERS, JOURNAL, SUMMARY))]
 
     def leftovers(self) -> dict[str, list[str]]:
         """Return what must not be there when everything is quiet: jobs, chunks, messages."""

@@ -100,6 +100,7 @@ RIGHT = [
     ("GIVE_UP_HOURS", "8760", 8760.0),
     ("CONTROL_DOCUMENTS", "False", False),
     ("ALLOW_HTTP_ENDPOINT", "TRUE", True),
+    ("JOURNAL_DAYS", "30", 30),
     ("IGNORE_DOCUMENTS_BEFORE", "2026-11-23", datetime(2026, 11, 23, tzinfo=UTC)),
     ("IGNORE_DOCUMENTS_BEFORE", "2026-11-23T10:00:00+02:00", datetime(2026, 11, 23, 8, tzinfo=UTC)),
 ]
@@ -158,6 +159,7 @@ WRONG = [
     ("MAX_POLL_SECONDS", "0", "a number from 0.1 to 3600"),
     ("JOB_TIMEOUT_MINUTES", "1441", "a number from 0.05 to 1440"),
     ("GIVE_UP_HOURS", "1e3", "a number from 0.01 to 8760"),
+    ("JOURNAL_DAYS", "1", "a whole number from 2 to 3650"),
     ("IGNORE_DOCUMENTS_BEFORE", "yesterday", "a date or time such as 2026-11-23"),
 ]
 

@@ -20,7 +20,8 @@ ENTITIES, ERROR = entities_name("a.txt"), error_name("a.txt")
 
 @pytest.fixture
 def publisher(world: World) -> Publisher:
-    return Publisher(world.app.parts.documents, world.app.parts.records, world.copies, world.clock)
+    parts = world.app.parts
+    return Publisher(parts.documents, parts.records, world.copies, world.app.journal, world.clock)
 
 
 def claimed(world: World, owner: str, etag: str) -> StoredRecord:

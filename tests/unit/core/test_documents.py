@@ -287,8 +287,14 @@ def test_metadata_has_what_listing_needs() -> None:
         "source_etag": '"0x1"',
         "owner": "j1",
         "updated": "2026-11-23T10:00:00+00:00",
+        "model": "CustomEntityRecognition/loans/production",
     }
     assert all(value.isascii() for value in pending.metadata().values())
+
+
+def test_metadata_marks_doubtful_results() -> None:
+    assert record(needs_review=True).metadata() == {**record().metadata(), "review": "true"}
+    assert "review" not in record().metadata()
 
 
 def test_metadata_says_why_document_failed() -> None:

@@ -47,11 +47,11 @@ OF_J2 = PresentResult('"r2"', "j2", '"0x2"')
 
 def publish(outcome: Outcome, record: DocumentRecord, **changes: Any) -> Publish:
     """Return the plan that writes an outcome where there is no result yet."""
-    text_records = 0
+    results: tuple[ResultFile, ...] = ()
     if isinstance(outcome, Extracted):
         (output,) = document_outputs(record, outcome.chunks, outcome.work, None, after(20))
         assert isinstance(output.content, ResultFile)
-        data, text_records = to_json(output.content), output.content.text_records
+        data, results = to_json(output.content), (output.content,)
         name, concluded = ENTITIES, conclude(record, DocumentEvent.EXTRACTED, after(20))
     else:
         data = to_json(error_report(record.document, outcome.problem, outcome.attempts, after(20)))
@@ -67,7 +67,7 @@ def publish(outcome: Outcome, record: DocumentRecord, **changes: Any) -> Publish
         "files": (file,),
         "withdraw": {},
         "record": concluded,
-        "text_records": text_records,
+        "results": results,
     }
     return Publish(**{**given, **changes})
 

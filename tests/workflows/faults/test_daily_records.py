@@ -6,8 +6,8 @@ import pytest
 from azure.core.exceptions import HttpResponseError
 
 from functions import problems
-from functions.app import DAILY
 from functions.core.time_limits import RESERVATIONS
+from functions.storage.ledger_store import DAILY
 from tests.support.scenarios import accepted, lines
 from tests.support.world import Call, Crash, World, letter
 

@@ -1,0 +1,1 @@
+"""`python -m functions`: see and steer the app from the command line; a module for each command."""

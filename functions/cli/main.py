@@ -1,0 +1,84 @@
+"""The commands together, and what all of them have in common: settings, exit codes, and one sentence for a fault.
+
+Exit codes: 0 done, 1 not all done (a document failed, nothing was found, somebody pressed Ctrl-C), 2 the command or the
+settings are wrong, 3 something can not be reached.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import click
+
+from ..errors import EntityDropError, SettingsError
+from ..redaction import protect_logs
+from .access import Access
+from .check import check
+from .environment import read_settings
+from .labels import labels
+from .list import list_documents
+from .problems_told import sentence
+from .put import put
+from .show import show
+from .status import status
+
+DONE, NOT_ALL_DONE, WRONG_USE, CANNOT_REACH = 0, 1, 2, 3
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--settings", "file", type=click.Path(path_type=Path), help="A file like local.settings.json.")
+@click.option("--azd", is_flag=True, help="Take the settings from the default environment of azd.")
+@click.option("--azd-environment", metavar="NAME", help="Take them from an environment of azd.")
+@click.pass_context
+def commands(context: click.Context, file: Path | None, azd: bool, azd_environment: str | None) -> None:
+    """See and steer Entity Drop.
+
+    The settings are those of the app: without an option they come from the environment variables.
+
+    Exit codes: 0 done, 1 not all done, 2 wrong command or settings, 3 something can not be reached.
+    """
+    context.obj = context.obj or Access(partial(read_settings, file, azd=azd, azd_environment=azd_environment))
+
+
+for command in (status, show, list_documents, put, check, labels):
+    commands.add_command(command)
+
+
+def run(arguments: Sequence[str], access: Access | None = None) -> int:
+    """Run a command; return the exit code. What goes wrong is told in one sentence.
+
+    Without `access` the command connects by the settings that its options name.
+    """
+    protect_logs()
+    try:
+        with commands.make_context("python -m functions", list(arguments), obj=access) as context:
+            result = commands.invoke(context)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else DONE
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.ClickException as error:
+        error.show()
+        return WRONG_USE
+    except (click.Abort, KeyboardInterrupt):
+        return _tell("Interrupted. The same command goes on from here.", NOT_ALL_DONE)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; Python would complain once more while it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except SettingsError as error:
+        return _tell(str(error), WRONG_USE)
+    except Exception as error:
+        told = sentence(error)
+        if told is None and isinstance(error, EntityDropError):
+            return _tell(str(error), NOT_ALL_DONE)
+        if told is None:
+            raise
+        return _tell(told, CANNOT_REACH)
+
+
+def _tell(text: str, code: int) -> int:
+    print(text, file=sys.stderr)
+    return code

@@ -1,0 +1,316 @@
+"""What the commands print and return."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from rich.console import Console
+from rich.text import Text
+
+from functions.cli import check as check_command
+from functions.cli import list as list_command
+from functions.cli import main, put, show, status, terminal
+from functions.workflows.checks import Finding, Level
+from tests.contracts.test_store_contracts import ODD_NAMES
+from tests.support.command_line import WorldAccess, run_on
+from tests.support.world import World, letter
+
+TERMINAL_NAME = "a\x1b[31m\u202etxt\n.txt"
+"""Its characters would colour a terminal, turn its text round and end its line."""
+
+
+@pytest.fixture
+def mixed(world: World) -> World:
+    world.drop("done.txt", letter(1))
+    world.drop("loans/failed.pdf", b"%PDF-1.7")
+    world.run()
+    world.drop("running.txt", letter(2))
+    world.step()
+    return world
+
+
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal of 60 columns with colours."""
+
+    def make(*, stderr: bool = False) -> Console:
+        return Console(highlight=False, stderr=stderr, width=60, force_terminal=True, color_system="standard")
+
+    for module in (check_command, list_command, put, show, status):
+        monkeypatch.setattr(module, "make_console", make)
+
+
+def out(capsys: pytest.CaptureFixture[str]) -> str:
+    return capsys.readouterr().out
+
+
+# --- list ---
+
+
+def test_list_prints_a_line_each(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_on(mixed, "list") == main.DONE
+    assert out(capsys).splitlines() == [
+        "done      2025-01-15 12:00  done.txt",
+        "failed    2025-01-15 12:00  loans/failed.pdf  NotText",
+        "running   2025-01-15 12:00  running.txt",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        (["--state", "pending"], ["running.txt"]),
+        (["--state", "done", "--state", "failed"], ["done.txt", "loans/failed.pdf"]),
+        (["--prefix", "loans/"], ["loans/failed.pdf"]),
+        (["--since", "2025-01-16"], []),
+        (["--until", "2025-01-15T13:00:00+01:00"], []),
+        (["--code", "nottext"], ["loans/failed.pdf"]),
+        (["--model", "production", "--limit", "1"], ["done.txt"]),
+        (["--review"], []),
+    ],
+)
+def test_list_is_filtered_by_options(
+    mixed: World, capsys: pytest.CaptureFixture[str], options: list[str], names: list[str]
+) -> None:
+    assert run_on(mixed, "list", "--json", *options) == main.DONE
+    assert [json.loads(line)["name"] for line in out(capsys).splitlines()] == names
+
+
+def test_list_gives_rows_to_scripts(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
+    run_on(mixed, "list", "--json", "--state", "failed")
+    (row,) = map(json.loads, out(capsys).splitlines())
+    assert {key: row[key] for key in ("name", "state", "code", "sizeBytes", "model")} == {
+        "name": "loans/failed.pdf",
+        "state": "failed",
+        "code": "NotText",
+        "sizeBytes": 8,
+        "model": "CustomEntityRecognition/loans/production",
+    }
+
+
+# --- status ---
+
+
+def test_status_tells_how_things_stand(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_on(mixed, "status") == main.DONE
+    printed = out(capsys)
+    assert "1 pending, 1 done, 1 failed" in printed
+    assert "1 running, 0 waiting" in printed
+    assert "extraction-jobs: 1" in printed
+    assert "1 done, 1 failed (NotText 1)" in printed
+    assert "2 text records submitted" in printed
+
+
+def test_status_gives_numbers_to_scripts(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
+    run_on(mixed, "status", "--json")
+    found = json.loads(out(capsys))
+    assert (found["done"], found["failed"], found["pending"]) == (1, 1, 1)
+    assert found["today"]["textRecords"] == 2
+    assert found["asOf"] is None
+
+
+def test_watch_ends_with_interruption(
+    mixed: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: Iterator[None] = iter([None, None])
+
+    def sleep(seconds: float) -> None:
+        if next(looks, "over"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(status.time, "sleep", sleep)
+    assert run_on(mixed, "status", "--watch", "--json") == main.NOT_ALL_DONE
+    printed = capsys.readouterr()
+    assert len(printed.out.splitlines()) == 3
+    assert "Interrupted" in printed.err
+
+
+@pytest.mark.usefixtures("narrow")
+def test_watch_draws_in_terminal(
+    mixed: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sleep(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(status.time, "sleep", sleep)
+    run_on(mixed, "status", "--watch")
+    assert "1 failed" in out(capsys)
+
+
+# --- show ---
+
+
+def test_show_tells_history_and_entities(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_on(mixed, "show", "done.txt") == main.DONE
+    printed = out(capsys)
+    for told in ("done", "claimed", "extracted", "Mary Miller", "$1001", "0.90", "1 of at most 6"):
+        assert told in printed
+    assert "as agreed" not in printed, "the text is shown on request only"
+
+
+def test_show_tells_error_in_words(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_on(mixed, "show", "loans/failed.pdf") == main.DONE
+    printed = out(capsys)
+    assert "failed (NotText)" in printed
+    assert "Fault: document." in printed
+
+
+def test_show_tells_active_job(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
+    run_on(mixed, "show", "running.txt")
+    assert "next step" in out(capsys)
+
+
+@pytest.mark.usefixtures("narrow")
+def test_show_colours_entities_in_text(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
+    run_on(mixed, "show", "--text", "done.txt")
+    printed = out(capsys)
+    assert "Dear Reader" in printed
+    assert "\x1b[1;4;" in printed
+
+
+def test_shown_text_keeps_places_of_entities() -> None:
+    """Line ends of Windows and characters that a terminal would obey are replaced one for one."""
+    world = World()
+    world.drop("a.txt", "Hi \x1b[31m\r\nMary Miller\r\nand 😀 Alan Archer\r\n")
+    world.run()
+    found = WorldAccess(world).queries.details("a.txt").with_entities
+    assert len(found) == 1
+    text = "Hi \x1b[31m\r\nMary Miller\r\nand 😀 Alan Archer\r\n"
+    drawn = show.coloured(text, found)
+    assert "\x1b" not in drawn.plain
+    assert "\r" not in drawn.plain
+    assert [drawn.plain[span.start : span.end] for span in drawn.spans] == ["Mary Miller", "Alan Archer"]
+
+
+def test_unknown_document_is_not_done(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_on(world, "show", "none.txt") == main.NOT_ALL_DONE
+    assert out(capsys) == "There is no document 'none.txt', and no record of one.\n"
+
+
+def test_show_gives_everything_to_scripts(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
+    run_on(mixed, "show", "--json", "done.txt")
+    found = json.loads(out(capsys))
+    assert found["row"]["state"] == "done"
+    assert found["record"]["owner"] == found["row"]["job"]
+    assert len(found["results"][".entities.json"]["entities"]) == 4
+
+
+# --- put ---
+
+
+def test_put_drops_and_repeats_nothing(world: World, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(letter(1))
+    assert run_on(world, "put", str(tmp_path), "--into", "x/") == main.DONE
+    assert run_on(world, "put", str(tmp_path), "--into", "x/") == main.DONE
+    assert out(capsys).splitlines() == ["dropped    x/a.txt", "unchanged  x/a.txt"]
+
+
+def test_put_writes_results_to_folder(
+    world: World, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text(letter(1))
+    (tmp_path / "in" / "b.pdf").write_bytes(b"%PDF-1.7")
+
+    def sleep(seconds: float) -> None:
+        for name in ("a.txt", "b.pdf"):
+            world.announce(name)
+        world.run()
+
+    monkeypatch.setattr(put.time, "sleep", sleep)
+    results = tmp_path / "out"
+    assert run_on(world, "put", str(tmp_path / "in"), "--results", str(results), "--json") == main.NOT_ALL_DONE
+    rows = [json.loads(line) for line in out(capsys).splitlines()]
+    assert [(row["name"], row["state"], row.get("code", "")) for row in rows] == [
+        ("a.txt", "done", ""),
+        ("b.pdf", "failed", "NotText"),
+    ]
+    assert sorted(path.name for path in results.iterdir()) == ["a.txt.entities.json", "b.pdf.error.json"]
+    assert json.loads((results / "a.txt.entities.json").read_text())["document"]["name"] == "a.txt"
+
+
+def test_put_tells_what_is_still_pending(world: World, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(letter(1))
+    assert run_on(world, "put", str(tmp_path / "a.txt"), "--wait", "--timeout", "0") == main.NOT_ALL_DONE
+    assert out(capsys) == "pending    a.txt\n"
+
+
+# --- check ---
+
+
+def test_check_tells_each_finding(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_on(world, "check", "--no-model") == main.DONE
+    lines = out(capsys).splitlines()
+    assert lines[0] == "ok      settings: complete; storage at account.example.net"
+    assert "ok      writing: you may write where the app keeps its records" in lines
+    assert not list(world.state.list("check/"))
+
+
+def test_check_fails_with_problem(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.poisoned_jobs.put("{}")
+    assert run_on(world, "check", "--no-model", "--json") == main.NOT_ALL_DONE
+    levels = {finding["what"]: finding["level"] for finding in map(json.loads, out(capsys).splitlines())}
+    assert levels["queue extraction-jobs-poison"] == "problem"
+
+
+# --- All of them ---
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["unknown"], ["list", "--state", "gone"], ["list", "--since", "yesterday"], ["put"], ["put", "/no/such/file"]],
+)
+def test_wrong_use_is_told(world: World, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    assert run_on(world, *arguments) == main.WRONG_USE
+    assert "python -m functions" in capsys.readouterr().err
+
+
+def test_help_is_no_fault(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_on(world, "--help") == main.DONE
+    assert "Exit codes" in out(capsys)
+
+
+def all_commands(group: click.Group) -> Iterator[click.Command]:
+    for command in group.commands.values():
+        yield from all_commands(command) if isinstance(command, click.Group) else [command]
+
+
+@pytest.mark.parametrize("command", all_commands(main.commands), ids=lambda command: command.name)
+def test_every_command_has_json_and_help(command: click.Command) -> None:
+    assert command.help
+    assert any("--json" in parameter.opts for parameter in command.params)
+    assert all(option.help for option in command.params if isinstance(option, click.Option))
+
+
+def test_pipe_gets_no_colours(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["list"], ["status"], ["show", "--text", "done.txt"], ["check", "--no-model"]):
+        run_on(mixed, *arguments)
+    assert "\x1b" not in out(capsys)
+
+
+@pytest.mark.usefixtures("narrow")
+def test_sixty_columns_are_enough(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["status"], ["show", "done.txt"], ["show", "loans/failed.pdf"], ["check", "--no-model"]):
+        run_on(mixed, *arguments)
+    assert max(Text.from_ansi(line).cell_len for line in out(capsys).splitlines()) <= 60
+
+
+@pytest.mark.parametrize("name", [*ODD_NAMES, TERMINAL_NAME, "[bold]red[/bold].txt"])
+def test_odd_names_go_through(world: World, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    world.drop(name, letter(1))
+    world.run()
+    for arguments in (["list", "--json"], ["show", "--json", "--", name]):
+        assert run_on(world, *arguments) == main.DONE
+        found = json.loads(out(capsys))
+        assert (found.get("row") or found)["name"] == name
+    run_on(world, "list")
+    (line,) = out(capsys).splitlines()
+    assert line.endswith(terminal.plain(name).plain)
+    assert "\x1b" not in line
+
+
+def test_finding_shows_its_fix() -> None:
+    drawn = check_command.line(Finding(what="x", level=Level.PROBLEM, told="is wrong", fix="Mend it."))
+    assert drawn.plain == "problem x: is wrong\n        Mend it."
