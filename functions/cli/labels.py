@@ -170,9 +170,7 @@ def check_labels(labels_file: Path, folder: Path, target: Path | None, as_json: 
 @labels.command("split")
 @_labels
 @_documents
-@click.option(
-    "--share", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=DEFAULT_SHARE, show_default=True
-)
+@click.option("--share", type=_SHARE, default=DEFAULT_SHARE, show_default=True, help="Of the test set.")
 @click.option("--anew", is_flag=True, help="Forget the sets that the file gives.")
 @click.option("--output", type=_NEW_FILE, help="Write here; else into the file itself.")
 @_json

@@ -277,7 +277,7 @@ def all_commands(group: click.Group) -> Iterator[click.Command]:
         yield from all_commands(command) if isinstance(command, click.Group) else [command]
 
 
-@pytest.mark.parametrize("command", all_commands(main.commands), ids=lambda command: command.name)
+@pytest.mark.parametrize("command", list(all_commands(main.commands)), ids=lambda command: command.name)
 def test_every_command_has_json_and_help(command: click.Command) -> None:
     assert command.help
     assert any("--json" in parameter.opts for parameter in command.params)
