@@ -3,11 +3,12 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from functions.labels.formats import FORMATS, UNITS, Format, Source
 from functions.labels.values import Document, Kind, Labels, Project, Span, used_categories
+from tests.support.examples import examples
 
 # Emoji of one and of several code points, marks, line ends of all kinds, a byte-order mark in the middle, scripts
 # from right to left with and without direction marks, scripts without spaces, and what formats use as signs.
@@ -82,6 +83,7 @@ def without_default_language(labels: Labels) -> list[Document]:
 
 
 @pytest.mark.parametrize("one", FORMATS.values(), ids=FORMATS)
+@settings(max_examples=examples(100))
 @given(entity_labels())
 def test_reading_gives_what_was_written(one: Format, labels: Labels) -> None:
     found = through(labels, one)
@@ -92,6 +94,7 @@ def test_reading_gives_what_was_written(one: Format, labels: Labels) -> None:
 
 @pytest.mark.parametrize("unit", UNITS)
 @pytest.mark.parametrize("one", [one for one in FORMATS.values() if one.has_units], ids=lambda one: one.name)
+@settings(max_examples=examples(100))
 @given(entity_labels())
 def test_both_units_are_exact(one: Format, unit: str, labels: Labels) -> None:
     found = through(labels, one, unit)
@@ -100,6 +103,7 @@ def test_both_units_are_exact(one: Format, unit: str, labels: Labels) -> None:
 
 
 @pytest.mark.parametrize("first", FORMATS.values(), ids=FORMATS)
+@settings(max_examples=examples(100))
 @given(entity_labels(), st.sampled_from(list(FORMATS)))
 def test_every_format_becomes_every_other(first: Format, labels: Labels, second: str) -> None:
     found = through(through(labels, first), FORMATS[second])
