@@ -18,6 +18,8 @@ from typing import NamedTuple
 LONG_RUN = 24
 #: White space of as many characters is a cut.
 WIDE_GAP = 12
+#: A run of capitalised words, numbers and signs on one line that is longer than this, in characters, is no text.
+LONGEST_NAMES = 400
 #: What is found at a place does not change with characters farther away than this.
 REACH = 450
 
@@ -49,11 +51,33 @@ def sequences(text: str) -> Iterator[list[Token]]:
     pending: list[Token] = []
     for token in tokens(text):
         if pending and token.gap == "\n\n":
-            yield pending
+            yield from _without_long_runs(pending)
             pending = []
         pending.append(token)
     if pending:
-        yield pending
+        yield from _without_long_runs(pending)
+
+
+def _without_long_runs(paragraph: list[Token]) -> Iterator[list[Token]]:
+    """Let runs of names that are longer than any name fall apart into single tokens.
+
+    Only texts made to be so have them. Nothing in such a run says where an entity ends, so what is found at one place
+    would depend on everything before.
+    """
+    first = run = 0
+    for place, token in enumerate([*paragraph, None]):
+        is_one = token is not None and (token.text[0].isupper() or not token.text[0].isalpha())
+        if is_one and token is not None and token.gap != "\n":
+            continue
+        if place > run and paragraph[place - 1].end - paragraph[run].start > LONGEST_NAMES:
+            if run > first:
+                yield paragraph[first:run]
+            for one in paragraph[run:place]:
+                yield [one]
+            first = place
+        run = place if is_one else place + 1
+    if first < len(paragraph):
+        yield paragraph[first:]
 
 
 def sentences(sequence: list[Token]) -> Iterator[list[Token]]:
