@@ -32,7 +32,7 @@ bench: setup
 
 SEED ?= 1
 chaos: setup
-	$(BIN)/python -m tests.chaos --seed $(SEED)
+	$(BIN)/python -m tests.chaos --seed $(SEED) $(CHAOS)
 
 two-releases: setup
 	$(BIN)/python -m tests.end_to_end.two_releases

@@ -7,6 +7,8 @@ def main() -> int:
     """Run the command line; return the exit code."""
     try:
         from .cli.main import run
+
+        return run(sys.argv[1:])
     except ModuleNotFoundError as error:
         # click and rich are not deployed with the app, and not needed by it.
         package = (error.name or "").partition(".")[0]
@@ -15,7 +17,6 @@ def main() -> int:
         told = f"{package} is missing. Install what the commands need: pip install -r requirements-cli.txt"
         print(told, file=sys.stderr)
         return 2
-    return run(sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -9,16 +9,18 @@ from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from .core.daily_count import DailyCount
+from .core.packing import MAX_REQUEST_DOCUMENTS, REQUESTS_PER_JOB
 from .core.planning import Policy
 from .core.request_ledger import RequestLedger
 from .core.time_limits import LONGEST_HOLD_S
 from .core.work import WorkSpec, work_of
 from .instance import instance_name
 from .language.auth import auth_for
+from .language.authoring import AuthoringClient
 from .language.budget import RequestBudget
 from .language.client import LanguageClient, default_session
 from .language.daily_records import DailyRecords
@@ -28,12 +30,13 @@ from .language.shared_budget import SharedBudget
 from .reading.read_api import OCR
 from .reading.reading_service import ReadingService
 from .settings import LanguageResource, Settings
-from .storage.azure_containers import AzureContainer
 from .storage.azure_queues import AzureJobQueue, AzureTextQueue
-from .storage.clients import blob_service, queue
+from .storage.clients import blob_containers, queue
 from .storage.containers import Container
 from .storage.document_store import DocumentStore
+from .storage.expiry_store import ExpiryStore
 from .storage.extracted_store import ExtractedStore
+from .storage.index_store import IndexStore
 from .storage.job_queue import JobQueue
 from .storage.journal_store import JournalStore
 from .storage.ledger_store import DAILY, HealthMonitor, HealthStore, request_ledger_name
@@ -44,15 +47,18 @@ from .storage.shared_record import SharedRecord
 from .workflows.batching import Submitter
 from .workflows.carry_over import CarryOver
 from .workflows.claiming import Claims, Reports
+from .workflows.expiries import DeploymentReader, ExpiryWatch, deployments_of
 from .workflows.extractor import Extractor
-from .workflows.intake import Intake
+from .workflows.holding import Holds, StartTimer, start_timer
+from .workflows.indexing import Indexing
+from .workflows.intake import Intake, ReadableDocuments
 from .workflows.job_services import FILES_SENT_AT_ONCE, JobServices, LanguageJobs, ReadingJobs
 from .workflows.journaling import Journal, JournalRepair, after_a_moment
 from .workflows.polling import JobFinder, Poller
 from .workflows.probing import Prober
 from .workflows.publishing import Publisher
 from .workflows.reading import Readings
-from .workflows.reconcile import Reconcile
+from .workflows.reconcile import BUDGET_SHARE, Reconcile
 from .workflows.refusals import Refusals
 from .workflows.repairs import Repairs
 from .workflows.rescue import Rescue
@@ -66,6 +72,11 @@ from .workflows.working_copies import WorkingCopies
 if TYPE_CHECKING:
     from .text.formats.extraction import Extracted
     from .text.formats.runner import Runner
+    from .workflows.backfill import Backfill, CopyIn
+    from .workflows.forecast import Forecaster
+    from .workflows.handing_over import HandingOver, Pace
+    from .workflows.queries import Queries
+    from .workflows.replay import Replay
 
 STORAGE_THREADS = 16
 """Threads that read and write the documents of a job at the same time; shared by all runs of a worker."""
@@ -92,6 +103,8 @@ class LanguageParts:
     name: str
     service: LanguageService
     health: HealthMonitor
+    deployments: DeploymentReader
+    """Tells when a deployment expires."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +128,8 @@ class Parts:
     extract: "Callable[[bytes], Extracted] | None"
     """Extracts the text of a file; None where only text is read."""
     journal: JournalStore
+    expiries: ExpiryStore
+    index: IndexStore
     queue: JobQueue
     poison_queue: PoisonQueue
     pool: tuple[LanguageParts, ...]
@@ -129,6 +144,7 @@ class Parts:
     longest_hold_s: float = LONGEST_HOLD_S
     """How long a run of the submission may wait for a send time."""
     new_id: Callable[[], str] = new_id
+    start_timer: StartTimer = start_timer
     rng: random.Random = field(default_factory=random.Random)
     storage_threads: Executor = field(
         default_factory=lambda: ThreadPoolExecutor(STORAGE_THREADS, thread_name_prefix="storage")
@@ -144,6 +160,7 @@ class EntityDrop:
     reconcile: Reconcile
     rescue: Rescue
     journal: Journal
+    rules: RuleBook
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
@@ -167,7 +184,8 @@ class EntityDrop:
         extractor = Extractor(parts.extract, has_ocr=parts.reading is not None)
         refusals = Refusals(records, clock)
         copies = WorkingCopies(parts.extracted, documents, extractor, refusals)
-        publisher = Publisher(documents, records, copies, self.journal, clock)
+        indexing = Indexing(parts.index)
+        publisher = Publisher(documents, records, copies, self.journal, indexing, clock)
         texts = TextReader(documents, copies, TextCache(), large_documents)
         readings = Readings(records, texts, publisher, clock)
         language_policy = partial(policy, parts.poll_timer, has_others=len(parts.pool) > 1)
@@ -181,19 +199,17 @@ class EntityDrop:
             )
             for one in parts.pool
         ]
-        services = JobServices(pool, self._reading_jobs(texts, policy))
+        services = JobServices(pool, self._reading_jobs(texts, policy), parts.rng.randrange(len(pool)))
         steps = Steps(records, queue, services, publisher, readings, texts, self.journal, threads, clock)
 
-        intake = Intake(
-            documents,
-            rules,
-            extractor,
-            settings.max_document_bytes,
-            settings.max_file_bytes,
-            large_documents,
-        )
-        carry_over = CarryOver(documents, records, copies, self.journal, clock)
-        claims = Claims(documents, records, carry_over, clock, parts.new_id)
+        def intake_of(readable: ReadableDocuments) -> Intake:
+            return Intake(
+                readable, rules, extractor, settings.max_document_bytes, settings.max_file_bytes, large_documents
+            )
+
+        intake = intake_of(documents)
+        carry_over = CarryOver(documents, records, copies, self.journal, indexing, clock)
+        claims = Claims(documents, records, carry_over, indexing, clock, parts.new_id)
         reports = Reports(documents, claims, publisher, clock, parts.new_id)
         submission = Submission(records, queue, claims, publisher, services, steps, threads, clock, parts.new_id)
         self.submitter = Submitter(
@@ -209,6 +225,7 @@ class EntityDrop:
         finder = JobFinder(records, queue, work_of(settings))
         self.poller = Poller(
             finder,
+            Holds(queue, parts.start_timer),
             records,
             queue,
             services,
@@ -235,12 +252,15 @@ class EntityDrop:
             clock=clock,
             give_up=give_up,
         )
-        self.sweep = Sweep(records, queue, repairs, clock)
+        readers = {one.name: one.deployments for one in parts.pool}
+        expiries = ExpiryWatch(parts.expiries, readers, lambda: deployments_of(rules.works(), tuple(readers)), clock)
+        self.sweep = Sweep(records, queue, repairs, clock, expiries.run)
         self.reconcile = Reconcile(
             documents,
             records,
             repairs,
             JournalRepair(parts.journal, documents, records, clock, timedelta(days=settings.journal_days)),
+            parts.index,
             clock,
             parts.sleep,
             rules.is_ignored,
@@ -248,9 +268,68 @@ class EntityDrop:
             give_up=give_up,
             oldest=settings.ignore_documents_before,
         )
+        self.rules = rules
+        self._repairs = repairs
+        self._intake_of = intake_of
         self.rescue = Rescue(
             finder, repairs, steps, parts.poison_queue, clock, language_policy, settings.input_container
         )
+
+    # What only commands ask for is imported and made when they do: a worker starts without it.
+
+    @cached_property
+    def replay(self) -> "Replay":
+        """Submits documents again that have ended."""
+        from .workflows.replay import Replay
+
+        return Replay(self._queries, self._handing_over, self.rules)
+
+    @cached_property
+    def backfill(self) -> "Backfill":
+        """Takes documents of the intake on that have no record."""
+        from .workflows.backfill import Backfill
+
+        return Backfill(self._queries, self._handing_over, self.rules)
+
+    @cached_property
+    def _queries(self) -> "Queries":
+        from .workflows.queries import Queries
+
+        return Queries(self.parts.documents, self.parts.records, self.parts.index, self.parts.storage_threads)
+
+    @cached_property
+    def _handing_over(self) -> "HandingOver":
+        from .workflows.handing_over import HandingOver
+
+        own = self._repairs
+        return HandingOver(own.intake, own.texts, own.submission, own.reports, own.threads)
+
+    def forecaster(self, documents: ReadableDocuments | None = None, sampled: int | None = None) -> "Forecaster":
+        """Return what makes forecasts of documents, by default of those in the intake.
+
+        `sampled` is how many are read of each kind and size.
+        """
+        from .core.estimates import SAMPLED
+        from .workflows.forecast import Forecaster
+
+        intake = self._intake_of(documents or self.parts.documents)
+        return Forecaster(intake, self.rules, self.parts.storage_threads, sampled or SAMPLED)
+
+    def pace(self, documents_per_minute: float | None = None) -> "Pace":
+        """Return the pace of a run on request: by default that of half of the request budget."""
+        from .workflows.handing_over import Pace
+
+        settings = self.parts.settings
+        if documents_per_minute is None:
+            requests_per_minute = settings.requests_per_minute * len(self.parts.pool) * BUDGET_SHARE
+            documents_per_minute = requests_per_minute / REQUESTS_PER_JOB * MAX_REQUEST_DOCUMENTS
+        return Pace(self.parts.records, self.parts.clock, self.parts.sleep, documents_per_minute)
+
+    def copy_in(self, source: Container, intake: Container, into: str) -> "CopyIn":
+        """Return what copies documents of another container into the intake."""
+        from .workflows.backfill import CopyIn
+
+        return CopyIn(source, intake, self.rules, self.parts.storage_threads, into)
 
     def _reading_jobs(self, texts: TextReader, policy: Callable[[PollDelays], Policy]) -> ReadingJobs | None:
         reading, clock = self.parts.reading, self.parts.clock
@@ -308,6 +387,7 @@ def language_parts(
         name=resource.name,
         service=LanguageClient(resource.endpoint, default_session(), auth, budget, utcnow, daily=daily),
         health=HealthMonitor(HealthStore(state, resource.endpoint), utcnow),
+        deployments=AuthoringClient(resource.endpoint, default_session(), auth, utcnow),
     )
 
 
@@ -336,13 +416,12 @@ def daily_records(settings: Settings, count: SharedRecord[DailyCount]) -> DailyR
     return None if limit is None else DailyRecords(count, limit)
 
 
-def connect(settings: Settings) -> EntityDrop:
-    """Return the app on Azure Storage and the Language service of the settings; nothing is sent yet."""
-    blobs = blob_service(settings.storage)
+def connect(settings: Settings, ids: Callable[[], str] = new_id, *, is_instance: bool = True) -> EntityDrop:
+    """Return the app on Azure Storage and the Language service of the settings; nothing is sent yet.
 
-    def container(name: str) -> AzureContainer:
-        return AzureContainer(blobs.get_container_client(name))
-
+    `ids` makes the ids of jobs. `is_instance` is false for a command, which uses the app from outside.
+    """
+    container = blob_containers(settings.storage)
     state = container(settings.state_container)
     poll_timer = PollTimer(settings.first_poll_seconds, settings.max_poll_seconds)
     daily = daily_records(settings, SharedRecord(state, DAILY, DailyCount()))
@@ -352,12 +431,15 @@ def connect(settings: Settings) -> EntityDrop:
         records=RecordStore(state),
         extracted=ExtractedStore(state),
         journal=JournalStore(state, f"{instance_name(os.environ)}-{new_id()[:6]}"),
-        rules=RulesStore(state),
+        expiries=ExpiryStore(state),
+        index=IndexStore(state),
+        rules=RulesStore(state, keeps_copy=is_instance),
         extract=extraction(settings),
         queue=AzureJobQueue(queue(settings.storage, settings.job_queue)),
         poison_queue=PoisonQueue(AzureTextQueue(queue(settings.storage, BLOB_POISON_QUEUE))),
         pool=tuple(language_parts(settings, one, state, poll_timer, daily) for one in settings.language_resources),
         poll_timer=poll_timer,
         reading=reading_parts(settings, state),
+        new_id=ids,
     )
     return EntityDrop(parts)

@@ -21,6 +21,9 @@ class Cloud:
     """Ends of the host names of Azure's services in this cloud, storage included."""
     regional_domain: str
     """End of the addresses that all resources of a region share. They accept keys, and no tokens."""
+    management: str
+    """The address of Azure Resource Manager ("Azure Government endpoints", "Azure China developer guide"; read
+    2026-11)."""
 
 
 PUBLIC = Cloud(
@@ -29,6 +32,7 @@ PUBLIC = Cloud(
     "https://cognitiveservices.azure.com/.default",
     (".azure.com", ".core.windows.net", ".azure.net", ".microsoft.com"),
     ".api.cognitive.microsoft.com",
+    "https://management.azure.com",
 )
 US_GOVERNMENT = Cloud(
     "Azure Government",
@@ -36,6 +40,7 @@ US_GOVERNMENT = Cloud(
     "https://cognitiveservices.azure.us/.default",
     (".azure.us", ".usgovcloudapi.net", ".microsoft.us"),
     ".api.cognitive.microsoft.us",
+    "https://management.usgovcloudapi.net",
 )
 CHINA = Cloud(
     "Azure operated by 21Vianet",
@@ -43,6 +48,7 @@ CHINA = Cloud(
     "https://cognitiveservices.azure.cn/.default",
     (".azure.cn", ".chinacloudapi.cn"),
     ".api.cognitive.azure.cn",
+    "https://management.chinacloudapi.cn",
 )
 CLOUDS = (PUBLIC, US_GOVERNMENT, CHINA)
 

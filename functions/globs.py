@@ -1,9 +1,10 @@
 """Patterns of document names: `*` and `?` within a folder, `**` for any folders.
 
-Matched without regular expressions: whatever pattern somebody writes, a name takes time in proportion to its length and
-that of the pattern.
+A name is compared without regular expressions: whatever pattern somebody writes, that takes at most a time in
+proportion to the length of the name times that of the pattern.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -21,6 +22,16 @@ def matches(pattern: str, name: str) -> bool:
     if segments[-1] == "**":
         segments.append("*")
     return _matches(segments, name.split("/"), "**", _segment_matches)
+
+
+def literal_beginning(pattern: str) -> str:
+    """Return what every name begins with that matches a pattern."""
+    return re.split(r"[*?]", pattern, maxsplit=1)[0]
+
+
+def longest_literal(pattern: str) -> str:
+    """Return something, as long as there is, that every name has in it that matches a pattern."""
+    return max(re.split(r"[*?/]", pattern), key=len)
 
 
 def _segment_matches(pattern: str, segment: str) -> bool:

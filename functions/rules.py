@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from typing import Any, Final, get_args
 
 import msgspec
@@ -14,7 +15,7 @@ import msgspec
 from .core.records import Moment, Record
 from .core.work import WorkSpec, work_of
 from .document_languages import AUTO, language_code
-from .globs import matches
+from .globs import literal_beginning, longest_literal, matches
 from .settings import FIRST_AUTO_LANGUAGE_DATE, PREVIEW_API_VERSION, Settings, date_of_version, model_id, model_name
 from .tasks.custom_entities import CustomEntityRecognition
 from .tasks.entities import OVERLAPS
@@ -60,6 +61,10 @@ class FormerlyIgnored(Record, frozen=True, kw_only=True):
     match: str
     until: Moment
 
+    def holds_for(self, document: str, last_modified: Moment) -> bool:
+        """Whether a document dates from that time."""
+        return last_modified < self.until and matches(self.match, document)
+
 
 class RulesFile(Record, frozen=True, kw_only=True):
     """`rules.json`: the first rule whose pattern matches holds; what matches none is done as the settings say."""
@@ -90,29 +95,38 @@ IGNORED: Final = None
 class Rules:
     """Valid rules, ready to be asked about documents."""
 
-    def __init__(
-        self, rules: Sequence[Rule], settings: Settings, formerly_ignored: Sequence[FormerlyIgnored] = ()
-    ) -> None:
+    def __init__(self, rules: Sequence[Rule], settings: Settings) -> None:
         self._default = work_of(settings)
-        self._rules = [(_literal_beginning(rule.match), rule, _work(rule, self._default)) for rule in rules]
-        self._formerly_ignored = tuple(formerly_ignored)
+        self._rules = [
+            (literal_beginning(rule.match), longest_literal(rule.match), rule, _work(rule, self._default))
+            for rule in rules
+        ]
+
+    def works(self) -> tuple[WorkSpec, ...]:
+        """Return everything that may be done with a document, each once: by the settings first, then by the rules."""
+        return tuple(dict.fromkeys([self._default, *(work for _, _, _, work in self._rules if work)]))
 
     def work_for(self, document: str) -> WorkSpec | None:
         """Return what is done with a document of a name; None where a rule ignores it."""
-        for beginning, rule, work in self._rules:
-            if document.startswith(beginning) and matches(rule.match, document):
-                return work
-        return self._default
+        found = self._first(document)
+        return found[1] if found else self._default
 
-    def was_ignored(self, document: str, last_modified: Moment) -> bool:
-        """Whether a document dates from a time when a rule ignored it."""
-        return any(last_modified < one.until and matches(one.match, document) for one in self._formerly_ignored)
+    def rule_for(self, document: str) -> str | None:
+        """Return the pattern of the rule that holds for a document of a name; None where the settings do."""
+        found = self._first(document)
+        return found[0].match if found else None
 
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """The patterns of all rules."""
+        return tuple(rule.match for _, _, rule, _ in self._rules)
 
-def _literal_beginning(pattern: str) -> str:
-    """Return what every name begins with that matches: most rules are ruled out by it."""
-    literal = re.split(r"[*?]", pattern, maxsplit=1)[0]
-    return literal if literal == pattern else literal.rpartition("/")[0]
+    def _first(self, document: str) -> tuple[Rule, WorkSpec | None] | None:
+        # Two look-ups rule out most of ten thousand patterns before one is compared bit by bit.
+        for beginning, literal, rule, work in self._rules:
+            if document.startswith(beginning) and literal in document and matches(rule.match, document):
+                return rule, work
+        return None
 
 
 def _work(rule: Rule, default: WorkSpec) -> WorkSpec | None:
@@ -146,6 +160,17 @@ def succeed(earlier: ValidRules, rules: Sequence[Rule], etag: str | None, now: M
     return ValidRules(
         source_etag=etag, rules=tuple(rules), formerly_ignored=tuple(kept.values())[-MAX_FORMERLY_IGNORED:]
     )
+
+
+EVERYTHING = "**"
+"""The pattern that all names match."""
+
+
+def leave_existing(valid: ValidRules, now: Moment) -> ValidRules:
+    """Return valid rules by which everything is left alone that dates from before `now` and nobody has taken on."""
+    others = tuple(one for one in valid.formerly_ignored if one.match != EVERYTHING)
+    everything = FormerlyIgnored(match=EVERYTHING, until=now)
+    return ValidRules(source_etag=valid.source_etag, rules=valid.rules, formerly_ignored=(*others, everything))
 
 
 # --- Reading a file ---
@@ -321,14 +346,23 @@ def _in_values(parameters: Mapping[str, Any]) -> Iterator[str]:
 
 def _unknown(given: Mapping[str, Any], kind: type[msgspec.Struct]) -> Iterator[str]:
     """Yield the names of fields that a struct does not have, those of structs in it with a dot."""
-    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    fields = _fields(kind)
     for name, value in given.items():
         if name not in fields:
             yield name
             continue
-        inner = next((one for one in get_args(fields[name].type) if _is_struct(one)), None)
+        inner = fields[name]
         if inner and isinstance(value, dict):
             yield from (f"{name}.{part}" for part in _unknown(value, inner))
+
+
+@cache
+def _fields(kind: type[msgspec.Struct]) -> Mapping[str, type[msgspec.Struct] | None]:
+    """Return the names of a struct's fields in JSON, each with the struct that it may hold."""
+    return {
+        field.encode_name: next((one for one in get_args(field.type) if _is_struct(one)), None)
+        for field in msgspec.structs.fields(kind)
+    }
 
 
 def _is_struct(kind: Any) -> bool:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from .addresses import is_loopback, is_private, parse_address
@@ -70,13 +70,25 @@ def _endpoint(value: str) -> str:
     return str(address)
 
 
-def _endpoints(value: str) -> tuple[str, ...]:
-    endpoints = []
+T = TypeVar("T")
+
+
+def _each(value: str, what: str, read: Callable[[str], T]) -> list[T]:
+    """Return what is read of each part between commas. Raises `ValueError` that names each part that is wrong."""
+    found: list[T] = []
+    wrong: list[str] = []
     for number, part in enumerate(value.split(","), 1):
         try:
-            endpoints.append(_endpoint(part.strip()))
+            found.append(read(part))
         except ValueError as error:
-            raise ValueError(f"addresses separated by commas; number {number} is to be {error}") from None
+            wrong.append(f"number {number} is to be {error}")
+    if wrong:
+        raise ValueError(f"{what} separated by commas; {'; '.join(wrong)}")
+    return found
+
+
+def _endpoints(value: str) -> tuple[str, ...]:
+    endpoints = _each(value, "addresses", lambda part: _endpoint(part.strip()))
     hosts = [parse_address(endpoint)[1:3] for endpoint in endpoints]
     twice = next((endpoint for endpoint, host in zip(endpoints, hosts, strict=True) if hosts.count(host) > 1), None)
     if twice:
@@ -86,13 +98,7 @@ def _endpoints(value: str) -> tuple[str, ...]:
 
 
 def _keys(value: str) -> tuple[Secret, ...]:
-    keys = []
-    for number, part in enumerate(value.split(","), 1):
-        try:
-            keys.append(_key(part.strip(" ")))
-        except ValueError as error:
-            raise ValueError(f"keys separated by commas; number {number} is to be {error}") from None
-    return tuple(keys)
+    return tuple(_each(value, "keys", lambda part: _key(part.strip(" "))))
 
 
 FIRST_API_DATE = date(2022, 5, 1)

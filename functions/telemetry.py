@@ -34,6 +34,9 @@ service_requests = _meter.create_counter("service.requests", "{request}", "Reque
 service_throttled = _meter.create_counter("service.throttled", "{request}", "Requests that the service throttled")
 reading_requests = _meter.create_counter("reading.requests", "{request}", "Requests sent to Document Intelligence")
 reading_throttled = _meter.create_counter("reading.throttled", "{request}", "Requests that it throttled")
+days_to_expiry = _meter.create_gauge(
+    "service.days_to_expiry", "d", "Days until a deployment expires, by deployment and resource"
+)
 text_records = _meter.create_counter("service.text_records", "{record}", "Text records of finished documents")
 
 

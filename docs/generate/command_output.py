@@ -36,6 +36,8 @@ COMMANDS = (
     ["list", "--prefix", "loans/"],
     ["list", "--state", "failed"],
     ["show", "loans/2025/agreement.txt"],
+    ["forecast", "--container", "documents"],
+    ["replay", "--all"],
 )
 
 

@@ -17,11 +17,28 @@ AZD_NAMES = {"AZURE_STORAGE_BLOB_URI": BLOB_URI, "AZURE_STORAGE_QUEUE_URI": QUEU
 
 def read_settings(file: Path | None, *, azd: bool, azd_environment: str | None) -> Settings:
     """Return the settings that a command works with. Raises `SettingsError` with everything that is wrong."""
+    return Settings.from_env(read_values(file, azd=azd, azd_environment=azd_environment))
+
+
+def read_values(file: Path | None, *, azd: bool, azd_environment: str | None) -> Mapping[str, str]:
+    """Return the values that settings are read from, and whatever else is beside them. Raises `SettingsError`."""
     if file:
-        return Settings.from_env(from_file(file))
+        return from_file(file)
     if azd or azd_environment:
-        return Settings.from_env({**_identity_of(os.environ), **from_azd(azd_environment)})
-    return Settings.from_env(os.environ)
+        return {**_identity_of(os.environ), **from_azd(azd_environment)}
+    return os.environ
+
+
+def event_subscription_of(values: Mapping[str, str]) -> str | None:
+    """Return the resource id of the event subscription of a deployment by azd; None where its values do not say."""
+    names = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_SYSTEM_TOPIC_NAME")
+    subscription, group, topic = (values.get(name, "") for name in names)
+    if not (subscription and group and topic):
+        return None
+    return (
+        f"/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.EventGrid/systemTopics/{topic}"
+        "/eventSubscriptions/documents-to-submit"
+    )
 
 
 def from_file(file: Path) -> dict[str, str]:

@@ -37,6 +37,7 @@ def read_moment(context: click.Context, parameter: click.Parameter, value: str |
 @click.option("--code", help="Code of the error report, or of what a document waits for.")
 @click.option("--model", help="Part of the model's name, such as its project.")
 @click.option("--review/--no-review", default=None, help="Whether a person should check the result.")
+@click.option("--scan", is_flag=True, help="Look at all documents; else failed and reviewable ones are indexed.")
 @click.option("--limit", type=click.IntRange(min=1), help="End after so many.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON for each document.")
 @click.pass_obj
@@ -49,10 +50,15 @@ def list_documents(
     code: str | None,
     model: str | None,
     review: bool | None,
+    scan: bool,
     limit: int | None,
     as_json: bool,
 ) -> None:
-    """List documents, sorted by name."""
+    """List documents, sorted by name.
+
+    With '--state failed' or '--review' they come from an index, which takes as long as there are such documents, and
+    not as there are documents. The app keeps it, and 'reconcile' puts it right at night; --scan goes without it.
+    """
     asked = Filter(
         states=frozenset().union(*(STATES[state] for state in states)),
         prefix=prefix,
@@ -63,7 +69,7 @@ def list_documents(
         review=review,
     )
     console = make_console()
-    for row in islice(access.queries.rows(asked), limit):
+    for row in islice(access.queries.rows(asked, scan=scan), limit):
         if as_json:
             write_json(row)
         else:

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -15,19 +16,47 @@ import click
 from ..errors import EntityDropError, SettingsError
 from ..redaction import protect_logs
 from .access import Access
-from .check import check
-from .environment import read_settings
-from .labels import labels
-from .list import list_documents
+from .environment import read_settings, read_values
 from .problems_told import sentence
-from .put import put
-from .show import show
-from .status import status
 
 DONE, NOT_ALL_DONE, WRONG_USE, CANNOT_REACH = 0, 1, 2, 3
 
+COMMANDS = {
+    "status": "status:status",
+    "show": "show:show",
+    "list": "list:list_documents",
+    "put": "put:put",
+    "check": "check:check",
+    "replay": "replay:replay",
+    "backfill": "backfill:backfill",
+    "ignore-existing": "backfill:ignore_existing_documents",
+    "forecast": "forecast:forecast",
+    "export": "export:export",
+    "evaluate": "evaluate:evaluate_results",
+    "purge": "purge:purge",
+    "labels": "labels:labels",
+}
+"""Each command's module and function; imported when the command is run, for some need much of the app."""
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+class Commands(click.Group):
+    """The commands, by their names."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command; None where there is none of this name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, function = COMMANDS[cmd_name].partition(":")
+        found = getattr(import_module(f"{__package__}.{module}"), function)
+        assert isinstance(found, click.Command)  # noqa: S101 - for the type checker
+        return found
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("--settings", "file", type=click.Path(path_type=Path), help="A file like local.settings.json.")
 @click.option("--azd", is_flag=True, help="Take the settings from the default environment of azd.")
 @click.option("--azd-environment", metavar="NAME", help="Take them from an environment of azd.")
@@ -39,11 +68,10 @@ def commands(context: click.Context, file: Path | None, azd: bool, azd_environme
 
     Exit codes: 0 done, 1 not all done, 2 wrong command or settings, 3 something can not be reached.
     """
-    context.obj = context.obj or Access(partial(read_settings, file, azd=azd, azd_environment=azd_environment))
-
-
-for command in (status, show, list_documents, put, check, labels):
-    commands.add_command(command)
+    context.obj = context.obj or Access(
+        partial(read_settings, file, azd=azd, azd_environment=azd_environment),
+        values=partial(read_values, file, azd=azd, azd_environment=azd_environment),
+    )
 
 
 def run(arguments: Sequence[str], access: Access | None = None) -> int:

@@ -1,25 +1,52 @@
 """`status`: how things stand, once or again and again."""
 
 import time
+from collections.abc import Callable, Hashable
 from datetime import UTC, datetime, timedelta
 
 import click
 from rich.console import Group, RenderableType
 from rich.live import Live
+from rich.table import Table
 from rich.text import Text
 
+from ..core.expiry import DeploymentExpiry, in_words, threshold
+from ..core.journal import Entry, by_day, by_folder, by_hour, by_model
+from ..core.records import Record
 from ..workflows.queries import Budget, Incident, Status, Usage
 from .access import Access
 from .terminal import count, duration, facts, make_console, plain, when, write_json
+
+GROUPS: dict[str, Callable[[Entry], Hashable]] = {
+    "hour": by_hour,
+    "day": by_day,
+    "model": by_model,
+    "folder": by_folder,
+}
+"""What `--by` can put documents and jobs into."""
+
+
+class UsageTold(Record, frozen=True, kw_only=True, omit_defaults=False):
+    """What scripts are told of a group."""
+
+    group: str
+    """An hour or a day (ISO 8601, UTC), a model, or the first folder of names, empty for those in none."""
+    usage: Usage
 
 
 @click.command("status")
 @click.option("--watch", is_flag=True, help="Show it again and again, until Ctrl-C.")
 @click.option("--every", type=click.FloatRange(min=0.5), default=5.0, show_default=True, help="Seconds between looks.")
-@click.option("--json", "as_json", is_flag=True, help="One line of JSON for each look.")
+@click.option("--by", type=click.Choice(list(GROUPS)), help="What was done in the last days instead, in a table.")
+@click.option("--days", type=click.IntRange(min=1), default=7, show_default=True, help="How many days --by looks back.")
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON for each look, or for each line of the table.")
 @click.pass_obj
-def status(access: Access, watch: bool, every: float, as_json: bool) -> int:
+def status(access: Access, watch: bool, every: float, by: str | None, days: int, as_json: bool) -> int:
     """Show documents, jobs, queues, requests and what today has cost."""
+    if by:
+        since = access.clock() - timedelta(days=days)
+        _show_usage(list(access.status.usage_by(GROUPS[by], since)), by, as_json=as_json)
+        return 0
     if not watch:
         _show(access.status.read(), as_json=as_json)
         return 0
@@ -32,6 +59,27 @@ def status(access: Access, watch: bool, every: float, as_json: bool) -> int:
         while True:
             live.update(picture(access.status.read()), refresh=True)
             time.sleep(every)
+
+
+def _show_usage(groups: list[tuple[str, Usage]], by: str, *, as_json: bool) -> None:
+    if as_json:
+        for group, used in groups:
+            write_json(UsageTold(group=group, usage=used))
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(by, overflow="fold")
+    for heading in ("done", "failed", "text records", "median"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for group, used in groups:
+        median = "" if used.median_seconds is None else duration(timedelta(seconds=used.median_seconds))
+        records = used.result_records if by == "folder" else used.text_records
+        shown = group.removesuffix("+00:00").removesuffix("T00:00:00") if by in ("hour", "day") else group
+        table.add_row(plain(shown or "(none)"), f"{used.done:,}", f"{used.failed:,}", f"{records:,}", median)
+    console = make_console()
+    if groups:
+        console.print(table)
+    else:
+        console.print("Nothing was done in that time.")
 
 
 def _show(found: Status, *, as_json: bool) -> None:
@@ -61,6 +109,8 @@ def _lines(found: Status) -> list[tuple[str, object]]:
         ("", f"{count(today.text_records, 'text record', 'text records')}{_pages(today)} submitted{_daily(found)}"),
         ("drop to result", _times(today)),
     ]
+    if found.deployments:
+        lines.append(("deployments", Text("\n").join(_deployment(one, found.at) for one in found.deployments)))
     if found.refused:
         lines.append(("refused", f"{count(found.refused, 'document', 'documents')} that the storage does not give out"))
     return lines
@@ -112,6 +162,13 @@ def _budget(budget: Budget) -> Text:
     if budget.is_throttled:
         told.append(", throttled lately", "magenta")
     return told
+
+
+def _deployment(one: DeploymentExpiry, now: datetime) -> Text:
+    left = one.days_left(now)
+    if left is None:
+        return plain(f"{one.what}: {f'expiry not known ({one.code})' if one.code else 'has no expiry'}")
+    return plain(f"{one.what} {in_words(left)}", "bold red" if threshold(left) else "")
 
 
 def _daily(found: Status) -> str:

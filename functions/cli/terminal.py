@@ -93,6 +93,12 @@ def duration(span: timedelta) -> str:
     return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
 
 
+def duration_of(seconds: float) -> str:
+    """Return how long something takes that may take years."""
+    days = seconds / 86_400
+    return f"{days:,.0f} days" if days >= 2 else duration(timedelta(seconds=seconds))
+
+
 def write_json(value: Any) -> None:
     """Write a value as one line of JSON."""
     # As bytes: a terminal's encoding, or that of a pipe on Windows, is no part of what scripts read.

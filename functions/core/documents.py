@@ -86,7 +86,8 @@ class DocumentRecord(Record, frozen=True, kw_only=True):
     extracted: str | None = None
     """The key of the working copy of an extracted text."""
     results: tuple[TaskResult, ...] = ()
-    """What each task of the work spec has ended with; empty while the version is pending."""
+    """What each task of the work spec has ended with; while the version is pending, of those only that had a result
+    before it was taken up again."""
     claimed_at: Moment = msgspec.field(name="claimed")
     """When this version was first given to a job; its time limit (`GIVE_UP_HOURS`) counts from here."""
     updated: Moment
@@ -134,13 +135,15 @@ class DocumentRecord(Record, frozen=True, kw_only=True):
     @property
     def promised(self) -> tuple[str, ...]:
         """What the names of its results end with: the files that a concluded version has, the texts left out."""
-        done = [task.suffix for task in self.work.tasks if self._is_done(task.name)] if self.results else []
+        done = [task.suffix for task in self.work.tasks if task.name in self.done_tasks]
         if self.state is DocumentState.FAILED:
             return (*done, ERROR_SUFFIX)
         return tuple(done) or (ENTITIES_SUFFIX,)
 
-    def _is_done(self, task: str) -> bool:
-        return any(one.task == task and one.state is DocumentState.DONE for one in self.results)
+    @property
+    def done_tasks(self) -> tuple[str, ...]:
+        """The names of the tasks that have their results."""
+        return tuple(one.task for one in self.results if one.state is DocumentState.DONE)
 
     def metadata(self) -> dict[str, str]:
         """Return the fields that a listing needs, as blob metadata (ASCII only)."""

@@ -14,13 +14,11 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from ..tasks.task import ResultFile
+from ..text.offsets import RECORD_CHARACTERS
 from .documents import DocumentRecord, DocumentState
 from .jobs import Job
 from .lifecycle import DocumentEvent
 from .records import Chunk, Moment, Record
-
-RECORD_CHARACTERS = 1000
-"""Characters in one text record (Language service "data limits", read 2026-11)."""
 
 
 class DocumentEnded(Record, frozen=True, kw_only=True, tag_field="kind", tag="document"):
@@ -121,7 +119,7 @@ def document_ended(record: DocumentRecord, results: Sums = NOTHING) -> DocumentE
         job=record.owner,
         state=record.state,
         code=error.code if error else "",
-        model=_model(record),
+        model=record.work.model,
         text_records=results.text_records,
         found=results.found,
         claimed=record.claimed_at,
@@ -147,18 +145,14 @@ def job_submitted(job: Job, now: datetime) -> JobSubmitted:
         submission=job.submissions,
         chunks=len(job.chunks),
         resource=job.resource or "",
-        model=_model(job),
-        text_records=0 if job.reading else sum(map(_billed, job.chunks)) * len(job.work.tasks),
+        model=job.work.model,
+        text_records=0 if job.reading else sum(map(_billed, job.chunks)) * len(job.open_work.tasks),
         pages=pages,
     )
 
 
 def _billed(chunk: Chunk) -> int:
     return max(1, -(-(chunk.end - chunk.start) // RECORD_CHARACTERS))
-
-
-def _model(record: DocumentRecord | Job) -> str:
-    return record.work.model if record.work.tasks else ""
 
 
 # --- Lines as text ---
@@ -254,6 +248,8 @@ class Totals:
     submissions: int = 0
     text_records: int = 0
     """Submitted ones: what is billed, about."""
+    result_records: int = 0
+    """Those of the results: less than was submitted where anything was submitted again."""
     pages: int = 0
     codes: Counter[str] = field(default_factory=Counter)
     """Error reports by their code."""
@@ -274,6 +270,7 @@ class Totals:
         if line.state is DocumentState.DONE:
             self.done += 1
             self.found += line.found
+            self.result_records += line.text_records
         else:
             self.failed += 1
             self.codes[line.code] += 1
@@ -315,6 +312,16 @@ def by_folder(entry: Entry) -> str | None:
         return None
     folder, slash, _ = entry.line.document.partition("/")
     return folder if slash else ""
+
+
+def busiest_minute(entries: Iterable[Entry], since: datetime) -> int | None:
+    """Return the most documents that have ended in one minute `since` then; None where none has."""
+    minutes = Counter(
+        one.line.at.replace(second=0, microsecond=0)
+        for one in distinct(entries)
+        if isinstance(one.line, DocumentEnded) and one.line.at >= since
+    )
+    return max(minutes.values(), default=None)
 
 
 # --- The summary that the journal continues ---

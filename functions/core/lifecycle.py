@@ -476,14 +476,15 @@ def new_job(
     now: datetime,
     trace_parent: str | None,
     reading: Reading | None = None,
+    done: Collection[str] = (),
 ) -> Job:
-    """Return a job that is being opened.
+    """Return a job that is being opened; `done` names the tasks that it does not ask.
 
     What opens it also sends it, so it begins reserved and counted; only the parts of a long document and what OCR is to
     read, which have an `owner`, are reserved by whoever gets their messages.
     """
     reserved_until = now + RESERVATIONS[0]
-    return Job(
+    job = Job(
         id=job_id,
         owner=owner or job_id,
         state=JobState.WAITING,
@@ -498,6 +499,7 @@ def new_job(
         reserved_until=None if owner else reserved_until,
         trace_parent=trace_parent,
     )
+    return with_tasks(job, [name for name in work.task_names if name not in done])
 
 
 def with_work(job: Job, settings_work: WorkSpec) -> Job:
@@ -521,9 +523,13 @@ def follow_correction(job: Job, choose_work: Callable[[str], WorkSpec | None]) -
     if chosen is None:
         return job  # A rule ignores such documents by now; those that are claimed keep what they were claimed with.
     work = msgspec.structs.replace(chosen, string_index_type=job.work.string_index_type)
-    # What is left to be asked is left only of the same tasks.
-    tasks = job.tasks if work.task_names == job.work.task_names else ()
-    return msgspec.structs.replace(job, work=work, tasks=tasks)
+    # What others have found is kept only if they would be asked the same.
+    is_kept = work.task_names == job.work.task_names and _others(work, job.tasks) == _others(job.work, job.tasks)
+    return msgspec.structs.replace(job, work=work, tasks=job.tasks if is_kept else ())
+
+
+def _others(work: WorkSpec, names: Collection[str]) -> WorkSpec:
+    return work.only([name for name in work.task_names if name not in names])
 
 
 def postpone(job: Job, due: datetime) -> Job:
@@ -556,12 +562,14 @@ def claim(
     extracted: str | None = None,
     trace_parent: str | None = None,
     is_submitted: bool = True,
+    done: Collection[str] = (),
 ) -> DocumentRecord:
     """Return the record of a document that `owner` takes on at the version in `facts`.
 
     A version that is claimed again keeps its first claim's time and its count of submissions, so that neither its time
     limit nor its bill begins anew. One that was reported, for another cause than the document, gets one more
-    submission. `is_submitted` is false where the owner only writes a result or a report.
+    submission. `is_submitted` is false where the owner only writes a result or a report; `done` names the tasks that
+    are not asked again, because their results are there.
     """
     same_version = record is not None and record.document.etag == facts.etag
     # A version that had its result, which somebody has deleted since, begins anew.
@@ -573,6 +581,8 @@ def claim(
         state=_next(record, DocumentEvent.CLAIMED, facts.name),
         owner=owner,
         work=work,
+        results=tuple(TaskResult(task=name, state=DocumentState.DONE) for name in done),
+        needs_review=record is not None and bool(done) and record.needs_review,
         claimed_at=record.claimed_at if record and same_version and record.is_pending else now,
         updated=now,
         chunks=chunks,
@@ -590,6 +600,19 @@ def claim(
         history=record.history if record else (),
     )
     return _remember(claimed, DocumentEvent.CLAIMED, now, "" if same_version else "new version")
+
+
+def finished_tasks(
+    record: DocumentRecord | None, facts: DocumentFacts, work: WorkSpec, text: TextFacts
+) -> tuple[str, ...]:
+    """Return the tasks whose results stay when a version is taken up again some of whose tasks have failed.
+
+    They are those that would be asked the same now, about the same text.
+    """
+    if record is None or record.state is not DocumentState.FAILED or record.document.etag != facts.etag:
+        return ()
+    same = (name for name in record.done_tasks if record.work.only([name]) == work.only([name]))
+    return tuple(same) if record.text == text else ()
 
 
 def _earlier_files(record: DocumentRecord | None) -> tuple[str, ...]:
@@ -651,8 +674,8 @@ def conclude(
 ) -> DocumentRecord:
     """Return the record of a document whose results (`EXTRACTED`) or error report (`REPORTED`) are written.
 
-    Where it is reported, `done` names the tasks that have a result nevertheless, and `failed` says why others have
-    none; the rest have none because of `error`.
+    Where it is reported, `done` names the tasks that have a result nevertheless, beside those of `record`, and `failed`
+    says why others have none; the rest have none because of `error`.
     """
     state = _next(record, event, record.document.name)
     first_reported = record.first_reported
@@ -662,7 +685,7 @@ def conclude(
     causes = {name: problem.code for name, problem in (failed or {}).items()}
     results = tuple(
         TaskResult(task=name, state=DocumentState.DONE)
-        if name in done
+        if name in done or name in record.done_tasks
         else TaskResult(task=name, state=state, code=causes.get(name, code))
         for name in record.work.task_names
     )
@@ -673,7 +696,7 @@ def conclude(
         updated=now,
         last_error=error,
         first_reported=first_reported,
-        needs_review=needs_review,
+        needs_review=needs_review or record.needs_review,
         earlier_files=(),
     )
     return _remember(concluded, event, now, code)
@@ -700,7 +723,9 @@ def count_submission(record: DocumentRecord, job: Job) -> DocumentRecord:
     The job's work is what is submitted: it may have followed a correction since the document was claimed.
     """
     submissions = max(record.submissions, submissions_with(record, job))
-    return msgspec.structs.replace(record, submissions=submissions, work=job.work)
+    # What is asked again is not done any more.
+    results = tuple(one for one in record.results if one.task not in job.open_work.task_names)
+    return msgspec.structs.replace(record, submissions=submissions, work=job.work, results=results)
 
 
 def _next(record: DocumentRecord | None, event: DocumentEvent, name: str) -> DocumentState:
@@ -728,3 +753,35 @@ def refused_again(refusal: Refusal, code: str) -> Refusal:
 def refusal_reported(refusal: Refusal) -> Refusal:
     """Return what is kept of a refused document once it has its error report."""
     return msgspec.structs.replace(refusal, reported=True)
+
+
+ERASED_ETAG: Final = "erased"
+"""Stands in the place of a version in the record of a document that is being erased; no blob has such an ETag."""
+
+
+def erased(name: str, record: DocumentRecord | None, owner: str, now: datetime) -> DocumentRecord:
+    """Return the guard in the place of the record of a document that is being erased.
+
+    It is about no version that there is, and no job is its owner: whoever works on the document finds that it may not
+    write, and withdraws what it has written. It is claimed at the time of the last work before it. What tells where
+    something of the document lies is kept: its owners, its tasks, and the key of its extracted text; what tells
+    anything of its content is not.
+    """
+    entry = HistoryEntry(at=now, event="erased", job=owner)
+    guard = DocumentRecord(
+        document=DocumentFacts(name=name, etag=ERASED_ETAG, last_modified=now, size_bytes=0, language=""),
+        state=DocumentState.DONE,
+        owner=owner,
+        claimed_at=record.updated if record else now,
+        updated=now,
+        history=(entry,),
+    )
+    if record is None:
+        return guard
+    return msgspec.structs.replace(
+        guard,
+        work=record.work,
+        extracted=record.extracted,
+        earlier_files=record.earlier_files,
+        history=(*record.history, entry)[-HISTORY_LENGTH:],
+    )

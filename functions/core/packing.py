@@ -11,6 +11,9 @@ from .work import WorkSpec
 MAX_REQUEST_DOCUMENTS = 25
 """Documents in one request of the asynchronous API (recorded: a 400 says "Max 25 records are permitted")."""
 
+REQUESTS_PER_JOB = 3
+"""What a job takes of the request budget: one POST and about two GETs."""
+
 MAX_REQUEST_BYTES = 1_000_000
 """Bytes of one request: 1 MB is documented for the preconfigured features ("data limits", read 2026-11), and no figure
 for custom text."""
@@ -28,6 +31,10 @@ class Sized(Protocol):
     @property
     def work(self) -> WorkSpec:
         """What the service is asked about it."""
+
+    @property
+    def done(self) -> tuple[str, ...]:
+        """The tasks of it that are not asked, because their results are there."""
 
 
 T = TypeVar("T", bound=Sized)
@@ -51,7 +58,7 @@ class Load(Generic[T]):
     def takes(self, item: T) -> bool:
         """Whether `item` still fits. An empty load takes anything: no chunk is larger than a request."""
         return not self.items or (
-            item.work == self.items[0].work
+            (item.work, item.done) == (self.items[0].work, self.items[0].done)
             and len(self.items) < MAX_REQUEST_DOCUMENTS
             and self.characters + len(item.text) <= MAX_REQUEST_CHARACTERS
             and self.bytes + json_size(item.text) <= MAX_REQUEST_BYTES

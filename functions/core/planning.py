@@ -1,4 +1,4 @@
-"""What to do with the service's answer: decided here as a value, done by `flows`.
+"""What to do with the service's answer: decided here as a value, done by `workflows`.
 
 Three rules keep bills bounded and documents whole.
 

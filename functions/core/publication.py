@@ -139,6 +139,8 @@ def plan_publication(
     """Return what becomes of an outcome; `present` is None where nobody has looked which files are there."""
     if record is None or not may_write(record, claim):
         return plan_withdrawal(claim, record, present)
+    if isinstance(outcome, Failed) and record.done_tasks:
+        outcome = _failed_tasks(record, outcome)
     # Only earlier versions can have left files.
     if present is None and not record.is_first:
         return LookFirst()
@@ -149,8 +151,9 @@ def plan_publication(
     report = _report(record, outcome, now)
     if report:
         files.add(error_name(claim.document), to_json(report))
-    text = _text_write(record, claim, present) if len(files.written) > bool(report) else None
-    staying = {one.name for one in files.written} | ({text.name} if text else set())
+    kept = _kept_names(record)
+    text = _text_write(record, claim, present) if kept or len(files.written) > bool(report) else None
+    staying = {one.name for one in files.written} | ({text.name} if text else set()) | kept
     return Publish(
         text=text,
         files=tuple(files.written),
@@ -158,6 +161,18 @@ def plan_publication(
         record=concluded,
         results=results,
     )
+
+
+def _failed_tasks(record: DocumentRecord, outcome: Failed) -> Extracted:
+    """Return a failure as that of the tasks that were asked again; the results of the others stay."""
+    asked = [name for name in record.work.task_names if name not in record.done_tasks]
+    return Extracted({}, record.work, dict.fromkeys(asked, outcome.problem), outcome.attempts)
+
+
+def _kept_names(record: DocumentRecord) -> set[str]:
+    """Return the names of the files of tasks that were not asked again."""
+    suffixes = (suffix for task in record.work.tasks if task.name in record.done_tasks for suffix in task.suffixes)
+    return {fitting_name("", record.document.name, suffix) for suffix in suffixes}
 
 
 class _Files:

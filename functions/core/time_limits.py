@@ -8,6 +8,10 @@ no byte of a request is sent once too little of the reservation is left for a wh
 A job is overdue, and put back on the queue, only when no step of a healthy job can still be under way:
 
     first reservation + longest exchange < grace of the sweep
+
+A step keeps its message hidden for a short time only, and renews that while it lasts, twice in that time:
+
+    2 * renewal < takeover < first reservation
 """
 
 from datetime import timedelta
@@ -34,6 +38,13 @@ LONGEST_HOLD_S = 20.0
 RESERVATIONS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180))
 """How long a worker that is about to submit a job keeps others from doing so: the first time, and after so many
 reservations in a row whose outcome was never saved."""
+
+TAKEOVER_S = 25.0
+"""How long after the last sign of life of its worker a job's message comes to another one. The host itself hides a
+message for ten minutes."""
+
+RENEWAL_S = 10.0
+"""How often the message of a step that is not done is hidden anew."""
 
 SWEEP_GRACE = timedelta(minutes=3)
 """How long after its due time a job's message may be on its way: longer than any single step of a healthy job."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ..text.offsets import CODE_POINT, UTF16, Ruler, length
-from . import label_problems as problems
+from . import label_problems as kinds
 from .label_problems import LabelsProblem
 from .values import Document, Kind, Labels, LeftOut, Reason, Span
 
@@ -41,14 +41,14 @@ def texts_of(files: Mapping[str, bytes]) -> tuple[dict[str, str], tuple[LabelsPr
     texts, found = {}, []
     for name, data in files.items():
         if data.startswith(_BOM):
-            found.append(problems.BYTE_ORDER_MARK.problem(name))
+            found.append(kinds.BYTE_ORDER_MARK.problem(name))
         try:
             texts[name] = data.removeprefix(_BOM).decode("utf-8")
         except UnicodeDecodeError as error:
-            found.append(problems.DOCUMENT_NOT_UTF8.problem(name, reason=error.reason))
+            found.append(kinds.DOCUMENT_NOT_UTF8.problem(name, reason=error.reason))
             continue
         if "\r\n" in texts[name]:
-            found.append(problems.MIXED_LINE_ENDS.problem(name))
+            found.append(kinds.MIXED_LINE_ENDS.problem(name))
     return texts, tuple(found)
 
 
@@ -135,7 +135,7 @@ def _realigned(labels: Labels, unit: str) -> tuple[Labels, list[LabelsProblem]]:
             documents.append(document)
             continue
         cause, spans, wrong, left, count = better
-        problem = problems.OFFSETS_SHIFTED.problem(document.name, wrong=wrong, count=count, left=left, cause=cause)
+        problem = kinds.OFFSETS_SHIFTED.problem(document.name, wrong=wrong, count=count, left=left, cause=cause)
         found.append(problem)
         realigned.add(document.name)
         documents.append(replace(document, spans=spans))
@@ -201,9 +201,9 @@ def _left_out(labels: Labels, unreadable: frozenset[str], unit: str) -> Iterator
     for one in labels.left_out:
         if one.reason is Reason.NO_TEXT:
             if one.document not in unreadable:
-                yield problems.DOCUMENT_MISSING.problem(one.document)
+                yield kinds.DOCUMENT_MISSING.problem(one.document)
         elif one.reason is Reason.OFFSETS:
-            yield problems.OFFSETS_DO_NOT_FIT.problem(
+            yield kinds.OFFSETS_DO_NOT_FIT.problem(
                 one.document,
                 category=one.category,
                 place=one.offset,
@@ -212,7 +212,7 @@ def _left_out(labels: Labels, unreadable: frozenset[str], unit: str) -> Iterator
                 size=length(texts.get(one.document, ""), unit),
             )
         else:
-            yield problems.LEFT_OUT.problem(one.document, reason=str(one.reason))
+            yield kinds.LEFT_OUT.problem(one.document, reason=str(one.reason))
 
 
 # --- one document -------------------------------------------------------------------------------------------------
@@ -221,11 +221,11 @@ def _left_out(labels: Labels, unreadable: frozenset[str], unit: str) -> Iterator
 def _of_document(document: Document) -> Iterator[LabelsProblem]:
     characters = len(document.text)
     if not document.text.strip():
-        yield problems.DOCUMENT_EMPTY.problem(document.name)
+        yield kinds.DOCUMENT_EMPTY.problem(document.name)
     if characters > MAX_DOCUMENT_CHARACTERS:
-        yield problems.DOCUMENT_TOO_LONG.problem(document.name, characters=characters, limit=MAX_DOCUMENT_CHARACTERS)
+        yield kinds.DOCUMENT_TOO_LONG.problem(document.name, characters=characters, limit=MAX_DOCUMENT_CHARACTERS)
     if not is_service_name(document.name):
-        yield problems.DOCUMENT_NAME.problem(document.name, suggestion=service_name(document.name))
+        yield kinds.DOCUMENT_NAME.problem(document.name, suggestion=service_name(document.name))
 
 
 def is_service_name(name: str) -> bool:
@@ -245,22 +245,22 @@ def _of_spans(document: Document) -> Iterator[LabelsProblem]:
         labelled = text[span.start : span.end]
         told = {"category": span.category, "text": _shown(labelled)}
         if count > 1:
-            yield problems.LABEL_TWICE.problem(name, span.start, count=count, **told)
+            yield kinds.LABEL_TWICE.problem(name, span.start, count=count, **told)
         if labelled != labelled.strip():
-            yield problems.WHITE_SPACE_AT_EDGE.problem(name, span.start, **told)
+            yield kinds.WHITE_SPACE_AT_EDGE.problem(name, span.start, **told)
         if "\n" in labelled.strip() or "\r" in labelled.strip():
-            yield problems.ACROSS_LINE_END.problem(name, span.start, **told)
+            yield kinds.ACROSS_LINE_END.problem(name, span.start, **told)
         if span.end - span.start > MAX_LABEL_CHARACTERS:
             size = span.end - span.start
-            yield problems.LABEL_TOO_LONG.problem(name, span.start, length=size, limit=MAX_LABEL_CHARACTERS, **told)
+            yield kinds.LABEL_TOO_LONG.problem(name, span.start, length=size, limit=MAX_LABEL_CHARACTERS, **told)
         if _is_inside_word(text, span.start) or _is_inside_word(text, span.end):
             whole = _shown(_whole_words(text, span.start, span.end))
-            yield problems.INSIDE_WORD.problem(name, span.start, whole=whole, **told)
+            yield kinds.INSIDE_WORD.problem(name, span.start, whole=whole, **told)
     in_order = sorted(set(document.spans))
     reach = in_order[0] if in_order else None
     for span in in_order[1:]:
         if reach and span.start < reach.end:
-            yield problems.OVERLAP.problem(
+            yield kinds.OVERLAP.problem(
                 name,
                 span.start,
                 category=reach.category,
@@ -303,9 +303,9 @@ def _corrected(document: Document) -> Document:
 def _of_project(labels: Labels) -> Iterator[LabelsProblem]:
     count = len(labels.documents)
     if count < MIN_DOCUMENTS:
-        yield problems.TOO_FEW_DOCUMENTS.problem(count=count, least=MIN_DOCUMENTS, missing=MIN_DOCUMENTS - count)
+        yield kinds.TOO_FEW_DOCUMENTS.problem(count=count, least=MIN_DOCUMENTS, missing=MIN_DOCUMENTS - count)
     if len(labels.categories) > MAX_CATEGORIES:
-        yield problems.TOO_MANY_CATEGORIES.problem(count=len(labels.categories), limit=MAX_CATEGORIES)
+        yield kinds.TOO_MANY_CATEGORIES.problem(count=len(labels.categories), limit=MAX_CATEGORIES)
 
 
 def _of_categories(labels: Labels) -> Iterator[LabelsProblem]:
@@ -313,15 +313,15 @@ def _of_categories(labels: Labels) -> Iterator[LabelsProblem]:
     names = list(dict.fromkeys([*labels.categories, *counts]))
     for name in names:
         if name not in labels.categories:
-            yield problems.CATEGORY_NOT_LISTED.problem(category=name)
+            yield kinds.CATEGORY_NOT_LISTED.problem(category=name)
         forbidden = sorted(set(name) & set(FORBIDDEN_IN_CATEGORY))
         suggestion = "".join(char for char in name if char not in FORBIDDEN_IN_CATEGORY).strip()[:MAX_NAME_CHARACTERS]
         if forbidden:
             reason = f"has {' '.join(forbidden)}, which the service does not take"
-            yield problems.CATEGORY_NAME.problem(category=name, reason=reason, suggestion=suggestion)
+            yield kinds.CATEGORY_NAME.problem(category=name, reason=reason, suggestion=suggestion)
         elif len(name) > MAX_NAME_CHARACTERS:
             reason = f"has {len(name)} characters; the limit is {MAX_NAME_CHARACTERS}"
-            yield problems.CATEGORY_NAME.problem(category=name, reason=reason, suggestion=suggestion)
+            yield kinds.CATEGORY_NAME.problem(category=name, reason=reason, suggestion=suggestion)
     yield from _spelled_differently(names, counts)
     trained = tuple(one for one in labels.documents if one.dataset != "Test")
     trained_counts, trained_documents = _category_counts(trained), _document_counts(trained)
@@ -329,7 +329,7 @@ def _of_categories(labels: Labels) -> Iterator[LabelsProblem]:
     for name in labels.categories:
         count = trained_counts[name]
         if count < RECOMMENDED_LABELS:
-            yield problems.TOO_FEW_LABELS.problem(
+            yield kinds.TOO_FEW_LABELS.problem(
                 category=name,
                 count=count,
                 documents=trained_documents[name],
@@ -337,7 +337,7 @@ def _of_categories(labels: Labels) -> Iterator[LabelsProblem]:
                 missing=RECOMMENDED_LABELS - count,
             )
         if tested and not tested[name]:
-            yield problems.NO_TEST_LABELS.problem(category=name)
+            yield kinds.NO_TEST_LABELS.problem(category=name)
 
 
 def _names_in(document: Document) -> list[str]:
@@ -365,7 +365,7 @@ def _spelled_differently(names: list[str], counts: Counter[str]) -> Iterator[Lab
         if len(group) > 1:
             kept = max(group, key=lambda name: counts[name])
             told = ", ".join(f"'{name}' ({counts[name]} labels)" for name in group)
-            yield problems.CATEGORY_SPELLING.problem(names=told, kept=kept)
+            yield kinds.CATEGORY_SPELLING.problem(names=told, kept=kept)
 
 
 def _is_same_name(one: str, other: str) -> bool:
@@ -396,7 +396,7 @@ def _is_one_edit(one: str, other: str) -> bool:
 def _documents_twice(labels: Labels) -> Iterator[LabelsProblem]:
     for name, count in Counter(document.name for document in labels.documents).items():
         if count > 1:
-            yield problems.DOCUMENT_TWICE.problem(name, count=count)
+            yield kinds.DOCUMENT_TWICE.problem(name, count=count)
     by_text: dict[str, list[Document]] = defaultdict(list)
     for document in labels.documents:
         if document.text.strip():
@@ -405,7 +405,7 @@ def _documents_twice(labels: Labels) -> Iterator[LabelsProblem]:
         others = dict.fromkeys(document.name for document in group)
         for name in list(others)[1:]:
             told = ", ".join(f"'{other}'" for other in others if other != name)
-            yield problems.SAME_TEXT_TWICE.problem(name, others=told)
+            yield kinds.SAME_TEXT_TWICE.problem(name, others=told)
 
 
 def _labelled_differently(labels: Labels) -> Iterator[LabelsProblem]:
@@ -423,7 +423,7 @@ def _labelled_differently(labels: Labels) -> Iterator[LabelsProblem]:
             told = " and ".join(
                 f"'{category}' {len(names)} times (first in '{names[0]}')" for category, names in categories.items()
             )
-            yield problems.LABELLED_DIFFERENTLY.problem(name, offset, text=_shown(labelled), places=told)
+            yield kinds.LABELLED_DIFFERENTLY.problem(name, offset, text=_shown(labelled), places=told)
 
 
 def _not_labelled(labels: Labels) -> Iterator[LabelsProblem]:
@@ -445,7 +445,7 @@ def _not_labelled(labels: Labels) -> Iterator[LabelsProblem]:
                 end = start + len(text)
                 is_free = all(span.end <= start or span.start >= end for span in covered)
                 if is_free and _fits(document.text, start, end):
-                    yield problems.NOT_LABELLED.problem(
+                    yield kinds.NOT_LABELLED.problem(
                         document.name, start, text=_shown(text), category=category, labelled=count
                     )
                 start = document.text.find(text, end)

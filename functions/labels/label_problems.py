@@ -188,7 +188,7 @@ NOT_LABELLED = LabelsProblemKind(
     Level.NOTE,
 )
 LEFT_OUT = LabelsProblemKind(
-    "LeftOut",
+    "LabelLeftOut",
     "Something of the file was not taken over: {reason}.",
     "Correct it in the tool that wrote the file.",
 )

@@ -20,6 +20,8 @@ class RequestKind(Enum):
     POLL = "poll"
     PAGE = "page"
     """A further page of an answer that has begun to come: without it the pages before it are wasted."""
+    AUTHORING = "authoring"
+    """A question about a deployment, which has a limit of its own."""
 
     @property
     def is_poll(self) -> bool:

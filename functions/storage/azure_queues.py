@@ -20,6 +20,10 @@ EXACT_UP_TO_S = 10
 one is rounded up: who comes early to an appointment is sent away again."""
 
 
+HIDE_TIMEOUT_S = 5
+"""For connecting, and for each wait for an answer."""
+
+
 class AzureJobQueue:
     """The job queue."""
 
@@ -67,6 +71,24 @@ class AzureJobQueue:
         except HttpResponseError as error:
             if error.status_code not in (400, 404):
                 raise
+
+    def hide(self, receipt: Receipt, delay_s: float) -> Receipt | None:
+        # Tried once: who asks has a step to do, and would be held up by it.
+        try:
+            with redacted_errors():
+                updated = self._client.update_message(
+                    receipt.message_id,
+                    receipt.pop_receipt,
+                    visibility_timeout=_whole_seconds(delay_s),
+                    retry_total=0,
+                    connection_timeout=HIDE_TIMEOUT_S,
+                    read_timeout=HIDE_TIMEOUT_S,
+                )
+        except HttpResponseError as error:
+            if error.status_code not in (400, 404):
+                raise
+            return None
+        return Receipt(str(updated.id), str(updated.pop_receipt))
 
 
 class AzureTextQueue:

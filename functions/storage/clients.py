@@ -1,6 +1,7 @@
 """Makes the storage clients of the app from its settings; nobody else knows how to connect."""
 
 import os
+from collections.abc import Callable
 from typing import Any
 from urllib.request import getproxies
 
@@ -13,6 +14,8 @@ from requests.adapters import HTTPAdapter
 from ..identity import credential
 from ..redaction import redacted_errors
 from ..settings import StorageConnection
+from .azure_containers import AzureContainer
+from .short_uploads import ShortUploads
 
 _CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
@@ -23,12 +26,26 @@ MAX_SINGLE_GET_BYTES = 1024 * 1024
 """What one request for a blob brings; a larger document comes in chunks, and one that is too large stays away."""
 
 
-def blob_service(connection: StorageConnection, **retries: Any) -> BlobServiceClient:
+def blob_containers(connection: StorageConnection) -> Callable[[str], AzureContainer]:
+    """Return what makes containers by their names; their connections are shared by all threads."""
+    transport = _transport()
+    service = blob_service(connection, transport)
+    uploads = ShortUploads(service, transport)
+    return lambda name: AzureContainer(service.get_container_client(name), uploads)
+
+
+def blob_service(
+    connection: StorageConnection, transport: RequestsTransport | None = None, **retries: Any
+) -> BlobServiceClient:
     """Return the client of the blob service, its connections shared by all threads.
 
     `retries` are options of the client's retry policy.
     """
-    options: dict[str, Any] = {"transport": _transport(), "max_single_get_size": MAX_SINGLE_GET_BYTES, **retries}
+    options: dict[str, Any] = {
+        "transport": transport or _transport(),
+        "max_single_get_size": MAX_SINGLE_GET_BYTES,
+        **retries,
+    }
     if connection.connection_string:
         return BlobServiceClient.from_connection_string(connection.connection_string, **options)
     uri = str(connection.blob_service_uri)

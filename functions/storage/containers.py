@@ -142,6 +142,12 @@ class Container(Protocol):
         Where this fails, the data may have been appended all the same.
         """
 
+    def copy(self, name: str, source: "Container", source_name: str) -> None:
+        """Copy a blob of another container here, content, metadata and type, if there is none of this name.
+
+        The storage does that by itself. Raises `Missing` where the source is not there, and `Changed` where a blob is.
+        """
+
     def delete(self, name: str, *, if_match: str | None = None) -> None:
         """Delete a blob, if it is still at `if_match`. Raises `Missing` and `Changed`."""
 

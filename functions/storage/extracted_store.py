@@ -73,11 +73,15 @@ class ExtractedStore:
 
     def delete(self, key: str) -> None:
         """Delete a working copy that is not needed any more."""
-        for name in (_text_name(key), _map_name(key)):
+        for name in self.blobs(key):
             try:
                 self._state.delete(name)
             except Missing:
                 continue
+
+    def blobs(self, key: str) -> tuple[str, ...]:
+        """Return the names of the blobs of a working copy, whether or not it is stored."""
+        return (_text_name(key), _map_name(key))
 
 
 def _text_name(key: str) -> str:

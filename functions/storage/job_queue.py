@@ -15,10 +15,18 @@ NEVER = -1
 
 
 class Receipt(NamedTuple):
-    """What it takes to change a message that was sent, until somebody receives it."""
+    """What it takes to change a message, until somebody receives it or changes it."""
 
     message_id: str
     pop_receipt: str
+
+
+class Received(NamedTuple):
+    """What the trigger knows of the message that it was given."""
+
+    receipt: Receipt
+    dequeue_count: int
+    """How often it was received, this time included."""
 
 
 class JobQueue(Protocol):
@@ -31,4 +39,10 @@ class JobQueue(Protocol):
         """Replace a message that nobody has received yet; send it anew where somebody has."""
 
     def discard(self, receipt: Receipt) -> None:
-        """Delete a message that was sent in vain, unless somebody has received it."""
+        """Delete a message, unless somebody has received it since."""
+
+    def hide(self, receipt: Receipt, delay_s: float) -> Receipt | None:
+        """Make a message visible after `delay_s`, and not when it would have been.
+
+        None where that can not be: it is gone, or somebody has received it since.
+        """

@@ -1,11 +1,15 @@
 """The journal in the state container: append blobs by hour and instance, and the summary that it continues."""
 
+import contextlib
+import uuid
 from collections.abc import Iterable, Iterator, MutableMapping
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
+import msgspec
+
 from ..core.journal import Entry, Line, Summary, decode_lines, encode_lines, hour_of
-from ..errors import Missing, RecordError
+from ..errors import Changed, Missing, RecordError
 from .containers import BlobInfo, Container
 from .record_format import decode, encode
 
@@ -14,6 +18,12 @@ SUMMARY = "index/summary.json"
 
 BLOCK_BYTES = 2 * 1024 * 1024
 """What one request brings or takes at most; a block of an append blob may have 4 MiB ("Append Block", read 2026-11)."""
+
+COPY_SIGN = "~"
+"""Stands behind the instance in the name of a blob that is a copy without some lines; no instance's name has it."""
+
+MAX_RACES = 20
+"""Times that a blob may be appended to while it is copied."""
 
 Offsets = MutableMapping[str, int]
 """How far each blob was read."""
@@ -55,16 +65,87 @@ class JournalStore:
             day += timedelta(days=1)
 
     def _lines(self, info: BlobInfo, offsets: Offsets | None) -> Iterator[Line]:
-        start, rest = offsets.get(info.name, 0) if offsets is not None else 0, b""
+        start = offsets.get(info.name, 0) if offsets is not None else 0
+        for block in self._blocks(info, start):
+            if block.endswith(b"\n"):
+                start += len(block)
+                yield from decode_lines(block)
+        if offsets is not None:
+            offsets[info.name] = start
+
+    def _blocks(self, info: BlobInfo, start: int = 0) -> Iterator[bytes]:
+        """Yield blocks of whole lines; the last block has no end where the last line has none yet."""
+        rest = b""
         while start < info.size_bytes:
             data = self._container.read(info.name, start=start, end=min(start + BLOCK_BYTES, info.size_bytes)).data
             if not data:
-                return
+                break
             start += len(data)
             whole, newline, rest = (rest + data).rpartition(b"\n")
-            yield from decode_lines(whole + newline)
-        if offsets is not None:
-            offsets[info.name] = start - len(rest)
+            if newline:
+                yield whole + newline
+        if rest:
+            yield rest
+
+    def erase(self, document: str, *, is_dry: bool = False) -> Iterator[tuple[str, int]]:
+        """Take the lines about a document out; yield the name of each blob that had some, and how many.
+
+        A blob is copied without them, under another name in its hour, and deleted at the version that was copied: an
+        instance that appends to it again begins a new one. Where a run ends in between, lines stand there twice, and
+        are counted once as ever. With `is_dry` nothing is changed. Raises `Changed` where a blob is appended to again
+        and again.
+        """
+        quoted = msgspec.json.encode(document)
+        for info in self._container.list(JOURNAL):
+            lines = self._count_lines(info, quoted, document)
+            if lines and not is_dry:
+                lines = self._copy_without(info.name, quoted, document)
+            if lines:
+                yield info.name, lines
+
+    def _count_lines(self, info: BlobInfo, quoted: bytes, document: str) -> int:
+        try:
+            return sum(_is_about(line, quoted, document) for line in self._texts(info))
+        except Missing:
+            return 0
+
+    def _copy_without(self, name: str, quoted: bytes, document: str) -> int:
+        hour, _, file = name.rpartition("/")
+        instance = file.removesuffix(".jsonl").partition(COPY_SIGN)[0]
+        for _ in range(MAX_RACES):
+            copy = f"{hour}/{instance}{COPY_SIGN}{uuid.uuid4().hex[:12]}.jsonl"
+            try:
+                info = self._container.get_properties(name)
+                taken = self._copy(info, copy, quoted, document)
+                self._container.delete(name, if_match=info.etag)
+            except (Changed, Missing) as error:
+                # Somebody has appended to it, or was faster: the copy lacks lines, or has them too often.
+                with contextlib.suppress(Missing):
+                    self._container.delete(copy)
+                if isinstance(error, Missing):
+                    return 0
+                continue
+            return taken
+        raise Changed(name)
+
+    def _copy(self, info: BlobInfo, copy: str, quoted: bytes, document: str) -> int:
+        taken, block = 0, bytearray()
+        for line in self._texts(info):
+            if _is_about(line, quoted, document):
+                taken += 1
+                continue
+            if len(block) + len(line) > BLOCK_BYTES:
+                self._container.append(copy, bytes(block))
+                block.clear()
+            block += line
+        if block:
+            self._container.append(copy, bytes(block))
+        return taken
+
+    def _texts(self, info: BlobInfo) -> Iterator[bytes]:
+        """Yield the lines of a blob as they are, each with its end."""
+        for block in self._blocks(info):
+            yield from (block if block.endswith(b"\n") else block + b"\n").splitlines(keepends=True)
 
     def first_day(self) -> datetime | None:
         """Return the day of the oldest lines that are kept; None where there are none."""
@@ -81,6 +162,14 @@ class JournalStore:
     def save_summary(self, summary: Summary) -> None:
         """Replace the summary."""
         self._container.write(SUMMARY, encode(summary))
+
+
+def _is_about(line: bytes, quoted: bytes, document: str) -> bool:
+    """Whether a line is about a document; one that this release can not read is, where it names the document."""
+    if quoted not in line:
+        return False
+    read = next(decode_lines(line), None)
+    return read is None or getattr(read, "document", None) == document
 
 
 def _folder(hour: datetime) -> str:

@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 
 from ..errors import Changed, Missing
-from .containers import Blob, BlobInfo, check_name
+from .containers import Blob, BlobInfo, Container, check_name
 
 
 class MemoryContainer:
@@ -72,6 +72,16 @@ class MemoryContainer:
         with self._lock:
             present = self._blobs.get(name)
             self._store(name, (present.data if present else b"") + data, {"metadata": {}})
+
+    def copy(self, name: str, source: Container, source_name: str) -> None:
+        check_name(name)
+        blob = source.read(source_name)
+        with self._lock:
+            if name in self._blobs:
+                raise Changed(name)
+            info = blob.info
+            kept = {"content_type": info.content_type, "content_encoding": info.content_encoding}
+            self._store(name, blob.data, {"metadata": dict(info.metadata), **kept})
 
     def delete(self, name: str, *, if_match: str | None = None) -> None:
         with self._lock:

@@ -50,6 +50,14 @@ class MemoryQueue:
             if present and present.pop_receipt == receipt.pop_receipt:
                 del self._messages[receipt.message_id]
 
+    def hide(self, receipt: Receipt, delay_s: float) -> Receipt | None:
+        with self._lock:
+            present = self._present().get(receipt.message_id)
+            if not present or present.pop_receipt != receipt.pop_receipt:
+                return None
+            changed = self._change(present, visible=self._clock() + timedelta(seconds=delay_s))
+            return Receipt(changed.id, changed.pop_receipt)
+
     # --- The receiving end, which the host has in production ---
 
     def put(self, text: str, delay_s: float = 0, ttl_s: float | None = None) -> Receipt:

@@ -93,6 +93,10 @@ class RecordStore:
         """Delete the record of a document that is gone. Raises `Missing` and `Changed`."""
         self._container.delete(_document_name(name), if_match=etag)
 
+    def document_blob(self, name: str) -> str:
+        """Return the name of the blob with the record of a document."""
+        return _document_name(name)
+
     def list_documents(self, prefix: str = "") -> Iterator[BlobInfo]:
         """Yield the record of every document whose name begins with `prefix`, under the document's name.
 
@@ -103,15 +107,16 @@ class RecordStore:
             if not is_shortened(info.name):
                 yield info._replace(name=info.name.removeprefix(DOCUMENTS))
 
-    def unlisted_document(self, name: str) -> BlobInfo | None:
-        """Return what `list_documents` leaves out of a document with one of the very longest names; None for others."""
-        stored = _document_name(name)
-        if not is_shortened(stored):
-            return None
+    def find_document(self, name: str) -> BlobInfo | None:
+        """Return the record of a document as `list_documents` does; None where there is none."""
         try:
-            return self._container.get_properties(stored)._replace(name=name)
+            return self._container.get_properties(_document_name(name))._replace(name=name)
         except Missing:
             return None
+
+    def unlisted_document(self, name: str) -> BlobInfo | None:
+        """Return what `list_documents` leaves out of a document with one of the very longest names; None for others."""
+        return self.find_document(name) if is_shortened(_document_name(name)) else None
 
     # --- Jobs ---
 
@@ -280,5 +285,10 @@ def _job_name(job_id: str) -> str:
 
 
 def _chunks(owner: str, document: str) -> str:
+    return f"{CHUNKS}{owner}{chunk_folder(document)}"
+
+
+def chunk_folder(document: str) -> str:
+    """Return the part of the names of kept results of chunks that stands for their document, whoever their owner is."""
     # A digest, because a document's name may be as long as a blob's name can be.
-    return f"{CHUNKS}{owner}/{hashlib.sha256(document.encode()).hexdigest()[:32]}/"
+    return f"/{hashlib.sha256(document.encode()).hexdigest()[:32]}/"

@@ -15,10 +15,14 @@ VALID = "config/rules.valid.json"
 
 
 class RulesStore:
-    """Reads the rules in the state container, and keeps the copy of the last valid ones."""
+    """Reads the rules in the state container, and keeps the copy of the last valid ones.
 
-    def __init__(self, state: Container) -> None:
+    `keeps_copy` is false for whoever is no instance of the app: it goes by the rules and leaves the copy as it is.
+    """
+
+    def __init__(self, state: Container, *, keeps_copy: bool = True) -> None:
         self._state = state
+        self.keeps_copy = keeps_copy
 
     def source_etag(self) -> str | None:
         """Return the ETag of the rules that people wrote; None where there are none."""

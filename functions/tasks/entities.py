@@ -126,16 +126,17 @@ class Entity(Record, frozen=True, kw_only=True):
 
 
 class Placed(NamedTuple):
-    """An entity that a chunk owns: its number in the answer, and the fields of its `Entity`."""
+    """The entities that a chunk owns, at their places in the document."""
 
-    number: int
-    fields: dict[str, Any]
+    entities: list[Entity]
+    numbers: list[int]
+    """Of each of them in the answer."""
+    warnings: tuple[Warning, ...]
+    """About those that do not fit the text."""
 
 
-def placed(
-    chunk: Chunk, text: str, found: Sequence[FoundEntity], unit: str, places: Places = nowhere
-) -> tuple[list[Placed], tuple[Warning, ...]]:
-    """Return the entities that `chunk` owns, at their places in the document, and warnings about those that fit none.
+def placed(chunk: Chunk, text: str, found: Sequence[FoundEntity], unit: str, places: Places = nowhere) -> Placed:
+    """Return the entities that `chunk` owns, at their places in the document.
 
     `text` is the text of the chunk, `unit` the string index type of the offsets found, `places` tells for a position in
     the document's text, in code points, where in its file that stands. An entity belongs to the chunk
@@ -144,7 +145,8 @@ def placed(
     """
     ruler, utf16 = Ruler(text, unit), Ruler(text, UTF16)
     owned = range(chunk.own_start - chunk.start, chunk.own_end - chunk.start)
-    entities: list[Placed] = []
+    entities: list[Entity] = []
+    numbers: list[int] = []
     warnings: list[Warning] = []
     for number, entity in enumerate(found):
         start = ruler.to_code_point(entity.offset)
@@ -155,35 +157,37 @@ def placed(
         span = (start, end) if start is not None and end is not None and text[start:end] == entity.text else None
         utf16_span = (utf16.to_unit(span[0]), utf16.to_unit(span[1])) if span else None
         located = _located(places, chunk.start + span[0], chunk.start + span[1]) if span else {}
-        entities.append(Placed(number, _fields(chunk, entity, utf16_span, located)))
+        numbers.append(number)
+        entities.append(_placed(chunk, entity, utf16_span, located))
         if not span:
             warnings.append(_mismatch(chunk, entity, unit))
-    return entities, tuple(warnings)
+    return Placed(entities, numbers, tuple(warnings))
 
 
 def _located(places: Places, start: int, end: int) -> dict[str, PlaceFields]:
     """Return the fields that say where an entity from `start` to `end` stands in its file."""
-    first, last = places(start), places(max(start, end - 1))
+    first = places(start)
     if not first:
         return {}
-    found = {"location": dict(first)}
+    found, last = {"location": dict(first)}, places(max(start, end - 1))
     return found if not last or last == first else {**found, "end_location": dict(last)}
 
 
-def _fields(
+def _placed(
     chunk: Chunk, entity: FoundEntity, utf16: tuple[int, int] | None, located: dict[str, PlaceFields]
-) -> dict[str, Any]:
-    return {
-        "text": entity.text,
-        "category": entity.category,
-        "subcategory": entity.subcategory,
-        "offset": chunk.unit_start + entity.offset,
-        "length": entity.length,
-        "utf16_offset": chunk.utf16_start + utf16[0] if utf16 else None,
-        "utf16_length": utf16[1] - utf16[0] if utf16 else None,
-        "confidence_score": entity.confidence_score,
-        **located,
-    }
+) -> Entity:
+    return Entity(
+        text=entity.text,
+        category=entity.category,
+        subcategory=entity.subcategory,
+        offset=chunk.unit_start + entity.offset,
+        length=entity.length,
+        utf16_offset=chunk.utf16_start + utf16[0] if utf16 else None,
+        utf16_length=utf16[1] - utf16[0] if utf16 else None,
+        confidence_score=entity.confidence_score,
+        location=located.get("location", msgspec.UNSET),
+        end_location=located.get("end_location", msgspec.UNSET),
+    )
 
 
 def _mismatch(chunk: Chunk, entity: FoundEntity, unit: str) -> Warning:
@@ -202,10 +206,10 @@ def locate(
     chunk: Chunk, text: str, found: FoundEntities, unit: str, job: JobFacts, places: Places = nowhere
 ) -> EntityChunk:
     """Return the entities that `chunk` owns, at their places in the document; see `placed`."""
-    entities, mismatches = placed(chunk, text, found.entities, unit, places)
+    own = placed(chunk, text, found.entities, unit, places)
     common = of_chunk(chunk, text, found, job)
-    common["warnings"] += mismatches
-    return EntityChunk(**common, entities=tuple(Entity(**one.fields) for one in entities))
+    common["warnings"] += own.warnings
+    return EntityChunk(**common, entities=tuple(own.entities))
 
 
 # --- Merged over the chunks of a document ---

@@ -184,14 +184,16 @@ class Healthcare(PrebuiltTask, frozen=True, kw_only=True, tag="Healthcare"):
     def locate(self, chunk: Chunk, text: str, found: Found, unit: str, job: JobFacts, places: Places) -> HealthChunk:
         """Return what a chunk contributes: its entities, and the relations all of whose entities it owns."""
         answer = expect(found, FoundHealth)
-        entities, mismatches = placed(chunk, text, answer.entities, unit, places)
+        own = placed(chunk, text, answer.entities, unit, places)
         common = of_chunk(chunk, text, answer, job)
-        common["warnings"] += mismatches
-        place = {one.number: place for place, one in enumerate(entities)}
+        common["warnings"] += own.warnings
+        entities = (
+            HealthEntity(**msgspec.structs.asdict(entity), **answer.details[number]._asdict())
+            for number, entity in zip(own.numbers, own.entities, strict=True)
+        )
+        new_numbers = {number: place for place, number in enumerate(own.numbers)}
         return HealthChunk(
-            **common,
-            entities=tuple(HealthEntity(**one.fields, **answer.details[one.number]._asdict()) for one in entities),
-            relations=tuple(_renumbered(answer.relations, place)),
+            **common, entities=tuple(entities), relations=tuple(_renumbered(answer.relations, new_numbers))
         )
 
     def outputs(self, facts: ResultFacts, chunks: Sequence[ChunkResult], text: str | None) -> tuple[Output, ...]:

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
+
+import msgspec
 
 from ..core.records import Chunk, JobFacts, Record
 from ..errors import Problem
@@ -28,12 +30,19 @@ class Tag(Record, frozen=True, kw_only=True):
     confidence_score: float | None = None
 
 
+class Details(NamedTuple):
+    """What a prebuilt entity has beside its place."""
+
+    type: str | None
+    tags: tuple[Tag, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class FoundTypedEntities(Found):
     """The entities that the service found in one chunk, each with its type and its tags."""
 
     entities: tuple[FoundEntity, ...]
-    types: tuple[tuple[str | None, tuple[Tag, ...]], ...]
+    details: tuple[Details, ...]
 
 
 class _WireTypedEntity(WireEntity, rename="camel"):
@@ -91,7 +100,7 @@ class EntityRecognition(PrebuiltTask, frozen=True, kw_only=True, tag="EntityReco
         entities, unreadable = read
         return FoundTypedEntities(
             tuple(map(found_entity, entities)),
-            tuple((entity.type, tuple(entity.tags)) for entity in entities),
+            tuple(Details(entity.type, tuple(entity.tags)) for entity in entities),
             **common.common(*unreadable),
         )
 
@@ -100,14 +109,14 @@ class EntityRecognition(PrebuiltTask, frozen=True, kw_only=True, tag="EntityReco
     ) -> TypedEntityChunk:
         """Return what a chunk contributes."""
         answer = expect(found, FoundTypedEntities)
-        entities, mismatches = placed(chunk, text, answer.entities, unit, places)
+        own = placed(chunk, text, answer.entities, unit, places)
         common = of_chunk(chunk, text, answer, job)
-        common["warnings"] += mismatches
-        typed = (
-            TypedEntity(**one.fields, type=answer.types[one.number][0], tags=answer.types[one.number][1])
-            for one in entities
+        common["warnings"] += own.warnings
+        entities = (
+            TypedEntity(**msgspec.structs.asdict(entity), **answer.details[number]._asdict())
+            for number, entity in zip(own.numbers, own.entities, strict=True)
         )
-        return TypedEntityChunk(**common, entities=tuple(typed))
+        return TypedEntityChunk(**common, entities=tuple(entities))
 
     def outputs(self, facts: ResultFacts, chunks: Sequence[ChunkResult], text: str | None) -> tuple[Output, ...]:
         """Return the files of a document all of whose chunks have come."""

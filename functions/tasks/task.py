@@ -7,6 +7,7 @@ found in one chunk (`Found`), that at its places in the document (`ChunkResult`)
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import msgspec
@@ -105,8 +106,9 @@ class AnalysisTask(Record, frozen=True, kw_only=True, tag_field="kind"):
         return [name for name in self.parameters() if self.parameters_since.get(name, date.min) > released]
 
 
-def _own_fields(kind: type[AnalysisTask]) -> Iterable[msgspec.structs.FieldInfo]:
-    return (field for field in msgspec.structs.fields(kind) if field.name != "given_name")
+@cache
+def _own_fields(kind: type[AnalysisTask]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    return tuple(field for field in msgspec.structs.fields(kind) if field.name != "given_name")
 
 
 class ProjectTask(AnalysisTask, frozen=True, kw_only=True):

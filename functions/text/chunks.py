@@ -44,6 +44,8 @@ class ReadyChunk:
     """What OCR is to read of the document first; its text is what the file has beside that, perhaps none."""
     retake: Retake | None = None
     """Where the document's record has ended, and the version shall be taken up again nevertheless."""
+    done: tuple[str, ...] = ()
+    """The tasks that are not asked then, because their results are there."""
 
     @property
     def version(self) -> tuple[str, str]:

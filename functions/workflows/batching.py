@@ -59,6 +59,14 @@ document and 2,300 documents a minute; without it 5.0 and 2,700; with 50 ms 4.7 
 MAX_WAITING = 2
 """Batches of a worker that wait for their send times at the same time: one that has one, and one whose turn is next."""
 
+NEXT_AHEAD_S = 5.0
+"""How long before the last send time that a worker has booked it opens the next batch. Who opens it sooner can not hold
+it until its own send time, which is as far away again (`LONGEST_HOLD_S` counts from its opening); its job goes to the
+queue then, and more jobs would follow it than the service takes."""
+
+LONGEST_PAUSE_HOLDS = 3
+"""How long a worker opens no batch at most, whatever send time it has booked: in longest holds, a minute in all."""
+
 
 class Submitter:
     """Submits documents. One instance serves all threads of a worker; it has no thread of its own."""
@@ -87,6 +95,10 @@ class Submitter:
         """The batch that can be joined, for each kind of work."""
         self._waiting: list[Batch] = []
         """The batches that wait for their send times; the first of them may ask for one."""
+        self._last_wait_s = 0.0
+        """How far away the send time was that was booked last."""
+        self._opens_at = 0.0
+        """Until when no further batch is opened."""
         self._changed = threading.Condition()
         self._last_activity_at = 0.0
         """When a run last came, joined or went, which makes room for another."""
@@ -131,7 +143,8 @@ class Submitter:
         Waits while all that may be begun are full.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._has_room(item) or len(self._waiting) < MAX_WAITING)
+            while not self._has_room(item) and (left_s := self._until_next_s()) != 0:
+                self._changed.wait(left_s)
             batch, is_leader = self._open.get(item.work), False
             if batch is None or not batch.load.takes(item):
                 batch, is_leader = Batch(), True
@@ -142,6 +155,16 @@ class Submitter:
                 del self._open[item.work]
             self._changed.notify_all()
             return batch, entry, is_leader
+
+    def _until_next_s(self) -> float | None:
+        """Return how long until a further batch may be opened; None where somebody will tell."""
+        if len(self._waiting) >= MAX_WAITING:
+            return None
+        left_s = self._opens_at - time.monotonic()
+        if self._waiting and not self._waiting[0].last_answer:
+            # It is about to be told about the same as the one before it.
+            left_s = max(left_s, self._last_wait_s - NEXT_AHEAD_S)
+        return max(0.0, left_s)
 
     def close(self, batch: "Batch") -> None:
         """Let nobody join a batch any more."""
@@ -248,13 +271,25 @@ class Submitter:
         """
         permit = self._submission.take_permit(job, batch.last_answer)
         wait_s = permit.deferred.retry_after_s if permit.deferred else None
-        if permit.deferred and wait_s is not None:
-            asks_at = time.monotonic() + wait_s
-            if asks_at <= batch.opened_at + self._longest_hold_s:
+        asks_at = time.monotonic() + (wait_s or 0.0)
+        if permit.deferred is None or permit.deferred.send_at:
+            self._note_send_time(batch, asks_at, wait_s or 0.0)
+        if permit.deferred and wait_s is not None and asks_at <= batch.opened_at + self._longest_hold_s:
+            with self._changed:
                 batch.last_answer, batch.asks_at = permit, asks_at
-                return
+                self._changed.notify_all()
+            return
         batch.permit = permit
         self.close(batch)
+
+    def _note_send_time(self, batch: "Batch", send_at: float, wait_s: float) -> None:
+        """Open the next batch shortly before the send time that one was told; one that asks again learns nothing."""
+        with self._changed:
+            if not batch.last_answer:
+                self._last_wait_s = wait_s
+                self._opens_at = min(
+                    send_at - NEXT_AHEAD_S, send_at - wait_s + LONGEST_PAUSE_HOLDS * self._longest_hold_s
+                )
 
     def _stop_waiting(self, batch: "Batch") -> None:
         with self._changed:

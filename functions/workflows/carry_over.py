@@ -26,6 +26,7 @@ from ..storage.document_store import DocumentStore
 from ..storage.record_store import RecordStore
 from ..tasks.task import ResultFile, carried_over, decoded_result
 from ..text.chunks import ReadyChunk
+from .indexing import Indexing
 from .journaling import Journal
 from .working_copies import WorkingCopies
 
@@ -50,12 +51,14 @@ class CarryOver:
         records: RecordStore,
         copies: WorkingCopies,
         journal: Journal,
+        index: Indexing,
         clock: Callable[[], datetime],
     ) -> None:
         self._documents = documents
         self._records = records
         self._copies = copies
         self._journal = journal
+        self._index = index
         self._clock = clock
 
     def try_for(self, record: DocumentRecord, etag: str, item: ReadyChunk, owner: str) -> bool:
@@ -104,6 +107,7 @@ class CarryOver:
             raise
         if item.chunk.extracted:
             self._copies.delete(item.chunk.extracted)
+        self._index.note(record, ended)
         self._journal.add(document_ended(ended, sums(carried.results)))
         telemetry.documents_in.add(1)
         telemetry.documents_done.add(1)

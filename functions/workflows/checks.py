@@ -1,16 +1,26 @@
 """Finds out whether everything works that documents need, by doing one harmless thing of each."""
 
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from .. import problems
+from ..core.expiry import WARNED_DAYS, DeploymentExpiry, in_words, threshold
+from ..core.jobs import JobMessage
 from ..core.journal import Summary
-from ..core.outcomes import Accepted, Deferred, Finished, StillRunning
+from ..core.outcomes import Accepted, Deferred, Finished, JobLost, StillRunning
 from ..core.records import Record
 from ..core.work import WorkSpec
-from ..errors import Problem
+from ..errors import Problem, StorageOutcome
 from ..language.service import LanguageService
+from ..reading.pages import ReadingProgress
+from ..rules import RulesError, parse_rules
+from ..settings import Settings
+from ..storage.containers import Blob, Container, is_refusal
+from ..storage.job_queue import JobQueue
+from ..storage.rules_store import SOURCE
 from .queries import Incident
 
 WORD = "Hello"
@@ -48,6 +58,141 @@ class Finding(Record, frozen=True, kw_only=True):
 def ok(what: str, told: str) -> Finding:
     """Return the finding of something that works."""
     return Finding(what=what, level=Level.OK, told=told)
+
+
+NO_VERSION = '"0x0"'
+"""An ETag that no blob has: what is to be written over it is written nowhere."""
+
+_OF_CONTAINERS = "docs/deploy.md has the roles; the app's own identity needs the right in any case."
+
+
+def check_container(container: Container, what: str, *, needs_writing: bool) -> Iterator[Finding]:
+    """Try to list, write and delete, each in a way that changes nothing.
+
+    A write asks for a version that there is not, and a deletion for a blob that there is not: the storage looks at the
+    rights first. `needs_writing` says whether commands do it; else only the app does.
+    """
+    next(iter(container.list()), None)
+    name = f"check/{uuid.uuid4().hex}"
+    missing = []
+    for right, act in (
+        ("write", lambda: container.write(name, b"", if_match=NO_VERSION)),
+        ("delete", lambda: container.delete(name)),
+    ):
+        try:
+            act()
+        except StorageOutcome:
+            continue
+        except Exception as error:
+            if not is_refusal(error):
+                raise
+            missing.append(right)
+    if not missing:
+        yield ok(what, "can be listed; you may write and delete")
+        return
+    yield Finding(
+        what=what,
+        level=Level.NOTE if needs_writing else Level.OK,
+        told=f"can be listed; you may not {' or '.join(missing)}",
+        fix=f"Commands that change something need it. {_OF_CONTAINERS}" if needs_writing else "",
+    )
+
+
+def check_sending(queue: JobQueue, what: str) -> Finding:
+    """Put a message on the job queue that nobody sees, and take it back."""
+    try:
+        queue.discard(queue.send(JobMessage("check", 0), delay_s=HIDDEN_S, ttl_s=2 * HIDDEN_S))
+    except Exception as error:
+        if not is_refusal(error):
+            raise
+        return Finding(
+            what=what,
+            level=Level.NOTE,
+            told="you may not put messages on it",
+            fix="'replay' and 'backfill' need it, other commands do not. docs/deploy.md has the roles.",
+        )
+    return ok(what, "you may put messages on it and delete them")
+
+
+HIDDEN_S = 60.0
+
+
+def check_rules(source: Blob | None, settings: Settings) -> Iterator[Finding]:
+    """Return whether the rules by folder can be used, each thing that is wrong with them by itself."""
+    what = f"rules {SOURCE}"
+    if source is None:
+        yield ok(what, "there are none; the settings hold for every document")
+        return
+    try:
+        rules = parse_rules(source.data, settings)
+    except RulesError as error:
+        for problem in error.problems:
+            yield Finding(
+                what=what,
+                level=Level.PROBLEM,
+                told=problem,
+                fix="Correct it and write the file again; until then the last valid rules hold. docs/rules.md.",
+            )
+        return
+    yield ok(what, f"{len(rules)} rule(s), all valid")
+
+
+def check_expiry(found: DeploymentExpiry, told: str, now: datetime) -> Finding:
+    """Return when a deployment expires; `told` says why that is not known."""
+    what, days = f"expiry of {found.what}", found.days_left(now)
+    if days is None and found.code:
+        return Finding(
+            what=what,
+            level=Level.NOTE,
+            told=f"skipped: the authoring API does not say. {told}",
+            fix="You need a role such as Cognitive Services Language Reader there; containers have no such API.",
+        )
+    if days is None:
+        return ok(what, "it has no date")
+    near = threshold(days)
+    if near is None:
+        return ok(what, in_words(days))
+    return Finding(
+        what=what,
+        level=Level.PROBLEM if days <= WARNED_DAYS[-1] else Level.NOTE,
+        told=f"{in_words(days)}, on {found.expires}",
+        fix="Train the model again and deploy it under the same name; docs/deploy.md, 'A deployment expires'.",
+    )
+
+
+def check_reading(progress: ReadingProgress, what: str) -> Finding:
+    """Return whether OCR answers, by its answer about a document that it does not know, which costs nothing."""
+    if isinstance(progress, JobLost):
+        return ok(what, "answers")
+    problem = getattr(progress, "problem", None)
+    return _of_problem(what, problem) if problem else ok(what, "answers")
+
+
+def check_event_subscription(properties: Mapping[str, Any] | None, input_container: str) -> Finding:
+    """Return whether Event Grid announces documents; None for a subscription that is not there."""
+    what = "event subscription"
+    if properties is None:
+        return Finding(
+            what=what,
+            level=Level.PROBLEM,
+            told="is not there: documents are found at night only",
+            fix="Run the hook again that deploys infra/event-subscription.bicep: 'azd hooks run postdeploy'.",
+        )
+    state = str(properties.get("provisioningState"))
+    filters = properties.get("filter")
+    begins = str(filters.get("subjectBeginsWith")) if isinstance(filters, dict) else ""
+    if state != "Succeeded":
+        told = f"is {state}: events may not be delivered"
+    elif begins != (expected := f"/blobServices/default/containers/{input_container}/blobs/"):
+        told = f"lets events through that begin with {begins!r}, not with {expected!r}"
+    else:
+        return ok(what, "announces documents")
+    return Finding(
+        what=what,
+        level=Level.PROBLEM,
+        told=told,
+        fix="Run the hook postdeploy again ('azd hooks run postdeploy'); it restores what was changed by hand.",
+    )
 
 
 def check_model(

@@ -20,6 +20,7 @@ from ..storage.document_store import DocumentStore
 from ..storage.record_store import RecordStore
 from ..text.chunks import ReadyChunk, Retake
 from .carry_over import CarryOver
+from .indexing import Indexing
 from .intake import Rejected
 from .publishing import Publisher, log_failed
 
@@ -37,12 +38,14 @@ class Claims:
         documents: DocumentStore,
         records: RecordStore,
         carry_over: CarryOver,
+        index: Indexing,
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
     ) -> None:
         self._documents = documents
         self._records = records
         self._carry_over = carry_over
+        self._index = index
         self._clock = clock
         self._new_id = new_id
 
@@ -62,6 +65,7 @@ class Claims:
                 text=item.text_facts,
                 extracted=item.chunk.extracted,
                 trace_parent=telemetry.trace_parent(),
+                done=item.done,
             )
 
         return self._claim(item.facts, owner, claimed, item.retake, item)
@@ -106,6 +110,7 @@ class Claims:
             text=item.text_facts,
             extracted=item.chunk.extracted,
             trace_parent=trace_parent,
+            done=item.done,
         )
         return StoredRecord(record=record, etag=self._records.save_document(record, stored.etag))
 
@@ -135,6 +140,7 @@ class Claims:
             except Changed:
                 record, etag = self._records.document(facts.name)
                 continue
+            self._index.note(record, new)
             telemetry.documents_in.add(1)
             return StoredRecord(record=new, etag=saved)
         raise Changed(facts.name)

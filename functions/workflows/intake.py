@@ -16,7 +16,6 @@ from ..core.work import WorkSpec
 from ..document_languages import language_code
 from ..errors import Changed, DocumentError, Missing, Problem, UnsafeName
 from ..storage.containers import Blob, BlobInfo, check_name
-from ..storage.document_store import DocumentStore
 from ..storage.extracted_store import WorkingCopy, copy_key
 from ..text.chunks import ReadyChunk, cut
 from ..text.compression import Unpacked, is_compressed, unpack
@@ -92,6 +91,19 @@ class WorkRules(Protocol):
         """Return what would be done with a document that is only reported. Raises nothing."""
 
 
+class ReadableDocuments(Protocol):
+    """Where documents are read from: the intake, or what is to become part of it. As in `DocumentStore`."""
+
+    def read(self, name: str, *, limit: int) -> Blob:
+        """Return a document, without its content where it has more than `limit` bytes."""
+
+    def read_part(self, name: str, etag: str, start: int | None, end: int | None) -> bytes:
+        """Return bytes `start` to `end` of a document, or all of it, at the version `etag`."""
+
+    def find(self, name: str) -> BlobInfo:
+        """Return which version of a document there is, whatever its name."""
+
+
 class Intake:
     """Reads documents. `rules` say what is to be done with each.
 
@@ -101,7 +113,7 @@ class Intake:
 
     def __init__(
         self,
-        documents: DocumentStore,
+        documents: ReadableDocuments,
         rules: WorkRules,
         extractor: Extractor,
         max_document_bytes: int,

@@ -49,8 +49,11 @@ class JobService(Protocol):
     def submit(self, job: Job, texts: Sequence[str], *, has_permit: bool, deadline_s: float) -> Submission:
         """Submit a job with the texts of its chunks and return what came of it."""
 
-    def progress(self, job: Job) -> Progress | ReadingProgress:
-        """Return what the service says of a job."""
+    def progress(self, job: Job, *, is_again: bool = False) -> Progress | ReadingProgress:
+        """Return what the service says of a job.
+
+        `is_again` says that this step has been begun before, by a worker that may have asked already.
+        """
 
     def cancel(self, job: Job, operation_url: str) -> None:
         """Ask the service to stop an operation, where it can."""
@@ -92,10 +95,10 @@ class LanguageJobs:
             self._texts.keep(chunk, text)
         return answer
 
-    def progress(self, job: Job) -> Progress:
+    def progress(self, job: Job, *, is_again: bool = False) -> Progress:
         """See `JobService`."""
         # What was deferred for another cause than our own budget has been asked for.
-        is_first = job.polls == 0 and job.waits == 0
+        is_first = job.polls == 0 and job.waits == 0 and not is_again
         return self._language.progress(job.open_work, job.operation_url or "", is_first=is_first, send_at=job.send_at)
 
     def cancel(self, job: Job, operation_url: str) -> None:
@@ -140,7 +143,7 @@ class ReadingJobs:
                 return Deferred(DeferReason.BUDGET, problem)
             return self._service.submit(job.id, data, reading.batch, has_permit=has_permit, deadline_s=deadline_s)
 
-    def progress(self, job: Job) -> ReadingProgress:
+    def progress(self, job: Job, *, is_again: bool = False) -> ReadingProgress:
         """See `JobService`."""
         return self._service.progress(job.operation_url or "")
 
@@ -171,7 +174,7 @@ class NoResource:
         """See `JobService`."""
         return NO_RESOURCE
 
-    def progress(self, job: Job) -> Deferred:
+    def progress(self, job: Job, *, is_again: bool = False) -> Deferred:
         """See `JobService`."""
         return NO_RESOURCE
 
@@ -188,10 +191,11 @@ class JobServices:
     A job stays at the resource that has taken it. Each submission goes to the resource that can take it soonest.
     """
 
-    def __init__(self, pool: Sequence[LanguageJobs], reading: ReadingJobs | None) -> None:
+    def __init__(self, pool: Sequence[LanguageJobs], reading: ReadingJobs | None, first_turn: int = 0) -> None:
+        """`first_turn` is where this worker begins to take turns: another place than others, or all would meet."""
         self._pool = tuple(pool)
         self._reading = reading
-        self._turns = count()
+        self._turns = count(first_turn)
 
     def of(self, job: Job) -> JobService | None:
         """Return the service that has, or had, the submission of a job; None where the app does not have that now."""

@@ -1,8 +1,9 @@
-"""Does the same with several items at a time, on threads that all runs of a worker share."""
+"""Does the same with several items at a time, on threads that all runs of a worker share; and in batches."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from contextvars import copy_context
+from itertools import islice
 from typing import TypeVar
 
 A = TypeVar("A")
@@ -19,3 +20,10 @@ def run_all(threads: Executor, act: Callable[[A], B], items: Iterable[A]) -> lis
     for future in futures:
         future.exception()
     return [future.result() for future in futures]
+
+
+def batches(items: Iterable[A], size: int) -> Iterator[list[A]]:
+    """Yield items in lists of at most `size`."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch

@@ -46,8 +46,9 @@ from ..errors import Changed, EntityDropError, Missing, NewerRecord, RecordError
 from ..language.service import PollDelays
 from ..reading.pages import PagesRead
 from ..storage.containers import is_refusal, is_transient, storage_code
-from ..storage.job_queue import JobQueue
+from ..storage.job_queue import JobQueue, Received
 from ..storage.record_store import RecordStore
+from .holding import Hold, Holds
 from .job_services import JobService, JobServices
 from .parallel import run_all
 from .publishing import Publisher
@@ -92,11 +93,19 @@ class JobFinder:
         become readable, and must not keep the queue busy. Their documents have no active owner then, which `reconcile`
         finds.
         """
+        message = self.decode(text)
+        return self.find_job(message) if message else None
+
+    def decode(self, text: str | bytes) -> JobMessage | None:
+        """Return the message in `text`; discard it where it can not be read. See `find`."""
         try:
-            message = decode_message(text)
+            return decode_message(text)
         except RecordError as error:
             logger.error("A queue message is discarded: %s", error, extra={"action": "message_discarded"})
             return None
+
+    def find_job(self, message: JobMessage) -> FoundJob | None:
+        """Return the job of a message. See `find`."""
         try:
             job, etag = self._records.job(message.job)
         except Missing:
@@ -139,6 +148,7 @@ class Poller:
     def __init__(
         self,
         finder: JobFinder,
+        holds: Holds,
         records: RecordStore,
         queue: JobQueue,
         services: JobServices,
@@ -153,6 +163,7 @@ class Poller:
         choose_work: Callable[[str], WorkSpec | None],
     ) -> None:
         self._finder = finder
+        self._holds = holds
         self._records = records
         self._queue = queue
         self._services = services
@@ -166,16 +177,28 @@ class Poller:
         self._policy = policy
         self._choose_work = choose_work
 
-    def advance(self, text: str | bytes) -> None:
-        """Do what the queue message `text` asks for; discard what is not a message, or out of date, with a log line."""
-        found = self._finder.find(text)
+    def advance(self, text: str | bytes, received: Received | None = None) -> None:
+        """Do what the queue message `text` asks for; discard what is not a message, or out of date, with a log line.
+
+        With `received`, another worker gets the message `TAKEOVER_S` after this one has died, and not only when the
+        host gives it out again.
+        """
+        message = self._finder.decode(text)
+        if message:
+            # Before the job is read: a worker that dies while it waits for the storage has died, too.
+            with self._holds.held(received) as hold:
+                self._advance(message, hold, is_again=received is not None and received.dequeue_count > 1)
+
+    def _advance(self, message: JobMessage, hold: Hold, *, is_again: bool) -> None:
+        found = self._finder.find_job(message)
         if not found:
             return
-        message, job, etag = found
+        _, job, etag = found
         if is_outdated(message, job):
             logger.debug("A message for step %s of job %s is out of date.", message.step, job.id)
             return
-        take = self._submit if job.state is JobState.WAITING else self._poll
+        is_waiting = job.state is JobState.WAITING
+        take = partial(self._submit, hold=hold) if is_waiting else partial(self._poll, is_again=is_again)
         stored = _Stored(job, etag)
         try:
             with telemetry.span("advance", parent=job.trace_parent, job=job.id, step=job.step):
@@ -207,12 +230,13 @@ class Poller:
 
     # --- Submitting ---
 
-    def _submit(self, stored: _Stored) -> None:
+    def _submit(self, stored: _Stored, *, hold: Hold) -> None:
         job, etag = self._corrected(stored.job), stored.etag
         if job.reserved_until and self._clock() < job.reserved_until:
             # Somebody is submitting it, or has and could not save the outcome. Whoever it was has until then.
             left_s = (job.reserved_until - self._clock()).total_seconds()
-            self._queue.send(JobMessage(job.id, job.step), max(1.0, left_s))
+            if not hold.postpone(max(1.0, left_s)):
+                self._queue.send(JobMessage(job.id, job.step), max(1.0, left_s))
             return
         service = self._services.for_submission(job)
         if service is None:
@@ -298,7 +322,7 @@ class Poller:
     def _count(self, reserved: Job, document: _Ready) -> _Ready | None:
         """Count a submission in the document's record, which outlives its jobs; None where it is no longer ours."""
         record, etag, claim = document.record, document.etag, reserved.claim_of(document.chunk)
-        while submissions_with(record, reserved) > record.submissions:
+        while submissions_with(record, reserved) > record.submissions or record.work != reserved.work:
             try:
                 self._records.save_document(count_submission(record, reserved), etag)
                 break
@@ -312,12 +336,12 @@ class Poller:
 
     # --- Polling ---
 
-    def _poll(self, stored: _Stored) -> None:
+    def _poll(self, stored: _Stored, *, is_again: bool) -> None:
         job, service = stored.job, self._services.of(stored.job)
         if service is None:
             self._steps.perform(job, stored.etag, self._without_service(job))
             return
-        answer = service.progress(job)
+        answer = service.progress(job, is_again=is_again)
         if isinstance(answer, PagesRead):
             self._steps.perform(job, stored.etag, self._readings.after_pages(job, answer))
             return

@@ -136,7 +136,7 @@ class Prober:
             return ledger.UNKNOWN
         assessment = self._assessed(known, work, since)
         if assessment.probing in (Probing.SEND, Probing.POLL):
-            known = self._probe(work, assessment)
+            known = self._probe(work, since, assessment)
             assessment = self._assessed(known, work, since) if known else ledger.UNKNOWN
         return assessment
 
@@ -145,7 +145,7 @@ class Prober:
 
     # --- Control documents ---
 
-    def _probe(self, work: WorkSpec, assessment: Assessment) -> Health | None:
+    def _probe(self, work: WorkSpec, since: Since | None, assessment: Assessment) -> Health | None:
         """Send or poll the control document, if nobody else has begun to; return the ledger after it."""
         model, level = self._model_of(work), assessment.level
         control = self._control
@@ -153,14 +153,14 @@ class Prober:
 
         def begin(known: Health) -> Health | None:
             nonlocal is_ours
-            standing, now = known.standing(level, model), self._clock()
-            is_busy = standing.busy_until is not None and standing.busy_until > now
-            is_ours = False
-            if is_busy or bool(standing.control_url) is (assessment.probing is Probing.SEND):
+            # Asked again, because what was known may be seconds old: another instance may have probed meanwhile, and
+            # then it is not due any more.
+            again = self._assessed(known, work, since)
+            is_ours = (again.level, again.probing) == (level, assessment.probing)
+            if not is_ours:
                 return None
-            is_ours = True
             begun = ledger.probe_begun if assessment.probing is Probing.SEND else ledger.poll_begun
-            return begun(known, level, model, now)
+            return begun(known, level, model, self._clock())
 
         known = self._health.update(begin)
         if known is None or control is None or not is_ours:

@@ -31,6 +31,7 @@ from ..errors import Changed, Missing, Problem
 from ..storage.containers import JSON_TYPE, TEXT_TYPE
 from ..storage.document_store import DocumentStore
 from ..storage.record_store import RecordStore
+from .indexing import Indexing
 from .journaling import Journal
 from .working_copies import WorkingCopies
 
@@ -49,12 +50,14 @@ class Publisher:
         records: RecordStore,
         copies: WorkingCopies,
         journal: Journal,
+        index: Indexing,
         clock: Callable[[], datetime],
     ) -> None:
         self._documents = documents
         self._records = records
         self._copies = copies
         self._journal = journal
+        self._index = index
         self._clock = clock
 
     def write_results(self, claim: Claim, outcome: Extracted, known: StoredRecord | None = None) -> bool:
@@ -126,6 +129,7 @@ class Publisher:
                 continue
             if plan.record.extracted:
                 self._copies.delete(plan.record.extracted)
+            self._index.note(record, plan.record)
             self._journal.add(document_ended(plan.record, sums(plan.results)))
             _log_outcome(plan, claim)
             return True

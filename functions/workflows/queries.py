@@ -4,18 +4,22 @@ Lists are read side by side as by `reconcile`, in constant memory however many d
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import msgspec
 
 from ..core.daily_count import DailyCount, day_of
 from ..core.documents import DocumentRecord, Refusal
+from ..core.expiry import DeploymentExpiry
 from ..core.health import Standing as HealthStanding
+from ..core.index import IndexKind
 from ..core.jobs import Job
-from ..core.journal import Distinct, Entry, JobSubmitted, Summary, Tally, Totals
-from ..core.listings import side_by_side
+from ..core.journal import Distinct, Entry, JobSubmitted, Summary, Tally, Totals, distinct, totals_by
+from ..core.listings import side_by_side, sort_key
 from ..core.records import Moment, Record
 from ..core.request_ledger import RequestLedger, issued, share_at, wait_s
 from ..core.results import ErrorReport, error_name
@@ -24,6 +28,8 @@ from ..errors import Missing, NewerRecord, RecordError, StorageOutcome
 from ..settings import LanguageResource
 from ..storage.containers import BlobInfo, Container, is_safe
 from ..storage.document_store import DocumentStore
+from ..storage.expiry_store import ExpiryStore
+from ..storage.index_store import IndexEntry, IndexStore
 from ..storage.journal_store import JournalStore, Offsets
 from ..storage.ledger_store import DAILY, HealthStore, request_ledger_name
 from ..storage.record_format import R, decode
@@ -31,9 +37,13 @@ from ..storage.record_store import RecordStore
 from ..tasks.entities import EntityResultFile
 from ..tasks.task import ResultFile
 from ..text.compression import unpack
+from .parallel import batches, run_all
 from .result_files import read_results
 
 LAST_MINUTE = timedelta(minutes=1)
+
+LOOKS_AT_ONCE = 64
+"""Documents of the index that are looked at together."""
 
 
 class Details(Record, frozen=True, kw_only=True):
@@ -63,23 +73,78 @@ class Details(Record, frozen=True, kw_only=True):
         return any((self.row, self.record, self.results, self.report, self.refusal))
 
 
-class Queries:
-    """Answers questions about documents."""
+class Listed(NamedTuple):
+    """A document of a list, as it is shown and as it is stored."""
 
-    def __init__(self, documents: DocumentStore, records: RecordStore) -> None:
+    row: DocumentRow
+    document: BlobInfo
+    record: BlobInfo | None
+    """None where nobody has taken it on yet."""
+
+
+class Queries:
+    """Answers questions about documents. `threads` look at documents of the index."""
+
+    def __init__(self, documents: DocumentStore, records: RecordStore, index: IndexStore, threads: Executor) -> None:
         self._documents = documents
         self._records = records
+        self._index = index
+        self._threads = threads
 
-    def rows(self, asked: Filter) -> Iterator[DocumentRow]:
-        """Yield the documents that are asked for, sorted by name."""
+    def rows(self, asked: Filter, *, scan: bool = False) -> Iterator[DocumentRow]:
+        """Yield the documents that are asked for, sorted by name.
+
+        Failed ones, and those for review, come from the index, once `reconcile` has made that whole; with `scan` all
+        documents are looked at.
+        """
+        kind = _index_of(asked)
+        if kind and not scan and self._index.rebuilt():
+            return self._indexed(kind, asked)
+        return (one.row for one in self.listed(asked))
+
+    def _indexed(self, kind: IndexKind, asked: Filter) -> Iterator[DocumentRow]:
+        """Yield the documents of a list of the index that are asked for, and are there at the version of their entry.
+
+        One whose entry a worker could not remove before it died is shown until the night, when `reconcile` does.
+        """
+
+        def row(entry: IndexEntry) -> DocumentRow | None:
+            try:
+                return self._row(self._documents.get_properties(entry.document), entry.blob, {})
+            except Missing:
+                return None
+
+        for entries in batches(self._index.list(kind, asked.prefix), LOOKS_AT_ONCE):
+            yield from (found for found in run_all(self._threads, row, entries) if found and asked.matches(found))
+
+    def listed(self, asked: Filter) -> Iterator[Listed]:
+        """Yield the documents that are asked for with what is stored of them, sorted by name."""
         jobs = self._jobs() if asked.needs_jobs else {}
         documents = self._documents.list(asked.prefix)
         for document, record in side_by_side(documents, self._records.list_documents(asked.prefix)):
-            if document is None or document.is_folder:
-                continue
-            row = self._row(document, record or self._unlisted(document.name), jobs)
-            if asked.matches(row):
-                yield row
+            if document is not None and not document.is_folder:
+                record = record or self._unlisted(document.name)
+                row = self._row(document, record, jobs)
+                if asked.matches(row):
+                    yield Listed(row, document, record)
+
+    def named(self, names: Iterable[str], asked: Filter) -> Iterator[Listed]:
+        """Yield the documents of some names that are asked for, sorted by name; those that are not there are not."""
+        jobs = self._jobs() if asked.needs_jobs else {}
+        for name in sorted(set(names), key=sort_key):
+            found = self._look(name, jobs)
+            if found and asked.matches(found.row):
+                yield found
+
+    def _look(self, name: str, jobs: Mapping[str, JobView]) -> Listed | None:
+        """Return a document as it is now; None where it is not there."""
+        is_usual = is_safe(name)
+        try:
+            document = self._documents.get_properties(name) if is_usual else self._documents.find(name)
+        except Missing:
+            return None
+        record = self._records.find_document(name) if is_usual else None
+        return Listed(self._row(document, record, jobs), document, record)
 
     def details(self, name: str) -> Details:
         """Return what is known of a document. Raises `NewerRecord` where only a newer release knows it."""
@@ -159,6 +224,13 @@ class Queries:
             return None
 
 
+def _index_of(asked: Filter) -> IndexKind | None:
+    """Return the list of the index that has all documents that are asked for; None where none has."""
+    if asked.states == {ShownState.FAILED}:
+        return IndexKind.FAILED
+    return IndexKind.REVIEW if asked.review else None
+
+
 def _view(job: Job) -> JobView:
     return job_view(job.state, job.metadata().get("reason", ""))
 
@@ -173,6 +245,9 @@ class Usage(Record, frozen=True, kw_only=True, omit_defaults=False):
     failed: int
     submissions: int
     text_records: int
+    """Submitted ones."""
+    result_records: int
+    """Those of results; by folder only these are known, for a job may have documents of several."""
     pages: int
     median_seconds: float | None
     """From drop to result."""
@@ -188,6 +263,7 @@ def usage(totals: Totals) -> Usage:
         failed=totals.failed,
         submissions=totals.submissions,
         text_records=totals.text_records,
+        result_records=totals.result_records,
         pages=totals.pages,
         median_seconds=round(median, 1) if median is not None else None,
         p95_seconds=round(p95, 1) if p95 is not None else None,
@@ -247,6 +323,8 @@ class Status(Record, frozen=True, kw_only=True, omit_defaults=False):
     today: Usage
     """Since midnight, UTC."""
     incidents: tuple[Incident, ...]
+    deployments: tuple[DeploymentExpiry, ...]
+    """When the deployed models expire, as it was read last; empty where that was never read."""
 
 
 QueueLengths = Mapping[str, Callable[[], int | None]]
@@ -300,9 +378,11 @@ class StatusReader:
         queues: QueueLengths,
         clock: Callable[[], datetime],
         journal_days: int,
+        expiries: ExpiryStore,
     ) -> None:
         self._records = records
         self._journal = journal
+        self._expiries = expiries
         self._ledgers = ledgers
         self._queues = queues
         self._clock = clock
@@ -335,7 +415,22 @@ class StatusReader:
             daily_limit=self._budgets.daily_limit,
             today=usage(count.today),
             incidents=tuple(self.incidents()),
+            deployments=self._deployments(),
         )
+
+    def usage_by(self, group: Callable[[Entry], Hashable], since: datetime) -> Iterator[tuple[str, Usage]]:
+        """Yield what was done since a time, by what `group` puts lines of the journal into, sorted.
+
+        It reads all of the journal since then. Groups that are times are told in ISO 8601.
+        """
+        entries = distinct(self._journal.entries(since, self._clock()))
+        found = totals_by((entry for entry in entries if entry.line.at >= since), group)
+        for name, totals in sorted(found.items(), key=lambda item: str(item[0])):
+            yield name.isoformat() if isinstance(name, datetime) else str(name), usage(totals)
+
+    def _deployments(self) -> tuple[DeploymentExpiry, ...]:
+        known, _ = self._expiries.load()
+        return known.deployments if known else ()
 
     def _counted(self, now: datetime) -> "_Count":
         """Return the counts with what has come since the last time; anew after midnight and after `reconcile`."""

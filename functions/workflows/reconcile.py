@@ -11,33 +11,33 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from itertools import chain, islice
+from itertools import chain
 from typing import NamedTuple, TypeVar
 
 from ..core.documents import ENTITIES_SUFFIX, ERROR_SUFFIX, DocumentState, promised_by
 from ..core.listings import in_result_order, side_by_side
 from ..core.names import fitting_name
-from ..core.packing import MAX_REQUEST_DOCUMENTS
+from ..core.packing import MAX_REQUEST_DOCUMENTS, REQUESTS_PER_JOB
 from ..core.records import moment
 from ..core.results import extracted_name
 from ..core.time_limits import LONGEST_RECONCILE
 from ..errors import Changed, Fault, Missing
 from ..storage.containers import ARCHIVED_CODES, BlobInfo, is_safe
 from ..storage.document_store import DocumentStore
+from ..storage.index_store import IndexStore
 from ..storage.record_format import is_newer
 from ..storage.record_store import ListedRefusal, RecordStore, refusal_key
 from ..text.chunks import Retake
 from .failures import Failures
+from .indexing import IndexAudit
 from .journaling import Audit, JournalRepair
+from .parallel import batches
 from .repairs import Attempts, Found, Repairs
 
 logger = logging.getLogger(__name__)
 
 BUDGET_SHARE = 0.5
 """Share of the request budget that documents found here may take; the rest is for those that are dropped now."""
-
-REQUESTS_PER_BATCH = 3
-"""One POST and about two GETs."""
 
 _SAME_REPORT = timedelta(minutes=1)
 """A report no later than this after the first one is the first one."""
@@ -88,6 +88,7 @@ class Reconcile:
         records: RecordStore,
         repairs: Repairs,
         journal: JournalRepair,
+        index: IndexStore,
         clock: Callable[[], datetime],
         sleep: Callable[[float], None],
         is_ignored: Callable[[str, datetime], bool],
@@ -100,12 +101,13 @@ class Reconcile:
         self.records = records
         self.repairs = repairs
         self.journal = journal
+        self.index = index
         self.clock = clock
         self.give_up = give_up
         self.oldest = oldest
         self.is_ignored = is_ignored
         self._sleep = sleep
-        self._pause_s = REQUESTS_PER_BATCH * 60 / (requests_per_minute * BUDGET_SHARE)
+        self._pause_s = REQUESTS_PER_JOB * 60 / (requests_per_minute * BUDGET_SHARE)
 
     def run(self) -> Tally:
         """Find the documents without an active owner or a result of their current version, and submit them.
@@ -117,7 +119,7 @@ class Reconcile:
         """
         run = _Run(self, Failures("reconcile"), Tally(), self.clock() + LONGEST_RECONCILE)
         tally = run.tally
-        for found in _batches(chain.from_iterable(map(_while_listed, run.comparisons())), MAX_REQUEST_DOCUMENTS):
+        for found in batches(chain.from_iterable(map(_while_listed, run.comparisons())), MAX_REQUEST_DOCUMENTS):
             tally.submitted += len(run.attempts.submit(found))
             self._sleep(self._pause_s)
             if run.is_time_up():
@@ -191,10 +193,14 @@ class _Run:
         """None where the journal can not be read."""
         with failures.guard("read the journal", ""):
             self.audit = reconcile.journal.audit()
+        self.index: IndexAudit | None = None
+        """None where the index can not be read."""
+        with failures.guard("read the index", ""):
+            self.index = IndexAudit(reconcile.index, reconcile.records, self.clock())
         self._suffixes = {ENTITIES_SUFFIX, ERROR_SUFFIX}
         """What the names of results end with, as far as records have named them."""
         self._tried: set[str] = set()
-        """Keys of refused documents that this run need not try again."""
+        """Keys of documents that this run has taken up again already, or need not try."""
         self._is_alive = lru_cache(maxsize=10_000)(self.records.is_alive)
 
     @property
@@ -208,6 +214,8 @@ class _Run:
             with self.failures.guard("compare a document", row.name):
                 if self.audit and row.has_ended:
                     self.audit.check(row.name, row.metadata)
+                if self.index and not row.is_newer:
+                    self.index.check(row.name, row.metadata if row.has_ended else {})
                 self._suffixes.update(row.promised)
                 found = self._unowned(row)
                 if found:
@@ -240,10 +248,13 @@ class _Run:
                     yield found
 
     def finish_audit(self) -> None:
-        """Write what the journal lacks, and the summary where all documents were counted."""
+        """Write what the journal lacks; where all documents were counted, the summary, and that the index is whole."""
         if self.audit:
             with self.failures.guard("write the journal", ""):
                 self.audit.finish(is_complete=self.tally.is_complete)
+        if self.index:
+            with self.failures.guard("write the index", ""):
+                self.index.finish(is_complete=self.tally.is_complete)
 
     def is_time_up(self) -> bool:
         """Whether the run is to end here, incomplete."""
@@ -347,6 +358,8 @@ class _Run:
 
     def _without_result(self, promise: _Expected, result: BlobInfo | None, suffix: str) -> Found | None:
         row = promise.row
+        if refusal_key(row.name) in self._tried:
+            return None  # It is taken up again already; what it lacks then, the next run sees.
         if _belongs(result, row) if suffix in row.promised else result is None:
             return None
         # The listings were read before: whatever they show may have changed, and only the record of now counts. It is
@@ -391,12 +404,6 @@ def _count_as_pending(tally: Tally, state: DocumentState) -> None:
     else:
         tally.failed -= 1
     tally.pending += 1
-
-
-def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    iterator = iter(items)
-    while batch := list(islice(iterator, size)):
-        yield batch
 
 
 def _log(tally: Tally, failed: int) -> None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from .. import problems
 from ..core.documents import DocumentState, Refusal
-from ..core.lifecycle import refusal_reported
+from ..core.lifecycle import finished_tasks, refusal_reported
 from ..errors import Changed, Fault, Missing, NewerRecord, RulesUnreadable, StorageOutcome, UnsafeName
 from ..storage.containers import ARCHIVED_CODES, is_refusal, storage_code
 from ..storage.document_store import DocumentStore
@@ -68,15 +68,25 @@ class Repairs:
         match self.intake.read(one.name):
             case Ready(chunk, copy):
                 self.texts.keep_copy(copy)
-                return replace(chunk, retake=one.retake)
+                return self._retaken(one, [chunk])[0]
             case LongDocument(chunks, copy) | Scanned(chunks, copy):
                 self.texts.keep_copy(copy)
-                self.submission.submit_later([replace(chunk, retake=one.retake) for chunk in chunks])
+                self.submission.submit_later(self._retaken(one, chunks))
             case Rejected() as rejected:
                 self.reports.write(rejected, one.retake)
             case Gone() | Ignored():
                 pass
         return None
+
+    def _retaken(self, one: Found, chunks: Sequence[ReadyChunk]) -> list[ReadyChunk]:
+        """Return the chunks of a document as they are taken up again: for the tasks only that have no result yet."""
+        first, done = chunks[0], tuple[str, ...]()
+        # Whoever deletes a result asks for all of them. And OCR reads the text anew.
+        if one.retake and not one.retake.is_replay and not first.reading:
+            record, etag = self.records.document(one.name)
+            if etag == one.retake.record_etag:
+                done = finished_tasks(record, first.facts, first.work, first.text_facts)
+        return [replace(chunk, retake=one.retake, done=done) for chunk in chunks]
 
     def submit_alone(self, one: Found) -> None:
         """Read and submit a document by itself."""

@@ -14,7 +14,7 @@ import msgspec
 
 from ..core.work import WorkSpec, work_of
 from ..errors import Changed, RulesUnreadable
-from ..rules import MAX_BYTES, Rule, Rules, RulesError, RulesFile, ValidRules, parse_rules, succeed
+from ..rules import MAX_BYTES, FormerlyIgnored, Rule, Rules, RulesError, RulesFile, ValidRules, parse_rules, succeed
 from ..settings import Settings
 from ..storage.containers import storage_code
 from ..storage.rules_store import SOURCE, RulesStore
@@ -35,6 +35,8 @@ class RuleBook:
         self._clock = clock
         self._default = work_of(settings)
         self._rules: Rules | None = None
+        self._formerly_ignored: tuple[FormerlyIgnored, ...] = ()
+        self._copied_at: datetime | None = None
         self._seen: str | None = None
         """The ETag of the rules that were read last, valid or not."""
         self._checked_at: datetime | None = None
@@ -43,6 +45,24 @@ class RuleBook:
     def work_for(self, document: str) -> WorkSpec | None:
         """Return what is done with a document of a name; None where a rule ignores it. Raises `RulesUnreadable`."""
         return self._current().work_for(document)
+
+    def works(self) -> tuple[WorkSpec, ...]:
+        """Return everything that may be done with a document; by the settings alone where nobody knows the rules."""
+        try:
+            return self._current().works()
+        except RulesUnreadable:
+            return (self._default,)
+
+    def rule_for(self, document: str) -> str | None:
+        """Return the pattern of the rule that holds for a document of a name; None where the settings do.
+
+        Raises `RulesUnreadable`.
+        """
+        return self._current().rule_for(document)
+
+    def patterns(self) -> tuple[str, ...]:
+        """Return the patterns of all rules. Raises `RulesUnreadable`."""
+        return self._current().patterns
 
     def work_for_report(self, document: str) -> WorkSpec:
         """Return what would be done with a document that is only reported; by the settings where nobody knows."""
@@ -57,7 +77,20 @@ class RuleBook:
         Raises `RulesUnreadable`.
         """
         rules = self._current()
-        return rules.work_for(document) is None or rules.was_ignored(document, last_modified)
+        if rules.work_for(document) is None:
+            return True
+        self._look_at_copy()
+        return any(one.holds_for(document, last_modified) for one in self._formerly_ignored)
+
+    def _look_at_copy(self) -> None:
+        """Read again what is left alone: `backfill` may have changed it, and the rules have not."""
+        now = self._clock()
+        if self._copied_at and (now - self._copied_at).total_seconds() < CHECK_EVERY_S:
+            return
+        copy, _ = self._store.read_valid()
+        if copy:
+            self._formerly_ignored = copy.formerly_ignored
+        self._copied_at = now
 
     def _current(self) -> Rules:
         # Only the first thread looks, unless there is nothing yet that the others could go by.
@@ -111,12 +144,13 @@ class RuleBook:
             valid = succeed(copy or ValidRules(), rules, etag, self._clock())
             is_needed = etag is not None or copy is not None
             try:
-                if is_needed:
+                if is_needed and self._store.keeps_copy:
                     self._store.save_valid(valid, copy_etag)
             except Changed:
                 logger.debug("Another instance has copied the rules.")
         assert valid is not None  # noqa: S101 - for the type checker
-        self._rules = Rules(rules, self._settings, valid.formerly_ignored)
+        self._rules = Rules(rules, self._settings)
+        self._formerly_ignored = valid.formerly_ignored
         self._seen = etag
         logger.info(
             "%s rules hold.",
@@ -140,7 +174,8 @@ class RuleBook:
             )
             self._rules = None
             return
-        self._rules = Rules(rules, self._settings, copy.formerly_ignored)
+        self._rules = Rules(rules, self._settings)
+        self._formerly_ignored = copy.formerly_ignored
 
 
 def _as_file(rules: ValidRules) -> bytes:

@@ -177,14 +177,15 @@ class Steps:
 
     def _gather(self, job: Job, chunk: Chunk, results: Mapping[str, ChunkResult | Problem]) -> None:
         """Keep the results of a chunk, and write those of its document if they were the last to come."""
-        claim, records, tasks = job.claim_of(chunk), self._records, job.work.tasks
+        claim, records = job.claim_of(chunk), self._records
         for name, result in results.items():
             records.save_chunk(claim.owner, claim.document, chunk.index, _label(job, name), result)
         # Asked after the chunk is kept: whoever ended the work on the document before has cleaned up already.
         record, _ = records.claimed_document(claim)
-        if not may_write(record, claim):
+        if record is None or not may_write(record, claim):
             self._publisher.release_claim(job, chunk)
             return
+        tasks = [task for task in job.work.tasks if task.name not in record.done_tasks]
         # Each result is kept before the others are counted, so the last of them finds all; two may both be last, and
         # then the one that comes too late finds fewer, or none.
         expected = chunk.count * len(tasks)

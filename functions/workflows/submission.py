@@ -86,21 +86,42 @@ class Submission:
             claims = run_all(self._threads, partial(self.claim, opened.job), items)
             self.send(opened, [(item, stored) for item, stored in zip(items, claims, strict=True) if stored])
 
-    def submit_later(self, chunks: Sequence[ReadyChunk]) -> None:
+    def submit_by_queue(self, ready: Iterable[ReadyChunk]) -> list[ReadyChunk]:
+        """Open jobs that the job queue's trigger submits, packed as full as they go; return whose documents they have.
+
+        Nothing is sent to the service from here.
+        """
+        taken = []
+        for items in pack(ready):
+            job_id = self._new_id()
+            opened = self._open_job(items, job_id, owner=job_id)
+            claims = run_all(self._threads, partial(self._claims.claim, job_id), items)
+            ours = [item for item, stored in zip(items, claims, strict=True) if stored]
+            self._release([opened], is_wanted=bool(ours))
+            taken += ours
+        return taken
+
+    def submit_later(self, chunks: Sequence[ReadyChunk]) -> bool:
         """Submit a document that takes several requests, or that OCR reads first: jobs that are owned together.
 
         The jobs are opened here and submitted by the job queue's trigger, on as many workers as there are, each of
-        which reads its own part of the document only.
+        which reads its own part of the document only. Returns whether they have the document.
         """
         first, owner = chunks[0], self._new_id()
         if not self._claims.is_needed(first):
-            return
+            return False
         opened = [
             self._open_job(items, f"{owner}.{number}", owner=owner, reading=first.reading)
             for number, items in enumerate(pack(chunks))
         ]
         # Only now, when all parts are there to come back: a part never claims its document by itself.
-        if not self._claims.claim(owner, first):
+        is_ours = self._claims.claim(owner, first) is not None
+        self._release(opened, is_wanted=is_ours)
+        return is_ours
+
+    def _release(self, opened: Sequence[OpenJob], *, is_wanted: bool) -> None:
+        """Give jobs that were opened to the job queue's trigger; end them where they got no document."""
+        if not is_wanted:
             for part in opened:
                 self._steps.perform(part.job, part.etag, nothing_left(part.job, self._clock()))
             return
@@ -185,7 +206,7 @@ class Submission:
     ) -> OpenJob:
         now = self._clock()
         chunks = (item.chunk for item in items)
-        job = new_job(job_id, owner, chunks, items[0].work, now, telemetry.trace_parent(), reading)
+        job = new_job(job_id, owner, chunks, items[0].work, now, telemetry.trace_parent(), reading, items[0].done)
         # In this order: a message without its job dies out by itself, a job without its message waits for the sweep.
         receipt = self._steps.send_message(job, now)
         etag = self._records.save_job(job, None)

@@ -33,9 +33,17 @@ class _Listed:
 
 
 class Sweep:
-    """Puts overdue jobs back on the queue, and tries again what the storage refused."""
+    """Puts overdue jobs back on the queue, tries again what the storage refused, and looks when deployments expire."""
 
-    def __init__(self, records: RecordStore, queue: JobQueue, repairs: Repairs, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        records: RecordStore,
+        queue: JobQueue,
+        repairs: Repairs,
+        clock: Callable[[], datetime],
+        expiries: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._expiries = expiries
         self._records = records
         self._queue = queue
         self._repairs = repairs
@@ -61,6 +69,8 @@ class Sweep:
                 swept += self._put_back(job_id)
         attempts = Attempts(self._repairs, failures, may_retake=False)
         attempts.retry_refused(lambda refusal: _is_to_be_retried(refusal, self._clock() - now))
+        with failures.guard("look when deployments expire", ""):
+            self._expiries()
         failures.log()
         logger.info(
             "Sweep%s: %s documents are under way; %s of %s overdue jobs were put back on the queue.",

@@ -42,6 +42,30 @@ var rules = [
     query: 'customMetrics | where name in ("service.requests", "service.throttled") | summarize requests = sumif(valueSum, name == "service.requests"), throttled = sumif(valueSum, name == "service.throttled") | where throttled >= 10 and throttled > requests / 5'
   }
   {
+    key: 'expiry-90'
+    title: 'A deployed model expires in less than 90 days'
+    why: 'An expired deployment answers nothing, and documents wait. Train the model again and deploy it under the same name. Page "A deployment expires" in docs/deploy.md.'
+    severity: 3
+    window: 'PT1H'
+    query: 'customMetrics | where name == "service.days_to_expiry" | summarize days = min(valueMin) by deployment = tostring(customDimensions["deployment"]), resource = tostring(customDimensions["resource"]) | where days > 30 and days <= 90'
+  }
+  {
+    key: 'expiry-30'
+    title: 'A deployed model expires in less than 30 days'
+    why: 'An expired deployment answers nothing, and documents wait. Train the model again and deploy it under the same name. Page "A deployment expires" in docs/deploy.md.'
+    severity: 2
+    window: 'PT1H'
+    query: 'customMetrics | where name == "service.days_to_expiry" | summarize days = min(valueMin) by deployment = tostring(customDimensions["deployment"]), resource = tostring(customDimensions["resource"]) | where days > 7 and days <= 30'
+  }
+  {
+    key: 'expiry-7'
+    title: 'A deployed model expires in less than 7 days'
+    why: 'An expired deployment answers nothing, and documents wait. Train the model again and deploy it under the same name. Page "A deployment expires" in docs/deploy.md.'
+    severity: 1
+    window: 'PT1H'
+    query: 'customMetrics | where name == "service.days_to_expiry" | summarize days = min(valueMin) by deployment = tostring(customDimensions["deployment"]), resource = tostring(customDimensions["resource"]) | where days <= 7'
+  }
+  {
     key: 'silence'
     title: 'The app has said nothing for half an hour'
     why: 'The sweep reports every five minutes even when there is nothing to do; silence means the app does not run.'

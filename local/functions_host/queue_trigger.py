@@ -276,6 +276,8 @@ class QueueListener:
             elif poison := self._handler.poison_queue(message):
                 self._release_or_poison(message, poison)
         except StorageError as exc:
+            if _is_lost(exc):
+                return  # The function, or another host, has changed the message: it is not ours to settle any more.
             # Nothing is lost: the message shows again when its hidden time lapses.
             logger.warning("Message %s of queue '%s' could not be settled: %s", message.id, self.queue.name, exc)
 
@@ -319,11 +321,19 @@ class QueueListener:
                 self.queue.hide(entry.message, self._lease_s)
                 entry.delay_s = next_renewal_s(self._lease_s, entry.delay_s, renewed=True)
             except StorageError as exc:
-                logger.warning("Message %s of queue '%s' was not renewed: %s", entry.message.id, self.queue.name, exc)
                 # Gone or in other hands: there is nothing left to renew, and the run is not interrupted.
-                lost = exc.is_missing or exc.code == "PopReceiptMismatch"
-                entry.delay_s = float("inf") if lost else next_renewal_s(self._lease_s, entry.delay_s, renewed=False)
+                is_lost = _is_lost(exc)
+                level = logging.DEBUG if is_lost else logging.WARNING
+                logger.log(
+                    level, "Message %s of queue '%s' was not renewed: %s", entry.message.id, self.queue.name, exc
+                )
+                entry.delay_s = float("inf") if is_lost else next_renewal_s(self._lease_s, entry.delay_s, renewed=False)
             entry.renew_at = time.monotonic() + entry.delay_s
+
+
+def _is_lost(error: StorageError) -> bool:
+    """Tell whether a message could not be changed because it is gone, or somebody else has changed it since."""
+    return error.is_missing or error.code == "PopReceiptMismatch"
 
 
 def _log_surprise(future: Future[None]) -> None:

@@ -44,6 +44,8 @@ from local.stand_in.messages import Request, Response, encoded, service_reply
 PREFIX = "/language/authoring/analyze-text"
 VERSIONS = ("2022-05-01", "2023-04-01", "2024-11-15-preview", "2025-05-15-preview")
 DEFAULT_PAGE = 100
+#: The codes that a refused request has by its status (ASSUMED; the codes are the specification's).
+_CODES = {400: "InvalidRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 429: "TooManyRequests"}
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,50}")
 _PERMISSION = "Microsoft.CognitiveServices/accounts/Language/analyze-text/projects/write."
 
@@ -92,6 +94,9 @@ class AuthoringApi:
     def perform(self, route: AuthoringRoute, request: Request, now: datetime) -> Response:
         """Do what is asked for; raises ``Refusal``."""
         self.state.settle(now)
+        if (status := self.state.refuse_with) is not None:
+            code = _CODES.get(status, "InternalServerError")
+            raise Refusal(status, WireError(code, "The request is refused."))
         call = _Call(self, route, request, now)
         match (route.method, *route.parts):
             case ("GET",):
@@ -113,13 +118,23 @@ class AuthoringApi:
                 return call.of_project(project, tuple(rest))
         raise no_such_path()
 
-    def set_dates(self, content: Mapping[str, Any]) -> dict[str, str]:
-        """Move the dates of expiry, as the admin path is asked to; gives both."""
+    def admin(self, content: Mapping[str, Any]) -> dict[str, Any]:
+        """Move the dates of expiry, of all or of one deployment, or refuse every request; gives what holds now."""
         if "deploymentExpirationDate" in content:
             self.state.deployment_expiration = date.fromisoformat(content["deploymentExpirationDate"])
         if "modelExpirationDate" in content:
             self.state.model_expiration = date.fromisoformat(content["modelExpirationDate"])
+        if "deployment" in content:
+            day, key = content["expires"], (str(content["project"]), str(content["deployment"]))
+            self.state.expires[key] = None if day is None else date.fromisoformat(day)
+        if "refuseWith" in content:
+            status = content["refuseWith"]
+            self.state.refuse_with = None if status is None else int(status)
         return {
+            "refuseWith": self.state.refuse_with,
+            "expires": {
+                f"{project}/{name}": day and day.isoformat() for (project, name), day in self.state.expires.items()
+            },
             "deploymentExpirationDate": self.state.deployment_expiration.isoformat(),
             "modelExpirationDate": self.state.model_expiration.isoformat(),
         }
@@ -383,13 +398,13 @@ class _Call:
     def _of_deployments(self, project: AuthoringProject, rest: tuple[str, ...]) -> Response:
         match (self.route.method, *rest):
             case ("GET",):
-                return self.page([self._deployment_json(one) for one in project.deployments.values()])
+                return self.page([self._deployment_json(project, one) for one in project.deployments.values()])
             case ("POST", ":swap"):
                 return self._swap(project)
             case ("GET", _, "jobs", job_id):
                 return self.job(_known(project.jobs, job_id, "job"))
             case ("GET", name):
-                return self.reply(self._deployment_json(_known(project.deployments, name, "deployment")))
+                return self.reply(self._deployment_json(project, _shown_deployment(project, name)))
             case ("PUT", name):
                 return self._deploy(project, name)
             case ("DELETE", name):
@@ -441,13 +456,14 @@ class _Call:
 
         return self._started(project, f"/{project.name}/deployments/swap/jobs", "swap", SECONDS["swap"], finish)
 
-    def _deployment_json(self, deployment: Deployment) -> dict[str, Any]:
+    def _deployment_json(self, project: AuthoringProject, deployment: Deployment) -> dict[str, Any]:
+        expires = self.state.expiration(project.name, deployment.name)
         return {
             "deploymentName": deployment.name,
             "modelId": deployment.model.model_id,
             "lastTrainedDateTime": _exact(deployment.model.trained_at),
             "lastDeployedDateTime": _seconds(deployment.deployed_at),
-            "deploymentExpirationDate": self.state.deployment_expiration.isoformat(),
+            **({"deploymentExpirationDate": expires.isoformat()} if expires else {}),
             "modelTrainingConfigVersion": TRAINING_CONFIG,
         }
 
@@ -618,6 +634,15 @@ def _known(listed: Mapping[str, Any], name: str, what: str) -> Any:
         code = "OperationNotFound" if what == "job" else "NotFound"
         raise not_found(code, f"The {what} {name} is not found.")
     return listed[name]
+
+
+def _shown_deployment(project: AuthoringProject, name: str) -> Deployment:
+    """Give a deployment; where any name predicts, one that nobody deployed runs the first model."""
+    if project.answers_any_deployment and name not in project.deployments:
+        model = next(iter(project.models.values()))
+        return Deployment(name, model, model.trained_at)
+    found: Deployment = _known(project.deployments, name, "deployment")
+    return found
 
 
 def _check_name(name: str, what: str) -> None:

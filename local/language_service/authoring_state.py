@@ -4,7 +4,7 @@ Everything moves with the service's clock: a job says at its start what it will 
 (``Authoring.settle``). Sources of the times and rules: docs/authoring-api.md.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from local.language_service.labels import LabelsFile, ProjectKind
-from local.language_service.projects import LearntProject
+from local.language_service.projects import LearntProject, Project
 
 #: A training container: gives the bytes of a document by its name; raises ``OSError`` where there is none.
 Container = Callable[[str], bytes]
@@ -45,7 +45,7 @@ class Model:
     model_id: str
     trained_at: datetime
     seconds: int
-    learnt: LearntProject
+    learnt: Project
     #: The labels that it was trained on, as the service exports them.
     snapshot: dict[str, Any]
     evaluation: dict[str, Any]
@@ -167,6 +167,10 @@ class Authoring:
     pace: float = 1.0
     model_expiration: date = EXPIRATION
     deployment_expiration: date = EXPIRATION
+    #: The days on which single deployments end, by project and deployment; ``None`` for never.
+    expires: dict[tuple[str, str], date | None] = field(default_factory=dict)
+    #: What every request is refused with, such as 403 for an identity without the role; ``None`` to answer them.
+    refuse_with: int | None = None
     projects: dict[str, AuthoringProject] = field(default_factory=dict)
     #: Jobs of projects that are being deleted, which outlive them.
     deletions: dict[str, AuthoringJob] = field(default_factory=dict)
@@ -210,9 +214,9 @@ class Authoring:
         found = self.projects.get(project)
         return found is not None and not found.answers_any_deployment
 
-    def is_expired(self, now: datetime) -> bool:
-        """Tell whether deployments are past their date; they all have the date of their training configuration."""
-        return now.date() > self.deployment_expiration
+    def expiration(self, project: str, deployment: str) -> date | None:
+        """Give the last day of a deployment: that of its training configuration, unless a test has moved it."""
+        return self.expires.get((project, deployment), self.deployment_expiration)
 
     def add_learnt(
         self, learnt: LearntProject, content: Mapping[str, Any], deployments: frozenset[str] | None, now: datetime
@@ -238,15 +242,40 @@ class Authoring:
             assets={name: value for name, value in assets.items() if name != "projectKind"},
             answers_any_deployment=deployments is None,
         )
+        self._add_trained(project, learnt, deployments, now)
+        return project
+
+    def add_described(self, one: Project, deployments: frozenset[str] | None, now: datetime) -> None:
+        """Show a project without labels, with one model and its deployments."""
+        if one.name is None:
+            return
+        project = AuthoringProject(one.name, one.kind, "training", "en-us", now, now)
+        project.answers_any_deployment = deployments is None
+        self._add_trained(project, one, deployments, now)
+
+    def _add_trained(
+        self, project: AuthoringProject, learnt: Project, deployments: frozenset[str] | None, now: datetime
+    ) -> None:
         evaluation, results = {"projectKind": learnt.kind.value}, list[dict[str, Any]]()
         label = "first"
         model = Model(label, new_model_id(label, now), now, 19, learnt, project.labels_file(), evaluation, results)
         project.models[label] = model
-        for name in sorted(deployments or {"production"}):
+        for name in sorted({"production"} if deployments is None else deployments):
             project.deployments[name] = Deployment(name, model, now)
         project.trained_at = project.deployed_at = now
         self.projects[project.name] = project
-        return project
+
+
+def describing(projects: Sequence[Project], deployments: frozenset[str] | None, now: datetime) -> Authoring:
+    """Give an authoring API that shows projects and their deployments; as it has no documents, no training succeeds."""
+
+    def nothing(name: str) -> bytes:
+        raise FileNotFoundError(name)
+
+    authoring = Authoring(lambda container: nothing, Path())
+    for one in projects:
+        authoring.add_described(one, deployments, now)
+    return authoring
 
 
 def new_job_id(now: datetime) -> str:

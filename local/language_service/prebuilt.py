@@ -5,6 +5,7 @@ match depends on the sentence around it at most, so a slice of a text is answere
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -158,17 +159,19 @@ def _mask(one: Found, parameters: PrebuiltParameters) -> str:
 
 def _matches(text: str, rules: Iterable[_Rule], parameters: PrebuiltParameters) -> list[Found]:
     found: list[Found] = []
-    taken: list[range] = []
+    taken: list[tuple[int, int]] = []
     for rule in rules:
         if rule.category in parameters.excluded or (parameters.included and rule.category not in parameters.included):
             continue
         for match in rule.pattern.finditer(text):
             start, end = match.span("found" if "found" in rule.pattern.groupindex else 0)
-            if any(start < other.stop and other.start < end for other in taken):
+            # Those taken overlap none of the others, so only the two beside this one can.
+            place = bisect_left(taken, (start, end))
+            if (place and taken[place - 1][1] > start) or (place < len(taken) and taken[place][0] < end):
                 continue
             if rule.category == "CreditCardNumber" and not _is_card_number(match.group()):
                 continue
-            taken.append(range(start, end))
+            taken.insert(place, (start, end))
             found.append(Found(rule.category, start, end - start, rule.confidence, text[start:end], rule.subcategory))
     return sorted(found, key=lambda one: one.offset)
 

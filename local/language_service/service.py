@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 from urllib.parse import parse_qsl
 
 from local.language_service import errors, oddities, prebuilt, wire
 from local.language_service.authoring import AuthoringApi, AuthoringRoute, expired_deployment, route_of
-from local.language_service.authoring_state import Authoring
+from local.language_service.authoring_state import Authoring, describing
 from local.language_service.behaviour import ANY_PROJECT, Behaviour
 from local.language_service.counters import Counters
 from local.language_service.faults import POISONED, FaultPlan
@@ -25,6 +25,7 @@ from local.language_service.labels import ProjectKind
 from local.language_service.limits import MAX_TOP_PREVIEW, RECORDED_RULES
 from local.language_service.model import Entity
 from local.language_service.prebuilt import Found, PrebuiltKind
+from local.language_service.projects import Project
 from local.stand_in import errors as gateway_errors
 from local.stand_in.base import DEFAULT_KEY, ServiceStandIn, location_header
 from local.stand_in.errors import Operation, Refusal
@@ -44,24 +45,6 @@ _PERMISSION = (
 )
 #: The first version whose error replies repeat the code in a header (docs/language-api.md 4).
 _ERROR_CODE_HEADER_SINCE = "2024-11-01"
-
-
-class Project(Protocol):
-    """A deployed project: what it is called, what it can do, and its model."""
-
-    @property
-    def name(self) -> str | None:
-        """The project's name; ``None`` answers to any name."""
-
-    @property
-    def kind(self) -> ProjectKind:
-        """What the project does."""
-
-    def entities(self, text: str) -> Sequence[Entity]:
-        """Find the entities of a text (projects of kind ``ENTITIES``)."""
-
-    def classes(self, text: str) -> Sequence[tuple[str, float]]:
-        """Find the classes of a text with their confidences (projects that classify)."""
 
 
 OperationName = Literal["submit", "status", "cancel"]
@@ -116,13 +99,15 @@ class LanguageService(ServiceStandIn[_Route | AuthoringRoute, Counters, FaultPla
         )
         self.projects = tuple(projects)
         self.behaviour = behaviour or Behaviour()
-        #: Without it the service has no authoring API.
-        self.authoring = AuthoringApi(authoring, self.behaviour.region) if authoring else None
+        #: Without one given, it describes the projects, and trains nothing.
+        self.authoring = AuthoringApi(
+            authoring or describing(self.projects, self.behaviour.deployments, self._clock()), self.behaviour.region
+        )
         self._new_job_id = new_job_id
         self._jobs: dict[str, Job] = {}
 
     def _route(self, request: Request) -> _Route | AuthoringRoute:
-        if self.authoring and (route := route_of(request)):
+        if route := route_of(request):
             return route
         match = _GA_JOBS.fullmatch(request.path)
         if match:
@@ -161,11 +146,8 @@ class LanguageService(ServiceStandIn[_Route | AuthoringRoute, Counters, FaultPla
     # --- the operations --------------------------------------------------------------------------------------------
 
     def _perform(self, route: _Route | AuthoringRoute, request: Request, fault: str | None, now: datetime) -> Response:
-        if self.authoring:
-            self.authoring.state.settle(now)
+        self.authoring.state.settle(now)
         if isinstance(route, AuthoringRoute):
-            if self.authoring is None:
-                raise gateway_errors.no_such_path()
             return self.authoring.perform(route, request, now)
         if route.operation == "submit":
             return self._submit(route, request, fault, now)
@@ -200,11 +182,10 @@ class LanguageService(ServiceStandIn[_Route | AuthoringRoute, Counters, FaultPla
 
     def _unless_expired(self, task: Task, now: datetime) -> Task:
         """Refuse a task whose deployment is past its date, or give one bound to fail."""
-        if self.authoring is None or not self.authoring.state.is_expired(now):
+        expired = self.authoring.state.expiration(task.project, task.deployment)
+        if self.authoring.state.deployed(task.project, task.deployment) is None or not expired or now.date() <= expired:
             return task
-        if self.authoring.state.deployed(task.project, task.deployment) is None:
-            return task
-        error = expired_deployment(task.project, task.deployment, self.authoring.state.deployment_expiration)
+        error = expired_deployment(task.project, task.deployment, expired)
         if self.behaviour.expired_deployment == "failed-task":
             return replace(task, error=error)
         raise Refusal(int(self.behaviour.expired_deployment), error)
@@ -213,9 +194,10 @@ class LanguageService(ServiceStandIn[_Route | AuthoringRoute, Counters, FaultPla
         return 400 if self.behaviour.unknown_project == "400" else 404
 
     def _project(self, task: Task) -> Project | None:
-        if self.authoring and (deployed := self.authoring.state.deployed(task.project, task.deployment)):
-            return deployed.model.learnt if deployed.model.learnt.kind is task.kind else None
-        if self.authoring and self.authoring.state.knows_deployments_of(task.project):
+        deployed = self.authoring.state.deployed(task.project, task.deployment)
+        if deployed and deployed.model.learnt.kind is task.kind:
+            return deployed.model.learnt
+        if self.authoring.state.knows_deployments_of(task.project):
             return None
         deployments = self.behaviour.deployments
         # A model id of ct.1 stands for project and deployment at once.
@@ -401,8 +383,8 @@ class LanguageService(ServiceStandIn[_Route | AuthoringRoute, Counters, FaultPla
     # --- the admin path --------------------------------------------------------------------------------------------
 
     def _admin_answer(self, method: str, part: str, content: Any) -> Any:
-        if (method, part) == ("PUT", "authoring") and self.authoring:
-            return self.authoring.set_dates(content)
+        if (method, part) == ("PUT", "authoring"):
+            return self.authoring.admin(content)
         return self._admin_entities(str(content["text"])) if (method, part) == ("POST", "entities") else None
 
     def _admin_entities(self, text: str) -> list[dict[str, Any]]:

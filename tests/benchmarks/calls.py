@@ -10,9 +10,8 @@ import psutil
 
 from functions.core.jobs import JobMessage
 from functions.settings import Secret, StorageConnection
-from functions.storage.azure_containers import AzureContainer
 from functions.storage.azure_queues import AzureJobQueue
-from functions.storage.clients import blob_service, queue
+from functions.storage.clients import blob_containers, queue
 from functions.storage.job_queue import Receipt
 
 from .documents import documents
@@ -36,7 +35,7 @@ def storage_calls(rig: Rig) -> list[Call]:
     connection = StorageConnection(connection_string=Secret(rig.storage.connection_string))
     rig.account.container("calls").create()
     rig.account.queue("calls").create()
-    container = AzureContainer(blob_service(connection).get_container_client("calls"))
+    container = blob_containers(connection)("calls")
     jobs = AzureJobQueue(queue(connection, "calls"))
     texts = documents(CALLS)
     etags: list[str] = []

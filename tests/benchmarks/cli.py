@@ -21,6 +21,7 @@ import click
 import psutil
 
 from functions.core.documents import DocumentRecord
+from functions.core.index import IndexKind, Rebuilt
 from functions.core.journal import Summary, Sums, document_ended
 from functions.core.lifecycle import DocumentEvent, claim, conclude
 from functions.core.views import Filter, ShownState
@@ -29,6 +30,8 @@ from functions.storage.azure_containers import AzureContainer
 from functions.storage.clients import blob_service
 from functions.storage.containers import BlobInfo, Container
 from functions.storage.document_store import DocumentStore
+from functions.storage.expiry_store import ExpiryStore
+from functions.storage.index_store import IndexStore
 from functions.storage.journal_store import JournalStore
 from functions.storage.memory_containers import MemoryContainer
 from functions.storage.record_format import version_metadata
@@ -40,7 +43,8 @@ from tests.support.material import PROBLEM, facts, work
 
 FAILED_EVERY = 20
 CONTENT = b"Mary Miller borrows $1000 from Alan Archer."
-COMMANDS = (["status", "--json"], ["list", "--json", "--state", "failed"], ["list", "--json"])
+FAILED_ONES = ["list", "--json", "--state", "failed"]
+COMMANDS = (["status", "--json"], FAILED_ONES, [*FAILED_ONES, "--scan"], ["list", "--json"])
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 
@@ -74,17 +78,21 @@ def record_of(number: int, etag: str, now: datetime) -> DocumentRecord:
 def fill(intake: Container, state: Container, documents: int) -> None:
     """Write documents, their records and their lines; the summary knows of half of them."""
     records, journal, lines = RecordStore(state), JournalStore(state, "benchmark"), []
+    index = IndexStore(state)
 
     def write(number: int) -> DocumentRecord:
         etag = intake.write(name_of(number), CONTENT)
         ended = record_of(number, etag, NOW - timedelta(hours=1 + 20 * (number % 2)))
         records.save_document(ended, None)
+        if ended.last_error:
+            index.add(IndexKind.FAILED, ended.document.name, ended.metadata())
         return ended
 
     with ThreadPoolExecutor(16) as threads:
         each = Sums(text_records=1, found=3)
         lines = [document_ended(record, each) for record in threads.map(write, range(documents))]
     journal.append(lines)
+    index.save_rebuilt(Rebuilt(as_of=NOW))
     before = [line for line in lines if line.at < NOW - timedelta(hours=12)]
     failed = sum(1 for line in before if line.code)
     journal.save_summary(Summary(as_of=NOW - timedelta(hours=12), done=len(before) - failed, failed=failed))
@@ -165,10 +173,10 @@ def in_memory(documents: int) -> Iterator[Figure]:
     journal.append(
         document_ended(record_of(number, '"1"', NOW - timedelta(hours=1))) for number in range(documents // 10)
     )
-    queries = Queries(DocumentStore(intake, MemoryContainer()), records)
+    queries = Queries(DocumentStore(intake, MemoryContainer()), records, IndexStore(state), ThreadPoolExecutor(16))
     failed = Filter(states=frozenset({ShownState.FAILED}))
     budgets = BudgetStore(state, (), 1000, None)
-    reader = StatusReader(records, journal, {}, budgets, {}, lambda: NOW, 90)
+    reader = StatusReader(records, journal, {}, budgets, {}, lambda: NOW, 90, ExpiryStore(state))
     yield measured("list --state failed", documents, lambda: sum(1 for _ in queries.rows(failed)))
     yield measured("list", documents, lambda: sum(1 for _ in queries.rows(Filter())))
     yield measured("status", documents, lambda: bool(reader.read().done))

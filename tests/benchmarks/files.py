@@ -96,6 +96,11 @@ class Cost:
     storage: float
     per_minute: float
 
+    @property
+    def in_app(self) -> float:
+        """All of the app's, its child process included."""
+        return self.app + self.child
+
 
 def burst(rig: Rig, contestant: Contestant, files: list[File]) -> Cost:
     """Drop files on a fresh host and wait until each has its result. Raises `TimeoutError` where one has none."""
@@ -162,12 +167,12 @@ def bursts(count: int, rounds: int, commit: str | None) -> None:
                 print(f"{name}: {costs[name][-1]}", file=sys.stderr)
     print(f"| burst of {count:,} | app (ms a document) | its child process | app, child included, of txt's "
           "| storage emulator | documents a minute |\n| --- | ---: | ---: | ---: | ---: | ---: |")  # fmt: skip
-    reference = _median(costs["txt"])
     for name, found in costs.items():
         cost = _median(found)
-        share = (cost.app + cost.child) / (reference.app + reference.child)
-        print(f"| {name} | {cost.app:.1f} | {cost.child:.1f} | {share:.0%} | {cost.storage:.1f} "
-              f"| {cost.per_minute:,.0f} |")  # fmt: skip
+        # Each with the txt of its own round: other work on the machine changes both.
+        shares = sorted(one.in_app / other.in_app for one, other in zip(found, costs["txt"], strict=True))
+        print(f"| {name} | {cost.app:.1f} | {cost.child:.1f} | {statistics.median(shares):.0%} "
+              f"({shares[0]:.0%} to {shares[-1]:.0%}) | {cost.storage:.1f} | {cost.per_minute:,.0f} |")  # fmt: skip
 
 
 def _median(costs: list[Cost]) -> Cost:

@@ -22,7 +22,7 @@ HOURS = 730
 
 MILLION = 1_000_000
 
-ENDPOINTS, ZONES, LOG_RULES, METRIC_RULES = 5, 3, 5, 1
+ENDPOINTS, ZONES, LOG_RULES, METRIC_RULES = 5, 3, 8, 1
 """What `PRIVATE_NETWORKING=true` deploys, and the alerts; a test compares them with the infrastructure."""
 
 

@@ -38,7 +38,7 @@ from functions.errors import Changed, Missing, UnsafeName
 from functions.settings import Secret, StorageConnection
 from functions.storage.azure_containers import AzureContainer
 from functions.storage.azure_queues import AzureJobQueue, AzureTextQueue
-from functions.storage.clients import MAX_SINGLE_GET_BYTES, blob_service, queue
+from functions.storage.clients import MAX_SINGLE_GET_BYTES, blob_containers, blob_service, queue
 from functions.storage.containers import Container, is_archived, is_safe, storage_code
 from functions.storage.document_store import DocumentStore
 from functions.storage.job_queue import NEVER, JobQueue, Receipt
@@ -95,13 +95,18 @@ def container(request: pytest.FixtureRequest) -> Container:
     """A container that does not exist yet."""
     if request.param == "in memory":
         return MemoryContainer()
-    blobs: BlobServiceClient = request.getfixturevalue("blobs")
-    return AzureContainer(blobs.get_container_client(f"contract-{uuid.uuid4().hex[:12]}"))
+    containers: Callable[[str], Container] = request.getfixturevalue("containers")
+    return containers(f"contract-{uuid.uuid4().hex[:12]}")
+
+
+@pytest.fixture(scope="module")
+def containers(storage: Azurite) -> Callable[[str], Container]:
+    return blob_containers(connection(storage))
 
 
 @pytest.fixture
 def emulated(blobs: BlobServiceClient) -> AzureContainer:
-    """A container on the emulator."""
+    """A container on the emulator, written to by the client alone."""
     return AzureContainer(blobs.get_container_client(f"contract-{uuid.uuid4().hex[:12]}"))
 
 
@@ -160,6 +165,46 @@ def test_each_write_gives_new_etag(container: Container) -> None:
     etags = [container.write("a.txt", b"same") for _ in range(3)]
     assert len(set(etags)) == 3
     assert all(etag.startswith('"') and etag.endswith('"') for etag in etags)
+
+
+@pytest.fixture
+def source(container: Container, request: pytest.FixtureRequest) -> Container:
+    """Another container of the same kind."""
+    if isinstance(container, MemoryContainer):
+        return MemoryContainer()
+    blobs: BlobServiceClient = request.getfixturevalue("blobs")
+    return AzureContainer(blobs.get_container_client(f"contract-{uuid.uuid4().hex[:12]}"))
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_copy_brings_content_and_metadata(container: Container, source: Container, name: str) -> None:
+    container.write("other", b"")
+    source.write(name, b"text", metadata={"language": "en"}, content_type="text/plain")
+    container.copy(f"into/{name}", source, name)
+    blob = container.read(f"into/{name}")
+    assert (blob.data, blob.info.metadata, blob.info.content_type) == (b"text", {"language": "en"}, "text/plain")
+    assert source.read(name).data == b"text"
+
+
+def test_copy_overwrites_nothing(container: Container, source: Container) -> None:
+    source.write("a.txt", b"new")
+    container.write("a.txt", b"old")
+    with pytest.raises(Changed):
+        container.copy("a.txt", source, "a.txt")
+    assert container.read("a.txt").data == b"old"
+
+
+def test_copy_of_nothing_is_missing(container: Container, source: Container) -> None:
+    source.write("other", b"")
+    container.write("other", b"")
+    with pytest.raises(Missing):
+        container.copy("a.txt", source, "a.txt")
+
+
+def test_copy_leads_out_of_no_container(container: Container, source: Container) -> None:
+    for name, original in (("../a.txt", "a.txt"), ("a.txt", "../a.txt")):
+        with pytest.raises(UnsafeName):
+            container.copy(name, source, original)
 
 
 def test_write_replaces_content_and_metadata(container: Container) -> None:
@@ -233,7 +278,7 @@ def test_conditional_create_fails_on_existing_blob(container: Container) -> None
     with pytest.raises(Changed) as raised:
         container.write("a.txt", b"second", if_absent=True)
     assert raised.value.name == "a.txt"
-    assert container.read("a.txt") == container.read("a.txt", if_match=etag)
+    assert container.read("a.txt").info == container.read("a.txt", if_match=etag).info
     assert container.read("a.txt").data == b"first"
 
 
@@ -576,21 +621,34 @@ def test_changing_blob_is_never_mixed(storage: Azurite, emulated: AzureContainer
 
 
 class QueueEnd:
-    """A job queue and the receiving end that the host has; `receive` returns the text of a visible message."""
+    """A job queue and the receiving end that the host has; `take` returns a visible message's text and receipt."""
 
-    def __init__(self, jobs: JobQueue, receive: Callable[[], str | None], wait: Callable[[float], None]) -> None:
+    def __init__(
+        self, jobs: JobQueue, take: Callable[[], tuple[str, Receipt] | None], wait: Callable[[float], None]
+    ) -> None:
         self.jobs = jobs
-        self.receive = receive
-        self._wait = wait
+        self._take = take
+        self.wait = wait
+
+    def receive(self) -> str | None:
+        """Return the text of a visible message; None where there is none."""
+        taken = self._take()
+        return taken and taken[0]
+
+    def receive_receipt(self) -> Receipt:
+        """Return the receipt of a visible message."""
+        taken = self._take()
+        assert taken
+        return taken[1]
 
     def receive_within(self, seconds: float) -> str | None:
         """Return the next message, waiting for it; the clock is moved where there is one to move."""
         text = self.receive()
         if text is None:
-            self._wait(seconds)
+            self.wait(seconds)
             deadline = time.monotonic() + 30
             while (text := self.receive()) is None and time.monotonic() < deadline:
-                self._wait(0.1)
+                self.wait(0.1)
         return text
 
 
@@ -603,22 +661,22 @@ def in_memory_end() -> QueueEnd:
 
     memory = MemoryQueue(lambda: now)
 
-    def receive() -> str | None:
+    def take() -> tuple[str, Receipt] | None:
         message = memory.receive()
-        return message.text if message else None
+        return (message.text, Receipt(message.id, message.pop_receipt)) if message else None
 
-    return QueueEnd(memory, receive, wait)
+    return QueueEnd(memory, take, wait)
 
 
 def emulated_end(storage: Azurite, clients: list[QueueClient]) -> QueueEnd:
     client = queue(connection(storage), f"contract-{uuid.uuid4().hex[:12]}")
     clients.append(client)
 
-    def receive() -> str | None:
+    def take() -> tuple[str, Receipt] | None:
         message = client.receive_message(visibility_timeout=600)
-        return str(message.content) if message else None
+        return (str(message.content), Receipt(str(message.id), str(message.pop_receipt))) if message else None
 
-    return QueueEnd(AzureJobQueue(client), receive, time.sleep)
+    return QueueEnd(AzureJobQueue(client), take, time.sleep)
 
 
 @pytest.fixture(params=["in memory", pytest.param("on the emulator", marks=pytest.mark.processes)])
@@ -684,6 +742,49 @@ def test_deleted_message_is_sent_again(queue_end: QueueEnd, receipt: Receipt | N
     text = queue_end.receive_within(0)
     assert text is not None
     assert decode_message(text) == JobMessage("a", 2)
+
+
+def test_received_message_is_hidden_anew(queue_end: QueueEnd) -> None:
+    """Its text stays, and what was known of it before is not valid any more."""
+    queue_end.jobs.send(JobMessage("a", 1), 0)
+    first = queue_end.receive_receipt()
+    again = queue_end.jobs.hide(first, 600)
+    assert again not in (None, first)
+    assert queue_end.jobs.hide(first, 0) is None
+    queue_end.jobs.discard(first)
+    assert queue_end.receive() is None
+    assert again
+    assert queue_end.jobs.hide(again, 0)
+    text = queue_end.receive_within(0)
+    assert text is not None
+    assert decode_message(text) == JobMessage("a", 1)
+
+
+def test_hidden_anew_message_comes_back_in_time(queue_end: QueueEnd) -> None:
+    queue_end.jobs.send(JobMessage("a", 1), 0)
+    assert queue_end.jobs.hide(queue_end.receive_receipt(), 2)
+    assert queue_end.receive() is None
+    assert queue_end.receive_within(2) is not None
+
+
+def test_hidden_anew_message_can_be_deleted(queue_end: QueueEnd) -> None:
+    queue_end.jobs.send(JobMessage("a", 1), 0)
+    again = queue_end.jobs.hide(queue_end.receive_receipt(), 1)
+    assert again
+    queue_end.jobs.discard(again)
+    queue_end.jobs.discard(again)
+    assert queue_end.jobs.hide(again, 1) is None
+    queue_end.wait(2)
+    assert queue_end.receive() is None
+
+
+@pytest.mark.parametrize("receipt", ["nonsense", "AgAAAAMAAAAAAAAA", "a/b?c=d&e", "\u00e4"])
+def test_odd_receipt_hides_nothing(queue_end: QueueEnd, receipt: str) -> None:
+    queue_end.jobs.send(JobMessage("a", 1), 0)
+    message_id, _ = queue_end.receive_receipt()
+    assert queue_end.jobs.hide(Receipt(message_id, receipt), 0) is None
+    assert queue_end.jobs.hide(Receipt("../" + message_id, receipt), 0) is None
+    assert queue_end.receive() is None
 
 
 def test_messages_are_base64_without_expiry(storage: Azurite) -> None:

@@ -11,11 +11,18 @@ from pathlib import Path
 import pytest
 from azure.storage.blob import AccountSasPermissions, ResourceTypes, Services, generate_account_sas
 
+from functions.core.documents import DocumentRecord
+from functions.core.journal import document_ended
+from functions.core.lifecycle import DocumentEvent, claim, conclude
 from functions.settings import Secret, StorageConnection
+from functions.storage.azure_containers import AzureContainer
 from functions.storage.clients import blob_service
+from functions.storage.journal_store import JournalStore
 from local.azurite import ACCOUNT_KEY, ACCOUNT_NAME, Azurite
 from local.process import ROOT
 from tests.contracts.test_store_contracts import ODD_NAMES
+from tests.support.material import facts, work
+from tests.support.results import write_entities
 
 CANNOT_REACH = 3
 
@@ -59,6 +66,12 @@ def run(storage: Azurite, names: dict[str, str], tmp_path: Path) -> Run:
     return run_command
 
 
+def done_record(name: str) -> DocumentRecord:
+    """Return the record of a document that has its entities."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    return conclude(claim(None, facts(name), "j1", work(), now), DocumentEvent.EXTRACTED, now)
+
+
 def with_sas(storage: Azurite, *, may_list: bool) -> str:
     """Return a connection string with a signature that may do nearly everything."""
     sas = generate_account_sas(
@@ -97,7 +110,59 @@ def test_wrong_container_is_one_sentence(run: Run, setting: str) -> None:
     check_told(run("list", **{setting: "no-such-container"}), "'no-such-container'", setting)
 
 
-@pytest.mark.parametrize("command", [["list"], ["status"], ["show", "a.txt"], ["put", "README.md"]])
+def test_missing_right_to_submit_is_one_sentence(run: Run, storage: Azurite) -> None:
+    """The signature may list, read and write, and put no message on a queue."""
+    assert run("put", "README.md").returncode == 0
+    told = run("backfill", "--yes", DocumentStorage=with_sas(storage, may_list=True))
+    check_told(told, "lacks the right", "Authorization")
+
+
+@pytest.mark.parametrize("command", [["forecast", "--container", "nothing"], ["backfill", "--from", "nothing"]])
+def test_wrong_source_is_one_sentence(run: Run, command: list[str]) -> None:
+    check_told(run(*command), "There is no container 'nothing'")
+
+
+def test_forecast_needs_no_app(run: Run) -> None:
+    done = run("forecast", "README.md", "--json", STATE_CONTAINER="not-there-yet")
+    assert done.returncode == 0, done
+    assert json.loads(done.stdout)["forecast"]["documents"] == 1
+
+
+def test_documents_are_copied_from_elsewhere(run: Run, storage: Azurite, names: dict[str, str]) -> None:
+    """From a container of the account, and from one that only a signature opens; how far it came is kept nowhere."""
+    blobs = blob_service(StorageConnection(connection_string=Secret(storage.connection_string)))
+    other = blobs.create_container(f"other-{uuid.uuid4().hex[:10]}")
+    for name in ODD_NAMES:
+        other.upload_blob(name, b"Mary Miller")
+    sas = with_sas(storage, may_list=True).partition("SharedAccessSignature=")[2]
+    for source, into in ((other.container_name, "by-name/"), (f"{other.url}?{sas}", "by-address/")):
+        done = run("backfill", "--from", source, "--into", into, "--yes", "--json")
+        assert done.returncode == 0, done
+        short = [name for name in ODD_NAMES if len(into + name) <= 1024]
+        assert json.loads(done.stdout.splitlines()[-1])["submitted"] == len(short)
+        assert sas not in done.stdout + done.stderr
+        listed = run("list", "--json", "--prefix", into).stdout.splitlines()
+        assert sorted(json.loads(line)["name"] for line in listed) == sorted(into + name for name in short)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["list"],
+        ["status"],
+        ["show", "a.txt"],
+        ["put", "README.md"],
+        ["export", "-", "--format", "csv"],
+        ["evaluate", "samples/labels.json"],
+        ["purge"],
+        ["purge", "a.txt"],
+        ["replay", "--all"],
+        ["backfill"],
+        ["ignore-existing"],
+        ["forecast", "--container", "documents"],
+        ["forecast", "README.md"],
+    ],
+)
 def test_unreachable_storage_is_one_sentence(run: Run, storage: Azurite, command: list[str]) -> None:
     nobody = f"http://127.0.0.1:9/{ACCOUNT_NAME}"
     address = f"BlobEndpoint={nobody};QueueEndpoint={nobody};"
@@ -113,6 +178,47 @@ def test_check_finds_unreachable_model(run: Run) -> None:
     problems = {what: finding["fix"] for what, finding in findings.items() if finding["level"] == "problem"}
     assert list(problems) == ["CustomEntityRecognition/loans/production at 127.0.0.1:9"]
     assert all(problems.values())
+
+
+def test_check_tells_which_rights_are_missing(run: Run, storage: Azurite, names: dict[str, str]) -> None:
+    """A signature that may write and not delete."""
+    done = run("check", "--no-model", "--json", DocumentStorage=with_sas(storage, may_list=True))
+    findings = {finding["what"]: finding for finding in map(json.loads, done.stdout.splitlines())}
+    state = findings[f"container {names['STATE_CONTAINER']}"]
+    assert (state["level"], state["told"]) == ("note", "can be listed; you may not delete")
+    assert findings[f"container {names['OUTPUT_CONTAINER']}"]["level"] == "ok"
+
+
+def test_check_writes_nothing(run: Run, storage: Azurite, names: dict[str, str]) -> None:
+    done = run("check", "--no-model", "--json")
+    told = {finding["what"]: finding["told"] for finding in map(json.loads, done.stdout.splitlines())}
+    blobs = blob_service(StorageConnection(connection_string=Secret(storage.connection_string)))
+    for setting in ("INPUT_CONTAINER", "OUTPUT_CONTAINER", "STATE_CONTAINER"):
+        assert told[f"container {names[setting]}"] == "can be listed; you may write and delete"
+        assert list(blobs.get_container_client(names[setting]).list_blobs()) == []
+
+
+def test_export_and_purge_on_storage(run: Run, storage: Azurite, names: dict[str, str], tmp_path: Path) -> None:
+    blobs = blob_service(StorageConnection(connection_string=Secret(storage.connection_string)))
+    output = AzureContainer(blobs.get_container_client(names["OUTPUT_CONTAINER"]))
+    state = AzureContainer(blobs.get_container_client(names["STATE_CONTAINER"]))
+    wanted = [name for name in ODD_NAMES if len(name) < 500]
+    for name in wanted:
+        write_entities(output, name)
+    ended = document_ended(done_record("plain.txt"))
+    other = document_ended(done_record("other.txt"))
+    JournalStore(state, "worker").append([ended, other])
+    assert run("export", str(tmp_path / "out.jsonl")).returncode == 0
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()]
+    assert sorted(row["document"] for row in rows) == sorted(wanted)
+    purged = run("purge", "plain.txt", "--json")
+    assert purged.returncode == 0, purged
+    assert [json.loads(line)["place"] for line in purged.stdout.splitlines()] == ["result", "journal"]
+    (line,) = [entry.line for entry in JournalStore(state, "x").entries(ended.at, ended.at)]
+    assert line == other
+    assert [info.name for info in state.list("documents/")] == []
+    assert run("purge", "--older-than", "0", "--yes").returncode == 0
+    assert list(output.list()) == []
 
 
 def test_awkward_names_are_put_and_listed(run: Run, tmp_path: Path) -> None:
@@ -132,6 +238,9 @@ def test_awkward_names_are_put_and_listed(run: Run, tmp_path: Path) -> None:
     assert sorted(row["name"] for row in listed) == sorted(wanted)
     shown = run("show", "--json", "--", "[draft] (2).txt")
     assert json.loads(shown.stdout)["row"]["state"] == "waiting"
+    taken = run("backfill", "--yes", "--json")
+    assert json.loads(taken.stdout.splitlines()[-1])["submitted"] == len(wanted)
+    assert run("backfill", "--json").stdout.startswith('{"forecast":{"documents":0,')
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]])

@@ -74,7 +74,9 @@ def test_every_alert_leads_to_page() -> None:
             assert page.lower().replace(" ", "-") in anchors(PAGE)
 
 
-@pytest.mark.parametrize("page", ["Stuck", "Poisoned", "Throttled", "Wrong key", "Model changed", "Replay"])
+@pytest.mark.parametrize(
+    "page", ["Stuck", "Poisoned", "Throttled", "Wrong key", "Model changed", "A deployment expires", "Replay"]
+)
 def test_operator_pages_have_all_four_parts(page: str) -> None:
     """Sign, cause, command and result."""
     (body,) = re.findall(rf"^## {page}\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)

@@ -4,6 +4,7 @@ import json
 import re
 from typing import Any
 
+from functions.workflows.holding import MAX_DEQUEUE_COUNT
 from tests.infra.templates import ROOT, app_settings, provision
 
 HOST: dict[str, Any] = json.loads((ROOT / "host.json").read_text())
@@ -27,6 +28,10 @@ def test_failed_step_is_retried_slowly() -> None:
     """Not five times within a second."""
     hours, minutes, seconds = map(int, HOST["extensions"]["queues"]["visibilityTimeout"].split(":"))
     assert hours * 3600 + minutes * 60 + seconds >= 10
+
+
+def test_last_delivery_is_known_to_the_app() -> None:
+    assert HOST["extensions"]["queues"]["maxDequeueCount"] == MAX_DEQUEUE_COUNT
 
 
 def test_every_value_is_explained() -> None:

@@ -6,11 +6,22 @@ from typing import Any
 
 import pytest
 
+from functions.core.expiry import WARNED_DAYS
 from tests.infra.bicep import Resource
 from tests.infra.templates import INFRA, ROOT, provision
 
 METRICS = set(re.findall(r"_meter\.create_\w+\(\s*\"([\w.]+)\"", (ROOT / "functions" / "telemetry.py").read_text()))
 """The metrics of the app, by the names its telemetry gives them."""
+
+
+ALERTS = (
+    "old-document",
+    "errors",
+    "failed-documents",
+    "throttling",
+    "silence",
+    *(f"expiry-{days}" for days in WARNED_DAYS),
+)
 
 
 def rules() -> dict[str, Resource]:
@@ -33,8 +44,8 @@ def metrics_in(text: str) -> set[str]:
 
 
 def test_operator_has_all_alerts() -> None:
-    """Old documents, errors, throttling, silence and dead letters."""
-    assert set(rules()) == {"old-document", "errors", "failed-documents", "throttling", "silence"}
+    """Old documents, errors, throttling, silence, models that expire, and dead letters."""
+    assert set(rules()) == set(ALERTS)
     dead_letter = provision().one("Microsoft.Insights/metricAlerts").body["properties"]
     (criterion,) = dead_letter["criteria"]["allOf"]
     assert criterion["metricName"] == "DeadLetteredCount"
@@ -46,7 +57,18 @@ def test_old_document_alert_is_one_hour() -> None:
     assert "> 3600" in query(rules()["old-document"])
 
 
-@pytest.mark.parametrize("name", ["old-document", "errors", "failed-documents", "throttling", "silence"])
+def test_expiry_is_told_in_three_steps() -> None:
+    """Each number of days belongs to one rule; the nearer the day, the more severe."""
+    bounds = {}
+    for days in WARNED_DAYS:
+        rule = rules()[f"expiry-{days}"]
+        asked = query(rule).partition("| where days ")[2]
+        bounds[days] = (asked, rule.body["properties"]["severity"])
+        assert str(days) in rule.body["properties"]["displayName"]
+    assert bounds == {90: ("> 30 and days <= 90", 3), 30: ("> 7 and days <= 30", 2), 7: ("<= 7", 1)}
+
+
+@pytest.mark.parametrize("name", ALERTS)
 def test_every_alert_is_complete(name: str) -> None:
     """The sweep reports every five minutes; a window shorter than the pause between two looks would miss some."""
     properties = rules()[name].body["properties"]

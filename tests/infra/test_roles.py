@@ -54,7 +54,8 @@ def test_exactly_listed_roles_are_assigned() -> None:
 
 
 def test_templates_name_listed_roles_only() -> None:
-    for template in INFRA.rglob("*.bicep"):
+    """But for samples, which are copied and deployed by themselves."""
+    for template in (template for template in INFRA.rglob("*.bicep") if template.parent.name != "samples"):
         assert not re.findall(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}", template.read_text()), template.name
 
 

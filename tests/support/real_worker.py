@@ -8,6 +8,7 @@ from the storage, and prints one JSON object: the functions that were indexed, a
 
 import asyncio
 import base64
+import contextlib
 import json
 import os
 import sys
@@ -17,6 +18,7 @@ import uuid
 from typing import Any
 
 import azure_functions_runtime as worker
+from azure.core.exceptions import HttpResponseError
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueClient
 
@@ -160,7 +162,9 @@ async def take_message(queue: QueueClient, function_id: str, calls: dict[str, st
     calls["advance"] = await call(function_id, "message", typed("string", body), queue_metadata(message))
     if calls["advance"] != "ok":
         raise SystemExit(calls["advance"])
-    queue.delete_message(message)
+    # The host ignores that the app has changed the message, or deleted it.
+    with contextlib.suppress(HttpResponseError):
+        queue.delete_message(message)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import count
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -38,6 +38,7 @@ from functions.core.request_ledger import RequestLedger
 from functions.core.results import entities_name, error_name
 from functions.errors import Missing
 from functions.language.auth import KeyAuth
+from functions.language.authoring import AuthoringClient
 from functions.language.budget import RequestBudget
 from functions.language.client import LanguageClient
 from functions.language.daily_records import DailyRecords
@@ -47,8 +48,10 @@ from functions.reading.read_client import ReadClient
 from functions.settings import LanguageResource, Settings
 from functions.storage.containers import Blob, BlobInfo, Container
 from functions.storage.document_store import DocumentStore
+from functions.storage.expiry_store import EXPIRIES, ExpiryStore
 from functions.storage.extracted_store import ExtractedStore
-from functions.storage.job_queue import JobQueue, Receipt
+from functions.storage.index_store import INDEX, IndexStore
+from functions.storage.job_queue import JobQueue, Receipt, Received
 from functions.storage.journal_store import JOURNAL, SUMMARY, JournalStore
 from functions.storage.ledger_store import DAILY, LEDGERS, HealthMonitor, HealthStore, request_ledger_name
 from functions.storage.memory_containers import MemoryContainer
@@ -214,6 +217,9 @@ class GatedContainer:
     def append(self, name: str, data: bytes) -> None:
         self._pass("append", name, lambda: self._inner.append(name, data))
 
+    def copy(self, name: str, source: Container, source_name: str) -> None:
+        self._pass("copy", name, lambda: self._inner.copy(name, source, source_name))
+
     def delete(self, name: str, **options: Any) -> None:
         self._pass("delete", name, lambda: self._inner.delete(name, **options))
 
@@ -249,6 +255,12 @@ class GatedQueue:
         self._gate(Call("queue", "discard", receipt.message_id, "before"))
         self._inner.discard(receipt)
         self._gate(Call("queue", "discard", receipt.message_id, "after"))
+
+    def hide(self, receipt: Receipt, delay_s: float) -> Receipt | None:
+        self._gate(Call("queue", "hide", receipt.message_id, "before"))
+        changed = self._inner.hide(receipt, delay_s)
+        self._gate(Call("queue", "hide", receipt.message_id, "after"))
+        return changed
 
 
 class Exchange(NamedTuple):
@@ -331,6 +343,32 @@ class Inline(ThreadPoolExecutor):
 # --- The world ---
 
 
+def advance(app: EntityDrop, message: QueuedMessage) -> None:
+    """Give a received message to the job queue's trigger, with what the host tells of it."""
+    app.poller.advance(message.text, Received(Receipt(message.id, message.pop_receipt), message.dequeue_count))
+
+
+class HandTimers:
+    """Timers that go off when a test says so."""
+
+    def __init__(self) -> None:
+        self.started: list[Callable[[], None]] = []
+
+    def __call__(self, delay_s: float, act: Callable[[], None]) -> Callable[[], None]:
+        self.started.append(act)
+        return partial(self._cancel, act)
+
+    def _cancel(self, act: Callable[[], None]) -> None:
+        if act in self.started:
+            self.started.remove(act)
+
+    def go_off(self) -> None:
+        """Let all of them go off that were started by now."""
+        due, self.started = self.started, []
+        for act in due:
+            act()
+
+
 @dataclass(slots=True)
 class _Trigger:
     """A queue of the host, what its messages wake, and where a message goes that failed too often."""
@@ -397,6 +435,7 @@ class World:
     new_id: Callable[[], str] = new_id
     longest_hold_s: float = 0
     """How long a batch waits for its send time, in real seconds; jobs with a later one go to the queue."""
+    timers: HandTimers = field(default_factory=HandTimers)
     clock: MovableClock = field(default_factory=MovableClock)
     intake: Any = None
     output: Any = None
@@ -445,13 +484,13 @@ class World:
         self.worker = self.start_worker()
 
     def __getstate__(self) -> dict[str, Any]:
-        left_out = {"gate", "rewrite", "worker"}
+        left_out = {"gate", "rewrite", "worker", "timers"}
         return {one.name: getattr(self, one.name) for one in fields(self) if one.name not in left_out}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
             setattr(self, name, value)
-        self.gate, self.rewrite = None, lambda response: None
+        self.gate, self.rewrite, self.timers = None, lambda response: None, HandTimers()
         self.worker = self.start_worker()
 
     @property
@@ -488,9 +527,11 @@ class World:
             ),
             records=RecordStore(GatedContainer(self.state, "state", pass_gate)),
             extracted=ExtractedStore(GatedContainer(self.state, "state", pass_gate)),
+            expiries=ExpiryStore(GatedContainer(self.state, "state", pass_gate)),
             rules=RulesStore(GatedContainer(self.state, "state", pass_gate)),
             extract=self.extract,
             journal=JournalStore(GatedContainer(self.state, "state", pass_gate), "worker"),
+            index=IndexStore(GatedContainer(self.state, "state", pass_gate)),
             queue=GatedQueue(self.jobs, pass_gate),
             poison_queue=PoisonQueue(self.poisoned_events),
             pool=tuple(
@@ -503,6 +544,7 @@ class World:
             sleep=self.clock.advance,
             later=lambda flush: None,
             longest_hold_s=self.longest_hold_s,
+            start_timer=self.timers,
             new_id=self.new_id,
             rng=random.Random(self.seed),
             storage_threads=Inline(),
@@ -541,6 +583,7 @@ class World:
                 resource.endpoint, session, KeyAuth(str(resource.key)), budget, self.clock, daily=daily
             ),
             health=HealthMonitor(health, self.clock),
+            deployments=AuthoringClient(resource.endpoint, session, KeyAuth(str(resource.key)), self.clock),
         )
 
     def _shared_record(self, pass_gate: Gate, name: str, empty: R) -> SharedRecord[R]:
@@ -649,7 +692,7 @@ class World:
         return (
             # Blob messages are tried again at once, queue messages after `visibilityTimeout`.
             _Trigger(self.events, lambda message: self._submit(app, message.text), 0.0, self.poisoned_events),
-            _Trigger(self.jobs, lambda message: app.poller.advance(message.text), RETRY_AFTER_S, self.poisoned_jobs),
+            _Trigger(self.jobs, lambda message: advance(app, message), RETRY_AFTER_S, self.poisoned_jobs),
             # A poison queue has no poison queue: what fails stays hidden, and comes again.
             _Trigger(self.poisoned_events, lambda message: app.rescue.rescue_document(message.text, message.expires)),
             _Trigger(self.poisoned_jobs, lambda message: app.rescue.rescue_job(message.text)),
@@ -800,8 +843,9 @@ class World:
         return [exchange for exchange in self.worker.wire.exchanges if exchange.method == method]
 
     def records(self) -> list[str]:
-        """Return the names of all records but those that belong to no document: ledger, journal and summary."""
-        return [info.name for info in self.state.list() if not info.name.startswith((LEDGERS, JOURNAL, SUMMARY))]
+        """Return the names of all records but those of no document: ledger, journal, index, summary, expiries."""
+        own = (LEDGERS, JOURNAL, INDEX, SUMMARY, EXPIRIES)
+        return [info.name for info in self.state.list() if not info.name.startswith(own)]
 
     def leftovers(self) -> dict[str, list[str]]:
         """Return what must not be there when everything is quiet: jobs, chunks, messages."""

@@ -93,7 +93,7 @@ def test_contributing_matches_makefile() -> None:
         for name, value in variables.items():
             command = command.replace(name, value)
         assert (
-            f"`{command.replace('$(SEED)', '7').replace(' --durations 5', '').replace('QUICK_TESTS=1 ', '')}`"
+            f"`{command.replace('$(SEED) $(CHAOS)', '7').replace(' --durations 5', '').replace('QUICK_TESTS=1 ', '')}`"
             in texts()["CONTRIBUTING.md"]
         )
 

@@ -512,12 +512,24 @@ def test_several_resources_are_a_pool() -> None:
         ({"LANGUAGE_ENDPOINTS": "https://a.contoso.com,http://10.0.0.1"}, "plain http to another machine needs ALLOW_"),
         ({"LANGUAGE_ENDPOINTS": "https://a.contoso.com,https://u:geheim@b.contoso.com"}, "it has a user name or a"),
         ({"LANGUAGE_ENDPOINTS": "https://westeurope.api.cognitive.microsoft.com"}, "accepts keys only"),
+        ({"LANGUAGE_ENDPOINTS": "https://a.contoso.com,https://A.contoso.com/"}, "there more than once"),
+        ({"LANGUAGE_ENDPOINTS": "https://a.contoso.com,https://b.contoso.com/?x=geheim"}, "it has a query"),
+        ({"LANGUAGE_ENDPOINTS": "https://a.contoso.com,https://b.contoso.com/#f"}, "it has a fragment"),
     ],
 )
 def test_wrong_pool_is_named(environ: dict[str, str], expected: str) -> None:
     (problem,) = problems_of({**REQUIRED, **POOL, **environ})
     assert expected in problem
     assert "geheim" not in problem
+
+
+def test_each_wrong_address_and_key_is_named() -> None:
+    endpoints = "https://a.contoso.com,http://b.contoso.com,https://c.contoso.com/?sig=geheim"
+    found = problems_of({**REQUIRED, **POOL, "LANGUAGE_ENDPOINTS": endpoints, "LANGUAGE_KEYS": "k\n1,k2,k\r3"})
+    assert len(found) == 2
+    assert "number 2 is to be" in found[0] and "number 3 is to be" in found[0]
+    assert "number 1 is to be" in found[1] and "number 3 is to be" in found[1]
+    assert "geheim" not in str(found)
 
 
 def test_keys_need_their_endpoints() -> None:

@@ -13,7 +13,7 @@ from functions.core.time_limits import LONGEST_BATCH_S
 from functions.core.work import WorkSpec
 from functions.text.chunks import ReadyChunk
 from functions.text.splitting import MAX_REQUEST_CHARACTERS
-from functions.workflows.batching import BUSY_RUNS, BUSY_S, MAX_WAITING, Batch
+from functions.workflows.batching import BUSY_RUNS, BUSY_S, MAX_WAITING, NEXT_AHEAD_S, Batch
 from local.process import ROOT
 from tests.support.material import PROBLEM, after, chunk, facts, work
 from tests.support.scenarios import accepted
@@ -239,3 +239,33 @@ def test_only_first_batch_asks() -> None:
         world.app.submitter.submit(f"{number}.txt")
     assert asked == [1] * 4
     assert world.app.submitter._waiting == []
+
+
+@pytest.mark.parametrize(("wait_s", "pause_s"), [(25.0, 20.0), (40.0, 35.0), (70.0, 60.0)])
+def test_far_send_time_holds_next_batch_back(wait_s: float, pause_s: float) -> None:
+    """Also where its job has gone to the queue: more jobs would follow it than the service takes."""
+    world = asking(World(longest_hold_s=20), lambda _: until(wait_s, after(wait_s)))
+    world.drop("a.txt", letter(1), announce=False)
+    world.app.submitter.submit("a.txt")
+    assert world.app.submitter._until_next_s() == pytest.approx(pause_s, abs=2)
+
+
+@pytest.mark.parametrize("answer", [None, until(40), until(4, after(4))])
+def test_no_far_send_time_holds_nothing_back(answer: Deferred | None) -> None:
+    """Neither a wait for something else (the day's text records, a pause) nor a send time that is near."""
+    world = asking(World(), lambda _: answer)
+    world.drop("a.txt", letter(1), announce=False)
+    world.app.submitter.submit("a.txt")
+    assert world.app.submitter._until_next_s() == 0
+
+
+def test_batch_is_likely_to_wait_as_long() -> None:
+    """While the first one asks, the next is not opened if the one before it was told a far send time."""
+    world = World(longest_hold_s=20)
+    submitter = world.app.submitter
+    submitter._last_wait_s = 12.0
+    assert submitter._until_next_s() == 0
+    submitter._waiting.append(Batch())
+    assert submitter._until_next_s() == pytest.approx(12.0 - NEXT_AHEAD_S)
+    submitter._waiting.append(Batch())
+    assert submitter._until_next_s() is None

@@ -4,10 +4,13 @@ from datetime import timedelta
 
 import pytest
 
+from functions.core import health
 from functions.core.health import CONTROL_TEXT
 from functions.core.jobs import Job, JobState
 from functions.core.lifecycle import sent_to
+from functions.core.work import work_of
 from local.language_service.counters import text_digest
+from tests.support.material import PROBLEM
 from tests.support.scenarios import lines
 from tests.support.world import World, endpoint_of, key_of, letter
 
@@ -262,3 +265,20 @@ def controls(world: World) -> int:
     """Return how many control documents the first resource has accepted."""
     ledger, control = world.service.counters.ledger, text_digest(CONTROL_TEXT)
     return sum(one.sha256 == control for entry in ledger for one in entry.documents)
+
+
+def test_instances_do_not_probe_one_after_the_other() -> None:
+    """Each knows that the next control document is due; the one who sends it makes it not due for the others."""
+    world = World()
+    workers = [world.worker, *(world.start_worker() for _ in range(4))]
+    probers = [worker.app.poller._services._pool[0].prober for worker in workers]
+    spec = work_of(world.app.parts.settings)
+    probers[0]._health.update(
+        lambda known: health.failed(known, health.Level.RESOURCE, spec.model, "j1", PROBLEM, world.clock(), opens=True)
+    )
+    world.clock.advance(health.PROBE_WAITS_S[0] - 1)
+    assert all(prober.is_open(spec) for prober in probers)
+    world.script("error-503", times=5, method="POST")
+    world.clock.advance(2)
+    assert all(prober.is_open(spec) for prober in probers)
+    assert sum(len([one for one in worker.wire.exchanges if one.method == "POST"]) for worker in workers) == 1

@@ -7,6 +7,7 @@ from functions.core.lifecycle import claim
 from functions.core.publication import Extracted
 from functions.core.results import entities_name, error_name
 from functions.tasks.entities import EntityChunk
+from functions.workflows.indexing import Indexing
 from functions.workflows.publishing import Publisher
 from tests.support.material import PROBLEM, chunk, facts, job_facts, running_job, work
 from tests.support.scenarios import results_of
@@ -21,7 +22,9 @@ ENTITIES, ERROR = entities_name("a.txt"), error_name("a.txt")
 @pytest.fixture
 def publisher(world: World) -> Publisher:
     parts = world.app.parts
-    return Publisher(parts.documents, parts.records, world.copies, world.app.journal, world.clock)
+    return Publisher(
+        parts.documents, parts.records, world.copies, world.app.journal, Indexing(parts.index), world.clock
+    )
 
 
 def claimed(world: World, owner: str, etag: str) -> StoredRecord:

@@ -7,7 +7,7 @@ import pytest
 from functions.core.views import Filter, ShownState
 from functions.workflows.queries import Details, Queries, Status, StatusReader
 from tests.support.command_line import WorldAccess
-from tests.support.world import Call, World, letter
+from tests.support.world import Call, Inline, World, letter
 
 LONGEST = "x" * 1020 + ".txt"
 
@@ -75,7 +75,7 @@ def test_ended_states_need_no_list_of_jobs(mixed: World) -> None:
     calls: list[Call] = []
     app = mixed.start_worker(calls.append).app
     asked = Filter(states=frozenset({ShownState.DONE}), prefix="done")
-    list(Queries(app.parts.documents, app.parts.records).rows(asked))
+    list(Queries(app.parts.documents, app.parts.records, app.parts.index, Inline()).rows(asked))
     assert [(call.place, call.name) for call in calls if call.moment == "before"] == [
         ("intake", "done"),
         ("state", "documents/done"),

@@ -258,3 +258,60 @@ def test_newer_version_of_ignored_document_is_left(world: World) -> None:
     tally = world.reconcile()
     assert (tally.ignored, tally.submitted) == (1, 0)
     assert results_of(world) == ["archive/1.txt.entities.json"]
+
+
+# --- Several instances, odd names, corrections ---
+
+
+def test_racing_instances_keep_one_copy(world: World) -> None:
+    """Both go by the rules that they have read, and the copy is that of the newest ones."""
+    other = world.start_worker()
+    for number in range(2):
+        world.drop(f"mail/{number}.txt", letter(number), announce=False)
+    world.state.write("config/rules.json", json.dumps({"rules": [{"match": "**", "tasks": [PHRASES]}]}).encode())
+    newest: list[str] = []
+
+    def overtake(call: Call) -> None:
+        if not newest and (call.action, call.name, call.moment) == ("write", "config/rules.valid.json", "before"):
+            newest.append(world.state.write("config/rules.json", json.dumps({"rules": FOUR_RULES}).encode()))
+            other.app.submitter.submit("mail/1.txt")
+
+    world.gate = overtake
+    world.app.submitter.submit("mail/0.txt")
+    world.gate = None
+    copy = json.loads(world.state.read("config/rules.valid.json").data)
+    assert (copy["sourceEtag"], len(copy["rules"])) == (newest[0], len(FOUR_RULES))
+    world.run()
+    assert results_of(world) == ["mail/0.txt.keyphrases.json", *files_of("mail/1.txt")]
+
+
+@pytest.mark.parametrize(
+    "name", ["mail/[a]{1} %41+&.txt", "mail/ä\U0001f469.txt", "mail/a*b?.txt", "mail/" + "x" * 990, "mail//a.txt"]
+)
+def test_odd_names_follow_their_rule(world: World, name: str) -> None:
+    world.write_rules({"match": "mail/**", "tasks": [PII | {"name": "private"}, PHRASES]})
+    world.drop(name, letter(1))
+    world.run()
+    written = {
+        metadata["source_etag"] for metadata in (world.output.get_properties(one).metadata for one in results_of(world))
+    }
+    assert (len(results_of(world)), written) == (3, {world.versions[name][-1]})
+    world.check_quiet()
+    tally = world.reconcile()
+    assert (tally.done, tally.submitted) == (1, 0)
+
+
+@pytest.mark.parametrize("answer", ["failed-task", "404"])
+def test_corrected_rule_may_ask_other_tasks(world: World, answer: str) -> None:
+    """The record follows it, so that nothing seems to be missing afterwards."""
+    world.service.behaviour = type(world.service.behaviour)(unknown_project=answer)
+    wrong = {"kind": "CustomSingleLabelClassification", "project": "typo", "deployment": "production"}
+    world.write_rules({"match": "**", "tasks": [wrong]})
+    world.drop("a.txt", letter(1))
+    world.run_for(timedelta(hours=1))
+    world.write_rules({"match": "**", "tasks": [PHRASES]})
+    world.settle()
+    assert results_of(world) == ["a.txt.keyphrases.json"]
+    tally = world.reconcile()
+    assert (tally.done, tally.submitted) == (1, 0)
+    world.check_quiet()

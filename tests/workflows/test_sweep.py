@@ -11,6 +11,9 @@ from tests.support.scenarios import accepted, lines, numbered_jobs
 from tests.support.world import World, letter
 from tests.workflows.faults.test_refused_documents import refuse
 
+DATES = "state read index/deployments.json"
+"""When deployments expire, for the metric."""
+
 
 @pytest.fixture
 def world() -> World:
@@ -39,6 +42,7 @@ def test_an_overdue_job_is_put_back(world: World, caplog: pytest.LogCaptureFixtu
 
 def test_a_job_put_back_is_due_later(world: World) -> None:
     """So that the next sweeps leave it alone while its message lives."""
+    world.sweep()  # When deployments expire is known then.
     submit_and_lose_the_message(world)
     world.clock.advance(600)
     assert world.calls_of(world.sweep) == [
@@ -48,6 +52,7 @@ def test_a_job_put_back_is_due_later(world: World) -> None:
         "queue send job-1",
         "state write jobs/job-1.json",
         "state list refused/",
+        DATES,
     ]
     job, _ = world.app.parts.records.job("job-1")
     assert (job.step, job.due) == (1, world.clock() + EXTRA_MESSAGE)
@@ -56,10 +61,11 @@ def test_a_job_put_back_is_due_later(world: World) -> None:
 
 def test_a_job_on_time_is_not_touched(world: World) -> None:
     """Up to its grace, a job's message may be on its way; a listing is enough to see that."""
+    world.sweep()
     submit_and_lose_the_message(world)
     job, _ = world.app.parts.records.job("job-1")
     world.clock.advance((job.due + SWEEP_GRACE - world.clock()).total_seconds())
-    assert world.calls_of(world.sweep) == ["state list jobs/", "state list refused/"]
+    assert world.calls_of(world.sweep) == ["state list jobs/", "state list refused/", DATES]
     world.clock.advance(0.001)
     assert world.sweep() == 1
 

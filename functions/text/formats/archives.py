@@ -6,7 +6,7 @@ Office files, OpenDocument and EPUB are such archives too.
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from io import BytesIO
 
 from .extraction import NotExtractable, Output, Reason, over_limit
@@ -18,6 +18,9 @@ _RATIO_FROM = 1_000_000
 """Bytes from which the ratio counts: small members of zeros are no bombs."""
 _STEP = 1 << 20
 _ENCRYPTED = 0x1
+_LOCAL_HEADER_BYTES = 30
+_TIME = slice(10, 14)
+"""Where a local header has the time at which its member was changed."""
 
 
 class Archive:
@@ -28,6 +31,7 @@ class Archive:
     """
 
     def __init__(self, data: bytes, output: Output) -> None:
+        self.data = data
         self._output = output
         _refuse_many_entries(data, output.limits.entries)
         try:
@@ -51,6 +55,30 @@ class Archive:
     def size(self, name: str) -> int:
         """Return how many bytes a member says that it unpacks to."""
         return self._by_name[name].file_size
+
+    def packed(self, name: str) -> Hashable | None:
+        """Return a member as it is packed, without its times; None where there is none of this name.
+
+        Where two are equal, unpacking them has the same outcome.
+        """
+        member = self._by_name.get(name)
+        if member is None:
+            return None
+        begin = member.header_offset
+        header = self.data[begin : begin + _LOCAL_HEADER_BYTES]
+        if len(header) < _LOCAL_HEADER_BYTES:
+            return None
+        name_bytes, extra_bytes = struct.unpack_from("<HH", header, 26)
+        after = begin + _LOCAL_HEADER_BYTES
+        return (
+            member.orig_filename, member.flag_bits, member.compress_type, member.CRC, member.file_size,
+            member.compress_size, header[: _TIME.start], header[_TIME.stop :],
+            self.data[after : after + name_bytes + extra_bytes + member.compress_size],
+        )  # fmt: skip
+
+    def count(self, name: str) -> None:
+        """Count what a member unpacks to although it is not unpacked again."""
+        self._output.count_unpacked(self.size(name))
 
     def read(self, name: str) -> bytes:
         """Return a member, unpacked; see `chunks`."""
@@ -91,6 +119,13 @@ class Archive:
             raise NotExtractable(
                 Reason.DAMAGED, f"It has {total:,} bytes, but the archive says that it has {member.file_size:,}."
             )
+
+
+def opened(data: bytes, output: Output) -> Archive:
+    """Return the archive that a file is: one, although its format is found out first and it is read then."""
+    if output.archive is None or output.archive.data is not data:
+        output.archive = Archive(data, output)
+    return output.archive
 
 
 def is_encrypted(member: zipfile.ZipInfo) -> bool:

@@ -4,6 +4,7 @@ One file after the other, on one thread. It ends when its standard input does. `
 ended.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -12,25 +13,30 @@ from typing import Any, BinaryIO
 from . import process_limits
 from .extraction import Extracted, Limits, NotExtractable, Reason, over_limit
 from .extractors import extract, load
-from .frames import read_frame, write_frame
+from .frames import BUFFER_BYTES, read_frame, write_frame
 
 _STATM = "/proc/self/statm"
 _MAX_FILE_BYTES = 1 << 31
 
 
-def main(memory_mb: int) -> None:
-    """Answer one file after the other until there are no more."""
+def main(memory_mb: int, seconds: float, limits: dict[str, int]) -> None:
+    """Answer one file after the other until there are no more: `seconds` for each, and `limits` as in `Limits`."""
     answers = _own_output()
+    files = open(0, "rb", BUFFER_BYTES, closefd=False)  # noqa: SIM115  # It is open for as long as the process.
     load()
     warm_up()
+    # What is loaded stays, and is not to be looked through for garbage again and again.
+    gc.collect()
+    gc.freeze()
     memory_used = _memory_used()
     process_limits.apply(memory_mb)
     write_frame(answers, {"ready": True}, b"")
-    while request := read_frame(sys.stdin.buffer, _MAX_FILE_BYTES):
-        header, data = request
+    allowed = Limits(**limits)
+    while request := read_frame(files, _MAX_FILE_BYTES):
+        _, data = request
         del request
-        process_limits.allow_processor_seconds(header["seconds"])
-        answer, text = _answer(data, Limits(**header["limits"]), memory_mb)
+        process_limits.allow_processor_seconds(seconds)
+        answer, text = _answer(data, allowed, memory_mb)
         del data
         answer["memory_mb"] = memory_used()
         write_frame(answers, answer, text)
@@ -38,7 +44,7 @@ def main(memory_mb: int) -> None:
 
 def _own_output() -> BinaryIO:
     """Take standard output away from everything else: a library that prints would break the frames."""
-    answers = os.fdopen(os.dup(1), "wb")
+    answers = os.fdopen(os.dup(1), "wb", BUFFER_BYTES)
     os.dup2(2, 1)
     return answers
 

@@ -13,7 +13,7 @@ from .drawings import chart_lines, diagram_lines
 from .extraction import Output, as_seen, over_limit, words
 from .ooxml import OfficeReader, Package, Relationship, is_on, number
 from .word_numbering import Numbering, numbering_of
-from .word_styles import Style, Styles, styles_of
+from .word_styles import Style, styles_of
 from .xml_reader import Attributes
 
 _SKIPPED = words(
@@ -106,21 +106,25 @@ class _Document:
         self._main = package.main()
         self._relationships = package.relationships(self._main)
         self._sections: list[_Section] = []
-        styles = self._part("styles")
-        self.styles = styles_of(package.bytes_of(styles), package.limits) if styles in package else Styles({})
+        self.styles = styles_of(package, self._part("styles"))
         self._numbering: Numbering | None = None
-        self.notes: dict[tuple[str, str], str] = {}
-        for kind in ("footnote", "endnote", "comment"):
-            self._read_notes(kind)
+        self._notes: dict[tuple[str, str], str] | None = None
 
     @property
     def numbering(self) -> Numbering:
         """The numbers of lists, read once a paragraph needs one."""
         if self._numbering is None:
-            part = self._part("numbering")
-            data = self.package.bytes_of(part) if part in self.package else b"<none/>"
-            self._numbering = numbering_of(data, self.package.limits)
+            self._numbering = numbering_of(self.package, self._part("numbering"))
         return self._numbering
+
+    @property
+    def notes(self) -> dict[tuple[str, str], str]:
+        """Footnotes, endnotes and comments by kind and id, read once something refers to one."""
+        if self._notes is None:
+            self._notes = {}  # Notes refer to notes, too.
+            for kind in ("footnote", "endnote", "comment"):
+                self._read_notes(kind)
+        return self._notes
 
     def body(self) -> _Block:
         """Read the main part."""

@@ -4,7 +4,7 @@ import re
 from posixpath import dirname, join, normpath
 from urllib.parse import unquote
 
-from .archives import Archive
+from .archives import Archive, opened
 from .extraction import NotExtractable, Output, Reason, words
 from .html import write_page
 from .plain import decoded
@@ -26,7 +26,7 @@ _WITHOUT_CONTENT = words("area base br col embed hr img input link meta param so
 
 def extract(data: bytes, output: Output) -> None:
     """Write the text of the pages, their headings as places."""
-    archive = Archive(data, output)
+    archive = opened(data, output)
     pages = _pages(archive, output)
     output.count_pages(len(pages))
     encrypted = _Encryption()

@@ -5,11 +5,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ... import problems
 from ...errors import Warning
 from .locations import LocationMap, Place
+
+if TYPE_CHECKING:
+    from .archives import Archive
 
 LOCATION_ENTRIES = 200_000
 """Entries of a location map; from there on it gets coarser: no rows and headings any more. A map of every row of a
@@ -123,6 +126,8 @@ class Output:
     """Extracts a file inside this one: its name (the next level of `part`), its bytes, this output."""
     warnings: list[Warning] = field(default_factory=list)
     unread_pages: list[int] = field(default_factory=list)
+    archive: "Archive | None" = None
+    """The one that was opened last; see `archives.opened`."""
     _parts: list[str] = field(default_factory=list)
     _length: int = 0
     _starts: list[int] = field(default_factory=list)

@@ -99,6 +99,8 @@ def _extract(data: bytes, output: Output) -> str:
         module.extract(data, output)
     except RecursionError as error:
         raise over_limit("nesting", output.limits.nesting) from error
+    finally:
+        output.archive = None
     if output.is_blank_from(begin):
         left_out = [one.message for one in output.warnings if problems.PART_NOT_READ.covers(one)]
         raise NotExtractable(Reason.NO_TEXT, " ".join(["There is no text in it, or only white space.", *left_out[:3]]))

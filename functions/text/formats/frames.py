@@ -4,7 +4,10 @@ import json
 import struct
 from typing import Any, BinaryIO
 
+BUFFER_BYTES = 1 << 16
+"""Of each end of the pipes, so that a small file is written and read at once."""
 _LENGTHS = struct.Struct(">QQ")
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 MAX_HEADER_BYTES = 64_000_000
 """Of the JSON. A location map of 200,000 entries has about a tenth of it."""
 
@@ -15,7 +18,7 @@ class BrokenFrameError(Exception):
 
 def write_frame(stream: BinaryIO, header: dict[str, Any], body: bytes) -> None:
     """Write a frame."""
-    text = json.dumps(header, separators=(",", ":")).encode()
+    text = _ENCODER.encode(header).encode()
     stream.write(_LENGTHS.pack(len(text), len(body)) + text)
     stream.write(body)
     stream.flush()

@@ -1,11 +1,13 @@
 """What docx, pptx and xlsx share: parts that refer to each other, in a zip archive."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from posixpath import join, normpath
+from typing import TypeVar
 
-from .archives import Archive
+from .archives import opened
 from .extraction import NotExtractable, Output, Reason
+from .kept_parts import KeptParts
 from .xml_reader import Attributes, ElementReader, Names, read
 
 _OPENXML = "http://schemas.openxmlformats.org"
@@ -32,9 +34,9 @@ NAMES = Names(
     }
 )
 
-KEPT_BYTES = 1_000_000
-"""Styles and lists up to this size are kept read: documents made from the same template have the same ones, and reading
-them would need most of a small document's time."""
+T = TypeVar("T")
+
+_KEPT = KeptParts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Package:
     """The parts of an Office file."""
 
     def __init__(self, data: bytes, output: Output) -> None:
-        self._archive = Archive(data, output)
+        self._archive = opened(data, output)
         self.limits = output.limits
         self._by_lower_name = {name.lower(): name for name in self._archive.names}
         """Names of parts are compared so, and some programs make use of it."""
@@ -71,9 +73,20 @@ class Package:
         """Return the content of a part, piece by piece."""
         return self._archive.chunks(self._by_lower_name.get(part.lower(), part))
 
-    def bytes_of(self, part: str) -> bytes:
-        """Return the content of a part, at once."""
-        return b"".join(self.chunks(part))
+    def kept(self, part: str, read: "Callable[[Package, str], T]") -> T:
+        """Return what `read` finds in a part; from memory where it has read the same part of an earlier file.
+
+        What `read` returns must not be changed, and must follow from the part and its name alone.
+        """
+        name = self._by_lower_name.get(part.lower(), part)
+        packed = self._archive.packed(name)
+        if packed is None:
+            return read(self, part)
+        key = read, part, self.limits, packed
+        found, was_kept = _KEPT.get(key, self._archive.size(name), lambda: read(self, part))
+        if was_kept:
+            self._archive.count(name)
+        return found
 
     def read(self, part: str, reader: ElementReader) -> None:
         """Read a part as XML."""
@@ -87,13 +100,18 @@ class Package:
     def relationships(self, part: str) -> dict[str, Relationship]:
         """Return the parts that a part refers to, by their ids; not what is outside of the file."""
         folder, _, name = part.rpartition("/")
-        reader = _Relationships(folder)
-        self.read_if_there(join(folder, "_rels", f"{name}.rels"), reader)
-        return reader.found
+        listed = join(folder, "_rels", f"{name}.rels")
+        return self.kept(listed, _relationships) if listed in self else {}
 
     def related(self, part: str, kind: str) -> list[str]:
         """Return the names of the parts of one kind that a part refers to."""
         return [each.target for each in self.relationships(part).values() if each.kind == kind]
+
+
+def _relationships(package: Package, part: str) -> dict[str, Relationship]:
+    reader = _Relationships(part.rpartition("/")[0].removesuffix("_rels").removesuffix("/"))
+    package.read(part, reader)
+    return reader.found
 
 
 class _Relationships(ElementReader):

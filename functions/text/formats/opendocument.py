@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-from .archives import Archive
+from .archives import opened
 from .extraction import NotExtractable, Output, Reason, as_seen, over_limit, words
 from .xml_reader import Attributes, ElementReader, Names, read
 
@@ -38,7 +38,7 @@ class OpenDocument:
     """The parts of an OpenDocument file."""
 
     def __init__(self, data: bytes, output: Output) -> None:
-        self._archive = Archive(data, output)
+        self._archive = opened(data, output)
         self._limits = output.limits
         self._refuse_protected()
 

@@ -17,7 +17,9 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +27,7 @@ from typing import Any, BinaryIO, Self, cast
 
 from ...errors import Warning
 from .extraction import Extracted, Limits, NotExtractable, Reason, Scan, over_limit
-from .frames import BrokenFrameError, read_frame, write_frame
+from .frames import BUFFER_BYTES, BrokenFrameError, read_frame, write_frame
 from .locations import LocationMap
 
 FILES_PER_CHILD = 1_000
@@ -36,7 +38,7 @@ _START_SECONDS = 60
 _ROOT = Path(__file__).resolve().parents[3]
 _START = (
     "import json, sys; start = json.loads(sys.argv[1]); sys.path[:] = start['path']; "
-    f"from {__package__}.child import main; main(start['memory_mb'])"
+    f"from {__package__}.child import main; main(start['memory_mb'], start['seconds'], start['limits'])"
 )
 _KEPT_ENVIRONMENT = ("SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 """What the interpreter may need to start at all."""
@@ -122,9 +124,9 @@ class Runner:
 
     def _read(self, data: bytes) -> tuple[Extracted | NotExtractable, bool]:
         """Return what comes of a file, and whether that may be because of the files that the child read before."""
-        child = self._child = self._child or _Child(self._memory_mb)
+        child = self._child = self._child or _Child(self._memory_mb, self._seconds, self._limits)
         had_served = child.served > 0
-        outcome = child.exchange(data, self._seconds, self._limits)
+        outcome = child.exchange(data)
         has_ended = isinstance(outcome, Ended)
         if isinstance(outcome, Ended):
             outcome = outcome.outcome(self._seconds, self._memory_mb)
@@ -143,12 +145,14 @@ class Runner:
 class _Child:
     """A child process."""
 
-    def __init__(self, memory_mb: int) -> None:
+    def __init__(self, memory_mb: int, seconds: float, limits: Limits) -> None:
         self.served = 0
         self.memory_mb = 0
-        self._timed_out = False
+        self._seconds = seconds
+        self._max_answer_bytes = _BYTES_PER_CHARACTER * limits.characters
         self._errors: deque[bytes] = deque(maxlen=_ERRORS_KEPT)
-        self._process = _started(memory_mb)
+        self._process = _started(memory_mb, seconds, limits)
+        self._clock = _Clock(self._process.kill, min(seconds, _START_SECONDS))
         self._input = cast(BinaryIO, self._process.stdin)
         self._answers = cast(BinaryIO, self._process.stdout)
         self._drain = threading.Thread(target=self._read_errors, daemon=True)
@@ -160,14 +164,14 @@ class _Child:
                 f"The process that reads files does not start (exit code {ended.code}): {ended.errors[-500:]}"
             )
 
-    def exchange(self, data: bytes, seconds: float, limits: Limits) -> Extracted | NotExtractable | Ended:
+    def exchange(self, data: bytes) -> Extracted | NotExtractable | Ended:
         """Let it read a file."""
 
         def ask() -> tuple[dict[str, Any], bytes] | None:
-            write_frame(self._input, {"seconds": seconds, "limits": asdict(limits)}, data)
-            return read_frame(self._answers, _BYTES_PER_CHARACTER * limits.characters)
+            write_frame(self._input, {}, data)
+            return read_frame(self._answers, self._max_answer_bytes)
 
-        frame = self._within(seconds, ask)
+        frame = self._within(self._seconds, ask)
         if frame is not None:
             try:
                 answer = _answer(*frame)
@@ -186,8 +190,7 @@ class _Child:
 
     def _within(self, seconds: float, act: Any) -> tuple[dict[str, Any], bytes] | None:
         """Return the frame that `act` reads; None where the process ended before, if need be by the clock."""
-        clock = threading.Timer(seconds, self._time_out)
-        clock.start()
+        self._clock.start(seconds)
         try:
             frame: tuple[dict[str, Any], bytes] | None = act()
         except (OSError, BrokenFrameError):
@@ -195,12 +198,8 @@ class _Child:
             self._end_soon()
             return None
         finally:
-            clock.cancel()
+            self._clock.stop()
         return frame
-
-    def _time_out(self) -> None:
-        self._timed_out = True
-        self._process.kill()
 
     def _end_soon(self) -> None:
         """Give it a moment to end by itself, for its own exit code; its pipes close before that is known."""
@@ -211,13 +210,14 @@ class _Child:
 
     def _ended(self) -> Ended:
         code = self._process.wait()
+        self._clock.close()
         self._drain.join()
         for stream in (self._input, self._answers, self._process.stderr):
             try:
                 cast(BinaryIO, stream).close()
             except OSError:  # What was not written yet cannot be written any more.
                 continue
-        return Ended(code, b"".join(self._errors).decode("utf-8", "replace"), self._timed_out)
+        return Ended(code, b"".join(self._errors).decode("utf-8", "replace"), self._clock.ran_out)
 
     def _read_errors(self) -> None:
         """Keep the last lines of standard error, and let it never fill up."""
@@ -226,9 +226,52 @@ class _Child:
             self._errors.append(line)
 
 
-def _started(memory_mb: int) -> "subprocess.Popen[bytes]":
+class _Clock:
+    """Ends a process that takes too long, by `end`, also where it does not read what is written to it.
+
+    One thread sees to all files of a process: to start one for each would take longer than a small file. It looks at
+    least every `shortest` seconds, which no time that is started may be less than.
+    """
+
+    def __init__(self, end: Callable[[], None], shortest: float) -> None:
+        self.ran_out = False
+        self._end = end
+        self._shortest = shortest
+        self._until: float | None = None
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def start(self, seconds: float) -> None:
+        """Let the process have so much time from now on."""
+        self._until = time.monotonic() + seconds
+
+    def stop(self) -> None:
+        """Let it have all time again. It is not ended any more then."""
+        with self._lock:
+            self._until = None
+
+    def close(self) -> None:
+        """End the thread."""
+        self._closed.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        wait = self._shortest
+        while not self._closed.wait(wait):
+            with self._lock:
+                left = self._shortest if self._until is None else self._until - time.monotonic()
+                if left <= 0:
+                    self.ran_out = True
+                    self._end()
+                    return
+            wait = min(left, self._shortest)
+
+
+def _started(memory_mb: int, seconds: float, limits: Limits) -> "subprocess.Popen[bytes]":
     path = [str(_ROOT), *(str(Path(each).resolve()) for each in sys.path)]
-    start = json.dumps({"path": path, "memory_mb": memory_mb})
+    start = json.dumps({"path": path, "memory_mb": memory_mb, "seconds": seconds, "limits": asdict(limits)})
     environment = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
     # Signals for the app's process group, such as Ctrl-C, are none for the child: it ends when the app does.
     options: dict[str, Any] = {} if sys.platform == "win32" else {"start_new_session": True}
@@ -237,6 +280,7 @@ def _started(memory_mb: int) -> "subprocess.Popen[bytes]":
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        bufsize=BUFFER_BYTES,
         cwd=_ROOT,
         env=environment,
         **options,

@@ -2,12 +2,10 @@
 
 import re
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 
-from .extraction import Limits
 from .numerals import numeral
-from .ooxml import KEPT_BYTES, NAMES, OfficeReader, number
-from .xml_reader import Attributes, read
+from .ooxml import OfficeReader, Package, number
+from .xml_reader import Attributes
 
 _STYLES = {
     "decimalZero": "01",
@@ -68,19 +66,14 @@ class Numbering:
         return self._lists.level_of_style.get((found.abstract, style), default) if found else default
 
 
-def numbering_of(data: bytes, limits: Limits) -> Numbering:
-    """Read numbering.xml; it is kept read like the styles."""
-    return Numbering(_kept(data, limits) if len(data) <= KEPT_BYTES else _read(data, limits))
+def numbering_of(package: Package, part: str) -> Numbering:
+    """Read numbering.xml; without it there are no lists."""
+    return Numbering(package.kept(part, _read) if part in package else _Lists())
 
 
-@lru_cache(maxsize=16)
-def _kept(data: bytes, limits: Limits) -> "_Lists":
-    return _read(data, limits)
-
-
-def _read(data: bytes, limits: Limits) -> "_Lists":
+def _read(package: Package, part: str) -> "_Lists":
     reader = _Lists()
-    read([data], reader, NAMES, limits)
+    package.read(part, reader)
     return reader
 
 

@@ -1,11 +1,9 @@
 """What the styles of a docx say about its text: which paragraphs are headings, numbered or hidden."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
-from .extraction import Limits
-from .ooxml import KEPT_BYTES, NAMES, OfficeReader, is_on, number
-from .xml_reader import Attributes, read
+from .ooxml import OfficeReader, Package, is_on, number
+from .xml_reader import Attributes
 
 _BASES = 20
 """Styles that are based on each other."""
@@ -50,19 +48,14 @@ class Styles:
         return resolved
 
 
-def styles_of(data: bytes, limits: Limits) -> Styles:
-    """Read styles.xml."""
-    return Styles(_kept(data, limits) if len(data) <= KEPT_BYTES else _read(data, limits))
+def styles_of(package: Package, part: str) -> Styles:
+    """Read styles.xml; without it there are none."""
+    return Styles(package.kept(part, _read) if part in package else {})
 
 
-@lru_cache(maxsize=16)
-def _kept(data: bytes, limits: Limits) -> dict[str, Style]:
-    return _read(data, limits)
-
-
-def _read(data: bytes, limits: Limits) -> dict[str, Style]:
+def _read(package: Package, part: str) -> dict[str, Style]:
     reader = _StylesReader()
-    read([data], reader, NAMES, limits)
+    package.read(part, reader)
     return reader.found
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from zipfile import ZipInfo
 
 from ... import problems
-from .archives import Archive, is_encrypted
+from .archives import is_encrypted, opened
 from .extraction import NotExtractable, Output, Reason
 from .recognition import format_of_archive
 
@@ -14,7 +14,7 @@ _BY_OTHERS = ("__MACOSX/", ".DS_Store", "Thumbs.db")
 
 def format_of(data: bytes, output: Output) -> str:
     """Return the format of a zip archive, by its members' names."""
-    archive = Archive(data, output)
+    archive = opened(data, output)
     names = archive.names
     kind = ""
     if "mimetype" in names[:3] and archive.size("mimetype") < 200:
@@ -26,7 +26,7 @@ def extract(data: bytes, output: Output) -> None:
     """Write the text of each member that has one, in the order of the archive; the others become warnings."""
     if output.nested is None:
         return
-    archive = Archive(data, output)
+    archive = opened(data, output)
     members = [each for each in archive.members if not each.is_dir() and not _is_by_system(each.filename)]
     output.count_entries(len(members))
     _refuse_overlaps(members)

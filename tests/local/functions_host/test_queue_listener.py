@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -142,6 +143,86 @@ def test_failed_message_stays_hidden(queue: Queue, listen: Listen) -> None:
     assert queue.length() == 1
     assert queue.receive(1, 1) == []
     assert handler.counts == [1]
+
+
+def own_message(message: QueueMessage) -> QueueMessage:
+    """Return a message as the function has it, whose changes the host does not see."""
+    return replace(message)
+
+
+def test_function_may_delete_its_message(queue: Queue, listen: Listen, caplog: pytest.LogCaptureFixture) -> None:
+    def act(message: QueueMessage) -> None:
+        own = own_message(message)
+        queue.hide(own, 60)
+        queue.delete(own)
+
+    handler = Handler(act)
+    listener = listen(handler)
+    queue.put("one")
+
+    wait_until(lambda: handler.messages and listener.in_flight == 0, "the run")
+    assert queue.length() == 0
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("act", [lambda message: None, fail], ids=["done", "failed"])
+def test_changed_message_keeps_its_time(
+    account: StorageAccount,
+    queue: Queue,
+    listen: Listen,
+    act: Callable[[QueueMessage], None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The host neither deletes it nor gives it back: what it knows of it is out of date."""
+
+    def change(message: QueueMessage) -> None:
+        queue.hide(own_message(message), 3600)
+        act(message)
+
+    handler = Handler(change, account.queue(f"{queue.name}-poison"))
+    listener = listen(handler)
+    queue.put("one")
+
+    wait_until(lambda: handler.messages and listener.in_flight == 0, "the run")
+    assert queue.length() == 1
+    assert queue.receive(1, 1) == []
+    assert handler.counts == [1]
+    assert not [record for record in caplog.records if "settled" in record.message]
+
+
+def test_changed_message_is_not_renewed(queue: Queue, listen: Listen) -> None:
+    """It comes again while its run goes on."""
+    release = threading.Event()
+
+    def act(message: QueueMessage) -> None:
+        if message.dequeue_count == 1:
+            queue.hide(own_message(message), 1)
+            release.wait(120)
+
+    handler = Handler(act)
+    listen(handler, lease_s=4)
+    queue.put("one")
+
+    wait_until(lambda: handler.counts == [1, 2], "the second run")
+    release.set()
+    wait_until(lambda: queue.length() == 0, "the end")
+
+
+def test_changed_poison_message_is_copied_twice(account: StorageAccount, queue: Queue, listen: Listen) -> None:
+    """Copied, but not deleted after its last run; once it is visible again it is copied and deleted without one."""
+    poison = account.queue(f"{queue.name}-poison")
+
+    def act(message: QueueMessage) -> None:
+        if message.dequeue_count == OPTIONS.max_dequeue_count:
+            queue.hide(own_message(message), 1)
+        fail(message)
+
+    handler = Handler(act, poison)
+    listen(handler)
+    queue.put("bad")
+
+    wait_until(lambda: handler.counts == [1, 2, 3] and queue.length() == 0, "the end")
+    assert [message.text for message in poison_messages(poison)] == ["bad", "bad"]
 
 
 def test_retry_waits_for_visibility_timeout(account: StorageAccount, queue: Queue, listen: Listen) -> None:

@@ -16,7 +16,9 @@ from local.language_service.projects import LearntProject
 from local.language_service.service import LanguageService
 from local.language_service.training_containers import containers
 from local.stand_in.in_process import MovableClock
+from local.stand_in.messages import Request
 from tests.local.language_service.material import NEW_LETTER, Caller
+from tests.support.world import PROJECTS as DESCRIBED
 
 PROJECTS = "/language/authoring/analyze-text/projects"
 VERSION = "api-version=2023-04-01"
@@ -253,7 +255,7 @@ def test_unknown_version_is_no_path(author: Callable[..., Author]) -> None:
 
 def test_without_readable_documents_training_fails(author: Callable[..., Author]) -> None:
     one = author()
-    one.service.authoring.state.containers = containers({}, None)  # type: ignore[union-attr]
+    one.service.authoring.state.containers = containers({}, None)
     job = one.finished(one.train("new"))
     assert job["status"] == "failed"
     assert "0 documents that can be read" in job["errors"][0]["message"]
@@ -269,3 +271,51 @@ def test_containers_keep_to_their_folder(tmp_path: Path) -> None:
         read("../secret.txt")
     with pytest.raises(OSError, match="no container"):
         containers({}, None)("c")("a.txt")
+
+
+# --- A service that describes its projects and trains nothing ---
+
+
+def described(**behaviour: Any) -> LanguageService:
+    return LanguageService(DESCRIBED, behaviour=Behaviour(**behaviour), admin=True)
+
+
+def ask(service: LanguageService, path: str) -> tuple[int, Any]:
+    headers = {"ocp-apim-subscription-key": "local"}
+    reply = service.handle(Request("GET", "http://localhost", f"{PROJECTS}{path}", "api-version=2023-04-01", headers))
+    return reply.status, json.loads(reply.body)
+
+
+def expires(service: LanguageService, deployment: str) -> Any:
+    return ask(service, f"/loans/deployments/{deployment}")[1].get("deploymentExpirationDate")
+
+
+def test_one_deployments_date_is_moved() -> None:
+    one = described()
+    given = {"project": "loans", "deployment": "production", "expires": "2026-01-01"}
+    moved = one.handle(Request("PUT", "http://localhost", "/admin/authoring", body=json.dumps(given).encode()))
+    assert json.loads(moved.body)["expires"] == {"loans/production": "2026-01-01"}
+    assert (expires(one, "production"), expires(one, "other")) == ("2026-01-01", "2027-10-27")
+    one.authoring.state.expires["loans", "production"] = None
+    assert expires(one, "production") is None
+
+
+def test_described_projects_are_listed() -> None:
+    one = described(deployments=frozenset({"a", "b"}))
+    assert [entry["projectName"] for entry in ask(one, "")[1]["value"]] == ["loans", "notes", "tags"]
+    assert [entry["deploymentName"] for entry in ask(one, "/loans/deployments")[1]["value"]] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("path", "code"), [("/none/deployments/a", "ProjectNotFound"), ("/loans/deployments/none", "NotFound")]
+)
+def test_unknown_names_are_refused(path: str, code: str) -> None:
+    status, body = ask(described(deployments=frozenset({"a"})), path)
+    assert (status, body["error"]["code"]) == (404, code)
+
+
+def test_role_can_be_taken_away() -> None:
+    one = described()
+    one.authoring.state.refuse_with = 403
+    status, body = ask(one, "/loans/deployments/production")
+    assert (status, body["error"]["code"]) == (403, "Forbidden")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -12,6 +13,8 @@ from rich.text import Text
 from functions.cli import check as check_command
 from functions.cli import list as list_command
 from functions.cli import main, put, show, status, terminal
+from functions.core.expiry import DeploymentExpiry, Expiries
+from functions.storage.expiry_store import ExpiryStore
 from functions.workflows.checks import Finding, Level
 from tests.contracts.test_store_contracts import ODD_NAMES
 from tests.support.command_line import WorldAccess, run_on
@@ -197,6 +200,40 @@ def test_show_gives_everything_to_scripts(mixed: World, capsys: pytest.CaptureFi
     assert len(found["results"][".entities.json"]["entities"]) == 4
 
 
+# --- status ---
+
+
+def test_usage_is_shown_by_day_model_and_folder(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
+    def table(by: str) -> list[list[str]]:
+        assert run_on(mixed, "status", "--by", by) == main.DONE
+        return [line.split() for line in out(capsys).splitlines()[1:]]
+
+    assert table("day") == [["2025-01-15", "1", "1", "2", "0.0", "s"]]
+    assert table("hour") == [["2025-01-15T12:00:00", "1", "1", "2", "0.0", "s"]]
+    assert table("folder") == [["(none)", "1", "0", "1", "3.1", "s"], ["loans", "0", "1", "0", "0.0", "s"]]
+    assert table("model") == [["CustomEntityRecognition/loans/production", "1", "1", "2", "0.0", "s"]]
+    run_on(mixed, "status", "--by", "folder", "--json")
+    first = json.loads(out(capsys).splitlines()[0])
+    assert (first["group"], first["usage"]["resultRecords"]) == ("", 1)
+
+
+def test_idle_time_has_no_usage(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_on(world, "status", "--by", "day") == main.DONE
+    assert out(capsys) == "Nothing was done in that time.\n"
+
+
+def test_status_tells_when_deployments_expire(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    soon = world.clock().date() + timedelta(days=20)
+    one = DeploymentExpiry(resource="loans", project="loans", deployment="production", expires=soon)
+    other = DeploymentExpiry(resource="loans", project="loans", deployment="other", code="Forbidden")
+    expiries = Expiries(read=world.clock(), deployments=(one, other))
+    assert ExpiryStore(world.state).save(expiries, None)
+    run_on(world, "status")
+    told = out(capsys)
+    assert "loans/production at loans expires in 20 days" in told
+    assert "loans/other at loans: expiry not known (Forbidden)" in told
+
+
 # --- put ---
 
 
@@ -244,8 +281,54 @@ def test_check_tells_each_finding(world: World, capsys: pytest.CaptureFixture[st
     assert run_on(world, "check", "--no-model") == main.DONE
     lines = out(capsys).splitlines()
     assert lines[0] == "ok      settings: complete; storage at account.example.net"
-    assert "ok      writing: you may write where the app keeps its records" in lines
-    assert not list(world.state.list("check/"))
+    assert "ok      container extraction-state: can be listed; you may write and delete" in lines
+    assert "ok      queue extraction-jobs: you may put messages on it and delete them" in lines
+    assert (
+        "ok      event subscription: none is needed: the host looks for documents itself (BLOB_TRIGGER_SOURCE)" in lines
+    )
+    assert "ok      rules config/rules.json: there are none; the settings hold for every document" in lines
+    assert lines[-1].startswith("ok      expiry of loans/production at loans.cognitiveservices.azure.com: expires in ")
+    for container in (world.state, world.intake, world.output):
+        assert not list(container.list("check/"))
+    assert not world.jobs.messages
+
+
+def test_check_asks_every_model_of_rules(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    tasks = [{"kind": "PiiEntityRecognition"}, {"kind": "CustomEntityRecognition", "project": "x", "deployment": "y"}]
+    world.write_rules({"match": "mail/**", "tasks": tasks})
+    assert run_on(world, "check", "--json") == main.NOT_ALL_DONE
+    levels = {finding["what"]: finding["level"] for finding in map(json.loads, out(capsys).splitlines())}
+    at = " at loans.cognitiveservices.azure.com"
+    assert {what: level for what, level in levels.items() if what.endswith(at)} == {
+        f"CustomEntityRecognition/loans/production{at}": "ok",
+        f"PiiEntityRecognition/latest{at}": "ok",
+        f"CustomEntityRecognition/x/y{at}": "problem",
+        f"expiry of loans/production{at}": "ok",
+        f"expiry of x/y{at}": "note",
+    }
+
+
+def test_check_tells_every_fault_of_rules(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.write_rules({"match": "a", "tasks": [{"kind": "No"}]}, {"match": "b", "language": "klingon"})
+    assert run_on(world, "check", "--no-model", "--json") == main.NOT_ALL_DONE
+    found = [one for one in map(json.loads, out(capsys).splitlines()) if one["what"].startswith("rules")]
+    assert [one["told"].partition(":")[0] for one in found] == ["Rule 1 ('a')", "Rule 2 ('b')"]
+    assert all(one["fix"] for one in found)
+
+
+@pytest.mark.parametrize(("days", "level"), [(91, "ok"), (90, "note"), (8, "note"), (7, "problem"), (-1, "problem")])
+def test_check_warns_of_expiry(world: World, capsys: pytest.CaptureFixture[str], days: int, level: str) -> None:
+    world.service.authoring.state.expires["loans", "production"] = world.clock().date() + timedelta(days=days)
+    run_on(world, "check", "--no-model", "--json")
+    found = json.loads(out(capsys).splitlines()[-1])
+    assert found["level"] == level
+
+
+def test_check_skips_expiry_without_role(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.service.authoring.state.refuse_with = 403
+    assert run_on(world, "check", "--no-model", "--json") == main.DONE
+    found = json.loads(out(capsys).splitlines()[-1])
+    assert (found["level"], found["told"].partition(":")[0]) == ("note", "skipped")
 
 
 def test_check_fails_with_problem(world: World, capsys: pytest.CaptureFixture[str]) -> None:
@@ -272,12 +355,14 @@ def test_help_is_no_fault(world: World, capsys: pytest.CaptureFixture[str]) -> N
     assert "Exit codes" in out(capsys)
 
 
-def all_commands(group: click.Group) -> Iterator[click.Command]:
-    for command in group.commands.values():
-        yield from all_commands(command) if isinstance(command, click.Group) else [command]
+def all_commands() -> Iterator[click.Command]:
+    for name in main.COMMANDS:
+        command = main.Commands().get_command(click.Context(main.commands), name)
+        assert command
+        yield from command.commands.values() if isinstance(command, click.Group) else [command]
 
 
-@pytest.mark.parametrize("command", list(all_commands(main.commands)), ids=lambda command: command.name)
+@pytest.mark.parametrize("command", list(all_commands()), ids=lambda command: command.name)
 def test_every_command_has_json_and_help(command: click.Command) -> None:
     assert command.help
     assert any("--json" in parameter.opts for parameter in command.params)
@@ -314,3 +399,56 @@ def test_odd_names_go_through(world: World, capsys: pytest.CaptureFixture[str], 
 def test_finding_shows_its_fix() -> None:
     drawn = check_command.line(Finding(what="x", level=Level.PROBLEM, told="is wrong", fix="Mend it."))
     assert drawn.plain == "problem x: is wrong\n        Mend it."
+
+
+# --- Several tasks ---
+
+
+@pytest.fixture
+def several_tasks() -> World:
+    world = World(settings={"REVIEW_BELOW": "0.95"})
+    world.write_rules(
+        {"match": "two/**", "tasks": [{"kind": "CustomEntityRecognition"}, {"kind": "PiiEntityRecognition"}]}
+    )
+    world.drop("two/a.txt", letter(1))
+    world.run()
+    return world
+
+
+def test_results_of_all_tasks_are_shown(several_tasks: World, capsys: pytest.CaptureFixture[str]) -> None:
+    run_on(several_tasks, "show", "two/a.txt")
+    printed = out(capsys)
+    for told in ("entities\n", "pii\n", "CustomEntityRecognition/loans/production + PiiEntityRecognition/latest"):
+        assert told in printed
+    run_on(several_tasks, "show", "--json", "two/a.txt")
+    assert sorted(json.loads(out(capsys))["results"]) == [".entities.json", ".pii.json"]
+
+
+def test_documents_for_review_are_listed(several_tasks: World, capsys: pytest.CaptureFixture[str]) -> None:
+    several_tasks.drop("empty.txt", "no names")
+    several_tasks.run()
+    for is_indexed in (False, True):
+        if is_indexed:
+            several_tasks.reconcile()
+        run_on(several_tasks, "list", "--review")
+        assert [line.split()[-2:] for line in out(capsys).splitlines()] == [["two/a.txt", "review"]]
+    run_on(several_tasks, "list", "--review", "--scan")
+    assert len(out(capsys).splitlines()) == 1
+
+
+def test_put_brings_files_of_all_tasks(
+    several_tasks: World, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "a.txt").write_text(letter(1), "utf-8")
+    run_on(several_tasks, "put", str(tmp_path / "a.txt"), "--into", "two/")
+    several_tasks.announce("two/a.txt")
+    several_tasks.run()
+    results = tmp_path / "results"
+    run_on(several_tasks, "put", str(tmp_path / "a.txt"), "--into", "two/", "--results", str(results))
+    found = sorted(path.name for path in (results / "two").iterdir())
+    assert found == ["a.txt.entities.json", "a.txt.pii.json", "a.txt.redacted.txt"]
+
+
+def test_text_records_of_all_tasks_count(several_tasks: World, capsys: pytest.CaptureFixture[str]) -> None:
+    run_on(several_tasks, "status", "--json")
+    assert json.loads(out(capsys))["today"]["textRecords"] == 2

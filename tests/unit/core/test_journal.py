@@ -31,6 +31,8 @@ from functions.core.journal import (
 )
 from functions.core.lifecycle import DocumentEvent, claim, conclude
 from functions.core.records import Reading
+from functions.tasks.custom_entities import CustomEntityRecognition
+from functions.tasks.key_phrases import KeyPhraseExtraction
 from tests.support.material import PROBLEM, chunk, facts, running_job, work
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -96,6 +98,13 @@ def test_second_owner_keeps_duration() -> None:
 def test_job_line_counts_billed_records() -> None:
     line = job_submitted(running_job(chunks=(chunk(end=1000), chunk("b.txt", end=1001)), submissions=2), NOON)
     assert line == JobSubmitted(at=NOON, job="j1", submission=2, chunks=2, model=MODEL, text_records=3)
+
+
+def test_only_the_tasks_left_are_counted() -> None:
+    tasks = (CustomEntityRecognition(project="p", deployment="d"), KeyPhraseExtraction())
+    asked = msgspec.structs.replace(work(), tasks=tasks)
+    assert job_submitted(running_job(work=asked), NOON).text_records == 2
+    assert job_submitted(running_job(work=asked, tasks=("keyphrases",)), NOON).text_records == 1
 
 
 def test_job_line_counts_pages() -> None:

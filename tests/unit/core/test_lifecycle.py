@@ -12,11 +12,12 @@ import pytest
 
 from functions import problems
 from functions.core import lifecycle
-from functions.core.documents import DocumentRecord, Refusal, StoredRecord
+from functions.core.documents import DocumentRecord, DocumentState, Refusal, StoredRecord, TaskResult
 from functions.core.jobs import Job, JobState, LoneFailures
+from functions.core.records import DOCUMENT_TEXT, TextFacts
 from functions.core.time_limits import RESERVATIONS
 from functions.core.work import FIRST_RELEASE, WorkSpec
-from functions.tasks.kinds import KINDS
+from functions.tasks.kinds import KINDS, Task
 from tests.support.material import (
     GA_URL,
     NOW,
@@ -387,11 +388,44 @@ def test_ignored_document_keeps_its_work() -> None:
     assert lifecycle.follow_correction(job, lambda name: None) == job
 
 
-def test_a_correction_keeps_what_is_left_of_same_tasks() -> None:
-    job = waiting_job(last_error=MISCONFIGURED, tasks=("entities",))
-    assert lifecycle.follow_correction(job, choose).tasks == ("entities",)
-    other = msgspec.structs.replace(CORRECTED, tasks=(KINDS["Healthcare"](),))
-    assert lifecycle.follow_correction(job, lambda name: other).tasks == ()
+def test_a_correction_keeps_what_same_tasks_found() -> None:
+    typo, right, health, newer_health = (
+        KINDS["CustomSingleLabelClassification"](project="typo", deployment="d"),
+        KINDS["CustomSingleLabelClassification"](project="right", deployment="d"),
+        KINDS["Healthcare"](),
+        KINDS["Healthcare"](model_version="2023-04-01"),
+    )
+    asked = msgspec.structs.replace(work(), tasks=(health, typo))
+    job = waiting_job(last_error=MISCONFIGURED, work=asked, tasks=("classes",))
+
+    def left(*tasks: Task, **changes: Any) -> tuple[str, ...]:
+        chosen = msgspec.structs.replace(asked, tasks=tasks, **changes)
+        return lifecycle.follow_correction(job, lambda name: chosen).tasks
+
+    assert left(health, right) == ("classes",)
+    assert left(newer_health, right) == left(right) == left(health, right, language="de") == ()
+
+
+def test_same_tasks_are_finished() -> None:
+    health, pii = KINDS["Healthcare"](), KINDS["PiiEntityRecognition"]()
+    asked = msgspec.structs.replace(work(), tasks=(health, pii))
+    results = (
+        TaskResult(task="healthcare", state=DocumentState.DONE),
+        TaskResult(task="pii", state=DocumentState.FAILED, code="TimedOut"),
+    )
+    failed = msgspec.structs.replace(
+        lifecycle.claim(None, facts("a.txt"), "j1", asked, NOW, text=DOCUMENT_TEXT),
+        state=DocumentState.FAILED,
+        results=results,
+    )
+
+    def finished(tasks: tuple[Task, ...] = asked.tasks, text: TextFacts = DOCUMENT_TEXT) -> tuple[str, ...]:
+        chosen = msgspec.structs.replace(asked, tasks=tasks)
+        return lifecycle.finished_tasks(failed, failed.document, chosen, text)
+
+    assert finished() == finished((health,)) == ("healthcare",)
+    assert finished((pii,)) == finished((KINDS["Healthcare"](model_version="2023-04-01"), pii)) == ()
+    assert finished(text=msgspec.structs.replace(DOCUMENT_TEXT, sha256="9")) == ()
 
 
 def test_a_correction_leaves_the_unit_of_offsets() -> None:

@@ -15,6 +15,7 @@ class Item(NamedTuple):
     number: int
     text: str
     work: WorkSpec = work()
+    done: tuple[str, ...] = ()
 
 
 def items(*lengths: int) -> list[Item]:
@@ -28,6 +29,11 @@ def numbers(packed: list[list[Item]]) -> list[list[int]]:
 def test_only_equal_work_shares_a_request() -> None:
     german = work(DOCUMENT_LANGUAGE="de")
     mixed = [Item(0, "a"), Item(1, "b", german), Item(2, "c"), Item(3, "d", german)]
+    assert numbers(pack(mixed)) == [[0, 2], [1, 3]]
+
+
+def test_only_equal_open_tasks_share_a_request() -> None:
+    mixed = [Item(0, "a"), Item(1, "b", done=("pii",)), Item(2, "c"), Item(3, "d", done=("pii",))]
     assert numbers(pack(mixed)) == [[0, 2], [1, 3]]
 
 

@@ -11,9 +11,11 @@ from functions.core.time_limits import (
     LONGEST_HOLD_S,
     LONGEST_RECONCILE,
     LONGEST_SWEEP_RETRY,
+    RENEWAL_S,
     RESERVATIONS,
     SWEEP_GRACE,
     SWEEP_PERIOD,
+    TAKEOVER_S,
 )
 from local.process import ROOT
 
@@ -25,6 +27,17 @@ def test_a_reservation_outlasts_batch_and_request() -> None:
 
 def test_reservations_grow() -> None:
     assert list(RESERVATIONS) == sorted(set(RESERVATIONS))
+
+
+def test_a_late_renewal_is_tried_again() -> None:
+    assert 2 * RENEWAL_S < TAKEOVER_S < RESERVATIONS[0].total_seconds()
+
+
+def test_taken_up_within_30_seconds() -> None:
+    """With the time until an idle queue is asked."""
+    host = json.loads((ROOT / "host.json").read_text("utf-8"))
+    *_, seconds = host["extensions"]["queues"]["maxPollingInterval"].split(":")
+    assert TAKEOVER_S + float(seconds) < 30
 
 
 def test_sweep_leaves_healthy_steps_alone() -> None:

@@ -1024,3 +1024,28 @@ def test_detected_language_is_read_in_both_forms(detected: Any, language: str | 
     answer = several(item).chunks["0"]["keyphrases"]
     assert isinstance(answer, FoundPhrases)
     assert answer.detected_language == language
+
+
+def without_results(item: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in item.items() if key != "results"} | {"status": "failed"}
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["in order", "reordered"])
+def test_repeated_task_is_answered_once(order: int) -> None:
+    """An item without results takes nothing from one that has some."""
+    items = [phrases("a"), named("fees"), without_results(named("fees")), named("entities"), phrases("a")]
+    found = several(*items[::order])
+    assert set(found.chunks["0"]) == {"entities", "fees", "keyphrases"}
+    assert found.chunks["0"]["keyphrases"] == FoundPhrases(("a",))
+
+
+def test_task_answered_twice_differently_is_unreadable() -> None:
+    answer = several(phrases("a"), phrases("b"), named("fees")).chunks["0"]
+    assert isinstance(answer["keyphrases"], Problem)
+    assert isinstance(answer["fees"], FoundEntities)
+
+
+def test_answer_of_wrong_kind_is_missing() -> None:
+    """Whatever it calls itself, nothing of it is read as another kind."""
+    wrong = ga_item([{"id": "0", "keyPhrases": ["a"]}], kind="HealthcareLROResults", taskName="keyphrases")
+    assert set(several(named("fees"), wrong).chunks["0"]) == {"fees"}

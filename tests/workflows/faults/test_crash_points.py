@@ -1,9 +1,9 @@
 """The process is killed before and after each single storage, queue or service call in turn, for all of them.
 
 Each scenario is run once to count its calls, and then once for each of them with a crash just before it is carried
-out, and with one just after. The world goes on as the host would: the messages that were in work come back after ten
-minutes, and the sweep runs. In the end there is one right result for each document, nothing is left over, and at most
-one submission was made that would not have been made otherwise.
+out, and with one just after. The world goes on as the host would: the messages that were in work come back, those of
+jobs after 25 seconds and others after ten minutes, and the sweep runs. In the end there is one right result for each
+document, nothing is left over, and at most one submission was made that would not have been made otherwise.
 """
 
 import hashlib

@@ -63,6 +63,7 @@ def test_sweep_keeps_job_on_time(world: World) -> None:
     world.faults.rates = {"quota-403@POST": 1.0}
     world.drop("waits.txt", letter(1))
     world.run_for(timedelta(minutes=1))
+    world.sweep()
     before = [(info.name, info.etag) for info in world.state.list()]
     messages = world.jobs.messages
     for _ in range(20):

@@ -107,12 +107,12 @@ def test_failed_task_of_long_document_is_submitted_again(world: World, asked: li
     assert sorted(asked, key=len) == [["keyphrases"], ALL, ALL, ALL]
 
 
-def rewritten(world: World, change: Callable[[dict[str, Any]], None]) -> None:
-    """Change the states of jobs that the service reports, but for those of control documents."""
+def rewritten(world: World, change: Callable[[dict[str, Any]], None], *, also_control: bool = False) -> None:
+    """Change the states of jobs that the service reports, those of control documents only if that is said."""
 
     def rewrite(response: requests.Response) -> None:
         body = json.loads(response.content or b"{}")
-        if "tasks" in body and body.get("displayName") != "control":
+        if "tasks" in body and (also_control or body.get("displayName") != "control"):
             change(body)
             response._content = json.dumps(body).encode()
 
@@ -156,7 +156,7 @@ def test_documents_lacking_other_tasks_part_ways(world: World, asked: list[list[
     assert all(set(tasks) < set(ALL) for tasks in asked[1:])
 
 
-def failing(kind: str) -> Callable[[dict[str, Any]], None]:
+def failing(kind: str, code: str = "InternalServerError") -> Callable[[dict[str, Any]], None]:
     """Let the tasks of a kind fail in each reply."""
 
     def change(body: dict[str, Any]) -> None:
@@ -165,7 +165,7 @@ def failing(kind: str) -> Callable[[dict[str, Any]], None]:
             if item["kind"] == f"{kind}LROResults":
                 item.pop("results", None)
                 item["status"] = "failed"
-                error = {"code": "InternalServerError", "message": "It broke.", "target": f"#/tasks/items/{number}"}
+                error = {"code": code, "message": "It broke.", "target": f"#/tasks/items/{number}"}
                 body["errors"].append(error)
                 if body["status"] == "succeeded":
                     body["status"] = "partiallyCompleted" if len(items) > 1 else "failed"
@@ -310,6 +310,7 @@ def check(world: World) -> None:
     check_three(world, "a.txt")
 
 
+@pytest.mark.long
 def test_partly_answered_document_survives_any_crash() -> None:
     assert crash_everywhere(Scenario(prepare, check=check)) > 30
 

@@ -93,6 +93,7 @@ def test_lone_document_survives_storage_faults() -> None:
     assert fail_everywhere(Scenario(drop_one)) > 20
 
 
+@pytest.mark.long
 def test_shared_job_survives_storage_faults() -> None:
     """Also one that was carried out, and whose answer was lost: the document is ours, and nobody has told us."""
     assert fail_everywhere(SHARED_JOB) > 40

@@ -1,6 +1,8 @@
 import pytest
 
+from functions.text.formats import word_styles
 from functions.text.formats.extraction import Reason
+from functions.text.formats.kept_parts import KeptParts
 
 from .office import docx, package, relations
 from .samples import extracted, places, refused, sample
@@ -210,3 +212,38 @@ def test_old_word_document_is_named() -> None:
     error = refused(sample("old.doc"))
     assert error.reason is Reason.OLD_FORMAT
     assert "docx" in error.detail
+
+
+def test_equal_styles_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    styles = '<w:style w:styleId="S"><w:name w:val="kept"/><w:rPr><w:vanish/></w:rPr></w:style>'
+    body = paragraph(run("hidden"), '<w:pStyle w:val="S"/>') + paragraph(run("{}"))
+    assert extracted(docx(body.format("one"), styles=styles)).text == "one\n"
+    monkeypatch.setattr(word_styles, "_StylesReader", None)
+    assert extracted(docx(body.format("two"), styles=styles)).text == "two\n"
+
+
+def test_other_styles_are_read() -> None:
+    body = paragraph(run("a"), '<w:pStyle w:val="S"/>') + paragraph(run("b"))
+    for value, text in (("1", "b\n"), ("0", "a\nb\n"), ("1", "b\n")):
+        styles = f'<w:style w:styleId="S"><w:rPr><w:vanish w:val="{value}"/></w:rPr></w:style>'
+        assert extracted(docx(body, styles=styles)).text == text
+
+
+def test_damage_of_a_kept_part_is_found() -> None:
+    document = docx(paragraph(run("a")), styles="<w:style w:styleId='damaged'/>" * 20)
+    place = document.index(b"word/styles.xml") + len("word/styles.xml") + 20
+    damaged = bytearray(document)
+    damaged[place] ^= 0xFF
+    for data, is_damaged in ((document, False), (bytes(damaged), True), (document, False)):
+        if is_damaged:
+            assert refused(data).reason is Reason.DAMAGED
+        else:
+            assert extracted(data).text == "a\n"
+
+
+@pytest.mark.parametrize("sizes", [(60, 50), (101,)], ids=["all together", "one"])
+def test_kept_parts_are_bounded(sizes: tuple[int, ...]) -> None:
+    kept = KeptParts(max_bytes=100, max_part_bytes=100)
+    for size in sizes:
+        kept.get(size, size, lambda: "first")
+    assert kept.get(sizes[0], sizes[0], lambda: "again") == ("again", False)

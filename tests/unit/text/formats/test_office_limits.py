@@ -11,7 +11,7 @@ from functions.text.formats.extraction import NotExtractable, Reason
 
 from .hostile import zipped
 from .office import docx, epub, ods, odt, package, pptx, record, relations, shape, xls, xlsx
-from .samples import refused
+from .samples import extracted, refused
 
 DEEP = 600
 P = "<w:p><w:r><w:t>{}</w:t></w:r></w:p>"
@@ -95,9 +95,17 @@ def test_limit_is_named(name: str) -> None:
     assert (error.reason, error.limit) == (Reason.LIMIT, limit)
 
 
-def test_shared_budget_counts_parts_read_again() -> None:
-    header = P.format("x" * 100_000)
-    assert refused(docx(P.format("y"), footnotes=header), unpacked_bytes=50_000).limit == "unpacked_bytes"
+def test_budget_counts_every_part() -> None:
+    notes = P.format("x" * 100_000)
+    document = docx(P.format('y</w:t></w:r><w:r><w:footnoteReference w:id="1"/><w:t>'), footnotes=notes)
+    assert refused(document, unpacked_bytes=50_000).limit == "unpacked_bytes"
+
+
+def test_budget_counts_kept_parts() -> None:
+    document = docx(P.format("y"), styles=" " * 100_000)
+    extracted(document, unpacked_bytes=150_000)
+    two = zipped({"a.docx": document, "b.docx": document})
+    assert refused(two, unpacked_bytes=150_000).limit == "unpacked_bytes"
 
 
 ENTITIES = '<!DOCTYPE d [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>'

@@ -88,6 +88,19 @@ def test_endless_file_ends_by_the_clock(name: str) -> None:
         assert runner.extract(b"text").text == "text"
 
 
+def test_clock_ends_only_what_takes_too_long() -> None:
+    ended = threading.Event()
+    clock = module._Clock(ended.set, 0.001)
+    for _ in range(100):
+        clock.start(60)
+        clock.stop()
+    assert not ended.is_set()
+    clock.start(0.001)
+    assert ended.wait(30)
+    assert clock.ran_out
+    clock.close()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps the limit of memory")
 def test_memory_bomb_takes_no_neighbour_with_it() -> None:
     with Runner(memory_mb=300) as runner:

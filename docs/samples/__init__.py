@@ -1,0 +1,1 @@
+"""Samples of the pages; the tests run them."""

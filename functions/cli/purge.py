@@ -1,0 +1,142 @@
+"""`purge`: remove what is left of deleted documents, or everything of one document."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import click
+from rich.text import Text
+
+from ..core.records import Record
+from ..workflows.erasing import Erasing, Left, Removed, Step
+from ..workflows.exporting import read_ahead
+from ..workflows.purging import Purging
+from .access import Access, new_id
+from .terminal import count, make_console, plain, write_json
+
+THREADS = 8
+
+
+class PurgedItem(Record, frozen=True, kw_only=True):
+    """What scripts are told of one thing that was removed, or with a dry run would be, or is left."""
+
+    document: str
+    place: str = ""
+    """`document`, `result`, `record`, `text`, `correction` or `journal`; empty for what is left."""
+    name: str = ""
+    lines: int | None = None
+    left: str = ""
+    """What is still there."""
+    why: str = ""
+
+
+class PurgedDocument(Record, frozen=True, kw_only=True, omit_defaults=False):
+    """What scripts are told of one deleted document."""
+
+    document: str
+    removed: int
+    """How many blobs."""
+    left: int
+    is_dry: bool
+
+
+@click.command("purge")
+@click.argument("name", required=False)
+@click.option("--document", "with_document", is_flag=True, help="With NAME: delete the document in the intake, too.")
+@click.option("--dry-run", is_flag=True, help="With NAME: only show what would be removed.")
+@click.option(
+    "--older-than",
+    type=click.FloatRange(min=0),
+    default=30,
+    show_default=True,
+    metavar="DAYS",
+    help="Without NAME: what has not changed for so long.",
+)
+@click.option("--prefix", default="", help="Without NAME: what the names begin with, such as 'loans/'.")
+@click.option("--yes", is_flag=True, help="Without NAME: remove it; else it is only shown.")
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON for each thing or document.")
+@click.pass_obj
+def purge(
+    access: Access,
+    name: str | None,
+    with_document: bool,
+    dry_run: bool,
+    older_than: float,
+    prefix: str,
+    yes: bool,
+    as_json: bool,
+) -> int:
+    """Remove results and records of deleted documents; or with NAME, all that is kept of one document.
+
+    With NAME that are its results of every kind, its records, texts, corrections, and the lines of the journal that
+    name it. The blob itself only with --document: without that the app submits it again at night. Work in progress is
+    safe: it writes nothing of the document any more. The exit code is 1 where something had to be left.
+
+    Not removed are copies outside the three containers: soft-deleted blobs, backups, logs, the host's own records.
+    """
+    access.check_containers("INPUT_CONTAINER", "OUTPUT_CONTAINER", "STATE_CONTAINER")
+    erasing = Erasing(access.intake, access.output, access.state, access.clock, new_id)
+    if name is not None:
+        if yes or prefix:
+            raise click.UsageError("--yes and --prefix are for deleted documents, without NAME.")
+        steps = erasing.erase(name, with_document=with_document, with_journal=True, is_dry=dry_run)
+        return _tell_steps(name, steps, is_dry=dry_run, as_json=as_json)
+    if with_document or dry_run:
+        raise click.UsageError("--document and --dry-run are for one document: give its NAME.")
+    # Two pools: what searches may not wait for what removes.
+    with ThreadPoolExecutor(THREADS) as searching, ThreadPoolExecutor(THREADS) as removing:
+        purging = Purging(access.intake, access.output, access.state, searching, access.clock)
+        names = purging.deleted(timedelta(days=older_than), prefix)
+
+        def erase(name: str) -> tuple[str, list[Step]]:
+            return name, list(erasing.erase(name, with_document=False, with_journal=False, is_dry=not yes))
+
+        return _tell_deleted(read_ahead(removing, erase, names), is_dry=not yes, as_json=as_json)
+
+
+def _tell_steps(name: str, steps: Iterator[Step], *, is_dry: bool, as_json: bool) -> int:
+    console = make_console()
+    removed, left = 0, False
+    for step in steps:
+        removed += isinstance(step, Removed)
+        left |= isinstance(step, Left)
+        if as_json:
+            write_json(_item(name, step))
+        else:
+            console.print(_line(step, is_dry=is_dry), soft_wrap=True)
+    if not removed and not as_json:
+        console.print(plain(f"Nothing is kept of {name!r}."), soft_wrap=True)
+    return 1 if left or not removed else 0
+
+
+def _item(name: str, step: Step) -> PurgedItem:
+    if isinstance(step, Removed):
+        return PurgedItem(document=name, place=step.place.value, name=step.name, lines=step.lines)
+    return PurgedItem(document=name, left=step.what, why=step.why)
+
+
+def _line(step: Step, *, is_dry: bool) -> Text:
+    if isinstance(step, Left):
+        return Text.assemble(("left    ", "yellow"), plain(f"{step.what}: {step.why}"))
+    told = Text("would go " if is_dry else "removed  ", "yellow" if is_dry else "green")
+    told.append_text(plain(f"{step.place.value:<11}{step.name}"))
+    if step.lines is not None:
+        told.append(f"  ({count(step.lines, 'line', 'lines')})", "dim")
+    return told
+
+
+def _tell_deleted(purged: Iterator[tuple[str, list[Step]]], *, is_dry: bool, as_json: bool) -> int:
+    console = make_console()
+    documents = blobs = lefts = 0
+    for name, steps in purged:
+        left = sum(isinstance(step, Left) for step in steps)
+        documents, blobs, lefts = documents + 1, blobs + len(steps) - left, lefts + left
+        if as_json:
+            write_json(PurgedDocument(document=name, removed=len(steps) - left, left=left, is_dry=is_dry))
+        else:
+            console.print(plain(f"{name}  {count(len(steps) - left, 'blob', 'blobs')}"), soft_wrap=True)
+    if not as_json:
+        done = "would be removed; repeat with --yes to do it" if is_dry else "removed"
+        told = f"{count(documents, 'deleted document', 'deleted documents')}, {count(blobs, 'blob', 'blobs')} {done}."
+        console.print(told, soft_wrap=True)
+    return 1 if lefts else 0

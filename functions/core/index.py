@@ -1,0 +1,47 @@
+"""What the index of documents has: those that failed, and those whose results somebody should check.
+
+It saves lists the way over all documents. It never decides about work: whoever reads it looks at the record, too.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+from .documents import DocumentState
+from .records import Moment, Record
+
+
+class IndexKind(StrEnum):
+    """One list of documents."""
+
+    FAILED = "failed"
+    REVIEW = "review"
+
+
+def kinds_of(metadata: Mapping[str, str]) -> frozenset[IndexKind]:
+    """Return which lists a document belongs into, by the metadata of its record."""
+    state = metadata.get("state")
+    found = set()
+    if state == DocumentState.FAILED:
+        found.add(IndexKind.FAILED)
+    if metadata.get("review") == "true" and state in (DocumentState.DONE, DocumentState.FAILED):
+        found.add(IndexKind.REVIEW)
+    return frozenset(found)
+
+
+NOWHERE: Final[frozenset[IndexKind]] = frozenset()
+"""What a document belongs into that is pending, or gone."""
+
+
+class Indexed(Record, frozen=True, kw_only=True):
+    """An entry of the index."""
+
+    name: str
+    """Of the document: the very longest names do not fit into that of the entry."""
+
+
+class Rebuilt(Record, frozen=True, kw_only=True):
+    """Says that the index has every document that belongs into it."""
+
+    as_of: Moment
+    """When `reconcile` last began to compare it with all records. What has ended since is added by who ended it."""

@@ -1,0 +1,78 @@
+"""The index of documents in the state container: an entry for each document that failed or is to be reviewed."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from ..core.index import Indexed, IndexKind, Rebuilt
+from ..core.names import fitting_name, is_shortened
+from ..errors import Changed, Missing, NewerRecord, RecordError
+from .containers import BlobInfo, Container
+from .record_format import decode, encode, version_metadata
+
+INDEX = "index/"
+REBUILT = f"{INDEX}rebuilt.json"
+
+
+class IndexEntry(NamedTuple):
+    """An entry as a listing tells it."""
+
+    document: str
+    blob: BlobInfo
+    """Its metadata are those of the document's record, as they were when the entry was written."""
+
+    def is_of(self, record: Mapping[str, str]) -> bool:
+        """Whether the entry tells what the metadata of a record do."""
+        return all(self.blob.metadata.get(name) == record.get(name) for name in ("source_etag", "owner", "updated"))
+
+
+class IndexStore:
+    """Keeps the index. Everything here may be repeated, and what fails is put right by `reconcile`."""
+
+    def __init__(self, container: Container) -> None:
+        self._container = container
+
+    def add(self, kind: IndexKind, document: str, record: Mapping[str, str]) -> None:
+        """Put a document into a list, or renew its entry; `record` are the metadata of its record."""
+        data = encode(Indexed(name=document))
+        self._container.write(entry_name(kind, document), data, metadata={**record, **version_metadata()})
+
+    def remove(self, kind: IndexKind, document: str, etag: str | None = None) -> None:
+        """Take a document out of a list, if it is in there, and its entry is still at `etag` where that is given."""
+        with contextlib.suppress(Missing, Changed):
+            self._container.delete(entry_name(kind, document), if_match=etag)
+
+    def find(self, kind: IndexKind, document: str) -> IndexEntry | None:
+        """Return the entry of a document in a list; None where it is not in there."""
+        try:
+            return IndexEntry(document, self._container.get_properties(entry_name(kind, document)))
+        except Missing:
+            return None
+
+    def list(self, kind: IndexKind, prefix: str = "") -> Iterator[IndexEntry]:
+        """Yield the entries of a list, sorted by name but for the very longest names; for each of those it reads."""
+        folder = f"{INDEX}{kind.value}/"
+        for info in self._container.list(folder + prefix):
+            name = info.name.removeprefix(folder)
+            if is_shortened(info.name):
+                try:
+                    name = decode(self._container.read(info.name), Indexed).name
+                except (Missing, RecordError, NewerRecord):
+                    continue
+            yield IndexEntry(name, info)
+
+    def rebuilt(self) -> Rebuilt | None:
+        """Return when the index was last compared with all records; None where it never was."""
+        try:
+            return decode(self._container.read(REBUILT), Rebuilt)
+        except (Missing, RecordError, NewerRecord):
+            return None
+
+    def save_rebuilt(self, rebuilt: Rebuilt) -> None:
+        """Say that the index has every document that belongs into it."""
+        self._container.write(REBUILT, encode(rebuilt), metadata=version_metadata())
+
+
+def entry_name(kind: IndexKind, document: str) -> str:
+    """Return the name of the entry of a document."""
+    return fitting_name(f"{INDEX}{kind.value}/", document, "")
