@@ -4,7 +4,7 @@ Two forms are read and written: `2022-05-01`, and the one of 2021 with `entityNa
 number. Neither has the documents' texts (page "data formats" of custom NER, copies of 2021 to 2025).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -118,58 +118,99 @@ def unit_of(content: bytes) -> str:
 
 def write(labels: Labels, unit: str = UTF16) -> bytes:
     """Write the form `2022-05-01`; the service takes it with UTF-16 code units only."""
-    project = labels.project
-    assets: dict[str, Any] = {"projectKind": labels.kind.value}
-    assets["entities" if labels.kind is Kind.ENTITIES else "classes"] = [
-        {"category": category} for category in labels.categories
-    ]
-    assets["documents"] = [_written(document, labels.kind, unit) for document in labels.documents]
+    entries = (_written(document, labels.kind, unit) for document in labels.documents)
+    return b"".join(_form_of_2022(entries, lambda: labels.categories, labels.kind, labels.project, unit))
+
+
+def stream(documents: Iterable[Document], project: Project) -> Iterator[bytes]:
+    """Yield the form `2022-05-01` of entities document by document; its categories stand behind the documents."""
+    categories: dict[str, None] = {}
+
+    def entries() -> Iterator[dict[str, Any]]:
+        for document in documents:
+            categories.update(dict.fromkeys(span.category for span in sorted(document.spans)))
+            yield _written(document, Kind.ENTITIES, UTF16)
+
+    return _form_of_2022(entries(), lambda: categories, Kind.ENTITIES, project, UTF16)
+
+
+def _form_of_2022(
+    entries: Iterator[dict[str, Any]],
+    categories: Callable[[], Iterable[str]],
+    kind: Kind,
+    project: Project,
+    unit: str,
+) -> Iterator[bytes]:
+    """Yield a labels file; `categories` is asked when all entries were written."""
     settings = {} if project.confidence_threshold is None else {"confidenceThreshold": project.confidence_threshold}
-    return _json(
-        {
-            "projectFileVersion": "2022-05-01",
-            "stringIndexType": unit,
-            "metadata": {
-                "projectKind": labels.kind.value,
-                "storageInputContainerName": project.container,
-                "projectName": project.name,
-                "multilingual": project.is_multilingual,
-                "description": project.description,
-                "language": project.language or DEFAULT_LANGUAGE,
-                "settings": settings,
-            },
-            "assets": assets,
-        }
-    )
+    head = {
+        "projectFileVersion": "2022-05-01",
+        "stringIndexType": unit,
+        "metadata": {
+            "projectKind": kind.value,
+            "storageInputContainerName": project.container,
+            "projectName": project.name,
+            "multilingual": project.is_multilingual,
+            "description": project.description,
+            "language": project.language or DEFAULT_LANGUAGE,
+            "settings": settings,
+        },
+    }
+    yield msgspec.json.encode(head)[:-1] + b',"assets":{"projectKind":' + msgspec.json.encode(kind.value)
+    yield from _list_of(b',"documents":', entries)
+    name = b"entities" if kind is Kind.ENTITIES else b"classes"
+    yield from _list_of(b',"' + name + b'":', ({"category": category} for category in categories()))
+    yield b"}}\n"
 
 
 def write_2021(labels: Labels, unit: str = UTF16) -> bytes:
     """Write the form of 2021, which has entities only. Raises `LabelsError` for classes."""
     if labels.kind is not Kind.ENTITIES:
         raise LabelsError("The form of 2021 has entities only; write classes as 'language-studio'.")
-    number = {category: n for n, category in enumerate(labels.categories)}
-    documents = []
-    for document in labels.documents:
-        ruler = Ruler(document.text, unit)
-        found = [
-            {
-                "entity": number[span.category],
-                "start": ruler.to_unit(span.start),
-                "length": ruler.to_unit(span.end) - ruler.to_unit(span.start),
-            }
-            for span in sorted(document.spans)
-        ]
-        entry: dict[str, Any] = {"location": document.name}
-        entry["culture"] = document.language or labels.project.language or DEFAULT_LANGUAGE
-        if document.dataset:
-            entry["dataset"] = document.dataset
-        region = {"regionStart": 0, "regionLength": length(document.text, unit), "labels": found}
-        documents.append(entry | {"entities": [region]})
-    return _json({"entityNames": list(labels.categories), "documents": documents})
+    return b"".join(_form_of_2021(labels.documents, labels.project, unit, labels.categories))
 
 
-def _json(value: Any) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n"
+def stream_2021(documents: Iterable[Document], project: Project) -> Iterator[bytes]:
+    """Yield the form of 2021 document by document; its list of categories stands behind the documents."""
+    return _form_of_2021(documents, project, UTF16, ())
+
+
+def _form_of_2021(
+    documents: Iterable[Document], project: Project, unit: str, categories: Sequence[str]
+) -> Iterator[bytes]:
+    number = {category: n for n, category in enumerate(categories)}
+    yield b"{"
+    entries = (_written_in_2021(document, project, unit, number) for document in documents)
+    yield from _list_of(b'"documents":', entries)
+    yield from _list_of(b',"entityNames":', iter(number))
+    yield b"}\n"
+
+
+def _written_in_2021(document: Document, project: Project, unit: str, number: dict[str, int]) -> dict[str, Any]:
+    """Return the entry of a document; categories that have no number yet get the next ones."""
+    ruler = Ruler(document.text, unit)
+    found = [
+        {
+            "entity": number.setdefault(span.category, len(number)),
+            "start": ruler.to_unit(span.start),
+            "length": ruler.to_unit(span.end) - ruler.to_unit(span.start),
+        }
+        for span in sorted(document.spans)
+    ]
+    entry: dict[str, Any] = {"location": document.name}
+    entry["culture"] = document.language or project.language or DEFAULT_LANGUAGE
+    if document.dataset:
+        entry["dataset"] = document.dataset
+    region = {"regionStart": 0, "regionLength": length(document.text, unit), "labels": found}
+    return entry | {"entities": [region]}
+
+
+def _list_of(name: bytes, entries: Iterable[Any]) -> Iterator[bytes]:
+    """Yield a member that is a list, an entry a line."""
+    yield name + b"["
+    for number, entry in enumerate(entries):
+        yield (b",\n" if number else b"\n") + msgspec.json.encode(entry)
+    yield b"\n]"
 
 
 def _written(document: Document, kind: Kind, unit: str) -> dict[str, Any]:

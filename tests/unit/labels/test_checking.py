@@ -147,7 +147,7 @@ def test_misfits_and_missing_documents_are_found() -> None:
     )
     assert found(Document("a.txt", "Anna owes."), left_out=left_out) == [
         "DocumentMissing b.txt",
-        "LeftOut c.txt",
+        "LabelLeftOut c.txt",
         "OffsetsDoNotFit a.txt",
     ]
 
