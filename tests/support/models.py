@@ -1,0 +1,133 @@
+"""A world whose service trains: a project with some labels, documents of the same kind, and people who correct them."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from functions.cli.main import run
+from functions.errors import Missing
+from functions.labels.values import Span
+from functions.storage.containers import Container
+from functions.storage.memory_containers import MemoryContainer
+from local.language_service.authoring_state import Authoring
+from local.language_service.authoring_state import Container as Read
+from local.language_service.labels import read_labels
+from local.language_service.projects import learn
+from local.stand_in.in_process import MovableClock
+from tests.local.language_service.material import LETTER_CATEGORIES, LETTERS, marked, utf16
+from tests.support.command_line import WorldAccess
+from tests.support.corrections import correct
+from tests.support.world import Gate, GatedContainer, World
+
+CONTAINER = "training"
+NAMES = list(LETTERS)
+
+
+def labelled(name: str) -> tuple[str, list[Span]]:
+    """Return the text of a letter and what is right in it."""
+    text, labels = marked(LETTERS[name])
+    return text, [Span(offset, offset + length, category) for category, offset, length in labels]
+
+
+def labels_file(names: Iterable[str], datasets: Sequence[str] = ("Train", "Train", "Test")) -> dict[str, Any]:
+    """Return letters as a labels file; every third is in the test set."""
+    documents = []
+    for n, name in enumerate(names):
+        text, spans = labelled(name)
+        found = [
+            {"category": one.category, "offset": utf16(text[: one.start]), "length": utf16(text[one.start : one.end])}
+            for one in spans
+        ]
+        region = {"regionOffset": 0, "regionLength": utf16(text), "labels": found}
+        entry = {"location": name, "language": "en-us", "dataset": datasets[n % len(datasets)], "entities": [region]}
+        documents.append(entry)
+    return {
+        "projectFileVersion": "2022-05-01",
+        "stringIndexType": "Utf16CodeUnit",
+        "metadata": {
+            "projectKind": "CustomEntityRecognition",
+            "projectName": "loans",
+            "storageInputContainerName": CONTAINER,
+            "language": "en-us",
+            "multilingual": False,
+            "settings": {},
+        },
+        "assets": {
+            "projectKind": "CustomEntityRecognition",
+            "entities": [{"category": one} for one in LETTER_CATEGORIES],
+            "documents": documents,
+        },
+    }
+
+
+def taught_world(model_cache: Path, first: int = 12, pace: float = 1.0) -> World:
+    """Return a world whose project has the labels of the first letters; the other letters are its documents."""
+    clock = MovableClock()
+    training = MemoryContainer(clock)
+    for name in NAMES[:first]:
+        training.write(name, labelled(name)[0].encode())
+
+    def containers(container: str) -> Read:
+        def read(name: str) -> bytes:
+            try:
+                return training.read(name).data
+            except Missing as error:
+                raise FileNotFoundError(name) from error
+
+        return read
+
+    content = labels_file(NAMES[:first])
+    labels = read_labels(content, "loans", lambda name: labelled(name)[0])
+    # What is deployed was learnt from a few documents only.
+    few = type(labels)(**{**{f: getattr(labels, f) for f in labels.__slots__}, "documents": labels.documents[:3]})
+    project = learn(few, model_cache)
+    authoring = Authoring(containers, model_cache, pace=pace)
+    authoring.add_learnt(project, content, frozenset({"production"}), clock())
+    world = World(project=project, authoring=authoring, training=training, clock=clock)
+    for name in NAMES[first:]:
+        world.drop(f"in/{name}", labelled(name)[0])
+    world.run()
+    return world
+
+
+def review(world: World, names: Iterable[str]) -> None:
+    """Correct documents so that all is right in them."""
+    for name in names:
+        correct(world, f"in/{name}", labelled(name)[1])
+
+
+class GatedAccess(WorldAccess):
+    """Commands whose calls pass a gate."""
+
+    def __init__(self, world: World, gate: Gate | None = None) -> None:
+        super().__init__(world)
+        self._gate = gate or (lambda call: None)
+        self._worker = world.start_worker(self._gate)
+
+    def container(self, name: str) -> Container:
+        if name == CONTAINER:
+            return GatedContainer(self._world.training, "intake", self._gate)
+        return GatedContainer(super().container(name), "output", self._gate)
+
+    def other_container(self, container: str) -> Container:
+        return self.container(container)
+
+    @property
+    def authoring_clients(self) -> Any:
+        return {one.name: one.deployments for one in self._worker.app.parts.pool}
+
+    @property
+    def language_services(self) -> Any:
+        return {one.name: one.service for one in self._worker.app.parts.pool}
+
+
+def command(world: World, *arguments: str, gate: Gate | None = None) -> int:
+    """Run a command; return the exit code."""
+    world.app.journal.flush()
+    return run(arguments, GatedAccess(world, gate))
+
+
+def told(out: str) -> list[dict[str, Any]]:
+    """Return the lines of JSON that a command has written."""
+    return [json.loads(line) for line in out.splitlines()]
