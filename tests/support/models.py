@@ -1,7 +1,8 @@
 """A world whose service trains: a project with some labels, documents of the same kind, and people who correct them."""
 
+import copy
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,34 +62,44 @@ def labels_file(names: Iterable[str], datasets: Sequence[str] = ("Train", "Train
     }
 
 
-def taught_world(model_cache: Path, first: int = 12, pace: float = 1.0) -> World:
-    """Return a world whose project has the labels of the first letters; the other letters are its documents."""
+def taught_world(model_cache: Path, first: int = 12, last: int | None = None) -> World:
+    """Return a world whose project has the labels of the first letters; the next are its documents."""
     clock = MovableClock()
     training = MemoryContainer(clock)
     for name in NAMES[:first]:
         training.write(name, labelled(name)[0].encode())
-
-    def containers(container: str) -> Read:
-        def read(name: str) -> bytes:
-            try:
-                return training.read(name).data
-            except Missing as error:
-                raise FileNotFoundError(name) from error
-
-        return read
 
     content = labels_file(NAMES[:first])
     labels = read_labels(content, "loans", lambda name: labelled(name)[0])
     # What is deployed was learnt from a few documents only.
     few = type(labels)(**{**{f: getattr(labels, f) for f in labels.__slots__}, "documents": labels.documents[:3]})
     project = learn(few, model_cache)
-    authoring = Authoring(containers, model_cache, pace=pace)
+    authoring = Authoring(_texts_of(training), model_cache)
     authoring.add_learnt(project, content, frozenset({"production"}), clock())
     world = World(project=project, authoring=authoring, training=training, clock=clock)
-    for name in NAMES[first:]:
+    for name in NAMES[first:last]:
         world.drop(f"in/{name}", labelled(name)[0])
     world.run()
     return world
+
+
+def _texts_of(training: MemoryContainer) -> Callable[[str], Read]:
+    def read(name: str) -> bytes:
+        try:
+            return training.read(name).data
+        except Missing as error:
+            raise FileNotFoundError(name) from error
+
+    return lambda container: read
+
+
+def copy_of(world: World) -> World:
+    """Return a world that goes its own way from here, with the same models."""
+    state = world.service.authoring.state
+    learnt = [one.learnt for project in state.projects.values() for one in project.models.values()]
+    copied = copy.deepcopy(world, {id(one): one for one in [*learnt, world.project]})
+    copied.service.authoring.state.containers = _texts_of(copied.training)
+    return copied
 
 
 def review(world: World, names: Iterable[str]) -> None:

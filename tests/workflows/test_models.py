@@ -2,7 +2,6 @@
 
 import copy
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 
 from functions.storage.model_store import ModelStore
-from tests.support.models import NAMES, command, labelled, review, taught_world, told
+from tests.support.models import NAMES, command, copy_of, labelled, review, taught_world, told
 from tests.support.world import Call, Crash, World
 
 HOST = "loans.cognitiveservices.azure.com"
@@ -291,17 +290,17 @@ def state_of(world: World) -> tuple[Any, ...]:
 
 
 def killed_at_each_call(
-    make: Callable[[], World], arguments: list[str], code: int = 0
+    start: World, arguments: list[str], code: int = 0
 ) -> tuple[tuple[Any, ...], list[tuple[str, tuple[Any, ...]]]]:
     """Run a command undisturbed, then killed at each of its calls and started again; return what each came to."""
     calls: list[Call] = []
-    undisturbed = make()
+    undisturbed = copy_of(start)
     assert command(undisturbed, *arguments, gate=calls.append) == code
     ends = []
     for number, at in enumerate(calls):
         if at.action in ("read", "get_properties", "list", "GET") and at.moment == "after":
             continue  # The same as before the next call.
-        world, seen = make(), iter(range(len(calls)))
+        world, seen = copy_of(start), iter(range(len(calls)))
 
         def gate(call: Call, seen: Any = seen, number: int = number) -> None:
             if next(seen, None) == number:
@@ -314,49 +313,42 @@ def killed_at_each_call(
     return state_of(undisturbed), ends
 
 
+@pytest.mark.long
 def test_killed_training_comes_to_the_same_end(model_cache: Path) -> None:
-    def make() -> World:
-        world = taught_world(model_cache)
-        review(world, NAMES[12:14])
-        return world
-
-    expected, ends = killed_at_each_call(make, ["model", "train", "--yes"])
+    world = taught_world(model_cache, last=14)
+    review(world, NAMES[12:14])
+    expected, ends = killed_at_each_call(world, ["model", "train", "--yes"])
     assert len(ends) > 20
     for where, end in ends:
         assert end == expected, where
 
 
-@pytest.fixture(scope="session")
-def prepared(model_cache: Path) -> Callable[[], World]:
-    def make() -> World:
-        world = taught_world(model_cache)
-        trained(world, NAMES[12:14])
-        project(world).models["first"].results = unlearnt(project(world))
-        return world
-
-    return make
+@pytest.fixture
+def prepared(model_cache: Path) -> World:
+    world = taught_world(model_cache, last=14)
+    trained(world, NAMES[12:14])
+    project(world).models["first"].results = unlearnt(project(world))
+    return world
 
 
-def test_killed_deployment_comes_to_the_same_end(prepared: Callable[[], World]) -> None:
+@pytest.mark.long
+def test_killed_deployment_comes_to_the_same_end(prepared: World) -> None:
     expected, ends = killed_at_each_call(prepared, ["model", "deploy", "--yes", "--last", "2"])
     assert expected[3]["production"] == "reviewed-20250115-1"
     for where, end in ends:
         assert end == expected, where
 
 
-def test_killed_rollback_comes_to_the_same_end(prepared: Callable[[], World]) -> None:
-    def make() -> World:
-        world = prepared()
-        assert command(world, "model", "deploy", "--yes", "--last", "0") == 0
-        return world
-
+@pytest.mark.long
+def test_killed_rollback_comes_to_the_same_end(prepared: World) -> None:
+    assert command(prepared, "model", "deploy", "--yes", "--last", "0") == 0
     calls: list[Call] = []
-    undisturbed = make()
+    undisturbed = copy_of(prepared)
     assert command(undisturbed, "model", "rollback", "--yes", gate=calls.append) == 0
     expected = state_of(undisturbed)
     assert expected[3]["production"] == "first"
     for number in range(len(calls)):
-        world, seen = make(), iter(range(len(calls)))
+        world, seen = copy_of(prepared), iter(range(len(calls)))
 
         def gate(call: Call, seen: Any = seen, number: int = number) -> None:
             if next(seen, None) == number:
