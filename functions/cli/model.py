@@ -20,7 +20,6 @@ from ..core.model_history import Measured
 from ..core.records import Record
 from ..core.scoring import Counts
 from ..core.work import work_of
-from ..labels.data_sets import DEFAULT_SHARE
 from ..labels.values import LabelsError
 from ..language.authoring import Deployment, EntityEvaluation, Model
 from ..settings import LanguageResource
@@ -383,9 +382,7 @@ def _is_near(row: ExpiryRow) -> bool:
 @click.option(
     "--share",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    default=DEFAULT_SHARE,
-    show_default=True,
-    help="Of new documents, how many are for the test set.",
+    help="Of new documents, how many are for the test set; else none, where there is one, and it stays fixed.",
 )
 @click.option(
     "--texts-in",
@@ -407,7 +404,7 @@ def train(
     label: str,
     prefix: str,
     unreviewed: tuple[str, ...],
-    share: float,
+    share: float | None,
     container: str | None,
     create_in: str | None,
     language: str,

@@ -57,13 +57,14 @@ def merge(
     exported: bytes,
     reviewed: Sequence[Document],
     earlier: Mapping[str, Iterable[str]] | None = None,
-    share: float = DEFAULT_SHARE,
+    share: float | None = None,
 ) -> Merged:
     """Return the labels of a project with those of reviewed documents, each in the training or the test set.
 
     The names of `reviewed` are those in the training container. `earlier` has for such a name those of earlier versions
-    of the same document, which leave the labels. A document keeps the set that it is in; new ones go to the test set by
-    the hash of their name, about `share` of them. Raises `LabelsError` where the result can not be trained on.
+    of the same document, which leave the labels. A document keeps the set that it is in. Of new ones, and of those
+    in no set, about `share` go to the test set, by the hash of their name; without it none, where there is a test set
+    already, so that it stays fixed, and else a fifth. Raises `LabelsError` where the result can not be trained on.
     """
     file = decoded(exported, dict[str, Any], "a labels file of the Language service")
     assets, metadata = file.get("assets"), file.get("metadata") or {}
@@ -111,12 +112,14 @@ def _entry(
     return language_studio.written(labelled, Kind.ENTITIES, UTF16)
 
 
-def _in_sets(entries: Sequence[dict[str, Any]], share: float) -> list[dict[str, Any]]:
+def _in_sets(entries: Sequence[dict[str, Any]], share: float | None) -> list[dict[str, Any]]:
     """Return the entries of documents, each with its set."""
+    if share is None and any(_set_of(one.get("dataset")) == TEST for one in entries):
+        return [{**one, "dataset": _set_of(one.get("dataset")) or TRAIN} for one in entries]
     pseudo = tuple(
         Document(str(one["location"]), "", _categories(one), dataset=_set_of(one.get("dataset"))) for one in entries
     )
-    divided = split(Labels(Kind.ENTITIES, (), pseudo), share).documents
+    divided = split(Labels(Kind.ENTITIES, (), pseudo), share or DEFAULT_SHARE).documents
     return [{**entry, "dataset": one.dataset} for entry, one in zip(entries, divided, strict=True)]
 
 

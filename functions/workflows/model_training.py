@@ -26,7 +26,6 @@ from typing import Any, Final, NamedTuple
 from ..core.model_history import CategoryQuality, Measured, ModelHistory, Quality, Training
 from ..core.records import Moment, Record
 from ..errors import Changed, EntityDropError
-from ..labels.data_sets import DEFAULT_SHARE
 from ..labels.merging import merge, unfit
 from ..labels.naming import training_name
 from ..labels.values import Document
@@ -67,8 +66,8 @@ class TrainingAsked(Record, frozen=True, kw_only=True):
     prefix: str = ""
     unreviewed: tuple[str, ...] = ()
     """Documents that nobody has looked at and that are to be learnt from all the same, by their names."""
-    share: float = DEFAULT_SHARE
-    """Of new documents, how many go to the test set."""
+    share: float | None = None
+    """Of new documents, how many go to the test set; None for none where there is one already."""
 
 
 class Placed(Record, frozen=True, kw_only=True):

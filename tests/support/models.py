@@ -2,7 +2,8 @@
 
 import copy
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,22 +64,35 @@ def labels_file(names: Iterable[str], datasets: Sequence[str] = ("Train", "Train
 
 
 def taught_world(model_cache: Path, first: int = 12, last: int | None = None) -> World:
-    """Return a world whose project has the labels of the first letters; the next are its documents."""
+    """Return a world whose project has the labels of the first letters; the next are its documents.
+
+    What is deployed was learnt from three of them only.
+    """
+    texts = {name: labelled(name)[0] for name in NAMES}
+    content = labels_file(NAMES[:first])
+    return world_of(model_cache, content, texts, learnt=NAMES[:3], dropped=NAMES[first:last])
+
+
+def world_of(
+    model_cache: Path,
+    content: dict[str, Any],
+    texts: Mapping[str, str],
+    *,
+    learnt: Sequence[str],
+    dropped: Sequence[str],
+) -> World:
+    """Return a world whose project has a labels file; its deployed model has learnt from some of its documents."""
     clock = MovableClock()
     training = MemoryContainer(clock)
-    for name in NAMES[:first]:
-        training.write(name, labelled(name)[0].encode())
-
-    content = labels_file(NAMES[:first])
-    labels = read_labels(content, "loans", lambda name: labelled(name)[0])
-    # What is deployed was learnt from a few documents only.
-    few = type(labels)(**{**{f: getattr(labels, f) for f in labels.__slots__}, "documents": labels.documents[:3]})
-    project = learn(few, model_cache)
+    labels = read_labels(content, "loans", lambda name: texts[name])
+    for one in labels.documents:
+        training.write(one.location, one.text.encode())
+    project = learn(replace(labels, documents=tuple(d for d in labels.documents if d.location in learnt)), model_cache)
     authoring = Authoring(_texts_of(training), model_cache)
     authoring.add_learnt(project, content, frozenset({"production"}), clock())
     world = World(project=project, authoring=authoring, training=training, clock=clock)
-    for name in NAMES[first:last]:
-        world.drop(f"in/{name}", labelled(name)[0])
+    for name in dropped:
+        world.drop(f"in/{name}", texts[name])
     world.run()
     return world
 
@@ -117,7 +131,7 @@ class GatedAccess(WorldAccess):
         self._worker = world.start_worker(self._gate)
 
     def container(self, name: str) -> Container:
-        if name == CONTAINER:
+        if name in (CONTAINER, "loan-letters"):
             return GatedContainer(self._world.training, "intake", self._gate)
         return GatedContainer(super().container(name), "output", self._gate)
 
