@@ -24,7 +24,7 @@ from ..core.records import Moment, Record
 from ..core.request_ledger import RequestLedger, issued, share_at, wait_s
 from ..core.results import ErrorReport, error_name
 from ..core.views import DocumentRow, Filter, JobView, ShownState, document_row, job_view, owner_of
-from ..errors import Missing, NewerRecord, RecordError, StorageOutcome
+from ..errors import Missing, NewerRecord, RecordError
 from ..settings import LanguageResource
 from ..storage.containers import BlobInfo, Container, is_safe
 from ..storage.document_store import DocumentStore
@@ -36,9 +36,8 @@ from ..storage.record_format import R, decode
 from ..storage.record_store import RecordStore
 from ..tasks.entities import EntityResultFile
 from ..tasks.task import ResultFile
-from ..text.compression import unpack
 from .parallel import batches, run_all
-from .result_files import read_results
+from .result_files import read_results, result_text
 
 LAST_MINUTE = timedelta(minutes=1)
 
@@ -184,18 +183,7 @@ class Queries:
     def text(self, details: Details) -> str | None:
         """Return the text that a document's results count in; None where that version is not there any more."""
         result = next(iter(details.results.values()), None)
-        if result is None:
-            return None
-        facts = result.text if result.text is not msgspec.UNSET else None
-        try:
-            if facts and facts.blob:
-                return self._documents.read_result(facts.blob).data.decode()
-            info = self._documents.get_properties(result.document.name)
-            data = self._documents.read_part(result.document.name, result.document.etag, None, None)
-        except StorageOutcome:
-            return None
-        text = unpack(data, info.content_encoding, None).data.decode(result.document.encoding or "utf-8", "replace")
-        return text.removeprefix("\ufeff")
+        return None if result is None else result_text(self._documents, result)
 
     def _row(self, document: BlobInfo, record: BlobInfo | None, jobs: Mapping[str, JobView]) -> DocumentRow:
         return document_row(

@@ -1,13 +1,16 @@
-"""Reads the results that a document has, whichever tasks they are of."""
+"""Reads the results that a document has, whichever tasks they are of, and the text that they count in."""
 
 from collections.abc import Collection
 
+import msgspec
+
 from ..core.names import fitting_name
-from ..errors import Missing
+from ..errors import Missing, StorageOutcome
 from ..storage.document_store import DocumentStore
 from ..tasks.custom_entities import CustomEntityRecognition
 from ..tasks.kinds import Task
 from ..tasks.task import ResultFile, decoded_result
+from ..text.compression import unpack
 
 _FIRST_RELEASE = (CustomEntityRecognition(),)
 """What records of the first release do not say: it knew one kind of task."""
@@ -28,3 +31,17 @@ def read_results(documents: DocumentStore, name: str, tasks: Collection[Task]) -
         if result:
             results[task.suffix] = result
     return results
+
+
+def result_text(documents: DocumentStore, result: ResultFile) -> str | None:
+    """Return the text that a result counts in; None where that version is not there any more."""
+    facts = result.text if result.text is not msgspec.UNSET else None
+    try:
+        if facts and facts.blob:
+            return documents.read_result(facts.blob).data.decode()
+        info = documents.get_properties(result.document.name)
+        data = documents.read_part(result.document.name, result.document.etag, None, None)
+    except StorageOutcome:
+        return None
+    text = unpack(data, info.content_encoding, None).data.decode(result.document.encoding or "utf-8", "replace")
+    return text.removeprefix("\ufeff")

@@ -116,7 +116,7 @@ def test_replay_by_rule_applies_the_new_rule(mixed: World) -> None:
 
 
 def deploy(world: World, at: datetime | None) -> None:
-    world.service.authoring.deployed["loans", "production"] = at
+    world.service.authoring.state.model_since["loans", "production"] = at
 
 
 def read(world: World) -> tuple[Deployed, tuple[UnknownTime, ...]]:
@@ -189,7 +189,7 @@ def test_only_documents_of_the_deployment_are_changed(mixed: World) -> None:
 
 @pytest.mark.parametrize("status", [403, 404, 500])
 def test_unknown_time_falls_back_to_names(mixed: World, status: int) -> None:
-    mixed.service.authoring.refuse_with = status
+    mixed.service.authoring.state.refuse_with = status
     deployed, (unknown,) = read(mixed)
     assert unknown.deployment.deployment == "production"
     assert unknown.code and unknown.why

@@ -122,11 +122,11 @@ def test_only_changed_models_are_replayed(mixed: World, capsys: pytest.CaptureFi
         assert json.loads(printed.out)["forecast"]["documents"] == documents
         assert not printed.err
         mixed.clock.advance(60)
-        mixed.service.authoring.deployed["loans", "production"] = mixed.clock()
+        mixed.service.authoring.state.model_since["loans", "production"] = mixed.clock()
 
 
 def test_unknown_deployment_is_told(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
-    mixed.service.authoring.refuse_with = 403
+    mixed.service.authoring.state.refuse_with = 403
     assert run_on(mixed, "replay", "--only-if-model-changed", "--json") == main.DONE
     printed = capsys.readouterr()
     assert json.loads(printed.out)["forecast"]["documents"] == 0
