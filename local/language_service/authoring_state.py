@@ -271,13 +271,19 @@ class Authoring:
 def describing(projects: Sequence[Project], deployments: frozenset[str] | None, now: datetime) -> Authoring:
     """Give an authoring API that shows projects and their deployments; as it has no documents, no training succeeds."""
 
-    def nothing(name: str) -> bytes:
-        raise FileNotFoundError(name)
-
-    authoring = Authoring(lambda container: nothing, Path())
+    authoring = Authoring(_without_documents, Path())
     for one in projects:
         authoring.add_described(one, deployments, now)
     return authoring
+
+
+def _without_documents(container: str) -> Callable[[str], bytes]:
+    """Give what reads the documents of a container, where there are none."""
+    return _missing
+
+
+def _missing(name: str) -> bytes:
+    raise FileNotFoundError(name)
 
 
 def new_job_id(now: datetime) -> str:
