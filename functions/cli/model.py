@@ -29,7 +29,7 @@ from ..workflows.authoring_jobs import Authoring, Tell, tell_nobody
 from ..workflows.corrections import CorrectionsReader
 from ..workflows.last_documents import LastDocuments
 from ..workflows.model_deployment import ModelDeployment, Outcome
-from ..workflows.model_evaluation import ModelEvaluation, Tested, between
+from ..workflows.model_evaluation import ModelEvaluation, Tested
 from ..workflows.model_training import MAX_MODELS, ModelTraining, Plan, Trained, TrainingAsked, quality_of
 from .access import Access
 from .terminal import count, make_console, plain, write_json
@@ -428,8 +428,10 @@ def train(
         if not as_json:
             make_console().print(Text("\nNothing was done. Add --yes to do it."))
         return 0
-    if not plan.reviewed and not plan.is_resumed:
-        raise click.UsageError("There is nothing to learn: no document is reviewed.")
+    if not plan.reviewed and not plan.is_resumed and not label:
+        raise click.UsageError(
+            "There is nothing new to learn: no document is reviewed. --label NAME trains from the labels so far."
+        )
     try:
         with _bar(as_json=as_json) as tell:
             trained = works.training.run(plan, tell)
@@ -523,7 +525,7 @@ def evaluate(
         deployed = works.evaluation.deployed_model(name)
         comparisons = {}
         if deployed and deployed.model_id != newest.model_id:
-            comparisons[f"{name} ({deployed.label})"] = between(tested, works.evaluation.tested(deployed.label))
+            comparisons[f"{name} ({deployed.label})"] = works.evaluation.compared(tested, deployed)
         comparisons["the results in the container"] = works.evaluation.in_container(tested, works.store.history().names)
     quality = quality_of(tested.measured)
     measured = Measured(at=access.clock(), label=newest.label, quality=quality, documents=tested.documents)

@@ -316,6 +316,8 @@ class AuthoringClient:
             return reply
         if 200 <= reply.status < 300:
             return reply
+        if own_error(reply) is None:  # Of something in between: it may have been passed on before.
+            return Unanswered(LANGUAGE.unrecognized(reply))
         outcome = self._refused(reply, self._clock())
         self._writes.heed(outcome)
         return outcome

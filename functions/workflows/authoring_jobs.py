@@ -98,10 +98,18 @@ class Authoring:
         return answer
 
     def start(
-        self, what: str, method: str, *parts: str, body: Any = None, query: str = "", is_encoded: bool = False
+        self,
+        what: str,
+        method: str,
+        *parts: str,
+        body: Any = None,
+        query: str = "",
+        is_encoded: bool = False,
+        is_repeatable: bool = True,
     ) -> str | None:
         """Start a job and return its id; None where no answer came, so that it may have been started.
 
+        What is not repeatable is asked for once, unless the service has surely not taken it.
         It waits for another job of the project to end. Raises `ServiceRefused` and `ServiceNotReached`.
         """
         began, path = self._clock(), path_of(self.project, *parts)
@@ -153,11 +161,12 @@ class Authoring:
         self, what: str, method: str, parts: Sequence[str], jobs: Sequence[str], body: Any = None, **more: Any
     ) -> Job:
         """Start a job that may be repeated, and wait until it has succeeded; `jobs` is where jobs of its kind are."""
-        for _ in range(3):
+        for attempt in range(6):
             job = self.start(what, method, *parts, body=body, **more)
             ended = self.follow(what, *jobs, job) if job else None
             if ended:
                 return ended
+            self._sleep(POLL_S * 2**attempt)
         raise ServiceNotReached(f"{what}: the service does not say what became of it. Try again.")
 
     @property

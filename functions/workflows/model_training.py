@@ -49,6 +49,10 @@ class CanNotTrain(EntityDropError):
     """Something stands in the way of a training; the message says what, and what to do."""
 
 
+class NotEvaluated(EntityDropError):
+    """A model that the service has not measured."""
+
+
 class Stage(StrEnum):
     """Which step comes next."""
 
@@ -364,11 +368,11 @@ class ModelTraining:
 
 
 def measured_by(authoring: Authoring, label: str) -> EntityEvaluation:
-    """Return what a model is worth. Raises `JobFailed` where the service has not measured it."""
+    """Return what a model is worth. Raises `NotEvaluated`."""
     summary = authoring.find(Summary, "models", label, "evaluation", "summary-result")
     found = summary.custom_entity_recognition_evaluation if summary else None
     if found is None:
-        raise JobFailed(f"The service has no evaluation of model '{label}'.")
+        raise NotEvaluated(f"The service has no evaluation of model '{label}'; train it again.")
     return found
 
 
