@@ -11,7 +11,15 @@ import msgspec
 
 from ..core.outcomes import DeferReason, Deferred, Unanswered
 from ..errors import EntityDropError, Problem
-from ..language.authoring import LONGEST_ANSWER_S, LONGEST_TRANSFER_S, AuthoringClient, Job, Refusal, Started, path_of
+from ..language.authoring_service import (
+    LONGEST_ANSWER_S,
+    LONGEST_TRANSFER_S,
+    AuthoringService,
+    Job,
+    Refusal,
+    Started,
+    path_of,
+)
 
 POLL_S: Final = 5.0
 """Between looks at a job: a training of 95 s takes 19 of the 100 questions of a minute."""
@@ -58,7 +66,7 @@ class Authoring:
 
     def __init__(
         self,
-        client: AuthoringClient,
+        client: AuthoringService,
         project: str,
         clock: Callable[[], datetime],
         sleep: Callable[[float], None],

@@ -18,7 +18,7 @@ from ..core.model_history import Deployed, Measured
 from ..core.records import Moment, Record
 from ..core.scoring import Counts
 from ..errors import EntityDropError
-from ..language.authoring import Deployment, Model
+from ..language.authoring_service import Deployment, Model
 from ..storage.model_store import ModelStore
 from .authoring_jobs import POLL_S, Authoring, Tell, tell_nobody
 from .last_documents import LastDocuments

@@ -8,7 +8,7 @@ from ..core.model_comparison import Answers, Comparison, compare
 from ..core.results import entities_name
 from ..core.scoring import Span
 from ..errors import EntityDropError, Missing, UnsafeName
-from ..language.authoring import Deployment, EntityEvaluation, Marked, Model, TestedDocument
+from ..language.authoring_service import Deployment, EntityEvaluation, Marked, Model, TestedDocument
 from ..storage.document_store import DocumentStore
 from ..tasks.custom_entities import EntitiesResult
 from ..tasks.task import decoded_result

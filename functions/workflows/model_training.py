@@ -29,7 +29,7 @@ from ..errors import Changed, EntityDropError
 from ..labels.merging import merge, unfit
 from ..labels.naming import training_name
 from ..labels.values import Document
-from ..language.authoring import EntityEvaluation, Job, Model, Project, Summary
+from ..language.authoring_service import EntityEvaluation, Job, Model, Project, Summary
 from ..storage.containers import TEXT_TYPE, Container
 from ..storage.model_store import ModelStore
 from .authoring_jobs import Authoring, JobFailed, Tell, tell_nobody

@@ -12,7 +12,8 @@ from requests.adapters import BaseAdapter
 from functions.core.outcomes import Deferred, Unanswered
 from functions.errors import Problem
 from functions.language.auth import KeyAuth
-from functions.language.authoring import AuthoringClient, Deployment, Job, Model, Refusal, Started, path_of
+from functions.language.authoring import AuthoringClient
+from functions.language.authoring_service import Deployment, Job, Model, Refusal, Started, path_of
 
 ENDPOINT = "https://loans.cognitiveservices.azure.com"
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
