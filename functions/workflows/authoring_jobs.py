@@ -11,7 +11,15 @@ import msgspec
 
 from ..core.outcomes import DeferReason, Deferred, Unanswered
 from ..errors import EntityDropError, Problem
-from ..language.authoring import LONGEST_ANSWER_S, LONGEST_TRANSFER_S, AuthoringClient, Job, Refusal, Started, path_of
+from ..language.authoring_service import (
+    LONGEST_ANSWER_S,
+    LONGEST_TRANSFER_S,
+    AuthoringService,
+    Job,
+    Refusal,
+    Started,
+    path_of,
+)
 
 POLL_S: Final = 5.0
 """Between looks at a job: a training of 95 s takes 19 of the 100 questions of a minute."""
@@ -58,7 +66,7 @@ class Authoring:
 
     def __init__(
         self,
-        client: AuthoringClient,
+        client: AuthoringService,
         project: str,
         clock: Callable[[], datetime],
         sleep: Callable[[float], None],
@@ -98,10 +106,18 @@ class Authoring:
         return answer
 
     def start(
-        self, what: str, method: str, *parts: str, body: Any = None, query: str = "", is_encoded: bool = False
+        self,
+        what: str,
+        method: str,
+        *parts: str,
+        body: Any = None,
+        query: str = "",
+        is_encoded: bool = False,
+        is_repeatable: bool = True,
     ) -> str | None:
         """Start a job and return its id; None where no answer came, so that it may have been started.
 
+        What is not repeatable is asked for once, unless the service has surely not taken it.
         It waits for another job of the project to end. Raises `ServiceRefused` and `ServiceNotReached`.
         """
         began, path = self._clock(), path_of(self.project, *parts)
@@ -153,11 +169,12 @@ class Authoring:
         self, what: str, method: str, parts: Sequence[str], jobs: Sequence[str], body: Any = None, **more: Any
     ) -> Job:
         """Start a job that may be repeated, and wait until it has succeeded; `jobs` is where jobs of its kind are."""
-        for _ in range(3):
+        for attempt in range(6):
             job = self.start(what, method, *parts, body=body, **more)
             ended = self.follow(what, *jobs, job) if job else None
             if ended:
                 return ended
+            self._sleep(POLL_S * 2**attempt)
         raise ServiceNotReached(f"{what}: the service does not say what became of it. Try again.")
 
     @property

@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-import msgspec
-
 from ..core.documents import DocumentState
 from ..core.journal import DocumentEnded
 from ..core.outcomes import Accepted, DeferReason, Deferred, Finished, StillRunning
@@ -58,7 +56,7 @@ _ANY: Final = WorkSpec(api_version="", tasks=(), language="", string_index_type=
 
 
 class LastDocuments:
-    """Reads the last documents, and asks another deployment about them. `work` is what the app asks."""
+    """Reads the last documents, and asks another deployment about them. `work` is how the app asks."""
 
     def __init__(
         self,
@@ -67,6 +65,7 @@ class LastDocuments:
         reader: CorrectionsReader,
         language: LanguageService,
         work: WorkSpec,
+        project: str,
         clock: Callable[[], datetime],
         sleep: Callable[[float], None],
     ) -> None:
@@ -75,6 +74,7 @@ class LastDocuments:
         self._reader = reader
         self._language = language
         self._work = work
+        self._project = project
         self._clock = clock
         self._sleep = sleep
 
@@ -140,9 +140,14 @@ class LastDocuments:
         return answers, len(documents) - len(answers)
 
     def _work_of(self, deployment: str) -> WorkSpec:
-        (task,) = [one for one in self._work.tasks if isinstance(one, CustomEntityRecognition)][:1]
-        other = CustomEntityRecognition(project=task.project, deployment=deployment)
-        return msgspec.structs.replace(self._work, tasks=(other,))
+        other = CustomEntityRecognition(project=self._project, deployment=deployment)
+        return WorkSpec(
+            api_version=self._work.api_version,
+            tasks=(other,),
+            language=self._work.language,
+            string_index_type=self._work.string_index_type,
+            overlaps=self._work.overlaps,
+        )
 
     def _answered(self, work: WorkSpec, batch: Sequence[LastDocument]) -> dict[str, FoundEntities]:
         """Return the answers of one job by their numbers; none where it does not come to an end."""

@@ -18,11 +18,11 @@ from ..core.model_history import Deployed, Measured
 from ..core.records import Moment, Record
 from ..core.scoring import Counts
 from ..errors import EntityDropError
-from ..language.authoring import Deployment, Model
+from ..language.authoring_service import Deployment, Model
 from ..storage.model_store import ModelStore
 from .authoring_jobs import POLL_S, Authoring, Tell, tell_nobody
 from .last_documents import LastDocuments
-from .model_evaluation import ModelEvaluation, between
+from .model_evaluation import ModelEvaluation
 from .model_training import quality_of
 
 COMMAND: Final = "swap"
@@ -184,7 +184,7 @@ class ModelDeployment:
                 at=self._clock(), label=model.label, quality=quality_of(tested.measured), documents=tested.documents
             )
         )
-        return between(tested, self._evaluation.tested(before.label))
+        return self._evaluation.compared(tested, before)
 
     def _on_last(self, candidate: str, number: int, tell: Tell) -> Last:
         tell("asking the candidate about the last documents", None)
@@ -213,7 +213,7 @@ class ModelDeployment:
         what = f"The swap of '{deployment}' and '{candidate}'"
         body = {"firstDeploymentName": deployment, "secondDeploymentName": candidate}
         try:
-            job = self._authoring.start(what, "POST", "deployments", ":swap", body=body)
+            job = self._authoring.start(what, "POST", "deployments", ":swap", body=body, is_repeatable=False)
             if job:
                 self._authoring.follow(what, "deployments", "swap", "jobs", job)
         except EntityDropError:

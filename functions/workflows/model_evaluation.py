@@ -8,13 +8,13 @@ from ..core.model_comparison import Answers, Comparison, compare
 from ..core.results import entities_name
 from ..core.scoring import Span
 from ..errors import EntityDropError, Missing, UnsafeName
-from ..language.authoring import Deployment, EntityEvaluation, Marked, Model, TestedDocument
+from ..language.authoring_service import Deployment, EntityEvaluation, Marked, Model, TestedDocument
 from ..storage.document_store import DocumentStore
 from ..tasks.custom_entities import EntitiesResult
 from ..tasks.task import decoded_result
 from .authoring_jobs import Authoring
 from .evaluating import spans_of
-from .model_training import measured_by
+from .model_training import NotEvaluated, measured_by
 
 
 class NoSuchModel(EntityDropError):
@@ -74,8 +74,18 @@ class ModelEvaluation:
         """Return the model that a deployment runs; None where it is none of them."""
         return next((one for one in models if one.model_id == deployment.model_id), None)
 
+    def compared(self, candidate: Tested, other: Model) -> Comparison:
+        """Compare two models on the documents in the test sets of both: none, where the other was never evaluated."""
+        try:
+            return between(candidate, self.tested(other.label))
+        except NotEvaluated:
+            return Comparison()
+
     def tested(self, label: str) -> Tested:
-        """Return what a model is worth, and what it has found in each document of its test set."""
+        """Return what a model is worth, and what it has found in each document of its test set.
+
+        Raises `NotEvaluated`.
+        """
         measured = measured_by(self._authoring, label)
         parts = ("models", label, "evaluation", "result")
         found = self._authoring.listed(TestedDocument, *parts, query="&stringIndexType=Utf16CodeUnit") or []

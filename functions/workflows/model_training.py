@@ -29,7 +29,7 @@ from ..errors import Changed, EntityDropError
 from ..labels.merging import merge, unfit
 from ..labels.naming import training_name
 from ..labels.values import Document
-from ..language.authoring import EntityEvaluation, Job, Model, Project, Summary
+from ..language.authoring_service import EntityEvaluation, Job, Model, Project, Summary
 from ..storage.containers import TEXT_TYPE, Container
 from ..storage.model_store import ModelStore
 from .authoring_jobs import Authoring, JobFailed, Tell, tell_nobody
@@ -47,6 +47,10 @@ LIVE: Final = frozenset({"notstarted", "running", "succeeded"})
 
 class CanNotTrain(EntityDropError):
     """Something stands in the way of a training; the message says what, and what to do."""
+
+
+class NotEvaluated(EntityDropError):
+    """A model that the service has not measured."""
 
 
 class Stage(StrEnum):
@@ -364,11 +368,11 @@ class ModelTraining:
 
 
 def measured_by(authoring: Authoring, label: str) -> EntityEvaluation:
-    """Return what a model is worth. Raises `JobFailed` where the service has not measured it."""
+    """Return what a model is worth. Raises `NotEvaluated`."""
     summary = authoring.find(Summary, "models", label, "evaluation", "summary-result")
     found = summary.custom_entity_recognition_evaluation if summary else None
     if found is None:
-        raise JobFailed(f"The service has no evaluation of model '{label}'.")
+        raise NotEvaluated(f"The service has no evaluation of model '{label}'; train it again.")
     return found
 
 

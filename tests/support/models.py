@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import requests
+
 from functions.cli.main import run
 from functions.errors import Missing
 from functions.labels.values import Span
@@ -20,7 +22,7 @@ from local.stand_in.in_process import MovableClock
 from tests.local.language_service.material import LETTER_CATEGORIES, LETTERS, marked, utf16
 from tests.support.command_line import WorldAccess
 from tests.support.corrections import correct
-from tests.support.world import Gate, GatedContainer, World
+from tests.support.world import Exchange, Gate, GatedContainer, World
 
 CONTAINER = "training"
 NAMES = list(LETTERS)
@@ -134,6 +136,15 @@ class GatedAccess(WorldAccess):
         if name in (CONTAINER, "loan-letters"):
             return GatedContainer(self._world.training, "intake", self._gate)
         return GatedContainer(super().container(name), "output", self._gate)
+
+    @property
+    def exchanges(self) -> list[Exchange]:
+        """What was sent to the service, and answered."""
+        return self._worker.wire.exchanges
+
+    def rewrite(self, rewrite: Callable[[requests.Response], None]) -> None:
+        """Change answers of the service on their way."""
+        self._worker.wire.rewrite = rewrite
 
     def other_container(self, container: str) -> Container:
         return self.container(container)

@@ -6,14 +6,19 @@ from typing import Any
 
 import pytest
 import requests
+from hypothesis import given
+from hypothesis import strategies as st
 from requests.adapters import BaseAdapter
 
+from functions.core.outcomes import Deferred, Unanswered
 from functions.errors import Problem
 from functions.language.auth import KeyAuth
-from functions.language.authoring import AuthoringClient, Deployment
+from functions.language.authoring import AuthoringClient
+from functions.language.authoring_service import Deployment, Job, Model, Refusal, Started, path_of
 
 ENDPOINT = "https://loans.cognitiveservices.azure.com"
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
+ERROR = b'{"error": {"code": "Whatever", "message": "The reason."}}'
 
 
 class Answering(BaseAdapter):
@@ -22,6 +27,7 @@ class Answering(BaseAdapter):
     def __init__(self, status: int, body: bytes, content_type: str = "application/json; charset=utf-8") -> None:
         super().__init__()
         self.answer = (status, body, content_type)
+        self.headers: dict[str, str] = {}
         self.asked: list[requests.PreparedRequest] = []
 
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
@@ -31,6 +37,7 @@ class Answering(BaseAdapter):
         response = requests.Response()
         response.status_code, response._content = self.answer[:2]
         response.headers["Content-Type"] = self.answer[2]
+        response.headers.update(self.headers)
         response.request, response.url = request, str(request.url)
         return response
 
@@ -118,3 +125,62 @@ def test_other_forms_are_not_recognized(adapter: Answering) -> None:
 
 def test_no_answer_is_a_problem() -> None:
     assert isinstance(asked(Answering(0, b"")), Problem)
+
+
+# --- Changes ---
+
+
+def client(adapter: Answering) -> AuthoringClient:
+    session = requests.Session()
+    session.mount("https://", adapter)
+    return AuthoringClient(ENDPOINT, session, KeyAuth("key"), lambda: NOW)
+
+
+def test_only_the_jobs_id_is_taken() -> None:
+    adapter = Answering(202, b"")
+    adapter.headers["operation-location"] = "https://evil.example/x/jobs/0a_1?api-version=1"
+    assert client(adapter).start("POST", path_of("a b", ":train"), {"x": 1}) == Started("0a_1")
+    (request,) = adapter.asked
+    assert request.url == f"{ENDPOINT}/language/authoring/analyze-text/projects/a%20b/:train?api-version=2023-04-01"
+    assert request.body == b'{"x":1}'
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "content_type", "expected"),
+    [
+        (202, b"", "", Unanswered),
+        (500, b"<html>", "text/html", Unanswered),
+        (404, b"<html>", "text/html", Unanswered),
+        (302, b"", "", Unanswered),
+        (400, ERROR, "application/json", Refusal),
+        (403, ERROR, "application/json", Refusal),
+        (409, ERROR, "application/json", Refusal),
+        (429, ERROR, "application/json", Deferred),
+        (503, ERROR, "application/json", Deferred),
+        (0, b"", "", Unanswered),
+    ],
+)
+def test_answers_to_changes_are_told_apart(status: int, body: bytes, content_type: str, expected: type) -> None:
+    """What something in between has answered may have been carried out."""
+    assert isinstance(client(Answering(status, body, content_type)).start("POST", "/a/:swap", {}), expected)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"[]", b"{}", b'{"value": {}}', b'{"value": [1]}', b'{"value": [{"label": 1}]}', b"null", b"{", b"[" * 90_000],
+)
+def test_lists_of_another_type_are_no_list(body: bytes) -> None:
+    assert isinstance(client(Answering(200, body)).pages("/a/models", Model), Refusal | Deferred)
+
+
+def test_links_lead_nowhere_else() -> None:
+    adapter = Answering(200, b'{"value": [{"label": "m"}], "nextLink": "https://evil.example/p?api-version=9&skip=1"}')
+    assert client(adapter).pages("/a/models", Model) == [Model("m"), Model("m")], "a link that repeats ends the list"
+    assert str(adapter.asked[1].url).endswith("/a/models?api-version=2023-04-01&skip=1")
+    assert str(adapter.asked[1].url).startswith(ENDPOINT)
+
+
+@given(st.binary(max_size=200) | st.sampled_from([b'{"status":1}', b'{"status":"x","errors":{}}', b'{"result":[]}']))
+def test_no_answer_raises(body: bytes) -> None:
+    found = client(Answering(200, body)).get("/a/train/jobs/1", Job)
+    assert isinstance(found, Job | Refusal | Deferred)
