@@ -18,7 +18,8 @@ from starlette.types import ASGIApp
 from .. import problems
 from .access import access_refusal, page_refusal
 from .api import described, document_details, service_status, sessions, upload_addresses
-from .guard import Guard, api_headers, page_headers
+from .guard import Guard
+from .page_headers import api_headers, page_headers
 from .parts import WebParts
 from .problem_json import RefusedError, problem_response
 from .static_files import routes as static_routes

@@ -63,7 +63,7 @@ class LazyApp:
 
 
 def _unreadable() -> func.HttpResponse:
-    from .guard import api_headers
+    from .page_headers import api_headers
     from .problem_json import PROBLEM_TYPE, problem_body
 
     refusal = problems.INVALID_ADDRESS.refusal()

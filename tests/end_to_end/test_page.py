@@ -96,7 +96,7 @@ def test_page_is_served_with_its_files(site: Site) -> None:
     page = site.ask("/")
     assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert "connect-src 'self' http://127.0.0.1:" in page.headers["content-security-policy"]
-    for part in ("/static/page.js", "/static/access.js", "/static/page.css"):
+    for part in ("/static/app.js", "/static/api.js", "/static/style.css"):
         file = site.ask(part)
         assert file.status_code == 200
         assert site.ask(part, headers={"If-None-Match": file.headers["etag"]}).status_code == 304
@@ -205,7 +205,7 @@ def test_no_path_leads_round_keys(locked: Stack, path: str) -> None:
 def test_page_itself_needs_no_key(locked: Stack) -> None:
     reply = Site(locked).ask("/")
     assert reply.status_code == 200
-    assert Site(locked).ask("/static/page.js").status_code == 200
+    assert Site(locked).ask("/static/app.js").status_code == 200
 
 
 # --- With App Service Authentication ---
@@ -255,5 +255,5 @@ def test_entra_does_not_start_without_platform(tmp_path: Path) -> None:
 def test_page_can_be_switched_off(tmp_path: Path) -> None:
     with Stack(tmp_path, settings={"WEB": "off"}) as stack:
         site = Site(stack)
-        assert [site.ask(path).status_code for path in ("/api/session", "/static/page.js")] == [404, 404]
+        assert [site.ask(path).status_code for path in ("/api/session", "/static/app.js")] == [404, 404]
         assert not [name for name in stack.hosts[0].status()["functions"] if name.startswith("web")]

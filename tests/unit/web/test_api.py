@@ -325,7 +325,7 @@ def test_every_answer_has_safe_headers(world: World, api: Client, page: Client) 
         "method": api.ask("/api/session", "DELETE"),
         "refused": api.ask("/api/session", headers={"origin": "https://evil.example"}),
         "page": page.ask("/"),
-        "script": page.ask("/static/page.js"),
+        "script": page.ask("/static/app.js"),
         "none": page.ask("/none"),
     }
     for what, answer in answers.items():
