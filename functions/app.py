@@ -13,7 +13,6 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from .core.daily_count import DailyCount
-from .core.health import Health
 from .core.packing import MAX_REQUEST_DOCUMENTS, REQUESTS_PER_JOB
 from .core.planning import Policy
 from .core.request_ledger import RequestLedger
@@ -34,6 +33,7 @@ from .settings import LanguageResource, Settings
 from .storage.azure_queues import AzureJobQueue, AzureTextQueue
 from .storage.clients import blob_containers, blob_service, can_sign, queue
 from .storage.containers import Container
+from .storage.corrections_store import CorrectionsStore
 from .storage.document_store import DocumentStore
 from .storage.expiry_store import ExpiryStore
 from .storage.extracted_store import ExtractedStore
@@ -46,11 +46,9 @@ from .storage.record_store import RecordStore
 from .storage.rules_store import RulesStore
 from .storage.shared_record import SharedRecord
 from .storage.upload_signer import AzureUploadSigner, UploadSigner
-from .web.parts import WebParts
 from .workflows.batching import Submitter
 from .workflows.carry_over import CarryOver
 from .workflows.claiming import Claims, Reports
-from .workflows.details import DocumentDetails
 from .workflows.expiries import DeploymentReader, ExpiryWatch, deployments_of
 from .workflows.extractor import Extractor
 from .workflows.holding import Holds, StartTimer, start_timer
@@ -75,8 +73,10 @@ from .workflows.uploads import Uploads
 from .workflows.working_copies import WorkingCopies
 
 if TYPE_CHECKING:
+    from .tasks.entities import EntityResultFile
     from .text.formats.extraction import Extracted
     from .text.formats.runner import Runner
+    from .web.parts import WebParts
     from .workflows.backfill import Backfill, CopyIn
     from .workflows.forecast import Forecaster
     from .workflows.handing_over import HandingOver, Pace
@@ -85,9 +85,6 @@ if TYPE_CHECKING:
 
 STORAGE_THREADS = 16
 """Threads that read and write the documents of a job at the same time; shared by all runs of a worker."""
-
-SHOWN_HEALTH_AGE_S = 5.0
-"""How old the health that people are shown may be."""
 
 LARGE_AT_ONCE = 2
 """Documents of more than `intake.LARGE_BYTES` that a worker holds in memory at the same time: a hundred runs of 10 MB
@@ -138,6 +135,8 @@ class Parts:
     journal: JournalStore
     expiries: ExpiryStore
     index: IndexStore
+    state: Container
+    """Where the stores above keep what they keep."""
     queue: JobQueue
     poison_queue: PoisonQueue
     pool: tuple[LanguageParts, ...]
@@ -172,8 +171,6 @@ class EntityDrop:
     journal: Journal
     rules: RuleBook
     uploads: Uploads
-    details: DocumentDetails
-    web: WebParts
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
@@ -198,7 +195,8 @@ class EntityDrop:
         refusals = Refusals(records, clock)
         copies = WorkingCopies(parts.extracted, documents, extractor, refusals)
         indexing = Indexing(parts.index)
-        publisher = Publisher(documents, records, copies, self.journal, indexing, clock)
+        make_view = view_of if settings.result_html else None
+        publisher = Publisher(documents, records, copies, self.journal, indexing, clock, make_view)
         texts = TextReader(documents, copies, TextCache(), large_documents)
         readings = Readings(records, texts, publisher, clock)
         language_policy = partial(policy, parts.poll_timer, has_others=len(parts.pool) > 1)
@@ -221,8 +219,10 @@ class EntityDrop:
             )
 
         intake = intake_of(documents)
+        self._indexing = indexing
+        self._corrections = CorrectionsStore(documents, parts.state)
         carry_over = CarryOver(documents, records, copies, self.journal, indexing, clock)
-        claims = Claims(documents, records, carry_over, indexing, clock, parts.new_id)
+        claims = Claims(documents, records, carry_over, self._corrections, indexing, clock, parts.new_id)
         reports = Reports(documents, claims, publisher, clock, parts.new_id)
         submission = Submission(records, queue, claims, publisher, services, steps, threads, clock, parts.new_id)
         self.submitter = Submitter(
@@ -289,10 +289,58 @@ class EntityDrop:
         )
         largest_bytes = max(settings.max_document_bytes, settings.max_file_bytes)
         self.uploads = Uploads(documents, parts.upload_signer, largest_bytes, clock)
-        self.details = DocumentDetails(documents, records)
-        self.web = WebParts(settings, self.uploads, self.details, self._health, clock)
 
-    # What only commands ask for is imported and made when they do: a worker starts without it.
+    # What only commands and the page ask for is imported and made when they do: a worker starts without it.
+
+    @cached_property
+    def web(self) -> "WebParts":
+        """What the page and its API use."""
+        from .storage.model_store import ModelStore
+        from .web.parts import WebParts
+        from .workflows.correcting import Correcting
+        from .workflows.corrections import CorrectionsReader
+        from .workflows.details import DocumentContents
+        from .workflows.document_lists import DocumentLists
+        from .workflows.model_view import ModelView
+        from .workflows.queries import BudgetStore, StatusReader
+
+        parts = self.parts
+        documents, records, threads = parts.documents, parts.records, parts.storage_threads
+        lists = DocumentLists(documents, records, parts.index, parts.journal, threads, parts.clock)
+        contents = DocumentContents(documents, records, self.uploads.largest_bytes)
+        settings = parts.settings
+        resources = settings.language_resources
+        budgets = BudgetStore(parts.state, resources, settings.requests_per_minute, settings.daily_text_records)
+        ledgers = {one.name: HealthStore(parts.state, one.endpoint) for one in resources}
+        status = StatusReader(
+            records, parts.journal, ledgers, budgets, {}, parts.clock, settings.journal_days, parts.expiries
+        )
+        corrections = CorrectionsReader(documents, records, threads)
+        model = ModelView(
+            ModelStore(parts.state, resources[0].name, settings.language_project or ""),
+            parts.expiries,
+            corrections,
+            resources[0].name,
+            settings.language_project or "",
+            settings.language_deployment or settings.language_model_id or "",
+            count_reviewed=lists.reviewed_since,
+        )
+        return WebParts(
+            settings,
+            self.uploads,
+            lists,
+            contents,
+            status,
+            self.replay,
+            Correcting(documents, records, contents, self._corrections, self._indexing, parts.clock),
+            corrections,
+            model,
+            self._models,
+            parts.clock,
+        )
+
+    def _models(self) -> list[str]:
+        return list(dict.fromkeys(work.model for work in self.rules.works()))
 
     @cached_property
     def replay(self) -> "Replay":
@@ -349,9 +397,6 @@ class EntityDrop:
 
         return CopyIn(source, intake, self.rules, self.parts.storage_threads, into)
 
-    def _health(self) -> dict[str, Health | None]:
-        return {one.name: one.health.read(SHOWN_HEALTH_AGE_S) for one in self.parts.pool}
-
     def _reading_jobs(self, texts: TextReader, policy: Callable[[PollDelays], Policy]) -> ReadingJobs | None:
         reading, clock = self.parts.reading, self.parts.clock
         if not reading:
@@ -360,6 +405,15 @@ class EntityDrop:
         prober = Prober(reading.health, clock, lambda _: OCR, None)
         files = threading.Semaphore(FILES_SENT_AT_ONCE)
         return ReadingJobs(prober, partial(policy, reading.poll_timer), reading.service, texts, files)
+
+
+def view_of(name: str, text: str, result: "EntityResultFile") -> bytes:
+    """Return the view of a document as one file; what makes it is imported with the first one."""
+    import msgspec
+
+    from .web.result_page import result_page
+
+    return result_page(name, text, msgspec.to_builtins(result), None, []).encode()
 
 
 def _model_of(work: WorkSpec) -> str:
@@ -454,6 +508,7 @@ def connect(settings: Settings, ids: Callable[[], str] = new_id, *, is_instance:
         journal=JournalStore(state, f"{instance_name(os.environ)}-{new_id()[:6]}"),
         expiries=ExpiryStore(state),
         index=IndexStore(state),
+        state=state,
         rules=RulesStore(state, keeps_copy=is_instance),
         extract=extraction(settings),
         queue=AzureJobQueue(queue(settings.storage, settings.job_queue)),

@@ -8,6 +8,7 @@ import msgspec
 
 from ..errors import Problem
 from ..tasks.custom_entities import CustomEntityRecognition
+from .decisions import ReviewStatus
 from .records import DocumentFacts, Moment, Record, TextFacts
 from .work import FIRST_RELEASE, WorkSpec
 
@@ -31,6 +32,8 @@ class DocumentState(StrEnum):
 
 ENTITIES_SUFFIX = CustomEntityRecognition.file_suffixes[0]
 ERROR_SUFFIX = ".error.json"
+VIEW_SUFFIX = ".html"
+"""Of the view of a result, one file to read without a connection."""
 
 _PROMISED_BY_STATE: Mapping[str, tuple[str, ...]] = {
     DocumentState.DONE: (ENTITIES_SUFFIX,),
@@ -67,6 +70,36 @@ class Claim(NamedTuple):
     document: str
     etag: str
     owner: str
+
+
+class ReviewFacts(Record, frozen=True, kw_only=True):
+    """What people have decided about a document's results; the decisions stand in its corrections file."""
+
+    status: ReviewStatus
+    corrected: int = 0
+    """Decisions that do not just accept what the model has found."""
+
+
+class CategoryCount(Record, frozen=True, kw_only=True, omit_defaults=False):
+    """How many entities of a category a document has."""
+
+    category: str
+    count: int
+
+
+MOST_CATEGORIES = 12
+"""Categories that a summary names, the most frequent ones."""
+
+
+class ResultSummary(Record, frozen=True, kw_only=True):
+    """What lists tell of the results of a document, so that they need not read them."""
+
+    entities: int | None = None
+    """None where no task finds entities."""
+    categories: tuple[CategoryCount, ...] = ()
+    """The most frequent ones, at most `MOST_CATEGORIES`."""
+    least_sure: float | None = None
+    """The least confidence of any entity or class; None where there are none."""
 
 
 class DocumentRecord(Record, frozen=True, kw_only=True):
@@ -111,6 +144,12 @@ class DocumentRecord(Record, frozen=True, kw_only=True):
     last_error: Problem | None = None
     needs_review: bool = False
     """Whether a person should check one of its results."""
+    summary: ResultSummary | None = None
+    """What was found; None while the version is pending, and in records of the releases before."""
+    has_view: bool = False
+    """Whether a view of its result is written beside it (`RESULT_HTML`)."""
+    review: ReviewFacts | None = None
+    """None where nobody has looked at the results of this version yet."""
     earlier_files: tuple[str, ...] = ()
     """What the names of other files end with that earlier versions may have left: their tasks were others."""
     trace_parent: str | None = None
@@ -159,6 +198,10 @@ class DocumentRecord(Record, frozen=True, kw_only=True):
             metadata["results"] = ",".join(self.promised)
         if self.needs_review:
             metadata["review"] = "true"
+            if self.summary and self.summary.least_sure is not None:
+                metadata["least_sure"] = f"{self.summary.least_sure:.4f}"
+        if self.review and self.review.status is not ReviewStatus.OPEN:
+            metadata["review_status"] = self.review.status.value
         if self.last_error and self.state is DocumentState.FAILED:
             metadata["reason"] = self.last_error.code
             metadata["fault"] = self.last_error.fault.value

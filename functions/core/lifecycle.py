@@ -27,11 +27,14 @@ from .documents import (
     ENTITIES_SUFFIX,
     HISTORY_LENGTH,
     MAX_SUBMISSIONS,
+    VIEW_SUFFIX,
     Claim,
     DocumentRecord,
     DocumentState,
     HistoryEntry,
     Refusal,
+    ResultSummary,
+    ReviewFacts,
     StoredRecord,
     TaskResult,
 )
@@ -583,6 +586,7 @@ def claim(
         work=work,
         results=tuple(TaskResult(task=name, state=DocumentState.DONE) for name in done),
         needs_review=record is not None and bool(done) and record.needs_review,
+        summary=record.summary if record and done else None,
         claimed_at=record.claimed_at if record and same_version and record.is_pending else now,
         updated=now,
         chunks=chunks,
@@ -623,7 +627,8 @@ def _earlier_files(record: DocumentRecord | None) -> tuple[str, ...]:
     if record is None:
         return ()
     own = (suffix for task in record.work.tasks for suffix in task.suffixes)
-    return tuple(sorted({*record.earlier_files, *own} - {ENTITIES_SUFFIX}))
+    view = {VIEW_SUFFIX} if record.has_view else set()
+    return tuple(sorted({*record.earlier_files, *own, *view} - {ENTITIES_SUFFIX}))
 
 
 def count_afresh(record: DocumentRecord) -> DocumentRecord:
@@ -671,6 +676,8 @@ def conclude(
     done: Collection[str] = (),
     failed: Mapping[str, Problem] | None = None,
     needs_review: bool = False,
+    summary: ResultSummary | None = None,
+    has_view: bool = False,
 ) -> DocumentRecord:
     """Return the record of a document whose results (`EXTRACTED`) or error report (`REPORTED`) are written.
 
@@ -697,9 +704,16 @@ def conclude(
         last_error=error,
         first_reported=first_reported,
         needs_review=needs_review or record.needs_review,
+        summary=summary or record.summary,
+        has_view=has_view,
         earlier_files=(),
     )
     return _remember(concluded, event, now, code)
+
+
+def reviewed(record: DocumentRecord, review: ReviewFacts) -> DocumentRecord:
+    """Return the record of a document that has ended with what people have decided about its results."""
+    return msgspec.structs.replace(record, review=review)
 
 
 def may_write(record: DocumentRecord | None, claim: Claim) -> bool:

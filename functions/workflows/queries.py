@@ -18,7 +18,7 @@ from ..core.expiry import DeploymentExpiry
 from ..core.health import Standing as HealthStanding
 from ..core.index import IndexKind
 from ..core.jobs import Job
-from ..core.journal import Distinct, Entry, JobSubmitted, Summary, Tally, Totals, distinct, totals_by
+from ..core.journal import Distinct, Entry, JobSubmitted, Summary, Tally, Totals, distinct, hour_of, totals_by
 from ..core.listings import side_by_side, sort_key
 from ..core.records import Moment, Record
 from ..core.request_ledger import RequestLedger, issued, share_at, wait_s
@@ -40,6 +40,9 @@ from .parallel import batches, run_all
 from .result_files import read_results, result_text
 
 LAST_MINUTE = timedelta(minutes=1)
+
+LATE_LINES = timedelta(hours=2)
+"""How late lines of the journal may come to be counted at once; later ones are once `reconcile` has run."""
 
 LOOKS_AT_ONCE = 64
 """Documents of the index that are looked at together."""
@@ -318,6 +321,10 @@ class Status(Record, frozen=True, kw_only=True, omit_defaults=False):
     incidents: tuple[Incident, ...]
     deployments: tuple[DeploymentExpiry, ...]
     """When the deployed models expire, as it was read last; empty where that was never read."""
+    pending_by_state: dict[str, int]
+    """The documents in active jobs, as `pending` counts them, by the state that is shown of them."""
+    ended_last_minute: int
+    """Documents that have ended in the last minute."""
 
 
 QueueLengths = Mapping[str, Callable[[], int | None]]
@@ -409,7 +416,13 @@ class StatusReader:
             today=usage(count.today),
             incidents=tuple(self.incidents()),
             deployments=self._deployments(),
+            pending_by_state={state.value: count for state, count in sorted(listed.documents_by_state.items())},
+            ended_last_minute=count.ended(now - LAST_MINUTE),
         )
+
+    def hours(self) -> Mapping[datetime, Totals]:
+        """Return what was done in each hour since midnight (UTC), or longer, as `read` has counted it last."""
+        return self._count.hours if self._count else {}
 
     def usage_by(self, group: Callable[[Entry], Hashable], since: datetime) -> Iterator[tuple[str, Usage]]:
         """Yield what was done since a time, by what `group` puts lines of the journal into, sorted.
@@ -432,8 +445,15 @@ class StatusReader:
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
         if count is None or count.tally.summary != summary or count.midnight != midnight:
             count = self._count = _Count(summary, midnight)
-        # Without a summary everything that is kept is counted.
-        since = min(summary.as_of, midnight) if summary else now - self._journal_days
+        if count.read_at:
+            # Lines come a moment late, or as late as the storage fails; what `reconcile` adds makes a new summary.
+            since = count.read_at - LATE_LINES
+        elif summary:
+            since = min(summary.as_of, midnight)
+        else:
+            # Everything that is kept is counted.
+            since = max(self._journal.first_day() or now, now - self._journal_days)
+        count.read_at = now
         for entry in self._journal.entries(since, now, count.offsets):
             count.add(entry, now - LAST_MINUTE)
         return count
@@ -462,8 +482,11 @@ class _Count:
         self.midnight = midnight
         self.today = Totals()
         self.offsets: Offsets = {}
+        self.read_at: datetime | None = None
+        self.hours: dict[datetime, Totals] = {}
         self._distinct = Distinct()
         self._recent: list[Entry] = []
+        self._ended: list[datetime] = []
 
     def add(self, entry: Entry, recent: datetime) -> None:
         """Count a line; submissions since `recent` are kept by themselves."""
@@ -472,8 +495,17 @@ class _Count:
         self.tally.add(entry.line)
         if entry.line.at >= self.midnight:
             self.today.add(entry.line)
-        if isinstance(entry.line, JobSubmitted) and entry.line.at > recent:
-            self._recent.append(entry)
+        self.hours.setdefault(hour_of(entry.line.at), Totals()).add(entry.line)
+        if entry.line.at > recent:
+            if isinstance(entry.line, JobSubmitted):
+                self._recent.append(entry)
+            else:
+                self._ended.append(entry.line.at)
+
+    def ended(self, since: datetime) -> int:
+        """Return how many documents have ended since a time."""
+        self._ended = [at for at in self._ended if at > since]
+        return len(self._ended)
 
     def submissions(self, since: datetime) -> dict[str, int]:
         """Return the submissions since a time by instance."""
@@ -488,6 +520,7 @@ class _Jobs:
     documents: int = 0
     oldest: datetime | None = None
     states: Counter[ShownState] = field(default_factory=Counter)
+    documents_by_state: Counter[ShownState] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
 
     def add(self, documents: int, created: datetime | None, view: JobView) -> None:
@@ -495,5 +528,6 @@ class _Jobs:
         if created:
             self.oldest = min(self.oldest or created, created)
         self.states[view.state] += 1
+        self.documents_by_state[view.state] += documents
         if view.reason:
             self.reasons[view.reason] += 1

@@ -5,6 +5,7 @@ from collections.abc import Collection
 import msgspec
 
 from ..core.names import fitting_name
+from ..core.records import DocumentFacts, TextFacts
 from ..errors import Missing, StorageOutcome
 from ..storage.document_store import DocumentStore
 from ..tasks.custom_entities import CustomEntityRecognition
@@ -33,15 +34,19 @@ def read_results(documents: DocumentStore, name: str, tasks: Collection[Task]) -
     return results
 
 
-def result_text(documents: DocumentStore, result: ResultFile) -> str | None:
-    """Return the text that a result counts in; None where that version is not there any more."""
-    facts = result.text if result.text is not msgspec.UNSET else None
+def text_of(documents: DocumentStore, document: DocumentFacts, facts: TextFacts | None) -> str | None:
+    """Return the text that the results of a document count in; None where that version is not there any more."""
     try:
         if facts and facts.blob:
             return documents.read_result(facts.blob).data.decode()
-        info = documents.get_properties(result.document.name)
-        data = documents.read_part(result.document.name, result.document.etag, None, None)
+        info = documents.get_properties(document.name)
+        data = documents.read_part(document.name, document.etag, None, None)
     except StorageOutcome:
         return None
-    text = unpack(data, info.content_encoding, None).data.decode(result.document.encoding or "utf-8", "replace")
+    text = unpack(data, info.content_encoding, None).data.decode(document.encoding or "utf-8", "replace")
     return text.removeprefix("\ufeff")
+
+
+def result_text(documents: DocumentStore, result: ResultFile) -> str | None:
+    """Return the text that a result counts in; None where that version is not there any more."""
+    return text_of(documents, result.document, result.text if result.text is not msgspec.UNSET else None)

@@ -270,19 +270,17 @@ class Authoring:
 
 def describing(projects: Sequence[Project], deployments: frozenset[str] | None, now: datetime) -> Authoring:
     """Give an authoring API that shows projects and their deployments; as it has no documents, no training succeeds."""
-
-    authoring = Authoring(_without_documents, Path())
+    authoring = Authoring(_no_documents, Path())
     for one in projects:
         authoring.add_described(one, deployments, now)
     return authoring
 
 
-def _without_documents(container: str) -> Callable[[str], bytes]:
-    """Give what reads the documents of a container, where there are none."""
-    return _missing
+def _no_documents(_: str) -> Callable[[str], bytes]:
+    return _no_document
 
 
-def _missing(name: str) -> bytes:
+def _no_document(name: str) -> bytes:
     raise FileNotFoundError(name)
 
 

@@ -8,6 +8,7 @@ import jsonschema
 import msgspec
 import pytest
 
+from functions.core.decisions import ReviewStatus
 from functions.core.documents import (
     HISTORY_LENGTH,
     MAX_SUBMISSIONS,
@@ -15,6 +16,8 @@ from functions.core.documents import (
     DocumentRecord,
     DocumentState,
     HistoryEntry,
+    ResultSummary,
+    ReviewFacts,
     TaskResult,
 )
 from functions.core.lifecycle import (
@@ -325,6 +328,9 @@ def full_record(**changes: Any) -> DocumentRecord:
         "results": (TaskResult(task="entities", state=DocumentState.FAILED, code="Some"),),
         "needs_review": True,
         "earlier_files": (".pii.json",),
+        "summary": ResultSummary(entities=3, least_sure=0.5),
+        "review": ReviewFacts(status=ReviewStatus.REVIEWED),
+        "has_view": True,
     }
     return record(DocumentState.FAILED, **{**given, **changes})
 
