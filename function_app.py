@@ -23,6 +23,6 @@ blueprints = [
     rescue.blueprint(entity_drop.rescue, settings.job_queue),
 ]
 if settings.web != "off":
-    blueprints.append(http.blueprint(entity_drop.web))
+    blueprints.append(http.blueprint(settings.web, lambda: entity_drop.web))
 for blueprint in blueprints:
     app.register_functions(blueprint)

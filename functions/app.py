@@ -13,7 +13,6 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from .core.daily_count import DailyCount
-from .core.health import Health
 from .core.packing import MAX_REQUEST_DOCUMENTS, REQUESTS_PER_JOB
 from .core.planning import Policy
 from .core.request_ledger import RequestLedger
@@ -46,11 +45,9 @@ from .storage.record_store import RecordStore
 from .storage.rules_store import RulesStore
 from .storage.shared_record import SharedRecord
 from .storage.upload_signer import AzureUploadSigner, UploadSigner
-from .web.parts import WebParts
 from .workflows.batching import Submitter
 from .workflows.carry_over import CarryOver
 from .workflows.claiming import Claims, Reports
-from .workflows.details import DocumentDetails
 from .workflows.expiries import DeploymentReader, ExpiryWatch, deployments_of
 from .workflows.extractor import Extractor
 from .workflows.holding import Holds, StartTimer, start_timer
@@ -77,6 +74,7 @@ from .workflows.working_copies import WorkingCopies
 if TYPE_CHECKING:
     from .text.formats.extraction import Extracted
     from .text.formats.runner import Runner
+    from .web.parts import WebParts
     from .workflows.backfill import Backfill, CopyIn
     from .workflows.forecast import Forecaster
     from .workflows.handing_over import HandingOver, Pace
@@ -85,9 +83,6 @@ if TYPE_CHECKING:
 
 STORAGE_THREADS = 16
 """Threads that read and write the documents of a job at the same time; shared by all runs of a worker."""
-
-SHOWN_HEALTH_AGE_S = 5.0
-"""How old the health that people are shown may be."""
 
 LARGE_AT_ONCE = 2
 """Documents of more than `intake.LARGE_BYTES` that a worker holds in memory at the same time: a hundred runs of 10 MB
@@ -138,6 +133,8 @@ class Parts:
     journal: JournalStore
     expiries: ExpiryStore
     index: IndexStore
+    state: Container
+    """Where the stores above keep what they keep."""
     queue: JobQueue
     poison_queue: PoisonQueue
     pool: tuple[LanguageParts, ...]
@@ -172,8 +169,6 @@ class EntityDrop:
     journal: Journal
     rules: RuleBook
     uploads: Uploads
-    details: DocumentDetails
-    web: WebParts
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
@@ -289,10 +284,32 @@ class EntityDrop:
         )
         largest_bytes = max(settings.max_document_bytes, settings.max_file_bytes)
         self.uploads = Uploads(documents, parts.upload_signer, largest_bytes, clock)
-        self.details = DocumentDetails(documents, records)
-        self.web = WebParts(settings, self.uploads, self.details, self._health, clock)
 
-    # What only commands ask for is imported and made when they do: a worker starts without it.
+    # What only commands and the page ask for is imported and made when they do: a worker starts without it.
+
+    @cached_property
+    def web(self) -> "WebParts":
+        """What the page and its API use."""
+        from .web.parts import WebParts
+        from .workflows.details import DocumentContents
+        from .workflows.document_lists import DocumentLists
+        from .workflows.queries import BudgetStore, StatusReader
+
+        parts = self.parts
+        documents, records, threads = parts.documents, parts.records, parts.storage_threads
+        lists = DocumentLists(documents, records, parts.index, parts.journal, threads, parts.clock)
+        contents = DocumentContents(documents, records, self.uploads.largest_bytes)
+        settings = parts.settings
+        resources = settings.language_resources
+        budgets = BudgetStore(parts.state, resources, settings.requests_per_minute, settings.daily_text_records)
+        ledgers = {one.name: HealthStore(parts.state, one.endpoint) for one in resources}
+        status = StatusReader(
+            records, parts.journal, ledgers, budgets, {}, parts.clock, settings.journal_days, parts.expiries
+        )
+        return WebParts(parts.settings, self.uploads, lists, contents, status, self.replay, self._models, parts.clock)
+
+    def _models(self) -> list[str]:
+        return list(dict.fromkeys(work.model for work in self.rules.works()))
 
     @cached_property
     def replay(self) -> "Replay":
@@ -347,9 +364,6 @@ class EntityDrop:
         from .workflows.backfill import CopyIn
 
         return CopyIn(source, intake, self.rules, self.parts.storage_threads, into)
-
-    def _health(self) -> dict[str, Health | None]:
-        return {one.name: one.health.read(SHOWN_HEALTH_AGE_S) for one in self.parts.pool}
 
     def _reading_jobs(self, texts: TextReader, policy: Callable[[PollDelays], Policy]) -> ReadingJobs | None:
         reading, clock = self.parts.reading, self.parts.clock
@@ -453,6 +467,7 @@ def connect(settings: Settings, ids: Callable[[], str] = new_id, *, is_instance:
         journal=JournalStore(state, f"{instance_name(os.environ)}-{new_id()[:6]}"),
         expiries=ExpiryStore(state),
         index=IndexStore(state),
+        state=state,
         rules=RulesStore(state, keeps_copy=is_instance),
         extract=extraction(settings),
         queue=AzureJobQueue(queue(settings.storage, settings.job_queue)),

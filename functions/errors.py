@@ -103,6 +103,14 @@ class Changed(StorageOutcome):
     """The blob was written by somebody else since it was read."""
 
 
+class InvalidMarker(EntityDropError):
+    """A marker that no listing has made. `marker` is the marker."""
+
+    def __init__(self, marker: str) -> None:
+        self.marker = marker
+        super().__init__(f"{self.__doc__} ({marker!r})")
+
+
 class UnsafeName(EntityDropError):
     """A blob name that may lead out of its container; no request was made with it. `name` is the name."""
 

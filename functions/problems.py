@@ -11,6 +11,7 @@ The code itself is a template where it is that of the Language service or of the
 docs/problems.md is made from this file by `python -m docs.generate.problems` (a test compares).
 """
 
+import re
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, NamedTuple
 
@@ -802,122 +803,178 @@ UNREADABLE_WARNING = SERVICE_WARNING.variant(
 _SEE_API = "The description of the API is at /api/openapi.json."
 
 INVALID_REQUEST = RefusalKind(
-    "InvalidRequest", 400, "The request is not understood", "The request is not as described: {reason}.", _SEE_API
+    "invalid_request", 400, "The request is not understood", "The request is not as described: {reason}.", _SEE_API
+)
+INVALID_CURSOR = RefusalKind(
+    "invalid_cursor",
+    400,
+    "The place in the list is not known",
+    "The cursor was not made by a list of this app, or was changed.",
+    "Begin the list anew, without a cursor.",
 )
 INVALID_ADDRESS = RefusalKind(
-    "InvalidAddress", 400, "The address is not understood", "The address has escapes that are not UTF-8.", _SEE_API
+    "invalid_address", 400, "The address is not understood", "The address has escapes that are not UTF-8.", _SEE_API
 )
 INVALID_NAME = RefusalKind(
-    "InvalidName",
-    400,
+    "name_unusable",
+    422,
     "The name can not be used",
     "A document can not be called so: {reason}.",
     "Give the file another name and upload it again.",
 )
 SIGN_IN_NEEDED = RefusalKind(
-    "SignInNeeded",
+    "sign_in_needed",
     401,
     "Nobody has signed in",
     "The request comes without the principal of somebody who has signed in.",
     "Sign in at /.auth/login/aad; a program sends a token of Microsoft Entra ID.",
 )
 FOREIGN_ORIGIN = RefusalKind(
-    "ForeignOrigin",
+    "foreign_origin",
     403,
     "The request comes from another site",
     "A browser sends it for a page of another site, or nothing says that it does not.",
     "Open the page of the app itself; a program sends a key or a token, and no Origin.",
 )
-UNKNOWN_ADDRESS = RefusalKind("UnknownAddress", 404, "There is nothing here", "The address is not known.", _SEE_API)
+UNKNOWN_ADDRESS = RefusalKind("unknown_address", 404, "There is nothing here", "The address is not known.", _SEE_API)
 UNKNOWN_DOCUMENT = RefusalKind(
-    "UnknownDocument",
+    "unknown_document",
     404,
     "There is no such document",
     "Neither the document nor a record of it is there.",
     "Check the id: the document's name in UTF-8, as base64url without padding.",
 )
 UNKNOWN_RESULT = RefusalKind(
-    "UnknownResult",
+    "unknown_result",
     404,
     "There is no such result",
     "The document has no result of this name now.",
     "The record of the document lists the results that it has.",
 )
+UNKNOWN_TEXT = RefusalKind(
+    "unknown_text",
+    404,
+    "The text is not there",
+    "The document has no result, or the version that its results count in is not there any more.",
+    "Wait until the newest version has its results.",
+)
+NO_CORRECTIONS = RefusalKind(
+    "no_corrections",
+    404,
+    "There are no corrections",
+    "Nobody has decided anything about this version of the document.",
+    "Send the first ones with If-None-Match: *.",
+)
 WRONG_METHOD = RefusalKind(
-    "WrongMethod", 405, "The method is not allowed", "The address does not take {method}.", _SEE_API
+    "wrong_method", 405, "The method is not allowed", "The address does not take {method}.", _SEE_API
 )
 DOCUMENT_EXISTS = RefusalKind(
-    "DocumentExists",
+    "document_exists",
     409,
     "The document exists already",
     "A document of this name exists already.",
-    "Send its ETag as 'replaces' to replace this version, or use another name.",
+    "Send its ETag as 'replace' to replace this version, or use another name.",
+)
+DOCUMENT_REPLACED = RefusalKind(
+    "document_replaced",
+    409,
+    "The document was replaced",
+    "The corrections are of a version of the document, or of a text, that is not the newest.",
+    "Read the document again; the corrections of the version before are kept apart.",
+)
+NOT_REPLAYABLE = RefusalKind(
+    "not_replayable",
+    409,
+    "The document can not be replayed now",
+    "It is in work, or is not there any more, or a rule leaves it out.",
+    "Wait until it has ended.",
 )
 LENGTH_NEEDED = RefusalKind(
-    "LengthNeeded",
+    "length_needed",
     411,
     "The length is missing",
     "The request has no Content-Length; what is sent in chunks does not arrive.",
     "Send the body whole, with its length.",
 )
 DOCUMENT_CHANGED = RefusalKind(
-    "DocumentChanged",
+    "document_changed",
     412,
     "The document has changed",
     "The document is no longer at the version that was to be replaced.",
     "Look at its present version, and decide anew.",
 )
+CORRECTIONS_CHANGED = RefusalKind(
+    "corrections_changed",
+    412,
+    "Somebody else has saved corrections",
+    "The corrections are no longer as they were when they were read.",
+    "Put yours together with the present ones, which come with this answer, and send them again.",
+)
 REQUEST_TOO_LARGE = RefusalKind(
-    "RequestTooLarge",
+    "request_too_large",
     413,
     "The request is too large",
     "The request has more than {limit:,} bytes.",
     "Documents go straight to the storage, never through the API.",
 )
 UPLOAD_TOO_LARGE = RefusalKind(
-    "UploadTooLarge",
+    "file_too_large",
     413,
     "The file is too large",
     "The file has {size:,} bytes; the limit is {limit:,}.",
     "Split it, or let the operator raise MAX_FILE_BYTES.",
 )
 WRONG_CONTENT_TYPE = RefusalKind(
-    "WrongContentType",
+    "wrong_content_type",
     415,
     "The content type is not taken",
     "The content type is not application/json.",
     "Send JSON, and say so in Content-Type.",
 )
 WRONG_HOST = RefusalKind(
-    "WrongHost",
+    "wrong_host",
     421,
     "The request is for another host",
     "Without keys only requests to a loopback name are answered.",
     "Use http://localhost or http://127.0.0.1 with the port, or set WEB to key or entra.",
 )
+INVALID_CORRECTIONS = RefusalKind(
+    "invalid_corrections",
+    422,
+    "The corrections do not fit the document",
+    "The corrections do not fit the document: {reason}.",
+    "Read the document and its results again, and send decisions about these.",
+)
+CONDITION_NEEDED = RefusalKind(
+    "condition_needed",
+    428,
+    "The condition is missing",
+    "Corrections are only written over those that were read.",
+    "Send If-Match with the ETag that was read, or If-None-Match: * where there were none.",
+)
 REQUEST_FAILED = RefusalKind(
-    "RequestFailed",
+    "request_failed",
     500,
     "The app failed",
     "The request has failed because of a fault of the app ({error}).",
     "Try again; if it lasts, look into the log.",
 )
 UPLOADS_IMPOSSIBLE = RefusalKind(
-    "UploadsImpossible",
+    "uploads_impossible",
     501,
     "Uploads are not possible",
     "The app reaches the storage with a shared access signature, with which it can not make others.",
     "Let the operator use an identity or a key in DocumentStorage, or drop documents another way.",
 )
 STORAGE_UNAVAILABLE = RefusalKind(
-    "StorageUnavailable",
+    "storage_unavailable",
     503,
     "The storage does not answer",
     "The storage does not answer as it should ({code}).",
     "Try again in a moment; if it lasts, check the app's roles and the health of the storage account.",
 )
 NEWER_RELEASE = RefusalKind(
-    "NewerRelease",
+    "newer_release",
     503,
     "A newer release has the document",
     "The record of the document was written by a newer release, which is being deployed.",
@@ -934,6 +991,13 @@ WARNINGS: tuple[WarningKind, ...] = tuple(kind for kind in globals().values() if
 
 REFUSALS: tuple[RefusalKind, ...] = tuple(kind for kind in globals().values() if isinstance(kind, RefusalKind))
 """Every kind of refused request, in the order of this file."""
+
+
+def title_of(code: str) -> str:
+    """Return a code in words: `DamagedContent` as `Damaged content`."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", code).split()
+    return " ".join([*words[:1], *(word if word.isupper() else word.lower() for word in words[1:])])
+
 
 _CODES_FOR_REVIEW = frozenset(kind.code for kind in WARNINGS if kind.is_for_review)
 

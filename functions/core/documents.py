@@ -69,6 +69,47 @@ class Claim(NamedTuple):
     owner: str
 
 
+class ReviewStatus(StrEnum):
+    """How far people are with checking a document's results."""
+
+    OPEN = "open"
+    REVIEWED = "reviewed"
+    SKIPPED = "skipped"
+    """Somebody has left it for another time, and says why."""
+    FLAGGED = "flagged"
+    """Somebody asks others to look at it."""
+
+
+class ReviewFacts(Record, frozen=True, kw_only=True):
+    """What people have decided about a document's results; the decisions stand in its corrections file."""
+
+    status: ReviewStatus
+    corrected: int = 0
+    """Decisions that do not just accept what the model has found."""
+
+
+class CategoryCount(Record, frozen=True, kw_only=True, omit_defaults=False):
+    """How many entities of a category a document has."""
+
+    category: str
+    count: int
+
+
+MOST_CATEGORIES = 12
+"""Categories that a summary names, the most frequent ones."""
+
+
+class ResultSummary(Record, frozen=True, kw_only=True):
+    """What lists tell of the results of a document, so that they need not read them."""
+
+    entities: int | None = None
+    """None where no task finds entities."""
+    categories: tuple[CategoryCount, ...] = ()
+    """The most frequent ones, at most `MOST_CATEGORIES`."""
+    least_sure: float | None = None
+    """The least confidence of any entity or class; None where there are none."""
+
+
 class DocumentRecord(Record, frozen=True, kw_only=True):
     """The newest version of a document that the app has seen.
 
@@ -111,6 +152,10 @@ class DocumentRecord(Record, frozen=True, kw_only=True):
     last_error: Problem | None = None
     needs_review: bool = False
     """Whether a person should check one of its results."""
+    summary: ResultSummary | None = None
+    """What was found; None while the version is pending, and in records of the releases before."""
+    review: ReviewFacts | None = None
+    """None where nobody has looked at the results of this version yet."""
     earlier_files: tuple[str, ...] = ()
     """What the names of other files end with that earlier versions may have left: their tasks were others."""
     trace_parent: str | None = None
@@ -159,6 +204,10 @@ class DocumentRecord(Record, frozen=True, kw_only=True):
             metadata["results"] = ",".join(self.promised)
         if self.needs_review:
             metadata["review"] = "true"
+            if self.summary and self.summary.least_sure is not None:
+                metadata["least_sure"] = f"{self.summary.least_sure:.4f}"
+        if self.review and self.review.status is not ReviewStatus.OPEN:
+            metadata["review_status"] = self.review.status.value
         if self.last_error and self.state is DocumentState.FAILED:
             metadata["reason"] = self.last_error.code
             metadata["fault"] = self.last_error.fault.value

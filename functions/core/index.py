@@ -1,4 +1,4 @@
-"""What the index of documents has: those that failed, and those whose results somebody should check.
+"""What the index of documents has: those that failed, those that somebody should check, those that somebody has.
 
 It saves lists the way over all documents. It never decides about work: whoever reads it looks at the record, too.
 """
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from .documents import DocumentState
+from .documents import DocumentState, ReviewStatus
 from .records import Moment, Record
 
 
@@ -16,6 +16,7 @@ class IndexKind(StrEnum):
 
     FAILED = "failed"
     REVIEW = "review"
+    REVIEWED = "reviewed"
 
 
 def kinds_of(metadata: Mapping[str, str]) -> frozenset[IndexKind]:
@@ -24,8 +25,12 @@ def kinds_of(metadata: Mapping[str, str]) -> frozenset[IndexKind]:
     found = set()
     if state == DocumentState.FAILED:
         found.add(IndexKind.FAILED)
-    if metadata.get("review") == "true" and state in (DocumentState.DONE, DocumentState.FAILED):
-        found.add(IndexKind.REVIEW)
+    if state in (DocumentState.DONE, DocumentState.FAILED):
+        status = metadata.get("review_status")
+        if metadata.get("review") == "true" and status is None:
+            found.add(IndexKind.REVIEW)
+        if status == ReviewStatus.REVIEWED:
+            found.add(IndexKind.REVIEWED)
     return frozenset(found)
 
 

@@ -32,6 +32,8 @@ from .documents import (
     DocumentState,
     HistoryEntry,
     Refusal,
+    ResultSummary,
+    ReviewFacts,
     StoredRecord,
     TaskResult,
 )
@@ -583,6 +585,7 @@ def claim(
         work=work,
         results=tuple(TaskResult(task=name, state=DocumentState.DONE) for name in done),
         needs_review=record is not None and bool(done) and record.needs_review,
+        summary=record.summary if record and done else None,
         claimed_at=record.claimed_at if record and same_version and record.is_pending else now,
         updated=now,
         chunks=chunks,
@@ -671,6 +674,7 @@ def conclude(
     done: Collection[str] = (),
     failed: Mapping[str, Problem] | None = None,
     needs_review: bool = False,
+    summary: ResultSummary | None = None,
 ) -> DocumentRecord:
     """Return the record of a document whose results (`EXTRACTED`) or error report (`REPORTED`) are written.
 
@@ -697,9 +701,15 @@ def conclude(
         last_error=error,
         first_reported=first_reported,
         needs_review=needs_review or record.needs_review,
+        summary=summary or record.summary,
         earlier_files=(),
     )
     return _remember(concluded, event, now, code)
+
+
+def reviewed(record: DocumentRecord, review: ReviewFacts) -> DocumentRecord:
+    """Return the record of a document that has ended with what people have decided about its results."""
+    return msgspec.structs.replace(record, review=review)
 
 
 def may_write(record: DocumentRecord | None, claim: Claim) -> bool:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ..errors import Problem
 from ..tasks.task import ChunkResult, ResultFile
-from .documents import ENTITIES_SUFFIX, ERROR_SUFFIX, Claim, DocumentRecord
+from .documents import ENTITIES_SUFFIX, ERROR_SUFFIX, Claim, DocumentRecord, ResultSummary
 from .lifecycle import DocumentEvent, conclude, may_write
 from .names import fitting_name
 from .results import (
@@ -27,6 +27,7 @@ from .results import (
     tasks_report,
     to_json,
 )
+from .summaries import summarize
 from .work import WorkSpec
 
 
@@ -147,7 +148,8 @@ def plan_publication(
     present = present or {}
     files = _Files(record, claim, present)
     results = files.add_results(outcome, now) if isinstance(outcome, Extracted) else ()
-    concluded = _concluded(record, outcome, now, needs_review=files.need_review)
+    summary = summarize(results, record.summary)
+    concluded = _concluded(record, outcome, now, needs_review=files.need_review, summary=summary)
     report = _report(record, outcome, now)
     if report:
         files.add(error_name(claim.document), to_json(report))
@@ -200,11 +202,13 @@ class _Files:
         self.written.append(FileWrite(name, data, is_text, metadata, replaces))
 
 
-def _concluded(record: DocumentRecord, outcome: Outcome, now: datetime, *, needs_review: bool) -> DocumentRecord:
+def _concluded(
+    record: DocumentRecord, outcome: Outcome, now: datetime, *, needs_review: bool, summary: ResultSummary | None
+) -> DocumentRecord:
     if isinstance(outcome, Failed):
         return conclude(record, DocumentEvent.REPORTED, now, outcome.problem)
     if not outcome.failed:
-        return conclude(record, DocumentEvent.EXTRACTED, now, needs_review=needs_review)
+        return conclude(record, DocumentEvent.EXTRACTED, now, needs_review=needs_review, summary=summary)
     first = next(problem for name in outcome.work.task_names if (problem := outcome.failed.get(name)))
     return conclude(
         record,
@@ -214,6 +218,7 @@ def _concluded(record: DocumentRecord, outcome: Outcome, now: datetime, *, needs
         done=tuple(outcome.chunks),
         failed=outcome.failed,
         needs_review=needs_review,
+        summary=summary,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from .documents import DocumentState
+from .documents import DocumentState, ReviewStatus
 from .jobs import JobState
 from .records import Moment, Record, moment
 
@@ -61,6 +61,8 @@ class DocumentRow(Record, frozen=True, kw_only=True):
     """Of the error report, or of what defers its job."""
     model: str = ""
     review: bool = False
+    """Whether somebody should check its results, and nobody has."""
+    reviewed: bool = False
     job: str = ""
 
 
@@ -87,7 +89,8 @@ def document_row(
         updated=moment(record.get("updated")),
         code=record.get("reason", "") if has_ended else job.reason,
         model=record.get("model", ""),
-        review=record.get("review") == "true",
+        review=record.get("review") == "true" and "review_status" not in record,
+        reviewed=record.get("review_status") == ReviewStatus.REVIEWED,
         job=record.get("owner", ""),
     )
 
@@ -98,6 +101,8 @@ class Filter:
 
     states: frozenset[ShownState] = frozenset()
     prefix: str = ""
+    part: str = ""
+    """Part of the name, in any case of letters."""
     since: datetime | None = None
     """Changed then or later: by the record, else when it was dropped."""
     until: datetime | None = None
@@ -106,6 +111,7 @@ class Filter:
     model: str | None = None
     """Part of the model's name."""
     review: bool | None = None
+    reviewed: bool | None = None
 
     def matches(self, row: DocumentRow) -> bool:
         """Whether a row is asked for."""
@@ -113,11 +119,13 @@ class Filter:
         return (
             (not self.states or row.state in self.states)
             and row.name.startswith(self.prefix)
+            and self.part.lower() in row.name.lower()
             and (self.since is None or changed >= self.since)
             and (self.until is None or changed < self.until)
             and (self.code is None or row.code.lower() == self.code.lower())
             and (self.model is None or self.model.lower() in row.model.lower())
             and (self.review is None or row.review == self.review)
+            and (self.reviewed is None or row.reviewed == self.reviewed)
         )
 
     @property

@@ -10,20 +10,21 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from azure.core import MatchConditions
-from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 from azure.core.rest import HttpRequest
 
-from ..errors import Changed, Missing
+from ..errors import Changed, InvalidMarker, Missing
 from ..redaction import redacted_errors
-from .blob_listing import Page, read_page
-from .containers import JSON_TYPE, Blob, BlobInfo, Container, check_name, error_code
-from .short_uploads import ShortUploads
+from .blob_listing import read_page
+from .containers import JSON_TYPE, Blob, BlobInfo, Container, Page, check_name, error_code
+from .short_requests import ShortRequests
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient, ContainerClient
 
 logger = logging.getLogger(__name__)
 
+_METADATA = "x-ms-meta-"
 _NOT_FOUND_CODES = ("BlobNotFound", "ContainerNotFound", "ResourceNotFound")
 
 COPY_POLL_S = 0.5
@@ -33,15 +34,15 @@ COPY_POLL_S = 0.5
 class AzureContainer:
     """A container of Azure Storage, or of an emulator of it; created when something is first written to it.
 
-    `uploads` are tried first, where they are given.
+    `short` requests are tried first, where they are given.
     """
 
     page_size: int | None = None
     """Blobs in a page of a listing; None for as many as the storage gives."""
 
-    def __init__(self, client: "ContainerClient", uploads: ShortUploads | None = None) -> None:
+    def __init__(self, client: "ContainerClient", short: ShortRequests | None = None) -> None:
         self._client = client
-        self._uploads = uploads
+        self._short = short
 
     def read(
         self,
@@ -52,6 +53,12 @@ class AzureContainer:
         end: int | None = None,
         limit: int | None = None,
     ) -> Blob:
+        if self._short and if_match is None and end is None and limit is None:
+            with redacted_errors():
+                reply = self._short.get(self._blob(name).url)
+            if reply:
+                data = reply.content
+                return Blob(_info_in(name, reply.headers, len(data)), data, _told_at(reply.headers))
         with _named_outcomes(name), self._gone_is_not_changed(name):
             told: list[datetime | None] = []
             download = self._blob(name).download_blob(
@@ -110,8 +117,8 @@ class AzureContainer:
             return str(written["etag"])
 
         with _named_outcomes(name):
-            if self._uploads:
-                etag = self._uploads.put(
+            if self._short:
+                etag = self._short.put(
                     blob.url,
                     data,
                     content_type=content_type,
@@ -163,6 +170,19 @@ class AzureContainer:
         with _named_outcomes(name), self._gone_is_not_changed(name):
             self._blob(name).delete_blob(**_at_version(if_match))
 
+    def list_page(self, prefix: str, marker: str, most: int) -> Page:
+        try:
+            with redacted_errors():
+                return self._page(prefix, marker, most)
+        except ResourceNotFoundError as error:
+            if error_code(error) not in _NOT_FOUND_CODES:
+                raise
+            return Page([], "")
+        except HttpResponseError as error:
+            if marker and error.status_code == 400:
+                raise InvalidMarker(marker) from error
+            raise
+
     def list(self, prefix: str = "") -> Iterator[BlobInfo]:
         marker = ""
         try:
@@ -177,12 +197,13 @@ class AzureContainer:
             if error_code(error) not in _NOT_FOUND_CODES:
                 raise
 
-    def _page(self, prefix: str, marker: str) -> Page:
+    def _page(self, prefix: str, marker: str, most: int | None = None) -> Page:
         """Return a page of the listing, through the client's own pipeline and read by `blob_listing`."""
         query = {"restype": "container", "comp": "list", "include": "metadata", "prefix": prefix, "marker": marker}
         parameters = {name: quote(value, safe="") for name, value in query.items() if value}
-        if self.page_size:
-            parameters["maxresults"] = str(self.page_size)
+        most = most or self.page_size
+        if most:
+            parameters["maxresults"] = str(most)
         headers = {"x-ms-version": self._client.api_version, "Accept": "application/xml"}
         request = HttpRequest("GET", self._client.url, params=parameters, headers=headers)
         response = self._client._client._send_request(request)
@@ -190,7 +211,7 @@ class AzureContainer:
         if page is not None:
             return page
         # What that means, and what is raised for it, is the client library's to say.
-        listed = self._client.list_blobs(name_starts_with=prefix or None, include=["metadata"])
+        listed = self._client.list_blobs(name_starts_with=prefix or None, include=["metadata"], results_per_page=most)
         pages: Any = listed.by_page(marker or None)
         blobs = [_info(properties.name, properties) for properties in next(pages)]
         return Page(blobs, pages.continuation_token or "")
@@ -224,6 +245,19 @@ def _info(name: str, properties: Any) -> BlobInfo:
         content.content_type or "",
         content.content_encoding or "",
         str(getattr(properties.blob_tier, "value", properties.blob_tier) or ""),
+    )
+
+
+def _info_in(name: str, headers: Mapping[str, str], size_bytes: int) -> BlobInfo:
+    """Return what the headers of a read tell ("Get Blob", read 2026-11)."""
+    found = {key.lower(): value for key, value in headers.items()}
+    return BlobInfo(
+        name,
+        found.get("etag", ""),
+        parsedate_to_datetime(found["last-modified"]),
+        size_bytes,
+        {key.removeprefix(_METADATA): value for key, value in found.items() if key.startswith(_METADATA)},
+        found.get("content-type", ""),
     )
 
 

@@ -6,18 +6,10 @@ The client library makes a tree of objects of each blob, which costs five times 
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import NamedTuple
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
-from .containers import BlobInfo
-
-
-class Page(NamedTuple):
-    """Some blobs, and where the listing goes on; an empty marker ends it."""
-
-    blobs: list[BlobInfo]
-    next_marker: str
+from .containers import BlobInfo, Page
 
 
 def read_page(data: bytes) -> Page | None:

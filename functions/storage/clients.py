@@ -15,7 +15,7 @@ from ..identity import credential
 from ..redaction import redacted_errors
 from ..settings import StorageConnection
 from .azure_containers import AzureContainer
-from .short_uploads import ShortUploads
+from .short_requests import ShortRequests
 
 _CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
@@ -30,8 +30,8 @@ def blob_containers(connection: StorageConnection) -> Callable[[str], AzureConta
     """Return what makes containers by their names; their connections are shared by all threads."""
     transport = _transport()
     service = blob_service(connection, transport)
-    uploads = ShortUploads(service, transport)
-    return lambda name: AzureContainer(service.get_container_client(name), uploads)
+    short = ShortRequests(service, transport)
+    return lambda name: AzureContainer(service.get_container_client(name), short)
 
 
 def blob_service(

@@ -98,6 +98,13 @@ class Blob(NamedTuple):
     told_at: datetime | None = None
 
 
+class Page(NamedTuple):
+    """Some blobs of a listing, and where it goes on; an empty marker ends it."""
+
+    blobs: list[BlobInfo]
+    next_marker: str
+
+
 class Container(Protocol):
     """A blob container. Every write returns the new ETag; ETags are opaque and keep their quotes.
 
@@ -153,6 +160,12 @@ class Container(Protocol):
 
     def list(self, prefix: str = "") -> Iterator[BlobInfo]:
         """Yield the blobs whose names begin with `prefix`, metadata included, in the order of the service."""
+
+    def list_page(self, prefix: str, marker: str, most: int) -> Page:
+        """Return at most so many blobs of a listing from a marker on; an empty one begins it.
+
+        There may be fewer although the listing goes on. Raises `InvalidMarker` where no listing has made the marker.
+        """
 
 
 def error_code(error: BaseException) -> str:

@@ -1,7 +1,8 @@
-"""The index of documents in the state container: an entry for each document that failed or is to be reviewed."""
+"""The index of documents in the state container: an entry for each that failed, is to be reviewed, or was."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from ..core.index import Indexed, IndexKind, Rebuilt
@@ -13,6 +14,8 @@ from .record_format import decode, encode, version_metadata
 INDEX = "index/"
 REBUILT = f"{INDEX}rebuilt.json"
 
+_COMPARED = ("source_etag", "owner", "updated", "review_status")
+
 
 class IndexEntry(NamedTuple):
     """An entry as a listing tells it."""
@@ -23,7 +26,14 @@ class IndexEntry(NamedTuple):
 
     def is_of(self, record: Mapping[str, str]) -> bool:
         """Whether the entry tells what the metadata of a record do."""
-        return all(self.blob.metadata.get(name) == record.get(name) for name in ("source_etag", "owner", "updated"))
+        return all(self.blob.metadata.get(name) == record.get(name) for name in _COMPARED)
+
+
+class IndexPage(NamedTuple):
+    """Some entries of a list, and where it goes on; an empty marker ends it."""
+
+    entries: list[IndexEntry]
+    next_marker: str
 
 
 class IndexStore:
@@ -53,13 +63,23 @@ class IndexStore:
         """Yield the entries of a list, sorted by name but for the very longest names; for each of those it reads."""
         folder = f"{INDEX}{kind.value}/"
         for info in self._container.list(folder + prefix):
-            name = info.name.removeprefix(folder)
-            if is_shortened(info.name):
-                try:
-                    name = decode(self._container.read(info.name), Indexed).name
-                except (Missing, RecordError, NewerRecord):
-                    continue
-            yield IndexEntry(name, info)
+            entry = self._entry(folder, info)
+            if entry:
+                yield entry
+
+    def _entry(self, folder: str, info: BlobInfo) -> IndexEntry | None:
+        if not is_shortened(info.name):
+            return IndexEntry(info.name.removeprefix(folder), info)
+        try:
+            return IndexEntry(decode(self._container.read(info.name), Indexed).name, info)
+        except (Missing, RecordError, NewerRecord):
+            return None
+
+    def page(self, kind: IndexKind, prefix: str, marker: str, most: int) -> "IndexPage":
+        """Return at most so many entries of a list from a marker on, and where it goes on; `Container.list_page`."""
+        folder = f"{INDEX}{kind.value}/"
+        blobs, next_marker = self._container.list_page(folder + prefix, marker, most)
+        return IndexPage([entry for entry in map(partial(self._entry, folder), blobs) if entry], next_marker)
 
     def rebuilt(self) -> Rebuilt | None:
         """Return when the index was last compared with all records; None where it never was."""

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterable, Iterator, MutableMapping
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
+from typing import NamedTuple
 
 import msgspec
 
@@ -24,6 +25,17 @@ COPY_SIGN = "~"
 
 MAX_RACES = 20
 """Times that a blob may be appended to while it is copied."""
+
+TAIL_BYTES = 64 * 1024
+"""What is read of the end of a blob at once: about two hundred lines."""
+
+
+class PlacedLine(NamedTuple):
+    """A line, and where it begins in its blob."""
+
+    line: Line
+    start: int
+
 
 Offsets = MutableMapping[str, int]
 """How far each blob was read."""
@@ -87,6 +99,34 @@ class JournalStore:
         if rest:
             yield rest
 
+    def hour_blobs(self, day: datetime) -> dict[datetime, list[BlobInfo]]:
+        """Return the blobs of each hour of a day (UTC) that has any."""
+        found: dict[datetime, list[BlobInfo]] = {}
+        for info in self._container.list(f"{JOURNAL}{day:%Y/%m/%d}/"):
+            hour, _ = _parts(info.name)
+            if hour is not None:
+                found.setdefault(hour, []).append(info)
+        return found
+
+    def lines_before(self, blob: str, end: int) -> tuple[list[PlacedLine], int]:
+        """Return lines of a blob that end at `end` bytes or before, in their order, and where the first one begins.
+
+        They are those of one request; what this release can not read is left out. A blob that is gone has none.
+        """
+        start = max(0, end - TAIL_BYTES)
+        try:
+            data = self._container.read(blob, start=start, end=end).data if end else b""
+        except Missing:
+            return [], 0
+        first = data.find(b"\n") + 1 if start else 0
+        place, found = start + first, []
+        for text in data[first:].splitlines(keepends=True):
+            line = next(decode_lines(text), None)
+            if line is not None:
+                found.append(PlacedLine(line, place))
+            place += len(text)
+        return found, (start + first if first or not start else 0)
+
     def erase(self, document: str, *, is_dry: bool = False) -> Iterator[tuple[str, int]]:
         """Take the lines about a document out; yield the name of each blob that had some, and how many.
 
@@ -149,8 +189,8 @@ class JournalStore:
 
     def first_day(self) -> datetime | None:
         """Return the day of the oldest lines that are kept; None where there are none."""
-        oldest = next(iter(self._container.list(JOURNAL)), None)
-        return _parts(oldest.name)[0] if oldest else None
+        oldest = self._container.list_page(JOURNAL, "", 1).blobs
+        return _parts(oldest[0].name)[0] if oldest else None
 
     def summary(self) -> Summary | None:
         """Return the last summary; None where there is none that this release can read."""

@@ -3,11 +3,11 @@
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from itertools import count
+from itertools import count, islice
 from typing import Any
 
 from ..errors import Changed, Missing
-from .containers import Blob, BlobInfo, Container, check_name
+from .containers import Blob, BlobInfo, Container, Page, check_name
 
 
 class MemoryContainer:
@@ -92,6 +92,11 @@ class MemoryContainer:
         with self._lock:
             infos = [blob.info for name, blob in self._blobs.items() if name.startswith(prefix)]
         return iter(sorted(infos, key=lambda info: info.name.encode("utf-16-be")))
+
+    def list_page(self, prefix: str, marker: str, most: int) -> Page:
+        first = marker.encode("utf-16-be")
+        blobs = list(islice((one for one in self.list(prefix) if one.name.encode("utf-16-be") >= first), most + 1))
+        return Page(blobs[:most], blobs[most].name if len(blobs) > most else "")
 
     def upload(self, name: str, data: bytes, **properties: Any) -> str:
         """Write a blob as another client of the storage may: with any name, and with further fields of `BlobInfo`."""

@@ -16,7 +16,7 @@ from ..core.names import fitting_name, is_shortened
 from ..core.records import Record
 from ..errors import Missing, NewerRecord, Problem, RecordError, UnsafeName
 from ..tasks.task import ChunkResult
-from .containers import BlobInfo, Container
+from .containers import BlobInfo, Container, Page
 from .record_format import decode, encode, version_metadata
 
 logger = logging.getLogger(__name__)
@@ -106,6 +106,24 @@ class RecordStore:
         for info in self._container.list(DOCUMENTS + prefix):
             if not is_shortened(info.name):
                 yield info._replace(name=info.name.removeprefix(DOCUMENTS))
+
+    def documents_page(self, prefix: str, marker: str, most: int) -> Page:
+        """Return some of the records that `list_documents` yields, those of the very longest names among them.
+
+        Each has the document's name, but for the last ones, which have that of their blob; see `name_in`.
+        """
+        blobs, following = self._container.list_page(DOCUMENTS + prefix, marker, most)
+        named = [
+            info if is_shortened(info.name) else info._replace(name=info.name.removeprefix(DOCUMENTS)) for info in blobs
+        ]
+        return Page(named, following)
+
+    def name_in(self, blob: str) -> str | None:
+        """Return which document the record in a blob is of; None where that can not be read."""
+        try:
+            return decode(self._container.read(blob), DocumentRecord).document.name
+        except (Missing, RecordError, NewerRecord):
+            return None
 
     def find_document(self, name: str) -> BlobInfo | None:
         """Return the record of a document as `list_documents` does; None where there is none."""

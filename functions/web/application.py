@@ -17,13 +17,15 @@ from starlette.types import ASGIApp
 
 from .. import problems
 from .access import access_refusal, page_refusal
-from .api import described, document_details, service_status, sessions, upload_addresses
-from .guard import Guard, api_headers, page_headers
+from .api import described, document_details, document_list, service_status, sessions, upload_addresses
+from .guard import Guard
+from .page_headers import api_headers, page_headers
 from .parts import WebParts
 from .problem_json import RefusedError, problem_response
+from .sample_files import sample_routes
 from .static_files import routes as static_routes
 
-RESOURCES = (sessions, service_status, upload_addresses, document_details, described)
+RESOURCES = (sessions, service_status, upload_addresses, document_list, document_details, described)
 
 
 def api_routes(parts: WebParts) -> list[BaseRoute]:
@@ -42,7 +44,9 @@ def page_app(parts: WebParts) -> ASGIApp:
     """Return the page's files, from `/` on."""
     mode = parts.settings.web
     return Guard(
-        _handled(static_routes()), page_headers(parts.uploads.origin), lambda _, headers: page_refusal(mode, headers)
+        _handled([*static_routes(), *sample_routes(parts.settings)]),
+        page_headers(parts.uploads.origin),
+        lambda _, headers: page_refusal(mode, headers),
     )
 
 

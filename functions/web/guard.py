@@ -1,4 +1,4 @@
-"""What every request passes and every answer gets: access, and security headers. The only place of both."""
+"""What every request passes and every answer gets: access, and the headers of `page_headers`."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -15,46 +15,6 @@ from .problem_json import problem_response
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 5
-
-_EVERYWHERE = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
-    # Not no-referrer: a request of the page's own would then carry no origin that could be checked.
-    "Referrer-Policy": "same-origin",
-    "Strict-Transport-Security": "max-age=31536000",
-}
-
-
-def api_headers() -> dict[str, str]:
-    """Return the headers of every answer with data: never kept, and nothing runs in it if a browser shows it."""
-    return _EVERYWHERE | {
-        "Cache-Control": "no-store",
-        "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-        "sandbox",
-    }
-
-
-def page_headers(upload_origin: str | None) -> dict[str, str]:
-    """Return the headers of the page's files, which hold no data: asked for anew each time, nothing runs inline."""
-    connect = f"'self' {upload_origin}" if upload_origin else "'self'"
-    policy = {
-        "default-src": "'none'",
-        "script-src": "'self'",
-        "style-src": "'self'",
-        "img-src": "'self' data:",
-        "connect-src": connect,
-        "form-action": "'none'",
-        "base-uri": "'none'",
-        "frame-ancestors": "'none'",
-        "require-trusted-types-for": "'script'",
-    }
-    return _EVERYWHERE | {
-        "Cache-Control": "no-cache",
-        "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
-    }
 
 
 class Guard:

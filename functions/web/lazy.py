@@ -7,22 +7,23 @@ from typing import TYPE_CHECKING
 import azure.functions as func
 
 from .. import problems
-from .parts import WebParts
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from .parts import WebParts
+
 logger = logging.getLogger(__name__)
 
 
-def load_api(parts: WebParts) -> "ASGIApp":
+def load_api(parts: "WebParts") -> "ASGIApp":
     """Return the API."""
     from .application import api_app
 
     return api_app(parts)
 
 
-def load_page(parts: WebParts) -> "ASGIApp":
+def load_page(parts: "WebParts") -> "ASGIApp":
     """Return the page's files."""
     from .application import page_app
 
@@ -42,7 +43,7 @@ _NO_ANSWERS = _NoAnswers()
 class LazyApp:
     """An application behind the adapter of the Functions library; requests come one at a time, on one event loop."""
 
-    def __init__(self, load: Callable[[WebParts], "ASGIApp"], parts: WebParts) -> None:
+    def __init__(self, load: Callable[["WebParts"], "ASGIApp"], parts: Callable[[], "WebParts"]) -> None:
         self._load = load
         self._parts = parts
         self._adapter: func.AsgiMiddleware | None = None
@@ -52,7 +53,7 @@ class LazyApp:
         if self._adapter is None:
             # The adapter uses the root logger itself; adding the same filter again changes nothing.
             logging.getLogger().addFilter(_NO_ANSWERS)
-            self._adapter = func.AsgiMiddleware(self._load(self._parts))
+            self._adapter = func.AsgiMiddleware(self._load(self._parts()))
         try:
             response: func.HttpResponse = await self._adapter.handle_async(request, context)
             return response
@@ -63,7 +64,7 @@ class LazyApp:
 
 
 def _unreadable() -> func.HttpResponse:
-    from .guard import api_headers
+    from .page_headers import api_headers
     from .problem_json import PROBLEM_TYPE, problem_body
 
     refusal = problems.INVALID_ADDRESS.refusal()

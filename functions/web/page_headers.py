@@ -1,51 +1,58 @@
 """The headers that every answer to a browser carries, in one place: what a page may load, and who may show it."""
 
-from collections.abc import Iterable
+_DEVICES = ("camera", "microphone", "geolocation", "payment", "usb", "browsing-topics")
 
-_DEVICES = "camera, microphone, geolocation, payment, usb, browsing-topics"
+_EVERYWHERE = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": ", ".join(f"{device}=()" for device in _DEVICES),
+    # Not no-referrer: a request of the page's own would then carry no origin that could be checked.
+    "Referrer-Policy": "same-origin",
+    "Strict-Transport-Security": "max-age=31536000",
+}
+
+_ORIGIN_CHARACTERS = set("abcdefghijklmnopqrstuvwxyz0123456789.-:[]")
 
 
-def security_headers(storage_origins: Iterable[str] = (), *, is_data: bool = False) -> dict[str, str]:
-    """Return the headers of a page file, or with `is_data` of an answer of the API.
+def api_headers() -> dict[str, str]:
+    """Return the headers of every answer with data: never kept, and nothing runs in it if a browser shows it."""
+    return _EVERYWHERE | {
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+        "sandbox",
+    }
 
-    `storage_origins`: where the page sends uploads to (`https://<account>.blob.core.windows.net`); an origin of another
-    form is refused with `ValueError`, because it would become part of the policy.
 
-    The policy has no inline script and no inline style, and no string becomes markup (Trusted Types); icons come from
-    the app itself.
+def page_headers(upload_origin: str | None) -> dict[str, str]:
+    """Return the headers of the page's files, which hold no data: asked for anew each time.
+
+    The policy has no inline script and no inline style, and no string becomes markup (Trusted Types).
+    `upload_origin` is where the page sends uploads to (`https://<account>.blob.core.windows.net`), None where it sends
+    none; an origin of another form is refused with `ValueError`, because it would become part of the policy.
     """
-    connect = " ".join(["'self'", *map(_checked_origin, storage_origins)])
     policy = {
         "default-src": "'none'",
         "script-src": "'self'",
         "style-src": "'self'",
         "img-src": "'self' data:",
-        "connect-src": connect,
+        "connect-src": f"'self' {_checked(upload_origin)}" if upload_origin is not None else "'self'",
         "form-action": "'none'",
         "base-uri": "'none'",
         "frame-ancestors": "'none'",
         "require-trusted-types-for": "'script'",
         "trusted-types": "'none'",
     }
-    return {
+    return _EVERYWHERE | {
+        # The files have no version in their names: the browser asks each time, and is told "not modified".
+        "Cache-Control": "no-cache",
         "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
-        "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": "DENY",
-        "Cross-Origin-Opener-Policy": "same-origin",
-        "Cross-Origin-Resource-Policy": "same-origin",
-        # Not `no-referrer`: requests that write would carry the origin `null`.
-        "Referrer-Policy": "same-origin",
-        "Permissions-Policy": ", ".join(f"{device}=()" for device in _DEVICES.split(", ")),
-        # The files of the page have no version in their names: the browser asks each time, and is told "not modified".
-        "Cache-Control": "no-store" if is_data else "no-cache",
     }
 
 
-def _checked_origin(origin: str) -> str:
+def _checked(origin: str) -> str:
     scheme, separator, host = origin.partition("://")
-    if scheme not in ("http", "https") or not separator or not host or not set(host) <= _HOST_CHARACTERS:
+    if scheme not in ("http", "https") or not separator or not host or not set(host) <= _ORIGIN_CHARACTERS:
         raise ValueError(f"{origin!r} is no origin; expected is http(s)://host[:port].")
     return origin
-
-
-_HOST_CHARACTERS = set("abcdefghijklmnopqrstuvwxyz0123456789.-:[]")

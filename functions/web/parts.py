@@ -1,21 +1,27 @@
-"""What the page and its API are put together from; imports nothing that starts slowly."""
+"""What the page and its API are put together from; made at the first request."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from ..core.health import Health
 from ..settings import Settings
-from ..workflows.details import DocumentDetails
+from ..workflows.details import DocumentContents
+from ..workflows.document_lists import DocumentLists
+from ..workflows.queries import StatusReader
+from ..workflows.replay import Replay
 from ..workflows.uploads import Uploads
 
 
 @dataclass(frozen=True, slots=True)
 class WebParts:
-    """The collaborators of the resources; `health` returns what is known of each Language resource, by its name."""
+    """The collaborators of the resources."""
 
     settings: Settings
     uploads: Uploads
-    details: DocumentDetails
-    health: Callable[[], dict[str, Health | None]]
+    lists: DocumentLists
+    contents: DocumentContents
+    status: StatusReader
+    replay: Replay
+    models: Callable[[], list[str]]
+    """The models that settings and rules name now."""
     clock: Callable[[], datetime]

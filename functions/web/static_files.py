@@ -13,6 +13,7 @@ _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
     ".svg": "image/svg+xml",
 }
 
@@ -20,15 +21,17 @@ _TYPES = {
 def routes() -> list[BaseRoute]:
     """Return a route for each file, and `/` for the page itself."""
     files = {path.relative_to(FOLDER).as_posix(): path for path in sorted(FOLDER.rglob("*")) if path.suffix in _TYPES}
-    return [_route("/", files["index.html"]), *(_route(f"/static/{name}", path) for name, path in files.items())]
+    page = file_route("/", files["index.html"], _TYPES[".html"])
+    return [page, *(file_route(f"/static/{name}", path, _TYPES[path.suffix]) for name, path in files.items())]
 
 
-def _route(address: str, path: Path) -> Route:
+def file_route(address: str, path: Path, media_type: str) -> Route:
+    """Return the route of a file."""
     content = path.read_bytes()
     etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
 
     async def file(request: Request) -> Response:
-        return unless_known(request, etag, content, _TYPES[path.suffix])
+        return unless_known(request, etag, content, media_type)
 
     return Route(address, file, methods=["GET"])
 

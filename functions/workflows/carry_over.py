@@ -19,6 +19,7 @@ from ..core.names import fitting_name
 from ..core.publication import FileWrite
 from ..core.records import DOCUMENT_TEXT, DocumentFacts, TextFacts
 from ..core.results import result_metadata, to_json
+from ..core.summaries import summarize
 from ..core.work import FIRST_RELEASE
 from ..errors import Changed, Missing
 from ..storage.containers import JSON_TYPE, TEXT_TYPE, Blob
@@ -95,7 +96,9 @@ class CarryOver:
             is_submitted=False,
         )
         needs_review = any(result.review for result in carried.results)
-        ended = conclude(claimed, DocumentEvent.EXTRACTED, now, needs_review=needs_review)
+        ended = conclude(
+            claimed, DocumentEvent.EXTRACTED, now, needs_review=needs_review, summary=summarize(carried.results)
+        )
         try:
             self._records.save_document(ended, etag)
         except Changed:

@@ -1,163 +1,126 @@
-"""What there is to know of one document, by its name: where it stands, why, and which results it has."""
+"""What belongs to one document: its results, the text that they count in, its content."""
 
+import hashlib
 from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
+from typing import NamedTuple
 
-from ..core.documents import DocumentRecord, DocumentState
-from ..core.jobs import Job, JobState
+from ..core.documents import DocumentRecord
 from ..core.names import fitting_name
+from ..core.records import DOCUMENT_TEXT, TextFacts
 from ..core.results import EXTRACTED_SUFFIX
-from ..errors import Missing, Problem, UnsafeName
-from ..storage.containers import Blob, BlobInfo
+from ..errors import Changed, Missing, NewerRecord, UnsafeName
+from ..storage.containers import Blob
 from ..storage.document_store import DocumentStore
 from ..storage.record_store import RecordStore
+from ..tasks.entities import EntityResultFile
+from ..tasks.task import decoded_result
+from .result_files import text_of
 
 
-class Standing(StrEnum):
-    """Where a document stands, for people."""
+class StoredResult(NamedTuple):
+    """A result that a document has: its task, what its name ends with, and its version."""
 
-    WAITING = "waiting"
-    """It is known, or about to be, and was not submitted yet."""
-    RUNNING = "running"
-    """The service works on it."""
-    DEFERRED = "deferred"
-    """Its next attempt is later, through nobody's fault."""
-    DONE = "done"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class TaskDetails:
-    """One task of a document: `state` is None while its outcome is open, `code` is that of its problem."""
-
-    name: str
+    task: str
     kind: str
-    state: DocumentState | None
-    code: str
+    suffix: str
+    etag: str
 
 
 @dataclass(frozen=True, slots=True)
-class Details:
-    """What is known of a document. Times are None before the app has taken it up."""
+class DocumentText:
+    """The text that a document's results count in."""
 
-    name: str
-    etag: str
-    last_modified: datetime
-    size_bytes: int
-    state: Standing
-    is_deleted: bool = False
-    """Whether only its record is left."""
-    claimed_at: datetime | None = None
-    updated: datetime | None = None
-    needs_review: bool = False
-    warnings: tuple[str, ...] = ()
-    problem: Problem | None = None
-    """Why it failed, or what it waits for."""
-    tasks: tuple[TaskDetails, ...] = ()
-    files: tuple[str, ...] = ()
-    """What the names of its results end with, without the dot: `entities.json`."""
+    content: str
+    sha256: str
+    """Of its UTF-8."""
+    facts: TextFacts
 
 
-class DocumentDetails:
-    """Looks documents up; each look takes at most four requests to the storage."""
+class DocumentContents:
+    """Reads what belongs to a document. Raises what the storage raises."""
 
-    def __init__(self, documents: DocumentStore, records: RecordStore) -> None:
+    def __init__(self, documents: DocumentStore, records: RecordStore, largest_bytes: int) -> None:
         self._documents = documents
         self._records = records
+        self._largest_bytes = largest_bytes
 
-    def find(self, name: str) -> Details | None:
-        """Return what is known of a document, None where neither it nor a record of it is there.
-
-        Raises `NewerRecord` where a newer release has written its record, and what the storage raises.
-        """
-        try:
-            record = self._records.document(name)[0]
-            present = self._present(name)
-        except UnsafeName:
-            return None
-        if present and (record is None or record.document.etag != present.etag):
-            # Nobody has taken this version up yet; what the record says is about an earlier one.
-            return Details(name, present.etag, present.last_modified, present.size_bytes, Standing.WAITING)
-        return self._of(record, present is None) if record else None
+    def results(self, record: DocumentRecord) -> list[StoredResult]:
+        """Return the results of a document that has ended, in the order of its tasks."""
+        found = []
+        for task in record.work.tasks:
+            if task.suffix in _promised(record):
+                info = self._documents.get_result_properties(fitting_name("", record.document.name, task.suffix))
+                if info and info.metadata.get("source_etag") == record.document.etag:
+                    found.append(StoredResult(task.name, task.kind, task.suffix, info.etag))
+        return found
 
     def result(self, name: str, file: str) -> Blob | None:
         """Return a result of a document, by what its name ends with; None where it has none of that name."""
-        try:
-            record = self._records.document(name)[0]
-            if record is None or file not in files_of(record):
-                return None
-            return self._documents.read_result(fitting_name("", name, f".{file}"))
-        except (Missing, UnsafeName):
+        record = self.record(name)
+        if record is None or file not in files_of(record):
             return None
-
-    def _present(self, name: str) -> BlobInfo | None:
         try:
-            return self._documents.get_properties(name)
+            return self._documents.read_result(fitting_name("", name, f".{file}"))
         except Missing:
             return None
 
-    def _of(self, record: DocumentRecord, is_deleted: bool) -> Details:
-        job = self._records.first_job_of(record.owner) if record.is_pending else None
-        return Details(
-            name=record.document.name,
-            etag=record.document.etag,
-            last_modified=record.document.last_modified,
-            size_bytes=record.document.size_bytes,
-            state=_standing(record, job),
-            is_deleted=is_deleted,
-            claimed_at=record.claimed_at,
-            updated=record.updated,
-            needs_review=record.needs_review,
-            warnings=record.warnings,
-            problem=_problem(record, job),
-            tasks=_tasks(record),
-            files=files_of(record),
-        )
+    def record(self, name: str) -> DocumentRecord | None:
+        """Return the record of a document; None where there is none that this release can read."""
+        try:
+            return self._records.document(name)[0]
+        except (NewerRecord, UnsafeName):
+            return None
+
+    def text(self, record: DocumentRecord) -> DocumentText | None:
+        """Return the text of a document that has results; None where there is none any more."""
+        if record.is_pending or not record.done_tasks:
+            return None
+        facts = record.text or DOCUMENT_TEXT
+        text = text_of(self._documents, record.document, facts)
+        if text is None:
+            return None
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        return DocumentText(text, digest, facts)
+
+    def entities(self, record: DocumentRecord) -> EntityResultFile | None:
+        """Return the first result of a document whose entities have offsets."""
+        for task in record.work.tasks:
+            if task.suffix in _promised(record) and issubclass(task.result_type, EntityResultFile):
+                try:
+                    blob = self._documents.read_result(fitting_name("", record.document.name, task.suffix))
+                except Missing:
+                    continue
+                return decoded_result(blob.data, task.result_type)
+        return None
+
+    def content(self, name: str) -> Blob | None:
+        """Return a document; without its content where it is too large, None where it is not there."""
+        for _ in range(_TRIES):
+            try:
+                return self._documents.read(name, limit=self._largest_bytes)
+            except (Missing, UnsafeName):
+                return None
+            except Changed:
+                continue
+        raise Changed(name)
+
+
+_TRIES = 3
 
 
 def files_of(record: DocumentRecord) -> tuple[str, ...]:
     """Return what the names of a document's results end with, without the dot; none while it is pending."""
-    if record.is_pending:
-        return ()
+    promised = _promised(record)
     texts = [
         suffix
         for task in record.work.tasks
-        if task.suffix in record.promised
+        if task.suffix in promised
         for suffix in task.suffixes
-        if suffix not in record.promised
+        if suffix not in promised
     ]
     extracted = [EXTRACTED_SUFFIX] if record.text and record.text.blob else []
-    return tuple(suffix.removeprefix(".") for suffix in (*record.promised, *texts, *extracted))
+    return tuple(suffix.removeprefix(".") for suffix in (*promised, *texts, *extracted)) if promised else ()
 
 
-def _standing(record: DocumentRecord, job: Job | None) -> Standing:
-    match record.state:
-        case DocumentState.DONE:
-            return Standing.DONE
-        case DocumentState.FAILED:
-            return Standing.FAILED
-    if job is None:
-        return Standing.WAITING
-    if job.state is JobState.RUNNING:
-        return Standing.RUNNING
-    return Standing.DEFERRED if job.waits else Standing.WAITING
-
-
-def _problem(record: DocumentRecord, job: Job | None) -> Problem | None:
-    if record.state is DocumentState.FAILED:
-        return record.last_error
-    return job.last_error if job else None
-
-
-def _tasks(record: DocumentRecord) -> tuple[TaskDetails, ...]:
-    ended = {one.task: one for one in record.results}
-    return tuple(
-        TaskDetails(
-            task.name,
-            task.kind,
-            ended[task.name].state if task.name in ended else None,
-            ended[task.name].code if task.name in ended else "",
-        )
-        for task in record.work.tasks
-    )
+def _promised(record: DocumentRecord) -> tuple[str, ...]:
+    return () if record.is_pending else record.promised

@@ -18,13 +18,13 @@ from ..core.expiry import DeploymentExpiry
 from ..core.health import Standing as HealthStanding
 from ..core.index import IndexKind
 from ..core.jobs import Job
-from ..core.journal import Distinct, Entry, JobSubmitted, Summary, Tally, Totals, distinct, totals_by
+from ..core.journal import Distinct, Entry, JobSubmitted, Summary, Tally, Totals, distinct, hour_of, totals_by
 from ..core.listings import side_by_side, sort_key
 from ..core.records import Moment, Record
 from ..core.request_ledger import RequestLedger, issued, share_at, wait_s
 from ..core.results import ErrorReport, error_name
 from ..core.views import DocumentRow, Filter, JobView, ShownState, document_row, job_view, owner_of
-from ..errors import Missing, NewerRecord, RecordError, StorageOutcome
+from ..errors import Missing, NewerRecord, RecordError
 from ..settings import LanguageResource
 from ..storage.containers import BlobInfo, Container, is_safe
 from ..storage.document_store import DocumentStore
@@ -36,9 +36,8 @@ from ..storage.record_format import R, decode
 from ..storage.record_store import RecordStore
 from ..tasks.entities import EntityResultFile
 from ..tasks.task import ResultFile
-from ..text.compression import unpack
 from .parallel import batches, run_all
-from .result_files import read_results
+from .result_files import read_results, text_of
 
 LAST_MINUTE = timedelta(minutes=1)
 
@@ -181,16 +180,7 @@ class Queries:
         result = next(iter(details.results.values()), None)
         if result is None:
             return None
-        facts = result.text if result.text is not msgspec.UNSET else None
-        try:
-            if facts and facts.blob:
-                return self._documents.read_result(facts.blob).data.decode()
-            info = self._documents.get_properties(result.document.name)
-            data = self._documents.read_part(result.document.name, result.document.etag, None, None)
-        except StorageOutcome:
-            return None
-        text = unpack(data, info.content_encoding, None).data.decode(result.document.encoding or "utf-8", "replace")
-        return text.removeprefix("\ufeff")
+        return text_of(self._documents, result.document, result.text if result.text is not msgspec.UNSET else None)
 
     def _row(self, document: BlobInfo, record: BlobInfo | None, jobs: Mapping[str, JobView]) -> DocumentRow:
         return document_row(
@@ -325,6 +315,10 @@ class Status(Record, frozen=True, kw_only=True, omit_defaults=False):
     incidents: tuple[Incident, ...]
     deployments: tuple[DeploymentExpiry, ...]
     """When the deployed models expire, as it was read last; empty where that was never read."""
+    pending_by_state: dict[str, int]
+    """The documents in active jobs, as `pending` counts them, by the state that is shown of them."""
+    ended_last_minute: int
+    """Documents that have ended in the last minute."""
 
 
 QueueLengths = Mapping[str, Callable[[], int | None]]
@@ -416,7 +410,13 @@ class StatusReader:
             today=usage(count.today),
             incidents=tuple(self.incidents()),
             deployments=self._deployments(),
+            pending_by_state={state.value: count for state, count in sorted(listed.documents_by_state.items())},
+            ended_last_minute=count.ended(now - LAST_MINUTE),
         )
+
+    def hours(self) -> Mapping[datetime, Totals]:
+        """Return what was done in each hour since midnight (UTC), or longer, as `read` has counted it last."""
+        return self._count.hours if self._count else {}
 
     def usage_by(self, group: Callable[[Entry], Hashable], since: datetime) -> Iterator[tuple[str, Usage]]:
         """Yield what was done since a time, by what `group` puts lines of the journal into, sorted.
@@ -469,8 +469,10 @@ class _Count:
         self.midnight = midnight
         self.today = Totals()
         self.offsets: Offsets = {}
+        self.hours: dict[datetime, Totals] = {}
         self._distinct = Distinct()
         self._recent: list[Entry] = []
+        self._ended: list[datetime] = []
 
     def add(self, entry: Entry, recent: datetime) -> None:
         """Count a line; submissions since `recent` are kept by themselves."""
@@ -479,8 +481,17 @@ class _Count:
         self.tally.add(entry.line)
         if entry.line.at >= self.midnight:
             self.today.add(entry.line)
-        if isinstance(entry.line, JobSubmitted) and entry.line.at > recent:
-            self._recent.append(entry)
+        self.hours.setdefault(hour_of(entry.line.at), Totals()).add(entry.line)
+        if entry.line.at > recent:
+            if isinstance(entry.line, JobSubmitted):
+                self._recent.append(entry)
+            else:
+                self._ended.append(entry.line.at)
+
+    def ended(self, since: datetime) -> int:
+        """Return how many documents have ended since a time."""
+        self._ended = [at for at in self._ended if at > since]
+        return len(self._ended)
 
     def submissions(self, since: datetime) -> dict[str, int]:
         """Return the submissions since a time by instance."""
@@ -495,6 +506,7 @@ class _Jobs:
     documents: int = 0
     oldest: datetime | None = None
     states: Counter[ShownState] = field(default_factory=Counter)
+    documents_by_state: Counter[ShownState] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
 
     def add(self, documents: int, created: datetime | None, view: JobView) -> None:
@@ -502,5 +514,6 @@ class _Jobs:
         if created:
             self.oldest = min(self.oldest or created, created)
         self.states[view.state] += 1
+        self.documents_by_state[view.state] += documents
         if view.reason:
             self.reasons[view.reason] += 1

@@ -1,13 +1,15 @@
-"""Reads the results that a document has, whichever tasks they are of."""
+"""Reads the results that a document has, whichever tasks they are of, and the text that they count in."""
 
 from collections.abc import Collection
 
 from ..core.names import fitting_name
-from ..errors import Missing
+from ..core.records import DocumentFacts, TextFacts
+from ..errors import Missing, StorageOutcome
 from ..storage.document_store import DocumentStore
 from ..tasks.custom_entities import CustomEntityRecognition
 from ..tasks.kinds import Task
 from ..tasks.task import ResultFile, decoded_result
+from ..text.compression import unpack
 
 _FIRST_RELEASE = (CustomEntityRecognition(),)
 """What records of the first release do not say: it knew one kind of task."""
@@ -28,3 +30,16 @@ def read_results(documents: DocumentStore, name: str, tasks: Collection[Task]) -
         if result:
             results[task.suffix] = result
     return results
+
+
+def text_of(documents: DocumentStore, document: DocumentFacts, facts: TextFacts | None) -> str | None:
+    """Return the text that the results of a document count in; None where that version is not there any more."""
+    try:
+        if facts and facts.blob:
+            return documents.read_result(facts.blob).data.decode()
+        info = documents.get_properties(document.name)
+        data = documents.read_part(document.name, document.etag, None, None)
+    except StorageOutcome:
+        return None
+    text = unpack(data, info.content_encoding, None).data.decode(document.encoding or "utf-8", "replace")
+    return text.removeprefix("\ufeff")

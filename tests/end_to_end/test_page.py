@@ -36,7 +36,7 @@ class Site:
             return session.send(request, timeout=60, allow_redirects=False)
 
     def begin_upload(self, name: str, size: int, replaces: str | None = None, **options: Any) -> requests.Response:
-        return self.ask("/api/uploads", "POST", json={"name": name, "sizeBytes": size, "replaces": replaces}, **options)
+        return self.ask("/api/uploads", "POST", json={"name": name, "size": size, "replace": replaces}, **options)
 
 
 @pytest.fixture(scope="module")
@@ -57,17 +57,17 @@ def test_dropped_document_comes_back(site: Site, containers: Containers) -> None
         begun = site.begin_upload(name, len(LETTER.encode())).json()
         assert begun["id"] == id_of(name)
         origin = {"Origin": site.url}
-        sent = requests.put(begun["address"], LETTER.encode(), headers=begun["headers"] | origin, timeout=60)
+        sent = requests.put(begun["url"], LETTER.encode(), headers=begun["headers"] | origin, timeout=60)
         assert sent.status_code == 201
         assert sent.headers["access-control-allow-origin"] == site.url
         assert "etag" in sent.headers["access-control-expose-headers"].lower()
         address = f"/api/documents/{begun['id']}"
         document = eventually(lambda address=address: _ended(site, address), f"{name} to end")
         assert (document["state"], document["name"]) == ("done", name)
-        result = site.ask(document["results"][0]["href"])
+        result = site.ask(f"{address}/results/{document['results'][0]['suffix'].lstrip('.')}")
         assert result.json() == containers.entities(name)
         again = site.begin_upload(name, 5)
-        assert (again.status_code, again.json()["present"]["etag"]) == (409, document["etag"])
+        assert (again.status_code, again.json()["existing"]["etag"]) == (409, document["etag"])
         agreed = site.begin_upload(name, 5, document["etag"]).json()
         assert agreed["permission"] == "write"
 
@@ -79,7 +79,7 @@ def _ended(site: Site, address: str) -> dict[str, Any] | None:
 
 
 def test_storage_answers_own_page_only(site: Site) -> None:
-    address = site.begin_upload("cors.txt", 5).json()["address"]
+    address = site.begin_upload("cors.txt", 5).json()["url"]
 
     def preflight(origin: str) -> requests.Response:
         headers = {"Origin": origin, "Access-Control-Request-Method": "PUT"}
@@ -96,7 +96,7 @@ def test_page_is_served_with_its_files(site: Site) -> None:
     page = site.ask("/")
     assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert "connect-src 'self' http://127.0.0.1:" in page.headers["content-security-policy"]
-    for part in ("/static/page.js", "/static/access.js", "/static/page.css"):
+    for part in ("/static/app.js", "/static/api.js", "/static/style.css"):
         file = site.ask(part)
         assert file.status_code == 200
         assert site.ask(part, headers={"If-None-Match": file.headers["etag"]}).status_code == 304
@@ -125,18 +125,18 @@ def test_no_path_leads_to_files(site: Site, path: str) -> None:
 @pytest.mark.parametrize("path", ["/api/documents/%FF", "/%FF", "/api/documents/a%C3%28/results/x"])
 def test_broken_escapes_are_bad_requests(site: Site, path: str) -> None:
     reply = site.ask(path)
-    assert (reply.status_code, reply.json()["code"]) == (400, "InvalidAddress")
+    assert (reply.status_code, reply.json()["code"]) == (400, "invalid_address")
     assert reply.headers["x-content-type-options"] == "nosniff"
 
 
 def test_chunked_request_is_refused(site: Site) -> None:
     reply = site.ask("/api/uploads", "POST", data=iter([b"{}"]), headers={"content-type": "application/json"})
-    assert (reply.status_code, reply.json()["code"]) == (411, "LengthNeeded")
+    assert (reply.status_code, reply.json()["code"]) == (411, "length_needed")
 
 
 def test_oversized_request_is_refused(site: Site) -> None:
     reply = site.begin_upload("a" * 70_000, 5)
-    assert (reply.status_code, reply.json()["code"]) == (413, "RequestTooLarge")
+    assert (reply.status_code, reply.json()["code"]) == (413, "request_too_large")
 
 
 def test_foreign_requests_are_refused(site: Site) -> None:
@@ -199,13 +199,13 @@ def test_no_path_leads_round_keys(locked: Stack, path: str) -> None:
     """Whatever way the host reads a path, without a key there is no data."""
     reply = Site(locked).ask(path)
     assert reply.status_code in (401, 404)
-    assert b"largestBytes" not in reply.content
+    assert b"storageOrigin" not in reply.content
 
 
 def test_page_itself_needs_no_key(locked: Stack) -> None:
     reply = Site(locked).ask("/")
     assert reply.status_code == 200
-    assert Site(locked).ask("/static/page.js").status_code == 200
+    assert Site(locked).ask("/static/app.js").status_code == 200
 
 
 # --- With App Service Authentication ---
@@ -223,7 +223,7 @@ def test_every_endpoint_asks_for_principal(entra: Stack, path: str) -> None:
     site = Site(entra)
     for sent in ({}, principal(), {"x-functions-key": "wrong"}):
         reply = site.ask(path, headers=sent)
-        assert (reply.status_code, reply.json()["code"]) == (401, "SignInNeeded")
+        assert (reply.status_code, reply.json()["code"]) == (401, "sign_in_needed")
 
 
 def test_signed_in_person_is_answered(entra: Stack) -> None:
@@ -233,7 +233,7 @@ def test_signed_in_person_is_answered(entra: Stack) -> None:
     session = site.ask("/api/session", headers=cookie | principal()).json()
     assert session["user"] == {"id": "11111111-2222-3333-4444-555555555555", "name": "ada@example.org"}
     # A browser sends the cookie along for every site; only the page's own requests count.
-    assert site.begin_upload("a.txt", 5, headers=cookie).json()["code"] == "ForeignOrigin"
+    assert site.begin_upload("a.txt", 5, headers=cookie).json()["code"] == "foreign_origin"
     assert site.begin_upload("a.txt", 5, headers=cookie | {"Origin": site.url}).status_code == 200
 
 
@@ -255,5 +255,5 @@ def test_entra_does_not_start_without_platform(tmp_path: Path) -> None:
 def test_page_can_be_switched_off(tmp_path: Path) -> None:
     with Stack(tmp_path, settings={"WEB": "off"}) as stack:
         site = Site(stack)
-        assert [site.ask(path).status_code for path in ("/api/session", "/static/page.js")] == [404, 404]
+        assert [site.ask(path).status_code for path in ("/api/session", "/static/app.js")] == [404, 404]
         assert not [name for name in stack.hosts[0].status()["functions"] if name.startswith("web")]

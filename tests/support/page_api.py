@@ -27,7 +27,7 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from functions.text.offsets import UTF16, Ruler
-from functions.web.page_headers import security_headers
+from functions.web.page_headers import api_headers, page_headers
 
 STATIC = Path(__file__).parents[2] / "functions" / "web" / "static"
 CATEGORIES = (
@@ -346,7 +346,7 @@ class PageApi:
                 response: Response = Response(status_code=401)
             else:
                 response = await call(request)
-            for name, value in security_headers([self._storage.url], is_data=is_data).items():
+            for name, value in (api_headers() if is_data else page_headers(self._storage.url)).items():
                 response.headers[name] = value
             return response
 

@@ -46,7 +46,7 @@ from functions.language.poll_timer import PollTimer
 from functions.language.shared_budget import SharedBudget
 from functions.reading.read_client import ReadClient
 from functions.settings import LanguageResource, Settings
-from functions.storage.containers import Blob, BlobInfo, Container
+from functions.storage.containers import Blob, BlobInfo, Container, Page
 from functions.storage.document_store import DocumentStore
 from functions.storage.expiry_store import EXPIRIES, ExpiryStore
 from functions.storage.extracted_store import ExtractedStore
@@ -226,6 +226,9 @@ class GatedContainer:
 
     def list(self, prefix: str = "") -> Iterator[BlobInfo]:
         return self._pass("list", prefix, lambda: self._inner.list(prefix))
+
+    def list_page(self, prefix: str, marker: str, most: int) -> Page:
+        return self._pass("list", prefix, lambda: self._inner.list_page(prefix, marker, most))
 
     def _pass(self, action: str, name: str, act: Callable[[], T]) -> T:
         self._gate(Call(self._place, action, name, "before"))
@@ -533,6 +536,7 @@ class World:
             extract=self.extract,
             journal=JournalStore(GatedContainer(self.state, "state", pass_gate), "worker"),
             index=IndexStore(GatedContainer(self.state, "state", pass_gate)),
+            state=GatedContainer(self.state, "state", pass_gate),
             queue=GatedQueue(self.jobs, pass_gate),
             poison_queue=PoisonQueue(self.poisoned_events),
             pool=tuple(

@@ -15,6 +15,9 @@ from functions.core.documents import (
     DocumentRecord,
     DocumentState,
     HistoryEntry,
+    ResultSummary,
+    ReviewFacts,
+    ReviewStatus,
     TaskResult,
 )
 from functions.core.lifecycle import (
@@ -325,6 +328,8 @@ def full_record(**changes: Any) -> DocumentRecord:
         "results": (TaskResult(task="entities", state=DocumentState.FAILED, code="Some"),),
         "needs_review": True,
         "earlier_files": (".pii.json",),
+        "summary": ResultSummary(entities=3, least_sure=0.5),
+        "review": ReviewFacts(status=ReviewStatus.REVIEWED),
     }
     return record(DocumentState.FAILED, **{**given, **changes})
 

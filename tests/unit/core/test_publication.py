@@ -21,6 +21,7 @@ from functions.core.publication import (
     plan_withdrawal,
 )
 from functions.core.results import document_outputs, error_report, to_json
+from functions.core.summaries import summarize
 from functions.tasks.entities import EntityChunk
 from functions.tasks.task import ResultFile
 from tests.support.material import NOW, PROBLEM, after, facts, job_facts, work
@@ -52,7 +53,7 @@ def publish(outcome: Outcome, record: DocumentRecord, **changes: Any) -> Publish
         (output,) = document_outputs(record, outcome.chunks, outcome.work, None, after(20))
         assert isinstance(output.content, ResultFile)
         data, results = to_json(output.content), (output.content,)
-        name, concluded = ENTITIES, conclude(record, DocumentEvent.EXTRACTED, after(20))
+        name, concluded = ENTITIES, conclude(record, DocumentEvent.EXTRACTED, after(20), summary=summarize(results))
     else:
         data = to_json(error_report(record.document, outcome.problem, outcome.attempts, after(20)))
         name, concluded = ERROR, conclude(record, DocumentEvent.REPORTED, after(20), outcome.problem)

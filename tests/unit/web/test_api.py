@@ -1,20 +1,25 @@
 """The API and the page without a host: resources, problems, headers, sizes."""
 
+import hashlib
 import json
 import logging
 from typing import Any
 
+import msgspec
 import pytest
 from azure.core.exceptions import HttpResponseError
 
-from functions import problems
+from functions import __version__, problems
 from functions.core.health import Health, Standing
-from functions.errors import NewerRecord
+from functions.errors import NewerRecord, Problem
 from functions.problems import RefusalKind
 from functions.storage.ledger_store import HealthStore
+from functions.tasks.custom_entities import EntitiesResult
 from functions.web.application import api_app, page_app
 from functions.web.document_ids import id_of
+from functions.web.entities_csv import entities_csv
 from functions.web.request_body import MOST_BODY_BYTES
+from functions.web.sample_files import FOLDER
 from tests.support.material import NOW
 from tests.support.web import ENTRA, HOST, KEY_MODE, OPEN, Client, Reply, principal
 from tests.support.world import ENDPOINT, Call, Gate, World, letter
@@ -63,12 +68,30 @@ def of(name: str, result: str = "") -> str:
 
 
 def test_session_of_open_access(api: Client) -> None:
-    assert api.ask("/api/session").json() == {
-        "access": "open",
-        "user": None,
-        "signOut": None,
-        "uploads": {"isPossible": True, "largestBytes": 52_428_800},
-    }
+    session = api.ask("/api/session").json()
+    assert session["limits"] == {"documentBytes": 10_485_760, "fileBytes": 52_428_800}
+    assert (session["access"], session["user"], session["version"]) == ("open", None, __version__)
+    assert session["storageOrigin"] == "https://account.blob.core.windows.net"
+    assert "PDF" in session["formats"]
+
+
+def test_samples_are_there_on_loopback_only(page: Client, api: Client) -> None:
+    samples = api.ask("/api/session").json()["samples"]
+    assert len(samples) > 2
+    for sample in samples:
+        reply = page.ask(f"/{sample['url']}")
+        assert (reply.status, reply.headers["content-type"]) == (200, "application/octet-stream")
+        assert reply.body == (FOLDER / sample["name"]).read_bytes()
+    world = World(settings=dict(KEY_MODE))
+    assert Client(api_app(world.app.web)).ask("/api/session").json()["samples"] == []
+    assert Client(page_app(world.app.web)).ask(f"/{samples[0]['url']}").status == 404
+
+
+def test_session_names_latest_categories(world: World, api: Client) -> None:
+    world.drop("a.txt", letter(1))
+    world.settle()
+    world.app.journal.flush()
+    assert api.ask("/api/session").json()["categories"] == ["Amount", "Name"]
 
 
 def test_session_names_who_signed_in() -> None:
@@ -90,51 +113,96 @@ def test_without_principal_nothing_is_answered() -> None:
     for path in ("/api/session", "/api/status", of("a.txt"), "/api/openapi.json", "/api/none", "/api"):
         assert is_problem(api.ask(path), problems.SIGN_IN_NEEDED), path
     sent = {"origin": f"https://{HOST}"}
-    assert is_problem(api.post("/api/uploads", {"name": "a", "sizeBytes": 1}, sent), problems.SIGN_IN_NEEDED)
+    assert is_problem(api.post("/api/uploads", {"name": "a", "size": 1}, sent), problems.SIGN_IN_NEEDED)
 
 
-def test_status_tells_health(world: World, api: Client) -> None:
+def test_status_counts_documents(world: World, api: Client) -> None:
+    world.drop("a.txt", letter(1))
+    world.drop("b.txt", b"")
+    world.settle()
+    world.app.journal.flush()
     status = api.ask("/api/status").json()
-    assert status["model"] == {
-        "apiVersion": "2023-04-01",
-        "project": "loans",
-        "deployment": "production",
-        "modelId": None,
+    assert status["counts"] == {
+        "all": 2,
+        "waiting": 0,
+        "running": 0,
+        "deferred": 0,
+        "done": 1,
+        "failed": 1,
+        "review": 0,
+        "reviewed": 0,
     }
-    assert status["requestsPerMinute"] == 1000
-    assert [(one["name"], one["works"]) for one in status["resources"]] == [("loans.cognitiveservices.azure.com", True)]
+    assert status["failures"] == [{"code": "EmptyDocument", "title": "Empty document", "count": 1}]
+    assert [(hour["done"], hour["failed"], hour["textRecords"]) for hour in status["hours"]] == [(1, 1, 1)]
+    assert status["models"][0]["model"] == "loans/production"
+    assert status["dropToResult"]["median"] >= 0
 
 
-def test_status_tells_what_fails(world: World, api: Client) -> None:
-    failing = Health(resource=Standing(opened_at=NOW, reason=problems.NO_ANSWER.problem(error="timeout")))
+def test_status_tells_what_is_under_way(world: World, api: Client) -> None:
+    world.drop("a.txt", letter(1))
+    assert world.step()
+    status = api.ask("/api/status").json()
+    pending = sum(status["counts"][name] for name in ("waiting", "running", "deferred"))
+    assert (pending, status["counts"]["all"]) == (1, 1)
+    assert status["oldestUnfinished"]
+
+
+def test_status_tells_budget(api: Client) -> None:
+    (resource,) = api.ask("/api/status").json()["resources"]
+    assert resource == {
+        "name": "loans.cognitiveservices.azure.com",
+        "requestsPerMinute": 1000,
+        "requestsInUse": 0,
+        "throttledUntil": None,
+        "state": "healthy",
+        "detail": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "state"), [(problems.NO_ANSWER, "failing"), (problems.MISCONFIGURED, "misconfigured")]
+)
+def test_status_tells_what_fails(world: World, api: Client, kind: Any, state: str) -> None:
+    reason = Problem(kind.code, "It fails.", "Wait.")
+    failing = Health(resource=Standing(opened_at=NOW, reason=reason))
     HealthStore(world.state, ENDPOINT).save(failing, None)
     (resource,) = api.ask("/api/status").json()["resources"]
-    assert (resource["works"], resource["failsSince"]) == (False, "2026-11-23T10:00:00Z")
-    assert resource["problem"]["code"] == "NoAnswer"
+    assert (resource["state"], resource["detail"]) == (state, kind.code)
 
 
-def test_unreadable_health_is_unknown(world: World, api: Client) -> None:
-    world.gate = fail_at("state", RuntimeError("no"))
-    assert [one["works"] for one in api.ask("/api/status").json()["resources"]] == [None]
+def test_status_is_kept_for_a_moment(world: World, api: Client) -> None:
+    world.drop("a.txt", letter(1))
+    world.settle()
+    world.app.journal.flush()
+    api.ask("/api/status")
+    calls: list[Call] = []
+    world.gate = calls.append
+    api.ask("/api/status")
+    assert calls == []
 
 
 def test_upload_address(api: Client) -> None:
-    answer = api.post("/api/uploads", {"name": "loans/a.txt", "sizeBytes": 5}).json()
-    assert answer["id"] == id_of("loans/a.txt")
-    assert answer["permission"] == "create"
-    assert answer["address"].startswith("https://account.blob.core.windows.net/documents/loans/a.txt?sp=c&")
+    asked = {"name": "loans/a.txt", "size": 5, "contentType": "text/plain", "replace": None}
+    answer = api.post("/api/uploads", asked).json()
+    assert (answer["id"], answer["mode"], answer["permission"]) == (id_of("loans/a.txt"), "put", "create")
+    assert answer["url"].startswith("https://account.blob.core.windows.net/documents/loans/a.txt?sp=c&")
     assert answer["headers"] == {"x-ms-blob-type": "BlockBlob", "If-None-Match": "*"}
-    assert answer["blockBytes"] is None
+
+
+def test_large_upload_goes_in_blocks() -> None:
+    world = World(settings={**OPEN, "MAX_FILE_BYTES": "100000000"})
+    answer = Client(api_app(world.app.web)).post("/api/uploads", {"name": "a.pdf", "size": 80_000_000}).json()
+    assert (answer["mode"], answer["blockBytes"], answer["headers"]) == ("blocks", 8_388_608, {"If-None-Match": "*"})
 
 
 def test_present_document_comes_with_refusal(world: World, api: Client) -> None:
     etag = world.drop("a.txt", "old")
-    reply = api.post("/api/uploads", {"name": "a.txt", "sizeBytes": 5})
+    reply = api.post("/api/uploads", {"name": "a.txt", "size": 5})
     assert is_problem(reply, problems.DOCUMENT_EXISTS)
-    assert reply.json()["present"]["etag"] == etag
-    answer = api.post("/api/uploads", {"name": "a.txt", "sizeBytes": 5, "replaces": etag}).json()
+    assert (reply.json()["existing"]["etag"], reply.json()["existing"]["size"]) == (etag, 3)
+    answer = api.post("/api/uploads", {"name": "a.txt", "size": 5, "replace": etag}).json()
     assert answer["permission"] == "write"
-    stale = api.post("/api/uploads", {"name": "a.txt", "sizeBytes": 5, "replaces": '"0x0"'})
+    stale = api.post("/api/uploads", {"name": "a.txt", "size": 5, "replace": '"0x0"'})
     assert is_problem(stale, problems.DOCUMENT_CHANGED)
 
 
@@ -146,21 +214,19 @@ def test_present_document_comes_with_refusal(world: World, api: Client) -> None:
         "x",
         None,
         {"name": "a.txt"},
-        {"name": 1, "sizeBytes": 1},
-        {"name": "a.txt", "sizeBytes": -1},
-        {"name": "a.txt", "sizeBytes": 1.5},
-        {"name": "a.txt", "sizeBytes": True},
-        {"name": "a.txt", "sizeBytes": 1, "replaces": ""},
-        {"name": "a.txt", "sizeBytes": 1, "permission": "w"},
+        {"name": 1, "size": 1},
+        {"name": "a.txt", "size": -1},
+        {"name": "a.txt", "size": 1.5},
+        {"name": "a.txt", "size": True},
+        {"name": "a.txt", "size": 1, "replace": ""},
+        {"name": "a.txt", "size": 1, "permission": "w"},
     ],
 )
 def test_other_content_is_refused(api: Client, content: Any) -> None:
     assert is_problem(api.post("/api/uploads", content), problems.INVALID_REQUEST)
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"{", b"\xff", b'{"name": "\xff", "sizeBytes": 1}', b'{"name":"\\ud800","sizeBytes":1}']
-)
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'{"name": "\xff", "size": 1}', b'{"name":"\\ud800","size":1}'])
 def test_broken_json_is_refused(api: Client, body: bytes) -> None:
     reply = api.ask("/api/uploads", "POST", body, {"content-type": "application/json"})
     assert reply.status == 400
@@ -172,14 +238,73 @@ def test_document_and_result(world: World, api: Client) -> None:
     world.settle()
     document = api.ask(of("loans/a%2Fb.txt")).json()
     assert (document["name"], document["state"], document["etag"]) == ("loans/a%2Fb.txt", "done", etag)
-    assert document["tasks"] == [{"name": "entities", "kind": "CustomEntityRecognition", "state": "done", "code": None}]
     (result,) = document["results"]
-    assert result["href"] == of("loans/a%2Fb.txt", "entities.json")
-    reply = api.ask(result["href"])
+    assert (result["task"], result["kind"], result["suffix"]) == (
+        "entities",
+        "CustomEntityRecognition",
+        ".entities.json",
+    )
+    assert [one["event"] for one in document["history"]] == ["dropped", "submitted", "done"]
+    reply = api.ask(of("loans/a%2Fb.txt", "entities.json"))
     assert (reply.headers["content-type"], reply.headers["cache-control"]) == ("application/json", "no-store")
-    assert reply.json()["document"]["etag"] == etag
-    again = api.ask(result["href"], headers={"if-none-match": f'"x", W/{reply.headers["etag"]}'})
+    assert (reply.json()["document"]["etag"], reply.headers["etag"]) == (etag, result["etag"])
+    again = api.ask(
+        of("loans/a%2Fb.txt", "entities.json"), headers={"if-none-match": f'"x", W/{reply.headers["etag"]}'}
+    )
     assert (again.status, again.body, again.headers["etag"]) == (304, b"", reply.headers["etag"])
+
+
+def test_text_has_its_digest_as_etag(world: World, api: Client) -> None:
+    world.drop("a.txt", "\ufeff" + letter(1))
+    world.settle()
+    reply = api.ask(of("a.txt") + "/text")
+    assert reply.body.decode() == letter(1)
+    assert reply.headers["content-type"] == "text/plain; charset=utf-8"
+    digest = hashlib.sha256(reply.body).hexdigest()
+    assert (reply.headers["etag"], api.ask(of("a.txt")).json()["text"]["sha256"]) == (f'"{digest}"', digest)
+    world.drop("a.txt", "newer", announce=False)
+    assert is_problem(api.ask(of("a.txt") + "/text"), problems.UNKNOWN_TEXT)
+
+
+def test_content_is_saved_and_never_shown(world: World, api: Client) -> None:
+    name = 'x/"<b>\u05d0.html'
+    world.drop(name, "<script>alert(1)</script>")
+    reply = api.ask(of(name) + "/content")
+    assert reply.body == b"<script>alert(1)</script>"
+    assert reply.headers["content-type"] == "application/octet-stream"
+    disposition = reply.headers["content-disposition"]
+    assert disposition == "attachment; filename=\"__b__.html\"; filename*=UTF-8''%22%3Cb%3E%D7%90.html"
+    assert reply.headers["content-security-policy"].endswith("sandbox")
+
+
+def test_csv_has_no_formulas(world: World, api: Client) -> None:
+    world.drop("a.txt", letter(1))
+    world.settle()
+    reply = api.ask(of("a.txt") + "/entities.csv")
+    lines = reply.body.decode().splitlines()
+    assert lines[0] == "text,category,subcategory,offset,length,confidence,review,location"
+    assert lines[2] == "Mary Miller,Name,,15,11,0.9,,"
+    (entity,) = msgspec.json.decode(world.output.read("a.txt.entities.json").data, type=EntitiesResult).entities[:1]
+    hostile = msgspec.structs.replace(entity, text="=HYPERLINK(1)", location={"sheet": "@a"})
+    result = msgspec.json.decode(world.output.read("a.txt.entities.json").data, type=EntitiesResult)
+    line = entities_csv(msgspec.structs.replace(result, entities=(hostile,))).splitlines()[1]
+    assert (line.startswith("'=HYPERLINK"), line.endswith("sheet @a")) == (True, True)
+
+
+def test_view_is_one_file(world: World, api: Client) -> None:
+    world.drop("a.txt", letter(1) + "<img src=x onerror=alert(1)>")
+    world.settle()
+    reply = api.ask(of("a.txt") + "/view.html")
+    assert reply.headers["content-disposition"].startswith('attachment; filename="a.txt.html"')
+    page = reply.body.decode()
+    assert "Mary Miller" in page
+    assert "<img src=x" not in page
+    assert "http" not in page.replace("http-equiv", "")
+
+
+@pytest.mark.parametrize("part", ["text", "content", "entities.csv", "view.html"])
+def test_parts_of_unknown_documents(api: Client, part: str) -> None:
+    assert is_problem(api.ask(f"{of('none.txt')}/{part}"), problems.UNKNOWN_DOCUMENT)
 
 
 def test_failed_document_has_its_problem(world: World, api: Client) -> None:
@@ -249,7 +374,7 @@ def test_body_limit_is_inclusive(api: Client) -> None:
     "content_type", ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "text/json"]
 )
 def test_only_json_is_taken(api: Client, content_type: str) -> None:
-    reply = api.post("/api/uploads", {"name": "a", "sizeBytes": 1}, {"content-type": content_type})
+    reply = api.post("/api/uploads", {"name": "a", "size": 1}, {"content-type": content_type})
     assert is_problem(reply, problems.WRONG_CONTENT_TYPE)
 
 
@@ -286,18 +411,20 @@ def test_storage_fault_is_unavailable(world: World, api: Client) -> None:
     error = HttpResponseError("the secret of the storage")
     error.status_code = 503
     world.gate = fail_at("intake", error)
-    for reply in (api.ask(of("a.txt")), api.post("/api/uploads", {"name": "a.txt", "sizeBytes": 1})):
+    for reply in (api.ask(of("a.txt")), api.post("/api/uploads", {"name": "a.txt", "size": 1})):
         assert is_problem(reply, problems.STORAGE_UNAVAILABLE)
         assert reply.headers["retry-after"] == "5"
         assert b"secret" not in reply.body
 
 
 def test_newer_record_is_left_alone(world: World, api: Client) -> None:
+    world.drop("a.txt", letter(1), announce=False)
     world.gate = fail_at("state", NewerRecord("documents/a.txt", 9, 3))
     assert is_problem(api.ask(of("a.txt")), problems.NEWER_RELEASE)
 
 
 def test_fault_of_app_shows_nothing(world: World, api: Client, caplog: pytest.LogCaptureFixture) -> None:
+    world.drop("a.txt", letter(1), announce=False)
     world.gate = fail_at("state", KeyError("the secret of the app"))
     reply = api.ask(of("a.txt"))
     assert is_problem(reply, problems.REQUEST_FAILED)
@@ -325,7 +452,7 @@ def test_every_answer_has_safe_headers(world: World, api: Client, page: Client) 
         "method": api.ask("/api/session", "DELETE"),
         "refused": api.ask("/api/session", headers={"origin": "https://evil.example"}),
         "page": page.ask("/"),
-        "script": page.ask("/static/page.js"),
+        "script": page.ask("/static/app.js"),
         "none": page.ask("/none"),
     }
     for what, answer in answers.items():

@@ -33,7 +33,7 @@ def parts() -> WebParts:
 )
 def test_host_asks_for_keys_in_key_mode_only(settings: dict[str, str], level: func.AuthLevel) -> None:
     app = func.FunctionApp()
-    app.register_functions(blueprint(World(settings=dict(settings)).app.web))
+    app.register_functions(blueprint(settings["WEB"], lambda: World(settings=dict(settings)).app.web))
     triggers = {one.get_function_name(): one.get_trigger().get_dict_repr() for one in app.get_functions()}
     assert triggers["web_api"]["authLevel"] == level
     assert triggers["web_page"]["authLevel"] == func.AuthLevel.ANONYMOUS
@@ -44,7 +44,7 @@ def test_host_asks_for_keys_in_key_mode_only(settings: dict[str, str], level: fu
 
 def test_application_is_loaded_once(parts: WebParts) -> None:
     loaded = []
-    app = LazyApp(lambda given: (loaded.append(1), load_api(given))[1], parts)
+    app = LazyApp(lambda given: (loaded.append(1), load_api(given))[1], lambda: parts)
     assert loaded == []
     for _ in range(3):
         assert answer(app, request("/api/session")).status_code == 200
@@ -53,18 +53,18 @@ def test_application_is_loaded_once(parts: WebParts) -> None:
 
 @pytest.mark.parametrize("path", ["/api/%FF", "/api/documents/%C3%28"])
 def test_unreadable_address_is_problem(parts: WebParts, path: str) -> None:
-    response = answer(LazyApp(load_api, parts), request(path))
+    response = answer(LazyApp(load_api, lambda: parts), request(path))
     assert (response.status_code, response.mimetype) == (400, "application/problem+json")
     assert response.headers["x-content-type-options"] == "nosniff"
-    assert b'"InvalidAddress"' in response.get_body()
+    assert b'"invalid_address"' in response.get_body()
 
 
 def test_answers_stay_out_of_log(parts: WebParts, caplog: pytest.LogCaptureFixture) -> None:
     """The adapter would log each of them, with the signature of an upload, where debug is on."""
-    body = b'{"name": "a.txt", "sizeBytes": 1}'
+    body = b'{"name": "a.txt", "size": 1}'
     with caplog.at_level(logging.DEBUG):
         asked = request("/api/uploads", "POST", body, content_type="application/json", content_length=str(len(body)))
-        response = answer(LazyApp(load_api, parts), asked)
+        response = answer(LazyApp(load_api, lambda: parts), asked)
         logging.debug("something else")
     assert response.status_code == 200
     assert "sig=signed" in response.get_body().decode()
@@ -73,7 +73,7 @@ def test_answers_stay_out_of_log(parts: WebParts, caplog: pytest.LogCaptureFixtu
 
 
 def test_headers_survive_adapter(parts: WebParts) -> None:
-    response = answer(LazyApp(load_api, parts), request("/api/session"))
+    response = answer(LazyApp(load_api, lambda: parts), request("/api/session"))
     assert response.headers["content-type"] == "application/json"
     assert response.headers["cache-control"] == "no-store"
     assert len(response.headers.getlist("content-security-policy")) == 1

@@ -1,10 +1,10 @@
 import pytest
 
-from functions.web.page_headers import security_headers
+from functions.web.page_headers import api_headers, page_headers
 
 
 def test_page_runs_no_inline_script() -> None:
-    policy = security_headers(["https://store.blob.core.windows.net"])["Content-Security-Policy"]
+    policy = page_headers("https://store.blob.core.windows.net")["Content-Security-Policy"]
     assert policy == (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
         "connect-src 'self' https://store.blob.core.windows.net; form-action 'none'; base-uri 'none'; "
@@ -13,8 +13,8 @@ def test_page_runs_no_inline_script() -> None:
 
 
 def test_data_is_never_cached() -> None:
-    assert security_headers(is_data=True)["Cache-Control"] == "no-store"
-    assert security_headers()["Cache-Control"] == "no-cache"
+    assert api_headers()["Cache-Control"] == "no-store"
+    assert page_headers(None)["Cache-Control"] == "no-cache"
 
 
 @pytest.mark.parametrize(
@@ -22,4 +22,4 @@ def test_data_is_never_cached() -> None:
 )
 def test_policy_takes_origins_only(origin: str) -> None:
     with pytest.raises(ValueError, match="is no origin"):
-        security_headers([origin])
+        page_headers(origin)

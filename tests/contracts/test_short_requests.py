@@ -20,7 +20,7 @@ from azure.storage.blob import (
 from functions.errors import Changed
 from functions.storage.azure_containers import AzureContainer
 from functions.storage.containers import TEXT_TYPE
-from functions.storage.short_uploads import MAX_BYTES, ShortUploads
+from functions.storage.short_requests import MAX_BYTES, ShortRequests
 from local.azurite import ACCOUNT_KEY, ACCOUNT_NAME, Azurite
 
 ADDRESS = "https://loans.blob.core.windows.net"
@@ -60,7 +60,7 @@ class Answer:
 def put(credential: Any, answer: Callable[[], Any], data: bytes = b"text") -> tuple[str | None, list[Any]]:
     transport = Answers(answer)
     with BlobServiceClient(ADDRESS, credential=credential) as service:
-        etag = ShortUploads(service, transport).put(
+        etag = ShortRequests(service, transport).put(
             f"{ADDRESS}/a/b.txt", data, content_type=TEXT_TYPE, metadata={}, if_match=None, if_absent=True
         )
     return etag, transport.requests
@@ -103,7 +103,7 @@ def test_large_upload_is_left_to_the_client() -> None:
 def test_unknown_credential_is_left_to_the_client() -> None:
     with BlobServiceClient(ADDRESS) as service:
         service.credential = object()
-        uploads = ShortUploads(service, Answers(written))
+        uploads = ShortRequests(service, Answers(written))
     assert uploads.put(ADDRESS, b"", content_type="", metadata={}, if_match=None, if_absent=False) is None
 
 
@@ -131,7 +131,7 @@ def service(request: pytest.FixtureRequest, storage: Azurite) -> Iterator[tuple[
 def test_upload_is_one_request(service: tuple[BlobServiceClient, list[Any]]) -> None:
     client, sent = service
     container: ContainerClient = client.create_container(f"short-{datetime.now(UTC):%H%M%S%f}")
-    uploads = ShortUploads(client, client._pipeline._transport)
+    uploads = ShortRequests(client, client._pipeline._transport)
     by_client, short = AzureContainer(container), AzureContainer(container, uploads)
     facts = {"metadata": {"source_etag": ETAG, "job": "1"}, "content_type": TEXT_TYPE}
     for write, agent in ((by_client.write, "azsdk-python-storage-blob"), (short.write, "entity-drop")):
