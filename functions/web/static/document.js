@@ -78,6 +78,7 @@ class DocumentView {
   close() {
     document.body.classList.remove('framed');
     clearTimeout(this.later);
+    this.marks.close();
     this.marks.clear();
     this.resized.disconnect();
     this.list.observer.disconnect();
@@ -362,8 +363,8 @@ class DocumentView {
   #redact(on) {
     let text = this.text;
     if (on) for (const { start, end, category } of [...this.items].reverse()) text = `${text.slice(0, start)}▐${category}▌${text.slice(end)}`;
-    this.pane = this.marks.pane = new TextPane(this.view.text, this.view.scroll, text, this.row.language);
-    this.marks.clear();
+    this.pane = new TextPane(this.view.text, this.view.scroll, text, this.row.language);
+    this.marks.see(this.pane);
     this.current = null;
     if (!on) return this.show();
     for (const { index, 0: block } of text.matchAll(/▐[^▌\n]*▌/g)) this.marks.mark(index, { start: index, end: index + block.length, status: 'redacted' });
@@ -417,17 +418,17 @@ class DocumentView {
     let last = null;
     for (const { start, model } of this.items) {
       const { row, ...where } = model?.location ?? {};
-      const words = place(where);
-      if (!words || words === last) continue;
+      const here = Object.values(where).join();
+      if (!here || here === last) continue;
       const paragraph = this.pane.nodes[this.pane.paragraphAt(start)].parentNode;
       if (last !== null) paragraph.classList.add('begins');
-      paragraph.dataset.place ??= words;
-      last = words;
+      paragraph.dataset.place ??= place(where);
+      last = here;
     }
     this.view.text.classList.toggle('placed', last !== null);
   }
 
-  // After what is under way, and once for several reasons: it measures paragraphs, and nobody waits for it.
+  // After what is under way, and once for several reasons: it measures, and nobody waits for it.
   #ruler() {
     clearTimeout(this.later);
     this.later = setTimeout(() => this.#drawRuler(), 100);
@@ -441,15 +442,15 @@ class DocumentView {
     const style = getComputedStyle(document.documentElement);
     const inks = Array.from({ length: 13 }, (_, n) => style.getPropertyValue(`--c${n}`));
     const scale = height / Math.max(1, scroll.scrollHeight);
-    let paragraph = -1;
-    let top = 0;
-    let share = 0;
+    const top = this.pane.tops();
+    const above = text.offsetTop;
+    let drawn = -1;
     for (const item of this.visible ?? []) {
-      const k = this.pane.paragraphAt(item.start);
-      const node = this.pane.nodes[k];
-      if (k !== paragraph) [paragraph, top, share] = [k, node.parentNode.offsetTop, node.parentNode.offsetHeight / Math.max(1, node.length)];
+      const y = Math.round((above + top(item.start)) * scale);
+      if (y === drawn) continue;
+      drawn = y;
       context.fillStyle = inks[this.categories.colour(item.category)];
-      context.fillRect(1, Math.round((text.offsetTop + top + share * (item.start - this.pane.starts[k])) * scale), 8, 2);
+      context.fillRect(1, y, 8, 2);
     }
   }
 }

@@ -18,7 +18,8 @@ export class EntityList {
       const row = event.target.closest('[data-n]');
       if (row && !event.target.closest('button')) pick(this.items[row.dataset.n]);
     });
-    this.observer = new ResizeObserver(() => this.#window());
+    // Its first call is after the first layout: asking for sizes before would have the whole text laid out twice.
+    this.observer = new ResizeObserver(() => { this.height = host.clientHeight; this.#window(); });
     this.observer.observe(host);
   }
 
@@ -40,9 +41,11 @@ export class EntityList {
   }
 
   #window() {
-    const { scrollTop, clientHeight } = this.host;
+    const { height } = this;
+    if (!height) return;
+    const { scrollTop } = this.host;
     const from = Math.max(0, Math.floor(scrollTop / ROW) - AROUND);
-    const to = Math.min(this.items.length, Math.ceil((scrollTop + clientHeight) / ROW) + AROUND);
+    const to = Math.min(this.items.length, Math.ceil((scrollTop + height) / ROW) + AROUND);
     if (from === this.from && to === this.to) return;
     Object.assign(this, { from, to });
     const act = this.inner.contains(document.activeElement) && [document.activeElement.closest('[data-n]')?.dataset.id, document.activeElement.value];
