@@ -55,4 +55,4 @@ audit: setup
 	$(BIN)/pip-audit -r requirements.txt
 
 clean:
-	rm -rf $(VENV) .venv313 .venv-infra node_modules .cache out .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-authoring .venv313 .venv-infra node_modules .cache out .mypy_cache .pytest_cache .ruff_cache .hypothesis

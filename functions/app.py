@@ -33,6 +33,7 @@ from .settings import LanguageResource, Settings
 from .storage.azure_queues import AzureJobQueue, AzureTextQueue
 from .storage.clients import blob_containers, blob_service, can_sign, queue
 from .storage.containers import Container
+from .storage.corrections_store import CorrectionsStore
 from .storage.document_store import DocumentStore
 from .storage.expiry_store import ExpiryStore
 from .storage.extracted_store import ExtractedStore
@@ -216,8 +217,10 @@ class EntityDrop:
             )
 
         intake = intake_of(documents)
+        self._indexing = indexing
+        self._corrections = CorrectionsStore(documents, parts.state)
         carry_over = CarryOver(documents, records, copies, self.journal, indexing, clock)
-        claims = Claims(documents, records, carry_over, indexing, clock, parts.new_id)
+        claims = Claims(documents, records, carry_over, self._corrections, indexing, clock, parts.new_id)
         reports = Reports(documents, claims, publisher, clock, parts.new_id)
         submission = Submission(records, queue, claims, publisher, services, steps, threads, clock, parts.new_id)
         self.submitter = Submitter(
@@ -290,9 +293,13 @@ class EntityDrop:
     @cached_property
     def web(self) -> "WebParts":
         """What the page and its API use."""
+        from .storage.model_store import ModelStore
         from .web.parts import WebParts
+        from .workflows.correcting import Correcting
+        from .workflows.corrections import CorrectionsReader
         from .workflows.details import DocumentContents
         from .workflows.document_lists import DocumentLists
+        from .workflows.model_view import ModelView
         from .workflows.queries import BudgetStore, StatusReader
 
         parts = self.parts
@@ -306,7 +313,29 @@ class EntityDrop:
         status = StatusReader(
             records, parts.journal, ledgers, budgets, {}, parts.clock, settings.journal_days, parts.expiries
         )
-        return WebParts(parts.settings, self.uploads, lists, contents, status, self.replay, self._models, parts.clock)
+        corrections = CorrectionsReader(documents, records, threads)
+        model = ModelView(
+            ModelStore(parts.state, resources[0].name, settings.language_project or ""),
+            parts.expiries,
+            corrections,
+            resources[0].name,
+            settings.language_project or "",
+            settings.language_deployment or settings.language_model_id or "",
+            count_reviewed=lists.reviewed_since,
+        )
+        return WebParts(
+            settings,
+            self.uploads,
+            lists,
+            contents,
+            status,
+            self.replay,
+            Correcting(documents, records, contents, self._corrections, self._indexing, parts.clock),
+            corrections,
+            model,
+            self._models,
+            parts.clock,
+        )
 
     def _models(self) -> list[str]:
         return list(dict.fromkeys(work.model for work in self.rules.works()))

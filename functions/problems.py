@@ -952,6 +952,13 @@ CONDITION_NEEDED = RefusalKind(
     "Corrections are only written over those that were read.",
     "Send If-Match with the ETag that was read, or If-None-Match: * where there were none.",
 )
+NOT_LABELS = RefusalKind(
+    "not_labels",
+    422,
+    "The labels can not be written in this format",
+    "The labels can not be written as {format}: {reason}.",
+    "Take another format, or correct the document.",
+)
 REQUEST_FAILED = RefusalKind(
     "request_failed",
     500,

@@ -1,6 +1,7 @@
 """Set up a fresh clone: `python -m local.setup`, on Linux, macOS and Windows, with nothing but Python's own library.
 
-Creates `.venv` with what requirements-dev.txt names, and `node_modules` with the storage emulator, and looks for a
+Creates `.venv` with what requirements-dev.txt names, `.venv-authoring` with the client of the authoring API, which can
+not share an environment with the tests' other clients, and `node_modules` with the storage emulator, and looks for a
 Chromium for the browser tests, which it installs where none is there and it can (local/chromium.py). What is newer than
 the files it was made from is left as it is, so a second run does nothing. `make setup` runs this, and so does every
 other target; `--checks` is for `make check` and adds `.venv-infra`, which has needs of its own.
@@ -57,6 +58,8 @@ def parts(root: Path, *, checks: bool = False) -> list[Part]:
     """Return what a clone in `root` needs, with `checks` what `make check` needs besides."""
     found = [
         _environment(root / ".venv", *(root / f"requirements{kind}.txt" for kind in ("-dev", "-cli", ""))),
+        # The authoring client needs another version of the analysis client than the app's tests.
+        _environment(root / ".venv-authoring", root / "tests" / "requirements-authoring.txt"),
         Part(root / "node_modules", (root / "package.json", root / "package-lock.json"), _install_node_modules),
     ]
     if checks:

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from functions.core.decisions import Corrections
 from functions.core.results import ErrorReport
 from functions.rules import RulesFile
 from functions.tasks.kinds import KINDS
@@ -21,6 +22,7 @@ DRAFT = "https://json-schema.org/draft/2020-12/schema"
 PUBLISHED: Mapping[str, type[msgspec.Struct]] = {
     **{f"{kind.file_suffixes[0].split('.')[1]}.schema.json": kind.result_type for kind in KINDS.values()},
     "error.schema.json": ErrorReport,
+    "corrections.schema.json": Corrections,
     "rules.schema.json": RulesFile,
 }
 """Each schema's file and the class of the files that it describes."""

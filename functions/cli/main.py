@@ -34,6 +34,7 @@ COMMANDS = {
     "export": "export:export",
     "evaluate": "evaluate:evaluate_results",
     "purge": "purge:purge",
+    "labels": "labels:labels",
 }
 """Each command's module and function; imported when the command is run, for some need much of the app."""
 

@@ -8,6 +8,7 @@ import msgspec
 
 from ..errors import Problem
 from ..tasks.custom_entities import CustomEntityRecognition
+from .decisions import ReviewStatus
 from .records import DocumentFacts, Moment, Record, TextFacts
 from .work import FIRST_RELEASE, WorkSpec
 
@@ -67,17 +68,6 @@ class Claim(NamedTuple):
     document: str
     etag: str
     owner: str
-
-
-class ReviewStatus(StrEnum):
-    """How far people are with checking a document's results."""
-
-    OPEN = "open"
-    REVIEWED = "reviewed"
-    SKIPPED = "skipped"
-    """Somebody has left it for another time, and says why."""
-    FLAGGED = "flagged"
-    """Somebody asks others to look at it."""
 
 
 class ReviewFacts(Record, frozen=True, kw_only=True):

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from .documents import DocumentState, ReviewStatus
+from .decisions import ReviewStatus
+from .documents import DocumentState
 from .records import Moment, Record
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from .documents import DocumentState, ReviewStatus
+from .decisions import ReviewStatus
+from .documents import DocumentState
 from .jobs import JobState
 from .records import Moment, Record, moment
 

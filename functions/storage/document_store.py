@@ -95,6 +95,6 @@ class DocumentStore:
             return False
         return True
 
-    def list_results(self) -> Iterator[BlobInfo]:
-        """Yield every result and error report."""
-        return self._output.list()
+    def list_results(self, prefix: str = "") -> Iterator[BlobInfo]:
+        """Yield every file of the output container whose name begins with `prefix`."""
+        return self._output.list(prefix)

@@ -17,7 +17,19 @@ from starlette.types import ASGIApp
 
 from .. import problems
 from .access import access_refusal, page_refusal
-from .api import described, document_details, document_list, service_status, sessions, upload_addresses
+from .api import (
+    corrections_file,
+    described,
+    document_details,
+    document_list,
+    labels_file,
+    model_facts,
+    replays,
+    review_queue,
+    service_status,
+    sessions,
+    upload_addresses,
+)
 from .guard import Guard
 from .page_headers import api_headers, page_headers
 from .parts import WebParts
@@ -25,7 +37,19 @@ from .problem_json import RefusedError, problem_response
 from .sample_files import sample_routes
 from .static_files import routes as static_routes
 
-RESOURCES = (sessions, service_status, upload_addresses, document_list, document_details, described)
+RESOURCES = (
+    sessions,
+    service_status,
+    upload_addresses,
+    document_list,
+    document_details,
+    corrections_file,
+    review_queue,
+    replays,
+    labels_file,
+    model_facts,
+    described,
+)
 
 
 def api_routes(parts: WebParts) -> list[BaseRoute]:

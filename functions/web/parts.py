@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ..settings import Settings
+from ..workflows.correcting import Correcting
+from ..workflows.corrections import CorrectionsReader
 from ..workflows.details import DocumentContents
 from ..workflows.document_lists import DocumentLists
+from ..workflows.model_view import ModelView
 from ..workflows.queries import StatusReader
 from ..workflows.replay import Replay
 from ..workflows.uploads import Uploads
@@ -22,6 +25,9 @@ class WebParts:
     contents: DocumentContents
     status: StatusReader
     replay: Replay
+    correcting: Correcting
+    corrections: CorrectionsReader
+    model: ModelView
     models: Callable[[], list[str]]
     """The models that settings and rules name now."""
     clock: Callable[[], datetime]

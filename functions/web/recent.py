@@ -21,5 +21,7 @@ class Recent(Generic[T]):
         with self._lock:
             now = self._clock()
             if self._known is None or not timedelta() <= now - self._known[0] < self._age:
-                self._known = now, self._read()
+                found = self._read()
+                # From when it was read on: where that takes long, nobody reads it again and again.
+                self._known = self._clock(), found
             return self._known[1]

@@ -16,6 +16,7 @@ from ..core.results import error_report, refused_name, result_metadata, to_json
 from ..core.work import WorkSpec
 from ..errors import Changed, Missing
 from ..storage.containers import is_safe
+from ..storage.corrections_store import CorrectionsStore
 from ..storage.document_store import DocumentStore
 from ..storage.record_store import RecordStore
 from ..text.chunks import ReadyChunk, Retake
@@ -38,6 +39,7 @@ class Claims:
         documents: DocumentStore,
         records: RecordStore,
         carry_over: CarryOver,
+        corrections: CorrectionsStore,
         index: Indexing,
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
@@ -45,6 +47,7 @@ class Claims:
         self._documents = documents
         self._records = records
         self._carry_over = carry_over
+        self._corrections = corrections
         self._index = index
         self._clock = clock
         self._new_id = new_id
@@ -130,6 +133,9 @@ class Claims:
                     return StoredRecord(record=record, etag=etag)
                 if not self._may_claim(record, etag, facts, retake):
                     return None
+            if record and record.review and record.document.etag != facts.etag:
+                # Before the record forgets that there are any: whoever dies in between does it again.
+                self._corrections.put_apart(facts.name, facts.etag)
             try:
                 if record and etag and item and self._carry_over.try_for(record, etag, item, self._new_id()):
                     return None

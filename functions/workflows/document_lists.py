@@ -24,6 +24,7 @@ from ..core.jobs import Job
 from ..core.journal import DocumentEnded
 from ..core.names import is_shortened
 from ..core.records import moment
+from ..core.review_order import ToReview, in_review_order
 from ..core.views import PENDING, DocumentRow, Filter, JobView, ShownState, document_row, job_view
 from ..errors import InvalidMarker, Missing, NewerRecord, RecordError, UnsafeName
 from ..storage.containers import BlobInfo
@@ -356,16 +357,36 @@ class DocumentLists:
         del codes[""]
         return IndexCounts(len(review), len(reviewed), codes)
 
+    def reviewed_since(self, since: datetime | None) -> tuple[int, bool]:
+        """Return how many documents were reviewed since a time, and whether that is all; at most `MOST_COUNTED`."""
+        entries, following = self._index.page(IndexKind.REVIEWED, "", "", MOST_COUNTED)
+        return sum(since is None or one.blob.last_modified > since for one in entries), not following
+
     # --- What is to be reviewed ---
 
-    def to_review(self, asked: Filter, most: int) -> list[tuple[str, float, str]]:
-        """Return names of documents to be reviewed, with their least confidence and the model; at most so many."""
-        entries, _ = self._index.page(IndexKind.REVIEW, asked.prefix, "", most)
-        return [
-            (entry.document, _number(entry.blob.metadata.get("least_sure")), entry.blob.metadata.get("model", ""))
+    def to_review(self, asked: Filter, place: Place | None, most: int = MOST_ROWS) -> DocumentPage:
+        """Return a page of the documents to be reviewed, in the order of their review, of `MOST_COUNTED` at most."""
+        if place is not None and not isinstance(place, AtListing):
+            raise InvalidCursor
+        skipped = place.skipped if place else 0
+        entries, _ = self._index.page(IndexKind.REVIEW, asked.prefix, "", MOST_COUNTED)
+        model = (asked.model or "").lower()
+        ordered = in_review_order(
+            ToReview(entry.document, _number(entry.blob.metadata.get("least_sure")))
             for entry in entries
-            if asked.model is None or asked.model.lower() in entry.blob.metadata.get("model", "").lower()
-        ]
+            if model in entry.blob.metadata.get("model", "").lower()
+        )
+        chosen = ordered[skipped : skipped + most]
+        page = DocumentPage(looked_at=len(entries))
+        if len(ordered) > skipped + most:
+            page.next = AtListing("", skipped + most, _IN_ORDER)
+        records = run_all(self._threads, self._record, [one.name for one in chosen])
+        told = [told_of(record) for record in records if record]
+        page.told = [one for one in told if one.row.review]
+        return page
+
+
+_IN_ORDER = "in order"
 
 
 ENDED = frozenset({ShownState.DONE, ShownState.FAILED})

@@ -37,7 +37,7 @@ from ..storage.record_store import RecordStore
 from ..tasks.entities import EntityResultFile
 from ..tasks.task import ResultFile
 from .parallel import batches, run_all
-from .result_files import read_results, text_of
+from .result_files import read_results, result_text
 
 LAST_MINUTE = timedelta(minutes=1)
 
@@ -178,9 +178,7 @@ class Queries:
     def text(self, details: Details) -> str | None:
         """Return the text that a document's results count in; None where that version is not there any more."""
         result = next(iter(details.results.values()), None)
-        if result is None:
-            return None
-        return text_of(self._documents, result.document, result.text if result.text is not msgspec.UNSET else None)
+        return None if result is None else result_text(self._documents, result)
 
     def _row(self, document: BlobInfo, record: BlobInfo | None, jobs: Mapping[str, JobView]) -> DocumentRow:
         return document_row(

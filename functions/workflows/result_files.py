@@ -2,6 +2,8 @@
 
 from collections.abc import Collection
 
+import msgspec
+
 from ..core.names import fitting_name
 from ..core.records import DocumentFacts, TextFacts
 from ..errors import Missing, StorageOutcome
@@ -43,3 +45,8 @@ def text_of(documents: DocumentStore, document: DocumentFacts, facts: TextFacts 
         return None
     text = unpack(data, info.content_encoding, None).data.decode(document.encoding or "utf-8", "replace")
     return text.removeprefix("\ufeff")
+
+
+def result_text(documents: DocumentStore, result: ResultFile) -> str | None:
+    """Return the text that a result counts in; None where that version is not there any more."""
+    return text_of(documents, result.document, result.text if result.text is not msgspec.UNSET else None)

@@ -1,12 +1,15 @@
 """``python -m local.language_service``: the Language stand-in as a process of its own."""
 
+import json
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 import platformdirs
 
+from local.language_service.authoring_state import EXPIRATION, Authoring
 from local.language_service.behaviour import Behaviour
 from local.language_service.evaluate import cross_validate
 from local.language_service.faults import KINDS, FaultPlan
@@ -14,6 +17,7 @@ from local.language_service.labels import LabelsFileError, Problem, load_labels
 from local.language_service.limits import rules_for
 from local.language_service.projects import learn_project
 from local.language_service.service import LanguageService
+from local.language_service.training_containers import containers
 from local.stand_in.base import DEFAULT_KEY
 from local.stand_in.faults import FaultSpecError
 from local.stand_in.web import HOST, serve
@@ -75,9 +79,23 @@ def default_cache() -> Path:
     show_default="the user's cache folder",
     help="Where learnt models are kept.",
 )
+@click.option("--container", "container_folders", multiple=True, metavar="NAME=FOLDER", help="A training container.")
+@click.option("--training-storage", metavar="CONNECTION", help="Storage account of the training containers.")
+@click.option("--authoring-pace", type=click.FloatRange(0), default=1.0, help="Factor of the times of authoring jobs.")
+@click.option(
+    "--deployment-expiration",
+    type=click.DateTime(["%Y-%m-%d"]),
+    default=EXPIRATION.isoformat(),
+    help="The date on which deployments end.",
+)
 @click.option("--evaluate", is_flag=True, help="Do not serve: print what the labels are worth on held-out documents.")
 @click.option("--folds", type=click.IntRange(2), default=5, help="Parts for --evaluate.")
 @click.option("--unknown-project", type=click.Choice(["400", "404", "failed-task"]), default=_BEHAVIOUR.unknown_project)
+@click.option(
+    "--expired-deployment",
+    type=click.Choice(["400", "403", "404", "failed-task"]),
+    default=_BEHAVIOUR.expired_deployment,
+)
 @click.option("--unknown-job-status", type=int, default=_BEHAVIOUR.unknown_job_status)
 @click.option("--oversize-status", type=click.Choice(["400", "413"]), default=str(_BEHAVIOUR.oversize_status))
 @click.option("--max-request-bytes", type=click.IntRange(1), default=_BEHAVIOUR.max_request_bytes)
@@ -147,20 +165,45 @@ def _service(sources: list[tuple[Path, Path]], options: dict[str, Any]) -> Langu
         not_started_seconds=options["not_started_seconds"],
         drip_seconds=options["drip_seconds"],
     )
+    cache = options["model_cache"] or default_cache()
+    folders = _container_folders(options["container_folders"])
+    behaviour = _behaviour(options)
+    authoring = Authoring(
+        containers(folders, options["training_storage"]),
+        cache,
+        pace=options["authoring_pace"],
+        deployment_expiration=options["deployment_expiration"].date(),
+    )
     projects = []
     for labels_file, folder in sources:
-        project = learn_project(labels_file, folder, options["model_cache"] or default_cache())
+        project = learn_project(labels_file, folder, cache)
         _print_problems(labels_file, project.problems)
         projects.append(project)
+        shown = authoring.add_learnt(
+            project, json.loads(labels_file.read_bytes()), behaviour.deployments, datetime.now(UTC)
+        )
+        if shown:
+            folders.setdefault(shown.container, folder)
     return LanguageService(
         projects,
         key=options["key"],
         tokens=options["tokens"],
-        behaviour=_behaviour(options),
+        behaviour=behaviour,
+        authoring=authoring,
         faults=faults,
         rate_rules=rules_for(options["requests_per_minute"]),
         admin=options["admin"],
     )
+
+
+def _container_folders(given: tuple[str, ...]) -> dict[str, Path]:
+    folders = {}
+    for one in given:
+        name, _, folder = one.partition("=")
+        if not name or not Path(folder).is_dir():
+            raise click.UsageError(f"--container '{one}' is not NAME=FOLDER with a folder that exists.")
+        folders[name] = Path(folder)
+    return folders
 
 
 def _behaviour(options: dict[str, Any]) -> Behaviour:
@@ -170,6 +213,7 @@ def _behaviour(options: dict[str, Any]) -> Behaviour:
         project_names=frozenset(options["extra_projects"]),
         deployments=frozenset(options["deployments"]) or None,
         unknown_project=options["unknown_project"],
+        expired_deployment=options["expired_deployment"],
         unknown_job_status=options["unknown_job_status"],
         oversize_status=int(options["oversize_status"]),
         max_request_bytes=options["max_request_bytes"],

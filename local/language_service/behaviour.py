@@ -10,6 +10,7 @@ ANY_PROJECT = "ANY"
 
 PreviewShape = Literal["docs", "client"]
 UnknownProject = Literal["400", "404", "failed-task"]
+ExpiredDeployment = Literal["400", "403", "404", "failed-task"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Behaviour:
     deployments: frozenset[str] | None = None
     #: What a project or deployment that does not exist is answered with.
     unknown_project: UnknownProject = "404"
+    #: What a deployment past its date is answered with.
+    expired_deployment: ExpiredDeployment = "400"
     #: The status of an unknown or expired job.
     unknown_job_status: int = 404
     #: The status of a request with too many characters or bytes: 400 documented for jobs; 413 is a guess.

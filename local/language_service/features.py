@@ -1,17 +1,23 @@
 """Describe the tokens of one sequence to the entity model: the words themselves, their shapes and their neighbours.
 
-Nothing outside the sequence is looked at (see ``segments``), and no lists of names or places are used: what the model
-knows, it has learnt from the labels.
+A word's neighbours are those of its own sentence: the start of a sentence is one in every paragraph. What a clause
+calls somebody (``(the "Borrower")``) is told to the words before it, for it mostly comes last. No lists of names or
+places are used: what the model knows, it has learnt from the labels.
 """
 
 from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from local.language_service.segments import Token
+from local.language_service.segments import Token, sentences
 
 #: Tokens on the same line before a colon (or a wide gap) that count as the name of what follows.
 _KEY_WORDS = 5
+
+
+#: Tokens before a defined term that are told of it.
+TERM_TOKENS = 45
+_QUOTES = frozenset("\"'“”„‘’«»")
 
 
 class _Word(NamedTuple):
@@ -58,20 +64,28 @@ def _shape(word: str) -> str:
     return "".join(outline)
 
 
-def features(sequence: Sequence[Token], unknown: Collection[str] = ()) -> list[list[str]]:
+def features(sequence: list[Token], unknown: Collection[str] = ()) -> list[list[str]]:
     """Give, for each token of a sequence, the features that hold for it.
 
     Words in ``unknown`` are described as if they had never been seen: so that a model learns to do without them.
     """
-    words = [_unknown(token.text) if token.text in unknown else _word(token.text) for token in sequence]
+    described: list[list[str]] = []
+    for sentence in sentences(sequence):
+        words = [_unknown(token.text) if token.text in unknown else _word(token.text) for token in sentence]
+        _describe(sentence, words, described)
+    _add_terms(sequence, described)
+    return described
+
+
+def _describe(sentence: Sequence[Token], words: Sequence[_Word], described: list[list[str]]) -> None:
+    """Add the features of each word of a sentence."""
     # Two places on either side, so that no neighbour has to be asked whether it exists.
     seen = ["<", "<", *(word.seen for word in words), ">", ">"]
     outline = ["<", "<", *(word.outline for word in words), ">", ">"]
-    described = []
-    for i, (word, (key, place)) in enumerate(zip(words, _line_keys(sequence, seen), strict=True)):
+    for i, (word, (key, place)) in enumerate(zip(words, _line_keys(sentence, seen), strict=True)):
         a, b, c, d, e = seen[i : i + 5]
         v, w, x, y, z = outline[i : i + 5]
-        gap = sequence[i].gap if i else "\n\n"
+        gap = sentence[i].gap if i else "\n\n"
         # fmt: off
         found = [
             *word.own, "g" + gap, "1" + b, "2" + a, "3" + d, "4" + e, "5" + w, "6" + y,
@@ -85,7 +99,18 @@ def features(sequence: Sequence[Token], unknown: Collection[str] = ()) -> list[l
         if key:
             found += ("k" + key, f"l{key} {x}{y}")
         described.append(found)
-    return described
+
+
+def _add_terms(sequence: Sequence[Token], described: Sequence[list[str]]) -> None:
+    """Tell the words before a defined term of it: a capitalised word in quotation marks."""
+    term, reach = "", 0
+    for i in range(len(sequence) - 1, -1, -1):
+        text = sequence[i].text
+        if text in _QUOTES and i > 1 and sequence[i - 2].text in _QUOTES and sequence[i - 1].text[0].isupper():
+            term, reach = sequence[i - 1].text.lower(), i - TERM_TOKENS
+        if term and i > reach:
+            outline = _word(text).outline
+            described[i] += ("v" + term, f"V{term} {outline}")
 
 
 def _line_keys(sequence: Sequence[Token], seen: Sequence[str]) -> list[tuple[str, int]]:

@@ -5,9 +5,10 @@ and the form of 2021 with ``entityNames``. A label that cannot be used is left o
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,15 +53,17 @@ class LabelledDocument:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A label or document that was left out; the offset is the one the file gives, ``None`` for a whole document."""
+    """A label or document that could not be taken as it is; the offset is the file's, ``None`` for a whole document."""
 
     location: str
     offset: int | None
     reason: str
+    #: What was done with it.
+    done: str = "left out"
 
     def __str__(self) -> str:
         where = self.location if self.offset is None else f"{self.location}, offset {self.offset}"
-        return f"{where}: {self.reason}; left out."
+        return f"{where}: {self.reason}; {self.done}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,24 +84,34 @@ def load_labels(labels_path: Path, documents_folder: Path) -> LabelsFile:
     Raises ``LabelsFileError`` if the file is not a labels file or none of its documents can be read.
     """
     content = _read_json(labels_path)
-    source = _source_of(content, labels_path)
+    labels = read_labels(content, labels_path, partial(_read_document, documents_folder))
+    if not labels.documents:
+        raise LabelsFileError(
+            f"None of the {len(labels.problems)} documents of '{labels_path}' could be read from "
+            f"'{documents_folder}', so there is nothing to learn from. Pass their folder with --documents."
+        )
+    return labels
+
+
+def read_labels(content: dict[str, Any], name: object, read_document: Callable[[str], str]) -> LabelsFile:
+    """Read the content of a labels file called ``name``; ``read_document`` gives the text of a document.
+
+    A document for which ``read_document`` raises ``OSError`` or ``ValueError`` is left out and named as a problem.
+    Raises ``LabelsFileError`` if it is not the content of a labels file.
+    """
+    source = _source_of(content, name)
     documents: list[LabelledDocument] = []
     problems: list[Problem] = []
     for entry in source.documents:
         location = str(entry.get("location", ""))
         try:
-            text = _read_document(documents_folder, location)
-        except (OSError, UnicodeDecodeError, ValueError) as exc:
+            text = read_document(location)
+        except (OSError, ValueError) as exc:
             problems.append(Problem(location or "(no location)", None, f"the document cannot be read ({exc})"))
             continue
         document, left_out = _labelled(source, entry, location, text)
         documents.append(document)
         problems.extend(left_out)
-    if not documents:
-        raise LabelsFileError(
-            f"None of the {len(source.documents)} documents of '{labels_path}' could be read from "
-            f"'{documents_folder}', so there is nothing to learn from. Pass their folder with --documents."
-        )
     return LabelsFile(
         source.kind, source.project_name, source.language, source.categories, tuple(documents), tuple(problems)
     )
@@ -128,7 +141,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _source_of(content: dict[str, Any], path: Path) -> _Source:
+def _source_of(content: dict[str, Any], path: object) -> _Source:
     # The form of 2021 has its lists at the top level; the later one keeps them under ``assets``.
     assets = content.get("assets", content)
     metadata = content.get("metadata", {})
@@ -155,7 +168,7 @@ def _source_of(content: dict[str, Any], path: Path) -> _Source:
     )
 
 
-def _kind(assets: dict[str, Any], metadata: dict[str, Any], path: Path) -> ProjectKind:
+def _kind(assets: dict[str, Any], metadata: dict[str, Any], path: object) -> ProjectKind:
     # Some exports carry the kind in both places and some only in the metadata; both must be read
     # (docs/language-api.md 7).
     stated = {str(part["projectKind"]) for part in (metadata, assets) if part.get("projectKind")}

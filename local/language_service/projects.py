@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
+from typing import Protocol
 
 from local.language_service import classify, features, model, segments
 from local.language_service.classify import ClassModel
@@ -16,6 +17,24 @@ _ENTITY_FILE = "entities.crfsuite"
 _SUMMARY_FILE = "training.json"
 #: The modules that decide what is learnt; when one changes, models learnt before are not used any more.
 _LEARNING_CODE = (segments, features, model, classify)
+
+
+class Project(Protocol):
+    """A deployed project: what it is called, what it can do, and its model."""
+
+    @property
+    def name(self) -> str | None:
+        """The project's name; ``None`` answers to any name."""
+
+    @property
+    def kind(self) -> ProjectKind:
+        """What the project does."""
+
+    def entities(self, text: str) -> Sequence[Entity]:
+        """Find the entities of a text (projects of kind ``ENTITIES``)."""
+
+    def classes(self, text: str) -> Sequence[tuple[str, float]]:
+        """Find the classes of a text with their confidences (projects that classify)."""
 
 
 class LearntProject:
@@ -74,7 +93,7 @@ def _train(labels: LabelsFile, folder: Path) -> None:
         problems = model.train(labels.documents, folder / _ENTITY_FILE)
     else:
         classify.train(labels.kind, labels.categories, labels.documents, folder)
-    summary = [[problem.location, problem.offset, problem.reason] for problem in problems]
+    summary = [[problem.location, problem.offset, problem.reason, problem.done] for problem in problems]
     (folder / _SUMMARY_FILE).write_text(json.dumps(summary), encoding="utf-8")
 
 

@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 from urllib.parse import parse_qsl
 
 from local.language_service import errors, oddities, prebuilt, wire
-from local.language_service.authoring import API_VERSIONS as AUTHORING_VERSIONS
-from local.language_service.authoring import Authoring, Question, question
+from local.language_service.authoring import AuthoringApi, AuthoringRoute, expired_deployment, route_of
+from local.language_service.authoring_state import Authoring, describing
 from local.language_service.behaviour import ANY_PROJECT, Behaviour
 from local.language_service.counters import Counters
 from local.language_service.faults import POISONED, FaultPlan
@@ -25,6 +25,7 @@ from local.language_service.labels import ProjectKind
 from local.language_service.limits import MAX_TOP_PREVIEW, RECORDED_RULES
 from local.language_service.model import Entity
 from local.language_service.prebuilt import Found, PrebuiltKind
+from local.language_service.projects import Project
 from local.stand_in import errors as gateway_errors
 from local.stand_in.base import DEFAULT_KEY, ServiceStandIn, location_header
 from local.stand_in.errors import Operation, Refusal
@@ -37,6 +38,7 @@ _PREVIEW_JOBS = re.compile(
     r"/text/analytics/(?P<version>v3\.1-preview\.ct\.1|v3\.2-preview\.[12])/analyze(?:/jobs/(?P<job>[^/]+))?/?",
     re.IGNORECASE,
 )
+_JOB_ID = re.compile(r"[0-9a-f-]{36}_\d+")
 _PERMISSION = (
     "Microsoft.CognitiveServices/accounts/Language/analyze-text/jobs/action to perform "
     "POST /language/analyze-text/jobs operation."
@@ -45,25 +47,7 @@ _PERMISSION = (
 _ERROR_CODE_HEADER_SINCE = "2024-11-01"
 
 
-class Project(Protocol):
-    """A deployed project: what it is called, what it can do, and its model."""
-
-    @property
-    def name(self) -> str | None:
-        """The project's name; ``None`` answers to any name."""
-
-    @property
-    def kind(self) -> ProjectKind:
-        """What the project does."""
-
-    def entities(self, text: str) -> Sequence[Entity]:
-        """Find the entities of a text (projects of kind ``ENTITIES``)."""
-
-    def classes(self, text: str) -> Sequence[tuple[str, float]]:
-        """Find the classes of a text with their confidences (projects that classify)."""
-
-
-OperationName = Literal["submit", "status", "cancel", "authoring"]
+OperationName = Literal["submit", "status", "cancel"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +58,6 @@ class _Route:
     dialect: Dialect
     version: str
     job_id: str = ""
-    #: What is asked of the authoring API.
-    asked: Question | None = None
 
     @property
     def names(self) -> Operation:
@@ -84,13 +66,12 @@ class _Route:
             "submit": "Submit analysis job",
             "status": "Get analysis status and results",
             "cancel": "Cancel analysis job",
-            "authoring": "Authoring",
         }
         api = f"Text Analytics API ({self.version})" if self.dialect.is_preview else f"Language API ({self.version})"
         return Operation(names[self.operation], api, "TextAnalytics", "S", _PERMISSION)
 
 
-class LanguageService(ServiceStandIn[_Route, Counters, FaultPlan]):
+class LanguageService(ServiceStandIn[_Route | AuthoringRoute, Counters, FaultPlan]):
     """The state of the stand-in and its one trigger, ``handle``. Safe to call from several threads."""
 
     def __init__(
@@ -105,6 +86,7 @@ class LanguageService(ServiceStandIn[_Route, Counters, FaultPlan]):
         clock: Callable[[], datetime] | None = None,
         admin: bool = False,
         new_job_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+        authoring: Authoring | None = None,
     ) -> None:
         super().__init__(
             key=key,
@@ -117,11 +99,16 @@ class LanguageService(ServiceStandIn[_Route, Counters, FaultPlan]):
         )
         self.projects = tuple(projects)
         self.behaviour = behaviour or Behaviour()
-        self.authoring = Authoring()
+        #: Without one given, it describes the projects, and trains nothing.
+        self.authoring = AuthoringApi(
+            authoring or describing(self.projects, self.behaviour.deployments, self._clock()), self.behaviour.region
+        )
         self._new_job_id = new_job_id
         self._jobs: dict[str, Job] = {}
 
-    def _route(self, request: Request) -> _Route:
+    def _route(self, request: Request) -> _Route | AuthoringRoute:
+        if route := route_of(request):
+            return route
         match = _GA_JOBS.fullmatch(request.path)
         if match:
             version = dict(parse_qsl(request.query)).get("api-version", "")
@@ -135,39 +122,35 @@ class LanguageService(ServiceStandIn[_Route, Counters, FaultPlan]):
             if version == "v3.1-preview.ct.1":
                 dialect = Dialect.CT1_DOCS if self.behaviour.preview_shape == "docs" else Dialect.CT1_CLIENT
             return _route_of(request.method, dialect, version, match["job"], cancel=False)
-        asked = question(request.path)
-        version = dict(parse_qsl(request.query)).get("api-version", "")
-        if asked and request.method == "GET" and version in AUTHORING_VERSIONS:
-            return _Route("authoring", Dialect.GA, version, asked=asked)
         raise gateway_errors.no_such_path()
 
-    def _identity(self, route: _Route, request: Request) -> bytes:
+    def _identity(self, route: _Route | AuthoringRoute, request: Request) -> bytes:
         """Say what a request is about: the documents' texts, so that a job's random id does not matter."""
+        if isinstance(route, AuthoringRoute):
+            return "/".join(part for part in route.parts if not _JOB_ID.fullmatch(part)).encode()
         if route.operation == "submit":
             return texts_digest(_texts(request.body))
-        if route.asked:
-            return request.path.encode()
         job = self._jobs.get(route.job_id)
         return texts_digest([document.text for document in job.submission.documents]) if job else b"unknown"
 
-    def _own_refusal(self, fault: str, route: _Route) -> Refusal | None:
+    def _own_refusal(self, fault: str, route: _Route | AuthoringRoute) -> Refusal | None:
         match fault:
             case "other-key-401":
                 return errors.other_kind_of_key(route.names)
             case "unknown-project":
                 return errors.unknown_project(self._unknown_project_status(), "(injected)", "")
-            case "json-404":
+            case "json-404" if isinstance(route, _Route):
                 return errors.unknown_job(404, route.job_id)
         return None
 
     # --- the operations --------------------------------------------------------------------------------------------
 
-    def _perform(self, route: _Route, request: Request, fault: str | None, now: datetime) -> Response:
+    def _perform(self, route: _Route | AuthoringRoute, request: Request, fault: str | None, now: datetime) -> Response:
+        self.authoring.state.settle(now)
+        if isinstance(route, AuthoringRoute):
+            return self.authoring.perform(route, request, now)
         if route.operation == "submit":
             return self._submit(route, request, fault, now)
-        if route.asked:
-            body = self.authoring.answer(route.asked, self.projects, self.behaviour.deployments, now)
-            return self._response(200, route.version, now, body=encoded(body))
         job = self._job(route.job_id, route.dialect, now)
         if route.operation == "cancel":
             return self._cancel(job, route, request, now)
@@ -178,7 +161,7 @@ class LanguageService(ServiceStandIn[_Route, Counters, FaultPlan]):
         for document in submission.documents:
             if any(text in document.text for text in self.faults.refused_texts):
                 raise errors.bad_document(f"Document {document.id} cannot be processed.")
-        submission = replace(submission, tasks=tuple(self._resolved(task) for task in submission.tasks))
+        submission = replace(submission, tasks=tuple(self._resolved(task, now) for task in submission.tasks))
         job = self._start(submission, now)
         self._jobs[job.id] = job
         self.counters.accept(job, fault, now)
@@ -187,18 +170,35 @@ class LanguageService(ServiceStandIn[_Route, Counters, FaultPlan]):
         self._forget_old_jobs(now)
         return self._accepted(job, request, fault, now)
 
-    def _resolved(self, task: Task) -> Task:
+    def _resolved(self, task: Task, now: datetime) -> Task:
         """Check that a task's project and deployment exist; raises ``Refusal`` or gives a task bound to fail."""
-        if task.error is not None or isinstance(task.kind, PrebuiltKind) or self._project(task) is not None:
+        if task.error is not None or isinstance(task.kind, PrebuiltKind):
             return task
+        if self._project(task) is not None:
+            return self._unless_expired(task, now)
         if self.behaviour.unknown_project == "failed-task":
             return replace(task, error=errors.unknown_project_error(task.project, task.deployment))
         raise errors.unknown_project(self._unknown_project_status(), task.project, task.deployment)
+
+    def _unless_expired(self, task: Task, now: datetime) -> Task:
+        """Refuse a task whose deployment is past its date, or give one bound to fail."""
+        expired = self.authoring.state.expiration(task.project, task.deployment)
+        if self.authoring.state.deployed(task.project, task.deployment) is None or not expired or now.date() <= expired:
+            return task
+        error = expired_deployment(task.project, task.deployment, expired)
+        if self.behaviour.expired_deployment == "failed-task":
+            return replace(task, error=error)
+        raise Refusal(int(self.behaviour.expired_deployment), error)
 
     def _unknown_project_status(self) -> int:
         return 400 if self.behaviour.unknown_project == "400" else 404
 
     def _project(self, task: Task) -> Project | None:
+        deployed = self.authoring.state.deployed(task.project, task.deployment)
+        if deployed and deployed.model.learnt.kind is task.kind:
+            return deployed.model.learnt
+        if self.authoring.state.knows_deployments_of(task.project):
+            return None
         deployments = self.behaviour.deployments
         # A model id of ct.1 stands for project and deployment at once.
         if deployments is not None and task.deployment and task.deployment not in deployments:
@@ -373,7 +373,10 @@ class LanguageService(ServiceStandIn[_Route, Counters, FaultPlan]):
         region = self.behaviour.region if has_region else None
         return service_reply(status, now, region=region, headers=headers, body=body)
 
-    def _refused(self, refusal: Refusal, route: _Route | None, now: datetime) -> Response:
+    def _refused(self, refusal: Refusal, route: _Route | AuthoringRoute | None, now: datetime) -> Response:
+        if isinstance(route, AuthoringRoute):
+            # In the specification of the authoring API of 2023-04-01; no recorded error has it or lacks it.
+            return refusal.response(now, {"x-ms-error-code": refusal.error.code})
         names_code = route is not None and not route.dialect.is_preview and route.version >= _ERROR_CODE_HEADER_SINCE
         return refusal.response(now, {"x-ms-error-code": refusal.error.code} if names_code else None)
 

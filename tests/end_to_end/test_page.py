@@ -1,5 +1,6 @@
 """The page and its API through the functions host: real requests, real storage, each way of access."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 import requests
 
+from functions.web.api.described import OPENAPI
 from functions.web.document_ids import id_of
 from local.process import ROOT
 from local.stack import Stack
@@ -17,7 +19,16 @@ pytestmark = pytest.mark.processes
 
 LETTER = (ROOT / "samples" / "drop" / "short-note.txt").read_text("utf-8")
 FAST_JOBS = ["--min-seconds", "0.2", "--max-seconds", "0.6"]
-PATHS = ["/api/session", "/api/status", f"/api/documents/{id_of('a.txt')}", "/api/openapi.json", "/api/none", "/api/"]
+DESCRIBED = json.loads(OPENAPI.read_text("utf-8"))["paths"]
+
+
+def address(path: str) -> str:
+    """Return an address of a described path."""
+    return path.replace("{id}", id_of("a.txt")).replace("{suffix}", "entities.json")
+
+
+PATHS = [address(path) for path, item in DESCRIBED.items() if "get" in item] + ["/api/none", "/api/"]
+CHANGES = [(method.upper(), address(path)) for path, item in DESCRIBED.items() for method in item if method != "get"]
 HOSTILE = "<img src=x onerror=alert(1)>.txt"
 
 
@@ -172,7 +183,8 @@ def test_every_endpoint_asks_for_key(locked: Stack, path: str) -> None:
             assert reply.headers["x-content-type-options"] == "nosniff"
             assert reply.headers["cache-control"] == "no-store"
     for key in ("own", "host", "master"):
-        assert site.ask(path, headers={"x-functions-key": key}).status_code in (200, 404)
+        # Some want a query, and say so.
+        assert site.ask(path, headers={"x-functions-key": key}).status_code in (200, 400, 404)
     assert site.begin_upload("a.txt", 5).status_code == 401
     assert site.begin_upload("a.txt", 5, headers={"x-functions-key": "own"}).status_code == 200
 
@@ -202,6 +214,15 @@ def test_no_path_leads_round_keys(locked: Stack, path: str) -> None:
     assert b"storageOrigin" not in reply.content
 
 
+@pytest.mark.parametrize(("method", "path"), CHANGES)
+def test_every_change_asks_for_key(locked: Stack, method: str, path: str) -> None:
+    site = Site(locked)
+    for key in (None, "wrong", "other", "system"):
+        reply = site.ask(path, method, json={}, headers={} if key is None else {"x-functions-key": key})
+        assert (reply.status_code, reply.content) == (401, b"")
+    assert site.ask(path, method, json={}, headers={"x-functions-key": "own"}).status_code in (400, 409, 428)
+
+
 def test_page_itself_needs_no_key(locked: Stack) -> None:
     reply = Site(locked).ask("/")
     assert reply.status_code == 200
@@ -223,6 +244,14 @@ def test_every_endpoint_asks_for_principal(entra: Stack, path: str) -> None:
     site = Site(entra)
     for sent in ({}, principal(), {"x-functions-key": "wrong"}):
         reply = site.ask(path, headers=sent)
+        assert (reply.status_code, reply.json()["code"]) == (401, "sign_in_needed")
+
+
+@pytest.mark.parametrize(("method", "path"), CHANGES)
+def test_every_change_asks_for_principal(entra: Stack, method: str, path: str) -> None:
+    site = Site(entra)
+    for sent in ({}, principal(), {"Authorization": "Bearer none"}):
+        reply = site.ask(path, method, json={}, headers=sent | {"Origin": site.url})
         assert (reply.status_code, reply.json()["code"]) == (401, "sign_in_needed")
 
 

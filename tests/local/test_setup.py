@@ -54,14 +54,14 @@ def test_part_that_failed_is_not_ready(tmp_path: Path) -> None:
 
 def test_parts_name_files_that_exist() -> None:
     parts = setup.parts(ROOT, checks=True)
-    assert [one.folder.name for one in parts] == [".venv", "node_modules", ".venv-infra"]
+    assert [one.folder.name for one in parts] == [".venv", ".venv-authoring", "node_modules", ".venv-infra"]
     assert [file for one in parts for file in one.sources if not file.is_file()] == []
 
 
 def test_missing_npm_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(setup.SetupError, match=r"Install Node\.js 20 or later"):
-        setup.parts(tmp_path)[1].ensure()
+        setup.parts(tmp_path)[-1].ensure()
 
 
 def test_setup_imports_only_standard_library() -> None:

@@ -32,7 +32,7 @@ def gauge(monkeypatch: pytest.MonkeyPatch) -> Gauge:
 
 
 def expire_in(world: World, days: int) -> None:
-    world.service.authoring.expires["loans", "production"] = world.clock().date() + timedelta(days=days)
+    world.service.authoring.state.expires["loans", "production"] = world.clock().date() + timedelta(days=days)
 
 
 def questions(world: World) -> int:
@@ -103,7 +103,7 @@ def test_second_instance_reads_nothing(world: World, gauge: Gauge) -> None:
 
 @pytest.mark.parametrize("status", [401, 403, 404, 429, 500, 503])
 def test_refusal_stops_no_sweep(world: World, gauge: Gauge, caplog: pytest.LogCaptureFixture, status: int) -> None:
-    world.service.authoring.refuse_with = status
+    world.service.authoring.state.refuse_with = status
     with caplog.at_level(logging.INFO):
         world.sweep()
     assert expiry_lines(caplog) == [("INFO", None)]
@@ -115,13 +115,13 @@ def test_known_date_outlives_a_refusal(world: World, gauge: Gauge) -> None:
     expire_in(world, 50)
     world.sweep()
     world.clock.advance(86_400)
-    world.service.authoring.refuse_with = 503
+    world.service.authoring.state.refuse_with = 503
     world.sweep()
     assert set(gauge.values.values()) == {49}
 
 
 def test_deployment_without_date_is_told(world: World, gauge: Gauge, caplog: pytest.LogCaptureFixture) -> None:
-    world.service.authoring.expires["loans", "production"] = None
+    world.service.authoring.state.expires["loans", "production"] = None
     with caplog.at_level(logging.INFO):
         world.sweep()
     assert expiry_lines(caplog) == [("INFO", None)]

@@ -125,7 +125,8 @@ def routes(parts: WebParts) -> list[BaseRoute]:
         result, text = contents.entities(record), contents.text(record)
         if result is None or text is None:
             raise RefusedError(problems.UNKNOWN_TEXT.refusal())
-        corrections = None
+        saved = parts.correcting.read(record.document.name)
+        corrections = msgspec.to_builtins(saved.corrections) if saved else None
         page = result_page(record.document.name, text.content, msgspec.to_builtins(result), corrections, [])
         headers = {"Content-Disposition": attachment(f"{_file_of(record)}.html")}
         return Response(page.encode(), headers=headers, media_type="text/html; charset=utf-8")

@@ -63,6 +63,20 @@ def test_slice_agrees_inside_its_edges(loans: LearntProject, start: int, length:
     ]
 
 
+def test_slice_of_endless_paragraph_agrees(loans: LearntProject) -> None:
+    """Where no blank line ends the influence of what stands before."""
+    text = " ".join(long_text(2).split())
+    whole = loans.entities(text)
+    assert len(whole) > 100
+    for start in range(0, len(text) - 3000, 700):
+        end = start + 3000
+        of_slice = [one._replace(offset=one.offset + start) for one in loans.entities(text[start:end])]
+        first, last = start + REACH if start else 0, end - REACH
+        assert [one for one in of_slice if first <= one.offset < last] == [
+            one for one in whole if first <= one.offset < last
+        ]
+
+
 def test_earlier_queries_change_no_answer(
     labels_files: dict[str, Path], model_cache: Path, loans: LearntProject
 ) -> None:
@@ -96,15 +110,39 @@ def labels_with(*entities: EntityLabel, text: str) -> LabelsFile:
     return LabelsFile(ProjectKind.ENTITIES, "p", "en", ("A",), (LabelledDocument("a.txt", text, entities),))
 
 
-def test_unaligned_labels_are_reported(tmp_path: Path) -> None:
-    text = "Änna Bell 👩 s.\n\nAnd so on. She left."
-    project = learn(
-        labels_with(EntityLabel("A", 1, 8), EntityLabel("A", 12, 10), EntityLabel("A", 31, 4), text=text), tmp_path
+def test_labels_that_change_are_reported(tmp_path: Path) -> None:
+    """None is left out in silence: of five labels one is learnt as it is."""
+    text = "Änna Bell 👩 s. And\n so on.\n\nShe left."
+    labels = labels_with(
+        EntityLabel("A", 1, 2),  # in a word
+        EntityLabel("A", 3, 1),  # in the same word
+        EntityLabel("A", 5, 4),  # Bell
+        EntityLabel("A", 24, 8),  # on.\n\nShe
+        text=text,
     )
+    project = learn(labels, tmp_path)
     assert [str(one) for one in project.problems] == [
-        "a.txt, offset 1: 'A' starts or ends inside a word; left out.",
-        "a.txt, offset 13: 'A' goes on past the end of a sentence, a paragraph or a very long line; left out.",
+        "a.txt, offset 1: 'A' starts or ends inside a word; learnt as the whole word.",
+        "a.txt, offset 3: 'A' stands in the same word as the label before it; left out.",
+        "a.txt, offset 25: 'A' goes on past the end of a paragraph; left out.",
     ]
+
+
+def test_labels_across_sentences_and_lines_are_learnt(tmp_path: Path) -> None:
+    """In a paragraph of two thousand characters, too, where a long label ends where another one starts."""
+    filler = "and so the money is paid back in parts as has been agreed between them; " * 14
+    name, place = "Bell & Sons Ltd. Of Lynn", "1 Main Street\nSpringfield 62701"
+    documents = []
+    for n in range(12):
+        text = f"Note {n}. {filler}It is owed by {name}, {place}. {filler}"
+        start = text.index(name)
+        spans = (EntityLabel("Name", start, len(name)), EntityLabel("Place", text.index(place), len(place)))
+        documents.append(LabelledDocument(f"{n}.txt", text, spans))
+    labels = LabelsFile(ProjectKind.ENTITIES, "p", "en", ("Name", "Place"), tuple(documents))
+    project = learn(labels, tmp_path)
+    assert project.problems == ()
+    found = project.entities(documents[0].text.replace("Note 0", "Note 77"))
+    assert [(one.category, one.text) for one in found] == [("Name", name), ("Place", place)]
 
 
 def test_model_is_learnt_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

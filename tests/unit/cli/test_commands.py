@@ -318,14 +318,14 @@ def test_check_tells_every_fault_of_rules(world: World, capsys: pytest.CaptureFi
 
 @pytest.mark.parametrize(("days", "level"), [(91, "ok"), (90, "note"), (8, "note"), (7, "problem"), (-1, "problem")])
 def test_check_warns_of_expiry(world: World, capsys: pytest.CaptureFixture[str], days: int, level: str) -> None:
-    world.service.authoring.expires["loans", "production"] = world.clock().date() + timedelta(days=days)
+    world.service.authoring.state.expires["loans", "production"] = world.clock().date() + timedelta(days=days)
     run_on(world, "check", "--no-model", "--json")
     found = json.loads(out(capsys).splitlines()[-1])
     assert found["level"] == level
 
 
 def test_check_skips_expiry_without_role(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    world.service.authoring.refuse_with = 403
+    world.service.authoring.state.refuse_with = 403
     assert run_on(world, "check", "--no-model", "--json") == main.DONE
     found = json.loads(out(capsys).splitlines()[-1])
     assert (found["level"], found["told"].partition(":")[0]) == ("note", "skipped")
@@ -355,10 +355,15 @@ def test_help_is_no_fault(world: World, capsys: pytest.CaptureFixture[str]) -> N
     assert "Exit codes" in out(capsys)
 
 
-@pytest.mark.parametrize("name", main.COMMANDS)
-def test_every_command_has_json_and_help(name: str) -> None:
-    command = main.Commands().get_command(click.Context(main.commands), name)
-    assert command
+def all_commands() -> Iterator[click.Command]:
+    for name in main.COMMANDS:
+        command = main.Commands().get_command(click.Context(main.commands), name)
+        assert command
+        yield from command.commands.values() if isinstance(command, click.Group) else [command]
+
+
+@pytest.mark.parametrize("command", list(all_commands()), ids=lambda command: command.name)
+def test_every_command_has_json_and_help(command: click.Command) -> None:
     assert command.help
     assert any("--json" in parameter.opts for parameter in command.params)
     assert all(option.help for option in command.params if isinstance(option, click.Option))

@@ -8,6 +8,7 @@ import jsonschema
 import msgspec
 import pytest
 
+from functions.core.decisions import ReviewStatus
 from functions.core.documents import (
     HISTORY_LENGTH,
     MAX_SUBMISSIONS,
@@ -17,7 +18,6 @@ from functions.core.documents import (
     HistoryEntry,
     ResultSummary,
     ReviewFacts,
-    ReviewStatus,
     TaskResult,
 )
 from functions.core.lifecycle import (

@@ -1,5 +1,6 @@
 """The description of the API: it names the routes that there are, and what they answer is what it says."""
 
+import hashlib
 import json
 from typing import Any
 
@@ -9,12 +10,14 @@ from hypothesis import HealthCheck, settings
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from docs.generate import openapi
 from functions import problems
+from functions.labels.streaming import STREAMS
 from functions.web.api.described import OPENAPI
 from functions.web.application import api_app, api_routes
 from functions.web.document_ids import id_of
 from tests.support.examples import examples
-from tests.support.web import HOST, OPEN
+from tests.support.web import HOST, OPEN, Client
 from tests.support.world import World, letter
 
 pytestmark = pytest.mark.long
@@ -32,8 +35,21 @@ def app() -> ASGIApp:
     world.drop("done.txt", letter(1))
     world.drop("failed.txt", b"")
     world.settle()
+    world.app.journal.flush()
     world.drop("waiting.txt", letter(2), announce=False)
-    return api_app(world.app.web)
+    app = api_app(world.app.web)
+    text = letter(1).encode()
+    corrections = {
+        "document": {"name": "done.txt", "etag": world.intake.get_properties("done.txt").etag},
+        "text": {"sha256": hashlib.sha256(text).hexdigest()},
+        "status": "reviewed",
+    }
+    sent = {"content-type": "application/json", "if-none-match": "*"}
+    saved = Client(app).ask(
+        f"/api/documents/{id_of('done.txt')}/corrections", "PUT", json.dumps(corrections).encode(), sent
+    )
+    assert saved.status == 204
+    return app
 
 
 SCHEMA = schemathesis.openapi.from_dict(DESCRIPTION)
@@ -58,16 +74,44 @@ def test_documents_are_as_described(app: ASGIApp, name: str) -> None:
     reply = operation.Case(path_parameters={"id": id_of(name)}).call_and_validate(app=app, base_url=HERE)
     assert reply.status_code == 200
     for result in reply.json()["results"]:
-        parameters = {"id": id_of(name), "result": result["name"]}
-        one = SCHEMA["/api/documents/{id}/results/{result}"]["GET"].Case(path_parameters=parameters)
+        parameters = {"id": id_of(name), "suffix": result["suffix"].lstrip(".")}
+        one = SCHEMA["/api/documents/{id}/results/{suffix}"]["GET"].Case(path_parameters=parameters)
         assert one.call_and_validate(app=app, base_url=HERE).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("text", 200), ("content", 200), ("entities.csv", 200), ("view.html", 200), ("corrections", 200)],
+)
+def test_parts_are_as_described(app: ASGIApp, path: str, status: int) -> None:
+    operation = SCHEMA[f"/api/documents/{{id}}/{path}"]["GET"]
+    for name, expected in (("done.txt", status), ("none.txt", 404)):
+        case = operation.Case(path_parameters={"id": id_of(name)})
+        assert case.call_and_validate(app=app, base_url=HERE).status_code == expected
+
+
+@pytest.mark.parametrize("path", ["session", "status", "documents", "review", "model"])
+def test_lists_are_as_described(app: ASGIApp, path: str) -> None:
+    case = SCHEMA[f"/api/{path}"]["GET"].Case()
+    assert case.call_and_validate(app=app, base_url=HERE).status_code == 200
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_labels_are_as_described(app: ASGIApp, name: str) -> None:
+    case = SCHEMA["/api/labels"]["GET"].Case(query={"format": name})
+    assert case.call_and_validate(app=app, base_url=HERE).status_code == 200
 
 
 def test_uploads_are_as_described(app: ASGIApp) -> None:
     operation = SCHEMA["/api/uploads"]["POST"]
-    for name, status in (("new.txt", 200), ("done.txt", 409), ("..", 400)):
-        case = operation.Case(body={"name": name, "sizeBytes": 5}, media_type="application/json")
+    for name, status in (("new.txt", 200), ("done.txt", 409), ("..", 422)):
+        case = operation.Case(body={"name": name, "size": 5}, media_type="application/json")
         assert case.call_and_validate(app=app, base_url=HERE).status_code == status
+
+
+def test_description_is_that_of_classes() -> None:
+    """Made by `python -m docs.generate.openapi`."""
+    assert OPENAPI.read_text("utf-8") == openapi.text()
 
 
 def test_description_names_every_route() -> None:

@@ -1,0 +1,112 @@
+"""What the `model` commands have done with a project, and what each model was worth: kept in the state container."""
+
+from typing import Final, TypeVar
+
+import msgspec
+
+from .records import Moment, Record
+
+E = TypeVar("E")
+
+MOST_KEPT: Final = 200
+"""Entries of each kind; the oldest go first. A project has 10 models at a time ("Service limits", read 2026-08)."""
+
+
+class CategoryQuality(Record, frozen=True, kw_only=True, omit_defaults=False):
+    """What a model is worth for a category, from 0 to 1."""
+
+    category: str
+    f1: float
+    precision: float = 0.0
+    recall: float = 0.0
+    labels: int = 0
+    """In the test set."""
+
+
+class Quality(Record, frozen=True, kw_only=True, omit_defaults=False):
+    """What a model is worth on its test set, as the service has measured it."""
+
+    micro: float
+    macro: float
+    categories: tuple[CategoryQuality, ...] = ()
+
+
+class Training(Record, frozen=True, kw_only=True):
+    """A model that was trained from reviewed documents."""
+
+    at: Moment
+    """When its documents were collected: what is reviewed later is new to the next training."""
+    label: str
+    model_id: str = ""
+    reviewed: int = 0
+    """Documents that people had reviewed."""
+    documents: int = 0
+    """All labelled documents of the project."""
+
+
+class Measured(Record, frozen=True, kw_only=True):
+    """The quality of a model, when it was measured."""
+
+    at: Moment
+    label: str
+    quality: Quality
+    documents: int = 0
+    """In the test set."""
+
+
+class Deployed(Record, frozen=True, kw_only=True):
+    """A model that began to answer under the name of a deployment."""
+
+    at: Moment
+    deployment: str
+    label: str
+    previous: str = ""
+    """The model before it; empty for none."""
+
+
+class ModelHistory(Record, frozen=True, kw_only=True):
+    """What happened to the models of a project, the newest last."""
+
+    trainings: tuple[Training, ...] = ()
+    measured: tuple[Measured, ...] = ()
+    deployed: tuple[Deployed, ...] = ()
+    names: dict[str, str] = {}
+    """The documents by their names in the training container, where those are others."""
+
+    @property
+    def last_training(self) -> Training | None:
+        """The last training; None where there was none."""
+        return self.trainings[-1] if self.trainings else None
+
+    def quality_of(self, label: str) -> Quality | None:
+        """Return what a model was worth when it was measured last; None where it never was."""
+        return next((one.quality for one in reversed(self.measured) if one.label == label), None)
+
+    def current(self, deployment: str) -> Deployed | None:
+        """Return what was deployed last under a name; None where nothing was."""
+        return next((one for one in reversed(self.deployed) if one.deployment == deployment), None)
+
+
+Event = Training | Measured | Deployed
+
+
+def with_event(history: ModelHistory, event: Event) -> ModelHistory:
+    """Return a history with one more event; the same event a second time changes nothing.
+
+    A command that was killed after it had kept an event keeps it again when it goes on.
+    """
+    match event:
+        case Training():
+            return msgspec.structs.replace(history, trainings=_added(history.trainings, event))
+        case Measured():
+            same = [one for one in history.measured if one.label == event.label and one.quality == event.quality]
+            return history if same else msgspec.structs.replace(history, measured=_added(history.measured, event))
+        case Deployed():
+            last = history.current(event.deployment)
+            if last and (last.label, last.previous) == (event.label, event.previous):
+                return history
+            return msgspec.structs.replace(history, deployed=_added(history.deployed, event))
+
+
+def _added(events: tuple[E, ...], event: E) -> tuple[E, ...]:
+    return events if event in events else (*events, event)[-MOST_KEPT:]

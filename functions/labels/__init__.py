@@ -1,0 +1,1 @@
+"""Labels files: read, written, checked and split, from values to values (docs/labels.md)."""

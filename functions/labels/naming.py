@@ -1,0 +1,60 @@
+"""Names that the service takes: of training documents and of categories ("Service limits", read 2026-08).
+
+A document's name depends on its own name alone, so that it is the same each time, whatever other documents there are.
+"""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from .checking import FORBIDDEN_IN_CATEGORY, MAX_NAME_CHARACTERS
+
+_PLAIN = re.compile(r"[A-Za-z0-9]+\.txt")
+LONGEST_STEM = 60
+"""Letters and digits of a document's own name that stay in its training name; the limit of the service is not known."""
+DIGEST_DIGITS = 10
+
+
+def training_name(name: str, *, is_distinct: bool = False) -> str:
+    """Return the name of a document in the training container: letters and digits, and `.txt`.
+
+    A name that has to be changed gets digits of its digest, so that no two documents share one; with `is_distinct` that
+    happens to every name.
+    """
+    if _PLAIN.fullmatch(name) and len(name) <= LONGEST_STEM + len(".txt") and not is_distinct:
+        return name
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:DIGEST_DIGITS]
+    return f"{_letters(name.removesuffix('.txt'))[:LONGEST_STEM]}{digest}.txt"
+
+
+def _letters(name: str) -> str:
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub("[^A-Za-z0-9]+", "", plain)
+
+
+def category_name(category: str) -> str:
+    """Return a category's name as the service takes it; a category of forbidden characters only keeps its digest."""
+    allowed = "".join(char for char in category if char not in FORBIDDEN_IN_CATEGORY and char.isprintable())
+    found = allowed.strip()[:MAX_NAME_CHARACTERS].strip()
+    return found or f"Category{hashlib.sha256(category.encode('utf-8', 'surrogatepass')).hexdigest()[:DIGEST_DIGITS]}"
+
+
+def category_names(categories: Iterable[str], known: Iterable[str] = ()) -> dict[str, str]:
+    """Return the name of each category: two that come to the same, but for letter case, are told apart by a digest.
+
+    `known` are the names that a project has already; a category that is one of them keeps it.
+    """
+    names: dict[str, str] = {name: name for name in known}
+    used = {name.casefold() for name in names}
+    # Those that the service takes as they are come first: they keep their names.
+    for category in sorted(dict.fromkeys(categories), key=lambda one: category_name(one) != one):
+        if category in names:
+            continue
+        name = category_name(category)
+        if name != category and name.casefold() in used:
+            digest = hashlib.sha256(category.encode("utf-8", "surrogatepass")).hexdigest()[:6]
+            name = f"{name[: MAX_NAME_CHARACTERS - 7]} {digest}"
+        used.add(name.casefold())
+        names[category] = name
+    return names

@@ -1,0 +1,74 @@
+"""What the page tells of the model comes from the commands' own records; the service is not asked."""
+
+import json
+from datetime import date, timedelta
+
+import msgspec
+
+from functions.core.model_history import CategoryQuality, Deployed, Measured, Quality, Training
+from functions.storage.expiry_store import ExpiryStore
+from functions.storage.model_store import ModelStore
+from functions.workflows.model_view import ModelView
+from tests.support.corrections import correct
+from tests.support.world import World, letter
+from tests.workflows.test_corrections import reader
+
+HOST = "loans.cognitiveservices.azure.com"
+
+
+def view(world: World) -> ModelView:
+    store = ModelStore(world.state, HOST, "loans")
+    return ModelView(store, ExpiryStore(world.state), reader(world), HOST, "loans", "production")
+
+
+def test_nothing_is_known_at_first(world: World) -> None:
+    assert json.loads(msgspec.json.encode(view(world).read())) == {
+        "model": "loans/production",
+        "expires": None,
+        "reviewedSinceTraining": 0,
+        "reviewedIsComplete": True,
+        "trainedAt": None,
+        "quality": [],
+        "command": "python -m functions model train --project loans --yes",
+        "mayTrain": False,
+    }
+
+
+def test_records_of_commands_are_shown(world: World) -> None:
+    store, now = ModelStore(world.state, HOST, "loans"), world.clock()
+    world.drop("a.txt", letter(1))
+    world.run()
+    correct(world, "a.txt")
+    quality = Quality(micro=0.9, macro=0.8, categories=(CategoryQuality(category="Name", f1=0.7),))
+    store.add(Training(at=now - timedelta(days=1), label="m1"))
+    store.add(Measured(at=now, label="m1", quality=quality))
+    store.add(Deployed(at=now, deployment="production", label="m1"))
+    world.sweep()
+    shown = view(world).read()
+    assert (shown.model, shown.expires) == ("loans/production (m1)", date(2027, 10, 27))
+    assert (shown.reviewed_since_training, shown.trained_at) == (1, now - timedelta(days=1))
+    assert json.loads(msgspec.json.encode(shown))["quality"][0]["categories"] == [{"category": "Name", "f1": 0.7}]
+    store.add(Training(at=world.clock() + timedelta(days=1), label="m2"))
+    assert view(world).read().reviewed_since_training == 0
+
+
+def test_same_event_is_kept_once(world: World) -> None:
+    store, now = ModelStore(world.state, HOST, "loans"), world.clock()
+    quality = Quality(micro=0.9, macro=0.8)
+    for n in range(3):
+        at = now + timedelta(seconds=n)
+        store.add(Training(at=now, label="m1"))
+        store.add(Measured(at=at, label="m1", quality=quality))
+        store.add(Deployed(at=at, deployment="production", label="m1"))
+    history = store.history()
+    assert [len(one) for one in (history.trainings, history.measured, history.deployed)] == [1, 1, 1]
+
+
+def test_unreadable_history_is_begun_anew(world: World) -> None:
+    store = ModelStore(world.state, HOST, "loans")
+    store.add(Training(at=world.clock(), label="m1"))
+    (blob,) = world.state.list("models/")
+    world.state.write(blob.name, b"{")
+    assert store.history().trainings == ()
+    store.add(Training(at=world.clock(), label="m2"))
+    assert [one.label for one in store.history().trainings] == ["m2"]
