@@ -44,7 +44,13 @@ def api() -> Iterator[PageApi]:
 
 
 @pytest.fixture
-def open_page(browser: Browser, api: PageApi) -> Iterator[OpenPage]:
+def page_url(api: PageApi) -> str:
+    """Where the page is served."""
+    return api.url
+
+
+@pytest.fixture
+def open_page(browser: Browser, page_url: str) -> Iterator[OpenPage]:
     """A function that opens an address of the page in a browser of its own; options are those of the context."""
     contexts: list[BrowserContext] = []
     errors: list[str] = []
@@ -71,7 +77,7 @@ def open_page(browser: Browser, api: PageApi) -> Iterator[OpenPage]:
                 else dialog.accept()
             ),
         )
-        page.goto(f"{api.url}/{address}")
+        page.goto(f"{page_url}/{address}")
         return page
 
     yield open_

@@ -96,6 +96,17 @@ def test_list_filters_and_sorts(agreement: Page) -> None:
     expect(agreement.locator(".row[role=option]").first).to_contain_text("0.44")
 
 
+def test_page_can_be_jumped_to(agreement: Page) -> None:
+    place = agreement.get_by_label("Go to")
+    assert place.locator("option").all_inner_texts() == ["page 1", "page 2"]
+    place.select_option("page 2")
+    expect(agreement.locator(".flag")).to_contain_text("page 2")
+    assert agreement.locator("article p[data-place]").evaluate_all("(all) => all.map((one) => one.dataset.place)") == [
+        "page 1",
+        "page 2",
+    ]
+
+
 def test_link_leads_to_the_entity(agreement: Page, open_page: OpenPage) -> None:
     agreement.context.grant_permissions(["clipboard-read", "clipboard-write"])
     agreement.get_by_role("option", name="EUR 50,000").click()

@@ -13,15 +13,23 @@ const main = document.getElementById('main');
 const frame = refs(document.querySelector('header'));
 const VIEWS = { '': './list.js', d: './document.js', review: './document.js', status: './status.js' };
 
+const met = new Set();
+
 /** What every view gets: the session, the last status, the uploads, and where the address leads. */
 export const app = {
   session: null, status: null, statusAt: null, view: null, uploads: null, lastList: '#/',
   /** Go to an address of the page. */
   go(hash) { location.hash = hash; },
-  /** Save the answer to a GET as a file. */
+  /** The categories of the model; where the app does not know them, those that the page has met. */
+  categories(...more) {
+    for (const name of more) met.add(name);
+    return this.session.categories?.length ? this.session.categories : [...met].sort();
+  },
+  /** Save the answer to a GET as a file, by the name that the answer gives it unless there is another. */
   async download(path, name) {
     try {
-      saveAs(await (await send(path)).blob(), name);
+      const response = await send(path);
+      saveAs(await response.blob(), name ?? /filename="([^"]*)"/.exec(response.headers.get('content-disposition'))?.[1] ?? '');
     } catch (error) {
       failed(error);
     }

@@ -55,7 +55,7 @@ class DocumentView {
     this.offsets = new Offsets(text, result.stringIndexType);
     this.items = undecided((result.entities ?? this.#phrases()).map((entity) => this.#entity(entity)).sort((a, b) => a.start - b.start || b.end - a.end));
     if (corrections) this.items = fromDecisions(this.items, corrections.value.decisions, new Offsets(text, corrections.value.stringIndexType));
-    this.categories = new Categories(suffix === ENTITIES ? (app.session.categories ?? []) : [], this.items.map(({ category }) => category));
+    this.categories = new Categories(suffix === ENTITIES ? app.categories() : [], this.items.map(({ category }) => category));
     this.#head();
     this.#tabs();
     this.#classes();
@@ -293,7 +293,7 @@ class DocumentView {
     const facts = [badge({ ...row, review: false, warnings: 0 }), row.review && !row.reviewed && badge(row), listOf([pages && t('nPages', { n: pages }), t('nCharacters', { n: row.characters ?? this.text.length })].filter(Boolean)),
       row.language && new Intl.DisplayNames(language, { type: 'language' }).of(row.language), row.model, ended && t('doneAt', { time: `${day(ended)}, ${clock(ended)}` })];
     fill(view.facts, facts.map((fact) => fact && h('span', fact)), row.problem && button(cause(row), () => this.#askProblem(row), { icon: 'failed', class: 'linklike bad' }),
-      warnings?.length && button(t('nWarnings', { n: warnings.length }), () => ask(t('warnings'), h('ul', warnings.map(({ message }) => h('li', message))), [{ words: t('close'), safe: true }]), { icon: 'warning', class: 'linklike warn' }));
+      warnings?.length > 0 && button(t('nWarnings', { n: warnings.length }), () => ask(t('warnings'), h('ul', warnings.map(({ message }) => h('li', message))), [{ words: t('close'), safe: true }]), { icon: 'warning', class: 'linklike warn' }));
     const download = (what, name) => () => app.download(`${this.path}/${what}`, name);
     acts(view.root, {
       showName: (element) => { view.title.classList.remove('long'); element.hidden = true; },
@@ -413,19 +413,24 @@ class DocumentView {
     view.lessSure.textContent = t('lessSure', { n: items.length - kept });
   }
 
-  /** Say in the margin where a new page, sheet or part begins, as far as the entities tell. */
+  /** Say in the margin where a new page, sheet or part begins, as far as the entities tell, and offer to go there. */
   #places() {
+    const { places } = this.view;
     let last = null;
-    for (const { start, model } of this.items) {
+    for (const { id, start, model } of this.items) {
       const { row, ...where } = model?.location ?? {};
       const here = Object.values(where).join();
       if (!here || here === last) continue;
       const paragraph = this.pane.nodes[this.pane.paragraphAt(start)].parentNode;
       if (last !== null) paragraph.classList.add('begins');
-      paragraph.dataset.place ??= place(where);
+      const words = place(where);
+      paragraph.dataset.place ??= words;
+      places.append(h('option', { value: id }, words));
       last = here;
     }
     this.view.text.classList.toggle('placed', last !== null);
+    places.hidden = places.length < 2;
+    places.onchange = () => this.choose(places.value);
   }
 
   // After what is under way, and once for several reasons: it measures, and nobody waits for it.

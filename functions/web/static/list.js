@@ -8,7 +8,6 @@ import { keysOf } from './keys.js';
 import { ago, bytes, day, daysUntil, duration, list as listOf, number, secondsUntil, sure, t } from './words.js';
 
 const STATES = ['all', 'uploading', 'waiting', 'running', 'deferred', 'done', 'failed', 'review'];
-const EXTENSIONS = { spacy: 'jsonl', doccano: 'jsonl', conll: 'txt' };
 const FILTERS = ['name', 'prefix', 'reviewed', 'code', 'model'];
 const isOpen = ({ state }) => ['waiting', 'running', 'deferred'].includes(state);
 const sum = (values) => values.reduce((total, value) => total + value, 0);
@@ -56,7 +55,6 @@ class List {
     const { view } = this;
     main.replaceChildren(view.root);
     view.formats.textContent = `· ${formatsOf(app)}`;
-    this.known = new Categories(app.session.categories ?? [], []);
     this.#filters();
     const row = (run) => (element) => run(this.rows.get(element.closest('tr').dataset.id).row);
     const item = (run) => (element) => run.call(app.uploads, app.uploads.items.find(({ id }) => id === element.closest('tr').dataset.id));
@@ -101,13 +99,14 @@ class List {
     const { cursor, ...kept } = filters;
     acts(form, {
       fold: () => view.fold.setAttribute('aria-expanded', form.classList.toggle('open')),
-      export: ({ value: format }) => app.download(`labels${query({ format, ...kept })}`, `labels-${format}.${EXTENSIONS[format] ?? 'json'}`),
+      export: ({ value: format }) => app.download(`labels${query({ format, ...kept })}`),
     });
   }
 
   /** Show a page of rows from the app. */
   #put(page) {
     this.page = page;
+    this.known = new Categories(this.app.categories(...page.value.flatMap(({ categories }) => categories?.map(({ category }) => category) ?? [])), []);
     this.view.fresh.hidden = true;
     const rows = new Map();
     for (const row of this.filters.state === 'uploading' ? [] : page.value) rows.set(row.id, this.#drawn(row));

@@ -4,7 +4,7 @@ import { acts, button, fileOf, fill, h, icon, messageView, reopen, template } fr
 import { UNSURE } from './highlights.js';
 import { keysOf, setMode } from './keys.js';
 import { ask, hideToast, notice, say, toast } from './messages.js';
-import { Offsets, occurrences, step } from './offsets.js';
+import { Offsets, occurrences, step, trim } from './offsets.js';
 import { preferences, remember } from './preferences.js';
 import { History, acceptAbove, add, alter, apply, decide, fromDecisions, merge, same, settle, toDecisions, undecided } from './review.js';
 import { Saver } from './saving.js';
@@ -21,6 +21,7 @@ let waiting = null;
 
 async function loadQueue(app) {
   const page = await getJson('review');
+  app.categories(...page.value.flatMap(({ categories }) => categories?.map(({ category }) => category) ?? []));
   app.queue = { rows: page.value, cursor: page.nextCursor, total: Math.max(app.status?.counts.review ?? 0, page.value.length), decided: app.queue?.decided ?? 0, corrected: app.queue?.corrected ?? 0 };
 }
 
@@ -54,6 +55,7 @@ class Reviewing {
     const { view } = doc;
     doc.least = SURE_ENOUGH;
     view.sliderName.textContent = t('sureEnough');
+    view.pick.prepend(view.cardCategory);
     for (const element of view.root.querySelectorAll('.deciding')) element.hidden = false;
     this.suggestions = view.suggestions.querySelector('input');
     this.suggestions.onchange = () => this.#suggest(this.suggestions.checked);
@@ -397,7 +399,7 @@ class Reviewing {
     else if (shift || this.mode === 'span') end = Math.max(start + 1, to(end));
     else if (direction > 0) [start, end] = [to(to(end), -1), to(end)];
     else [start, end] = [to(start), to(to(start), 1)];
-    this.#pend({ start, end }, this.mode);
+    this.#pend((this.byWords && trim(text, start, end)) || { start, end }, this.mode);
     this.doc.pane.show(start, end, 72);
     say('decisions', text.slice(start, end));
   }

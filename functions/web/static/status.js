@@ -85,10 +85,10 @@ function chart(view, hours, wanted) {
     if (column && end - new Date(hour.hour) < wanted * HOUR_MS) for (const name of Object.keys(column)) column[name] += hour[name];
   }
   const top = Math.max(1, ...columns.map(({ done, failed }) => done + failed));
-  const unit = 10 ** Math.floor(Math.log10(top));
-  const step = [unit / 2, unit, unit * 2.5].find((size) => top / size <= 4) ?? unit * 5;
+  const unit = 10 ** Math.max(0, Math.floor(Math.log10(top / 4)));
+  const step = [unit, unit * 2, unit * 5].find((size) => top / size <= 4) ?? unit * 10;
   const most = Math.ceil(top / step) * step;
-  fill(view.scale, Array.from({ length: most / step + 1 }, (_, n) => h('span', { '--share': (n * step) / most }, number(n * step, (n * step) % 1 ? 1 : 0))));
+  fill(view.scale, Array.from({ length: most / step + 1 }, (_, n) => h('span', { '--share': (n * step) / most }, number(n * step))));
   fill(view.columns, columns.map(({ done, failed, deferredMinutes }) => h('i', { class: deferredMinutes ? 'hatched' : null, '--done': done / most, '--failed': failed / most })));
   const label = wanted === 24 ? clock : shortDay;
   fill(view.times, [1, 0.75, 0.5, 0.25].map((share) => h('span', label(end - share * (wanted - per) * HOUR_MS))), h('span', t('now').toLowerCase()));
