@@ -73,6 +73,7 @@ from .workflows.uploads import Uploads
 from .workflows.working_copies import WorkingCopies
 
 if TYPE_CHECKING:
+    from .tasks.entities import EntityResultFile
     from .text.formats.extraction import Extracted
     from .text.formats.runner import Runner
     from .web.parts import WebParts
@@ -194,7 +195,8 @@ class EntityDrop:
         refusals = Refusals(records, clock)
         copies = WorkingCopies(parts.extracted, documents, extractor, refusals)
         indexing = Indexing(parts.index)
-        publisher = Publisher(documents, records, copies, self.journal, indexing, clock)
+        make_view = view_of if settings.result_html else None
+        publisher = Publisher(documents, records, copies, self.journal, indexing, clock, make_view)
         texts = TextReader(documents, copies, TextCache(), large_documents)
         readings = Readings(records, texts, publisher, clock)
         language_policy = partial(policy, parts.poll_timer, has_others=len(parts.pool) > 1)
@@ -402,6 +404,15 @@ class EntityDrop:
         prober = Prober(reading.health, clock, lambda _: OCR, None)
         files = threading.Semaphore(FILES_SENT_AT_ONCE)
         return ReadingJobs(prober, partial(policy, reading.poll_timer), reading.service, texts, files)
+
+
+def view_of(name: str, text: str, result: "EntityResultFile") -> bytes:
+    """Return the view of a document as one file; what makes it is imported with the first one."""
+    import msgspec
+
+    from .web.result_page import result_page
+
+    return result_page(name, text, msgspec.to_builtins(result), None, []).encode()
 
 
 def _model_of(work: WorkSpec) -> str:

@@ -374,6 +374,12 @@ SETTINGS: tuple[Setting, ...] = (
         "how long the journal of documents and jobs is kept; in Azure a lifecycle rule deletes what is older",
     ),
     Setting(
+        "RESULT_HTML",
+        "false",
+        _switch,
+        "write `<name>.html` beside the entities: text and entities as one file, to read without a connection",
+    ),
+    Setting(
         "WEB",
         None,
         _choice(*WEB_MODES),
@@ -442,6 +448,7 @@ class Settings:
     job_timeout_minutes: float
     give_up_hours: float
     control_documents: bool = True
+    result_html: bool = False
     allow_http_endpoint: bool = False
     ignore_documents_before: datetime | None = None
     journal_days: int = 90

@@ -32,6 +32,8 @@ class DocumentState(StrEnum):
 
 ENTITIES_SUFFIX = CustomEntityRecognition.file_suffixes[0]
 ERROR_SUFFIX = ".error.json"
+VIEW_SUFFIX = ".html"
+"""Of the view of a result, one file to read without a connection."""
 
 _PROMISED_BY_STATE: Mapping[str, tuple[str, ...]] = {
     DocumentState.DONE: (ENTITIES_SUFFIX,),
@@ -144,6 +146,8 @@ class DocumentRecord(Record, frozen=True, kw_only=True):
     """Whether a person should check one of its results."""
     summary: ResultSummary | None = None
     """What was found; None while the version is pending, and in records of the releases before."""
+    has_view: bool = False
+    """Whether a view of its result is written beside it (`RESULT_HTML`)."""
     review: ReviewFacts | None = None
     """None where nobody has looked at the results of this version yet."""
     earlier_files: tuple[str, ...] = ()

@@ -27,6 +27,7 @@ from .documents import (
     ENTITIES_SUFFIX,
     HISTORY_LENGTH,
     MAX_SUBMISSIONS,
+    VIEW_SUFFIX,
     Claim,
     DocumentRecord,
     DocumentState,
@@ -626,7 +627,8 @@ def _earlier_files(record: DocumentRecord | None) -> tuple[str, ...]:
     if record is None:
         return ()
     own = (suffix for task in record.work.tasks for suffix in task.suffixes)
-    return tuple(sorted({*record.earlier_files, *own} - {ENTITIES_SUFFIX}))
+    view = {VIEW_SUFFIX} if record.has_view else set()
+    return tuple(sorted({*record.earlier_files, *own, *view} - {ENTITIES_SUFFIX}))
 
 
 def count_afresh(record: DocumentRecord) -> DocumentRecord:
@@ -675,6 +677,7 @@ def conclude(
     failed: Mapping[str, Problem] | None = None,
     needs_review: bool = False,
     summary: ResultSummary | None = None,
+    has_view: bool = False,
 ) -> DocumentRecord:
     """Return the record of a document whose results (`EXTRACTED`) or error report (`REPORTED`) are written.
 
@@ -702,6 +705,7 @@ def conclude(
         first_reported=first_reported,
         needs_review=needs_review or record.needs_review,
         summary=summary or record.summary,
+        has_view=has_view,
         earlier_files=(),
     )
     return _remember(concluded, event, now, code)

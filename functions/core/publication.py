@@ -5,14 +5,14 @@ decided holds for the record that was read: the loop writes over exactly the res
 the record that was read, and asks again where either has changed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..errors import Problem
 from ..tasks.task import ChunkResult, ResultFile
-from .documents import ENTITIES_SUFFIX, ERROR_SUFFIX, Claim, DocumentRecord, ResultSummary
+from .documents import ENTITIES_SUFFIX, ERROR_SUFFIX, VIEW_SUFFIX, Claim, DocumentRecord
 from .lifecycle import DocumentEvent, conclude, may_write
 from .names import fitting_name
 from .results import (
@@ -107,6 +107,8 @@ class FileWrite(NamedTuple):
     metadata: Mapping[str, str]
     replaces: str | None
     """The ETag of the file to write over; None where there is none."""
+    is_view: bool = False
+    """Whether it is HTML."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,17 +129,33 @@ class Publish:
 Plan = LookFirst | Stale | Publish
 
 
-def file_names(record: DocumentRecord) -> tuple[str, ...]:
-    """Return the names of all files that a document may have, left by this version of it or by earlier ones."""
+MakeView = Callable[[tuple[ResultFile, ...]], bytes | None]
+"""Returns the view of results; None where there is none to be had."""
+
+
+def file_names(record: DocumentRecord, *, has_view: bool = False) -> tuple[str, ...]:
+    """Return the names of all files that a document may have, left by this version of it or by earlier ones.
+
+    `has_view` says whether views are written now.
+    """
     own = (suffix for task in record.work.tasks for suffix in task.suffixes)
-    suffixes = dict.fromkeys((ENTITIES_SUFFIX, ERROR_SUFFIX, EXTRACTED_SUFFIX, *own, *record.earlier_files))
+    view = (VIEW_SUFFIX,) if has_view or record.has_view else ()
+    suffixes = dict.fromkeys((ENTITIES_SUFFIX, ERROR_SUFFIX, EXTRACTED_SUFFIX, *view, *own, *record.earlier_files))
     return tuple(fitting_name("", record.document.name, suffix) for suffix in suffixes)
 
 
 def plan_publication(
-    claim: Claim, record: DocumentRecord | None, present: Present | None, outcome: Outcome, now: datetime
+    claim: Claim,
+    record: DocumentRecord | None,
+    present: Present | None,
+    outcome: Outcome,
+    now: datetime,
+    make_view: MakeView | None = None,
 ) -> Plan:
-    """Return what becomes of an outcome; `present` is None where nobody has looked which files are there."""
+    """Return what becomes of an outcome; `present` is None where nobody has looked which files are there.
+
+    `make_view` is None where no views are written.
+    """
     if record is None or not may_write(record, claim):
         return plan_withdrawal(claim, record, present)
     if isinstance(outcome, Failed) and record.done_tasks:
@@ -149,7 +167,11 @@ def plan_publication(
     files = _Files(record, claim, present)
     results = files.add_results(outcome, now) if isinstance(outcome, Extracted) else ()
     summary = summarize(results, record.summary)
-    concluded = _concluded(record, outcome, now, needs_review=files.need_review, summary=summary)
+    view = make_view(results) if make_view and results else None
+    if view is not None:
+        files.add_view(view)
+    facts = {"needs_review": files.need_review, "summary": summary, "has_view": view is not None}
+    concluded = _concluded(record, outcome, now, facts)
     report = _report(record, outcome, now)
     if report:
         files.add(error_name(claim.document), to_json(report))
@@ -194,6 +216,12 @@ class _Files:
             self.add(name, data, is_text=isinstance(output.content, str), needs_review=needs_review)
         return tuple(output.content for output in outputs if not isinstance(output.content, str))
 
+    def add_view(self, data: bytes) -> None:
+        """Add the view of the results, which is written before them."""
+        name = fitting_name("", self._record.document.name, VIEW_SUFFIX)
+        self.add(name, data)
+        self.written.insert(0, self.written.pop()._replace(is_view=True))
+
     def add(self, name: str, data: bytes, *, is_text: bool = False, needs_review: bool = False) -> None:
         """Add a file."""
         self.need_review |= needs_review
@@ -202,13 +230,11 @@ class _Files:
         self.written.append(FileWrite(name, data, is_text, metadata, replaces))
 
 
-def _concluded(
-    record: DocumentRecord, outcome: Outcome, now: datetime, *, needs_review: bool, summary: ResultSummary | None
-) -> DocumentRecord:
+def _concluded(record: DocumentRecord, outcome: Outcome, now: datetime, facts: Mapping[str, Any]) -> DocumentRecord:
     if isinstance(outcome, Failed):
         return conclude(record, DocumentEvent.REPORTED, now, outcome.problem)
     if not outcome.failed:
-        return conclude(record, DocumentEvent.EXTRACTED, now, needs_review=needs_review, summary=summary)
+        return conclude(record, DocumentEvent.EXTRACTED, now, **facts)
     first = next(problem for name in outcome.work.task_names if (problem := outcome.failed.get(name)))
     return conclude(
         record,
@@ -217,8 +243,7 @@ def _concluded(
         first,
         done=tuple(outcome.chunks),
         failed=outcome.failed,
-        needs_review=needs_review,
-        summary=summary,
+        **facts,
     )
 
 

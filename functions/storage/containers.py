@@ -21,6 +21,7 @@ JSON_TYPE = "application/json"
 """The content type of everything that is written, but for texts."""
 
 TEXT_TYPE = "text/plain; charset=utf-8"
+HTML_TYPE = "text/html; charset=utf-8"
 
 ARCHIVED_CODES = ("BlobArchived", "BlobBeingRehydrated")
 """What the storage answers to a read of a blob in the archive tier, and of one on its way back from there ("Blob

@@ -71,9 +71,9 @@ def _failed(error: Exception) -> ASGIApp:
         return problem_response(problems.NEWER_RELEASE.refusal(), headers={"Retry-After": str(12 * RETRY_AFTER_S)})
     code = storage_code(error)
     if code:
-        logger.warning("A request failed at the storage: %s.", code, extra={"action": "request_failed", "reason": code})
+        logger.warning("A request failed at the storage: %s.", code, extra={"action": "api_request_failed", "reason": code})
         refusal = problems.STORAGE_UNAVAILABLE.refusal(code=code)
         return problem_response(refusal, headers={"Retry-After": str(RETRY_AFTER_S)})
     name = type(error).__name__
-    logger.error("A request failed: %s.", name, exc_info=error, extra={"action": "request_failed", "reason": name})
+    logger.error("A request failed: %s.", name, exc_info=error, extra={"action": "api_request_failed", "reason": name})
     return problem_response(problems.REQUEST_FAILED.refusal(error=name))

@@ -97,7 +97,12 @@ class CarryOver:
         )
         needs_review = any(result.review for result in carried.results)
         ended = conclude(
-            claimed, DocumentEvent.EXTRACTED, now, needs_review=needs_review, summary=summarize(carried.results)
+            claimed,
+            DocumentEvent.EXTRACTED,
+            now,
+            needs_review=needs_review,
+            summary=summarize(carried.results),
+            has_view=record.has_view,
         )
         try:
             self._records.save_document(ended, etag)

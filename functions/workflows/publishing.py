@@ -7,6 +7,7 @@ looks again and decides anew.
 import logging
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 from .. import telemetry
 from ..core.documents import Claim, DocumentRecord, DocumentState, StoredRecord
@@ -28,17 +29,24 @@ from ..core.publication import (
 )
 from ..core.records import Chunk
 from ..errors import Changed, Missing, Problem
-from ..storage.containers import JSON_TYPE, TEXT_TYPE
+from ..storage.containers import HTML_TYPE, JSON_TYPE, TEXT_TYPE
 from ..storage.document_store import DocumentStore
 from ..storage.record_store import RecordStore
+from ..tasks.entities import EntityResultFile
+from ..tasks.task import ResultFile
 from .indexing import Indexing
 from .journaling import Journal
+from .result_files import text_of
 from .working_copies import WorkingCopies
 
 logger = logging.getLogger(__name__)
 
 MAX_RACES = 20
 """Races that one result may lose before the step is given back to the queue; each loss means somebody else won."""
+
+
+MakeView = Callable[[str, str, EntityResultFile], bytes]
+"""Returns the view of a document, by its name, its text and its result."""
 
 
 class Publisher:
@@ -52,6 +60,7 @@ class Publisher:
         journal: Journal,
         index: Indexing,
         clock: Callable[[], datetime],
+        make_view: "MakeView | None" = None,
     ) -> None:
         self._documents = documents
         self._records = records
@@ -59,6 +68,7 @@ class Publisher:
         self._journal = journal
         self._index = index
         self._clock = clock
+        self._make_view = make_view
 
     def write_results(self, claim: Claim, outcome: Extracted, known: StoredRecord | None = None) -> bool:
         """Write the results of a document all of whose chunks have come; return whether its owner could still do so.
@@ -109,7 +119,8 @@ class Publisher:
             # next round reads what there is.
             record, etag = (known.record, known.etag) if known else self._records.claimed_document(claim)
             known = None
-            plan = plan_publication(claim, record, present, outcome, self._clock())
+            view = partial(self._view, record) if record and self._make_view else None
+            plan = plan_publication(claim, record, present, outcome, self._clock(), view)
             if isinstance(plan, Stale):
                 self._withdraw(plan)
                 return False
@@ -152,7 +163,7 @@ class Publisher:
                         plan.text.name, text, plan.text.metadata, plan.text.replaces, content_type=TEXT_TYPE
                     )
                 for file in plan.files:
-                    content_type = TEXT_TYPE if file.is_text else JSON_TYPE
+                    content_type = HTML_TYPE if file.is_view else TEXT_TYPE if file.is_text else JSON_TYPE
                     written[file.name] = self._documents.write_result(
                         file.name, file.data, file.metadata, file.replaces, content_type=content_type
                     )
@@ -161,12 +172,34 @@ class Publisher:
         return written
 
     def _present(self, record: DocumentRecord) -> Present:
-        found = map(self._documents.get_result_properties, file_names(record))
+        names = file_names(record, has_view=self._make_view is not None)
+        found = map(self._documents.get_result_properties, names)
         return {
             info.name: PresentResult(info.etag, info.metadata.get("job"), info.metadata.get("source_etag"))
             for info in found
             if info
         }
+
+    def _view(self, record: DocumentRecord, results: tuple[ResultFile, ...]) -> bytes | None:
+        """Return the view of the entities of a document; a fault of it is logged, and costs nobody the results."""
+        result = next((one for one in results if isinstance(one, EntityResultFile)), None)
+        if result is None or self._make_view is None:
+            return None
+        document = record.document
+        try:
+            if record.extracted:
+                text = self._copies.text(record.extracted, document.name, document.etag).decode()
+            else:
+                text = text_of(self._documents, document, None) or ""
+            return self._make_view(document.name, text, result) if text else None
+        except Exception as error:
+            logger.warning(
+                "The view of document %r could not be made (%s).",
+                document.name,
+                type(error).__name__,
+                extra={"action": "view_unwritten", "document": document.name},
+            )
+            return None
 
     def _withdraw(self, plan: Stale) -> None:
         for name, etag in plan.withdraw.items():

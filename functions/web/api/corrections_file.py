@@ -7,10 +7,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from ... import problems
+from ...core.decision_checks import encoded
 from ...core.decisions import decode_corrections
 from ...errors import RecordError
 from ...storage.containers import JSON_TYPE
-from ...workflows.correcting import NotSaved, Saved, encoded
+from ...workflows.correcting import NotSaved, Saved
 from ..access import principal_in
 from ..parts import WebParts
 from ..problem_json import RefusedError

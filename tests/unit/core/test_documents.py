@@ -330,6 +330,7 @@ def full_record(**changes: Any) -> DocumentRecord:
         "earlier_files": (".pii.json",),
         "summary": ResultSummary(entities=3, least_sure=0.5),
         "review": ReviewFacts(status=ReviewStatus.REVIEWED),
+        "has_view": True,
     }
     return record(DocumentState.FAILED, **{**given, **changes})
 
