@@ -20,11 +20,11 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    # Nearly everything needs review, and a host that is started again is where it was.
+    # Everything needs review, and a host that is started again is where it was.
     with Stack(
         tmp_path_factory.mktemp("page"),
         language_options=FAST_JOBS,
-        settings={"REVIEW_BELOW": "0.99", "BATCH_LINGER_MS": "0"},
+        settings={"REVIEW_BELOW": "1", "BATCH_LINGER_MS": "0"},
         host_options=["--port", str(free_port())],
     ) as running:
         yield running

@@ -15,6 +15,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from functions.core.results import entities_name
+from functions.labels.naming import training_name
+from functions.text.offsets import Ruler
 from functions.web.document_ids import id_of
 from local.process import ROOT
 from local.stack import Stack
@@ -189,10 +191,8 @@ def _review_by_keyboard(page: Page, page_url: str, containers: Containers, names
         result = containers.result(entities_name(name))
         assert result is not None
         corrections = stored(containers, name)
-        if any(one.get("review") for one in result["entities"]):
-            assert corrections["status"] == "reviewed"
-            decided_of_model = [one for one in corrections["decisions"] if one["modelEntity"]]
-            assert len(decided_of_model) == len(result["entities"])
+        assert corrections["status"] == "reviewed"
+        assert sum(one["modelEntity"] is not None for one in corrections["decisions"]) == len(result["entities"])
 
 
 def _compare_labels(page: Page, page_url: str, containers: Containers, names: Sequence[str]) -> None:
@@ -206,14 +206,13 @@ def _compare_labels(page: Page, page_url: str, containers: Containers, names: Se
     by_location = {one["location"]: one for one in labels["assets"]["documents"]}
     for name in names:
         corrections = stored(containers, name)
-        if corrections["status"] != "reviewed":
-            continue
-        expected = sorted(
-            one["entity"]["category"] for one in corrections["decisions"] if one["decision"] != "rejected"
-        )
-        (document,) = [one for location, one in by_location.items() if name.rpartition(".")[0] in location]
-        found = [label["category"] for region in document["entities"] for label in region["labels"]]
-        assert sorted(found) == expected
+        text = page.request.get(f"{page_url}/api/documents/{id_of(name)}/text").text()
+        ruler = Ruler(text, labels["stringIndexType"])
+        kept = [one["entity"] for one in corrections["decisions"] if one["decision"] != "rejected"]
+        expected = sorted((one["category"], one["offset"]) for one in kept)
+        document = by_location[training_name(name)]
+        found = [label for region in document["entities"] for label in region["labels"]]
+        assert sorted((one["category"], ruler.to_code_point(one["offset"])) for one in found) == expected
 
 
 def test_failed_document_is_replayed(open_page: OpenPage, page_url: str, stack: Stack, containers: Containers) -> None:
