@@ -62,7 +62,7 @@ def test_every_unit_of_offsets_is_read(api: PageApi, open_page: OpenPage, unit: 
 def test_legend_hides_and_shows(api: PageApi, agreement: Page) -> None:
     agreement.locator(".legend label", has_text="Borrower").click()
     assert "l1" not in {name.split("-")[0] for name, _ in marks(agreement)}
-    expect(agreement.locator(".entities .foot")).to_have_text("21 of 27 shown")
+    expect(agreement.locator(".entities .foot > span").first).to_have_text("21 of 27 shown")
     agreement.get_by_role("button", name="Show all").click()
     assert len(marks(agreement)) == 27
     agreement.locator(".legend label", has_text="Amount").dblclick()

@@ -117,8 +117,9 @@ async function route() {
   const { open } = await import(VIEWS[name] ?? VIEWS['']);
   if (mine !== opening) return;
   app.view?.close?.();
+  // A dialog that was opened before the first view, about keys, stays.
+  if (app.view) document.querySelector('dialog[open]')?.close();
   app.view = null;
-  document.querySelector('dialog[open]')?.close();
   keysOf({});
   const isFirst = !document.body.dataset.view;
   const nav = { d: 'list', '': 'list' }[name] ?? name;

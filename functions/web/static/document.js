@@ -415,7 +415,7 @@ class DocumentView {
 
   /** Say in the margin where a new page, sheet or part begins, as far as the entities tell, and offer to go there. */
   #places() {
-    const { places } = this.view;
+    const { goTo, places } = this.view;
     let last = null;
     for (const { id, start, model } of this.items) {
       const { row, ...where } = model?.location ?? {};
@@ -429,7 +429,7 @@ class DocumentView {
       last = here;
     }
     this.view.text.classList.toggle('placed', last !== null);
-    places.hidden = places.length < 2;
+    goTo.hidden = places.length < 2;
     places.onchange = () => this.choose(places.value);
   }
 
