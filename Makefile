@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest -n auto
 # Where somebody has turned it off: without compiled files each of the many processes compiles everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup run start test test-quick bench chaos two-releases screenshots check audit clean
+.PHONY: setup run start loop test test-quick bench chaos two-releases screenshots check audit clean
 
 # It does nothing twice.
 setup:
@@ -19,6 +19,10 @@ run: setup
 
 start: setup
 	$(BIN)/python -m local.demo start
+
+# From corrections to a better model; it takes some minutes, for the authoring API takes few requests.
+loop: setup
+	$(BIN)/python -m local.loop
 
 test: setup
 	$(PYTEST)

@@ -469,6 +469,13 @@ LEFT_OUT = ProblemKind(
     fault=Fault.SERVICE,
     is_transient=True,
 )
+AUTHORING_REFUSED = ProblemKind(
+    "AuthoringRefused",
+    "The Language service refused a command about models (HTTP {status}): {reason}",
+    "Correct what it names, and give the command again.",
+    fault=Fault.CONFIGURATION,
+    is_transient=False,
+)
 CONTROL_LEFT_OUT = LEFT_OUT.variant(
     message="The service finished the control document without a result.",
     help="Check the health of the Language resource.",

@@ -60,8 +60,12 @@ class StandInPart:
         """The endpoint, without a path; it stays the same from the first start on."""
         return f"http://127.0.0.1:{self._port}"
 
-    def launch(self) -> None:
-        """Start the process without waiting; ``wait_until_ready`` must follow."""
+    def launch(self, further_options: Sequence[str] = ()) -> None:
+        """Start the process without waiting; ``wait_until_ready`` must follow.
+
+        ``further_options`` are those that are known only now; they hold from then on.
+        """
+        self._options += further_options
         self.process = self._new_process()
         self.process.launch()
 
@@ -181,6 +185,7 @@ class Stack:
         host_options: Sequence[str] = (),
         has_ocr: bool = False,
         ocr_options: Sequence[str] = (),
+        trains: bool = False,
         tell: Callable[[str], None] = lambda text: None,
     ) -> None:
         """Prepare the parts; nothing runs before ``start``.
@@ -188,7 +193,8 @@ class Stack:
         ``folder`` takes logs and the settings file. Without ``storage_folder`` the storage is kept in memory.
         ``settings`` are app settings to add or change. ``labels`` and ``documents`` are what the stand-in learns
         from; there are ``resources`` of it, each with a key of its own. With ``has_ocr`` the Document Intelligence
-        stand-in runs, too, and reads scans. ``tell`` is called with a sentence whenever something takes a while.
+        stand-in runs, too, and reads scans. With ``trains`` the Language stand-in learns from texts in the storage,
+        too, by its authoring API. ``tell`` is called with a sentence whenever something takes a while.
         """
         self.folder = folder
         self.settings_file = folder / "local.settings.json"
@@ -218,6 +224,7 @@ class Stack:
         self._host_count = hosts
         self._host_options = host_options
         self._extra_settings = dict(settings or {})
+        self._trains = trains
         self._tell = tell
 
     def __enter__(self) -> Self:
@@ -296,11 +303,14 @@ class Stack:
         """
         try:
             self._tell("Starting the storage emulator and the Language stand-in")
+            if self._trains:
+                self.storage.start()
             for language in self.languages:
-                language.launch()
+                language.launch(["--training-storage", self.connection_string] if self._trains else [])
             if self.ocr:
                 self.ocr.launch()
-            self.storage.start()
+            if not self._trains:
+                self.storage.start()
             self.create_containers()
             self._tell("Waiting for the Language stand-in, which learns its model from labelled documents")
             for language in self.languages:

@@ -164,6 +164,11 @@ class Access:
     @cached_property
     def deployment_readers(self) -> Mapping[str, DeploymentReader]:
         """What tells of the deployments of each Language resource, by its name."""
+        return self.authoring_clients
+
+    @cached_property
+    def authoring_clients(self) -> Mapping[str, AuthoringClient]:
+        """The authoring API of each Language resource, by its name."""
         return {
             one.name: AuthoringClient(
                 one.endpoint,

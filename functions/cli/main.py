@@ -35,6 +35,7 @@ COMMANDS = {
     "evaluate": "evaluate:evaluate_results",
     "purge": "purge:purge",
     "labels": "labels:labels",
+    "model": "model:model",
 }
 """Each command's module and function; imported when the command is run, for some need much of the app."""
 

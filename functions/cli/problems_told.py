@@ -12,6 +12,7 @@ from azure.core.exceptions import (
 from ..errors import EntityDropError
 from ..redaction import redact
 from ..storage.containers import error_code
+from ..workflows.authoring_jobs import ServiceNotReached
 
 _KEY_CODES = ("AuthenticationFailed", "InvalidAuthenticationInfo", "NoAuthenticationInformation")
 _SERVICE_CODES = ("InternalError", "ServerBusy", "OperationTimedOut")
@@ -22,8 +23,8 @@ class CannotReach(EntityDropError):
 
 
 def sentence(error: BaseException) -> str | None:
-    """Return what to tell of an error of the storage or its clients; None for every other."""
-    if isinstance(error, CannotReach):
+    """Return what to tell of an error of the storage, of a service, or of their clients; None for every other."""
+    if isinstance(error, CannotReach | ServiceNotReached):
         return str(error)
     if not isinstance(error, AzureError):
         return None

@@ -35,8 +35,9 @@ class Training(Record, frozen=True, kw_only=True):
     """A model that was trained from reviewed documents."""
 
     at: Moment
-    """When its documents were collected: what is reviewed later is new to the next training."""
     label: str
+    learnt_until: Moment
+    """When the last of its documents was reviewed, by the storage's clock: what is reviewed later it has not learnt."""
     model_id: str = ""
     reviewed: int = 0
     """Documents that people had reviewed."""
@@ -71,7 +72,7 @@ class ModelHistory(Record, frozen=True, kw_only=True):
     measured: tuple[Measured, ...] = ()
     deployed: tuple[Deployed, ...] = ()
     names: dict[str, str] = {}
-    """The documents by their names in the training container, where those are others."""
+    """The documents by their names in the training container."""
 
     @property
     def last_training(self) -> Training | None:
@@ -97,10 +98,17 @@ def with_event(history: ModelHistory, event: Event) -> ModelHistory:
     """
     match event:
         case Training():
+            same = history.last_training
+            if same and (same.label, same.model_id) == (event.label, event.model_id):
+                return history
             return msgspec.structs.replace(history, trainings=_added(history.trainings, event))
         case Measured():
-            same = [one for one in history.measured if one.label == event.label and one.quality == event.quality]
-            return history if same else msgspec.structs.replace(history, measured=_added(history.measured, event))
+            known = history.quality_of(event.label)
+            return (
+                history
+                if known == event.quality
+                else msgspec.structs.replace(history, measured=_added(history.measured, event))
+            )
         case Deployed():
             last = history.current(event.deployment)
             if last and (last.label, last.previous) == (event.label, event.previous):
@@ -109,4 +117,4 @@ def with_event(history: ModelHistory, event: Event) -> ModelHistory:
 
 
 def _added(events: tuple[E, ...], event: E) -> tuple[E, ...]:
-    return events if event in events else (*events, event)[-MOST_KEPT:]
+    return (*events, event)[-MOST_KEPT:]

@@ -118,7 +118,7 @@ def unit_of(content: bytes) -> str:
 
 def write(labels: Labels, unit: str = UTF16) -> bytes:
     """Write the form `2022-05-01`; the service takes it with UTF-16 code units only."""
-    entries = (_written(document, labels.kind, unit) for document in labels.documents)
+    entries = (written(document, labels.kind, unit) for document in labels.documents)
     return b"".join(_form_of_2022(entries, lambda: labels.categories, labels.kind, labels.project, unit))
 
 
@@ -129,7 +129,7 @@ def stream(documents: Iterable[Document], project: Project) -> Iterator[bytes]:
     def entries() -> Iterator[dict[str, Any]]:
         for document in documents:
             categories.update(dict.fromkeys(span.category for span in sorted(document.spans)))
-            yield _written(document, Kind.ENTITIES, UTF16)
+            yield written(document, Kind.ENTITIES, UTF16)
 
     return _form_of_2022(entries(), lambda: categories, Kind.ENTITIES, project, UTF16)
 
@@ -213,7 +213,8 @@ def _list_of(name: bytes, entries: Iterable[Any]) -> Iterator[bytes]:
     yield b"\n]"
 
 
-def _written(document: Document, kind: Kind, unit: str) -> dict[str, Any]:
+def written(document: Document, kind: Kind, unit: str) -> dict[str, Any]:
+    """Return the entry of a document in the form `2022-05-01`."""
     entry: dict[str, Any] = {"location": document.name, "language": document.language or DEFAULT_LANGUAGE}
     if document.dataset:
         entry["dataset"] = document.dataset

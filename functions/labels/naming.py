@@ -16,15 +16,15 @@ LONGEST_STEM = 60
 DIGEST_DIGITS = 10
 
 
-def training_name(name: str, *, is_distinct: bool = False) -> str:
+def training_name(name: str, version: str = "") -> str:
     """Return the name of a document in the training container: letters and digits, and `.txt`.
 
-    A name that has to be changed gets digits of its digest, so that no two documents share one; with `is_distinct` that
-    happens to every name.
+    A name that has to be changed gets digits of its digest, so that no two documents share one. With a `version`, such
+    as the document's text, every name is changed: two versions never share one.
     """
-    if _PLAIN.fullmatch(name) and len(name) <= LONGEST_STEM + len(".txt") and not is_distinct:
+    if _PLAIN.fullmatch(name) and len(name) <= LONGEST_STEM + len(".txt") and not version:
         return name
-    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:DIGEST_DIGITS]
+    digest = hashlib.sha256(f"{name}\0{version}".encode("utf-8", "surrogatepass")).hexdigest()[:DIGEST_DIGITS]
     return f"{_letters(name.removesuffix('.txt'))[:LONGEST_STEM]}{digest}.txt"
 
 

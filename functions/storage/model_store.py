@@ -8,7 +8,7 @@ from typing import TypeVar
 from ..core.model_history import Event, ModelHistory, with_event
 from ..core.records import Record
 from ..errors import Changed, Missing, NewerRecord, RecordError
-from .containers import JSON_TYPE, Container
+from .containers import Container
 from .record_format import decode, encode, version_metadata
 
 MODELS = "models/"
@@ -51,21 +51,9 @@ class ModelStore:
         self._state.write(f"{self._folder}{command}.json", encode(run), metadata=version_metadata())
 
     def end_run(self, command: str) -> None:
-        """Forget how far a command has come, and what it has put aside."""
-        for name in (f"{command}.json", f"{command}-labels.json"):
-            with contextlib.suppress(Missing):
-                self._state.delete(f"{self._folder}{name}")
-
-    def put_aside(self, command: str, labels: bytes) -> None:
-        """Keep the labels that an import is going to send."""
-        self._state.write(f"{self._folder}{command}-labels.json", labels, content_type=JSON_TYPE)
-
-    def taken(self, command: str) -> bytes | None:
-        """Return the labels that were put aside; None where there are none."""
-        try:
-            return self._state.read(f"{self._folder}{command}-labels.json").data
-        except Missing:
-            return None
+        """Forget how far a command has come."""
+        with contextlib.suppress(Missing):
+            self._state.delete(f"{self._folder}{command}.json")
 
     def _change(self, change: Callable[[ModelHistory], ModelHistory]) -> None:
         for _ in range(MAX_RACES):

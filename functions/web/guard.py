@@ -71,7 +71,9 @@ def _failed(error: Exception) -> ASGIApp:
         return problem_response(problems.NEWER_RELEASE.refusal(), headers={"Retry-After": str(12 * RETRY_AFTER_S)})
     code = storage_code(error)
     if code:
-        logger.warning("A request failed at the storage: %s.", code, extra={"action": "api_request_failed", "reason": code})
+        logger.warning(
+            "A request failed at the storage: %s.", code, extra={"action": "api_request_failed", "reason": code}
+        )
         refusal = problems.STORAGE_UNAVAILABLE.refusal(code=code)
         return problem_response(refusal, headers={"Retry-After": str(RETRY_AFTER_S)})
     name = type(error).__name__

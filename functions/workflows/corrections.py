@@ -137,6 +137,14 @@ class CorrectionsReader:
             if found:
                 yield found
 
+    def reviewed(self, name: str) -> Reviewed | NotLearnt | None:
+        """Return a document with its reviewed labels, or why it may not be learnt from; None without corrections."""
+        try:
+            stored = self.read(name)
+        except RecordError:
+            return NotLearnt.UNREADABLE
+        return self._learnt(name, stored.corrections, stored.changed) if stored else None
+
     def collect(self, prefix: str = "") -> Collected:
         """Return all documents with corrections. They are held in memory with their texts."""
         collected = Collected()

@@ -37,7 +37,7 @@ from .parallel import run_all
 MOST_ROWS = 100
 MOST_JOBS = 5_000
 """Jobs that are looked at: a page of the storage's listing. Documents of further ones are told once they have ended."""
-MOST_READS = 64
+MOST_READS = 32
 """Reads of the journal for a page."""
 MOST_DAYS = 31
 """Days of the journal that are looked at for a page."""

@@ -88,7 +88,7 @@ class ModelView:
         """Return what is known now; the service is not asked."""
         history = self._store.history()
         last = history.last_training
-        number, is_complete = self._count(last.at if last else None)
+        number, is_complete = self._count(last.learnt_until if last else None)
         _, project, deployment = self._names
         deployed = history.current(deployment)
         return ModelShown(

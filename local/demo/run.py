@@ -179,3 +179,4 @@ def _summarise(stack: Stack, console: Console, rows: Sequence[Row], took: float,
         console.print(Text(f"\n{len(errors)} of {len(rows)} documents ended in an error report.", style="bold red"))
     else:
         console.print(Text("\nEvery document has its entities.", style="bold green"))
+        console.print("To see them in a browser: `make start`, which prints the address of the page at its end.")

@@ -36,7 +36,6 @@ def start(stack: Stack, console: Console, drop: Path, out: Path, events: Path) -
             [
                 ("save documents into", f"{view.path(drop)}/"),
                 ("results come to", f"{view.path(out)}/"),
-                ("page", stack.hosts[0].url),
                 ("documents are kept in", f"{view.path(stack.folder / 'storage')}/"),
                 ("logs", f"{view.path(stack.folder / 'logs')}/"),
                 ("blob storage", stack.storage.blob_endpoint),
@@ -45,7 +44,8 @@ def start(stack: Stack, console: Console, drop: Path, out: Path, events: Path) -
             ]
         )
     )
-    console.print(Text("\nWatching. Ctrl-C stops everything.\n", style="bold"))
+    console.print(Text("\nWatching. Ctrl-C stops everything.", style="bold"))
+    console.print(Text(f"The page, with samples to try: {stack.hosts[0].url}/\n", style="bold"))
     with Containers(stack) as containers:
         watch = Watch(containers, console, drop, out, events)
         while True:

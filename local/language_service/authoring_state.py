@@ -268,14 +268,18 @@ class Authoring:
 
 def describing(projects: Sequence[Project], deployments: frozenset[str] | None, now: datetime) -> Authoring:
     """Give an authoring API that shows projects and their deployments; as it has no documents, no training succeeds."""
-
-    def nothing(name: str) -> bytes:
-        raise FileNotFoundError(name)
-
-    authoring = Authoring(lambda container: nothing, Path())
+    authoring = Authoring(_no_documents, Path())
     for one in projects:
         authoring.add_described(one, deployments, now)
     return authoring
+
+
+def _no_documents(_: str) -> Callable[[str], bytes]:
+    return _no_document
+
+
+def _no_document(name: str) -> bytes:
+    raise FileNotFoundError(name)
 
 
 def new_job_id(now: datetime) -> str:

@@ -8,6 +8,7 @@ from functools import partial
 from functions.app import EntityDrop
 from functions.cli.access import Access, id_of_run
 from functions.cli.main import run
+from functions.language.authoring import AuthoringClient
 from functions.language.service import LanguageService
 from functions.reading.reading_service import ReadingService
 from functions.storage.containers import Container
@@ -61,6 +62,11 @@ class WorldAccess(Access):
     @property
     def deployment_readers(self) -> dict[str, DeploymentReader]:
         return {one.name: one.deployments for one in self._world.app.parts.pool}
+
+    @property
+    def authoring_clients(self) -> dict[str, AuthoringClient]:
+        clients = {one.name: one.deployments for one in self._world.app.parts.pool}
+        return {name: one for name, one in clients.items() if isinstance(one, AuthoringClient)}
 
     @property
     def reading_service(self) -> ReadingService | None:

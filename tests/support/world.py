@@ -68,6 +68,7 @@ from functions.workflows.working_copies import WorkingCopies
 from local.document_intelligence.behaviour import Behaviour as BehaviourOfReading
 from local.document_intelligence.faults import FaultPlan as FaultPlanOfReading
 from local.document_intelligence.service import DocumentIntelligence
+from local.language_service.authoring_state import Authoring
 from local.language_service.behaviour import Behaviour
 from local.language_service.counters import text_digest
 from local.language_service.faults import FaultPlan
@@ -436,6 +437,10 @@ class World:
     """Of that resource's stand-in."""
     project: Any = field(default_factory=PatternProject)
     """The model that is deployed at the service."""
+    authoring: Authoring | None = None
+    """What the service's authoring API knows; without it, it describes the projects and trains nothing."""
+    training: Any = None
+    """The container of the texts that models are trained from."""
     new_id: Callable[[], str] = new_id
     longest_hold_s: float = 0
     """How long a batch waits for its send time, in real seconds; jobs with a later one go to the queue."""
@@ -463,6 +468,7 @@ class World:
         self.intake = self.intake or MemoryContainer(self.clock)
         self.output = self.output or MemoryContainer(self.clock)
         self.state = self.state or MemoryContainer(self.clock)
+        self.training = self.training or MemoryContainer(self.clock)
         self.jobs, self.poisoned_jobs, self.events, self.poisoned_events = (MemoryQueue(self.clock) for _ in range(4))
         self.faults = FaultPlan(seed=self.seed)
         self.service = LanguageService(
@@ -472,6 +478,7 @@ class World:
             faults=self.faults,
             clock=self.clock,
             new_job_id=_JobIds(),
+            authoring=self.authoring,
         )
         self.others = {
             endpoint_of(number): LanguageService(

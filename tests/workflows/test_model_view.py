@@ -40,15 +40,15 @@ def test_records_of_commands_are_shown(world: World) -> None:
     world.run()
     correct(world, "a.txt")
     quality = Quality(micro=0.9, macro=0.8, categories=(CategoryQuality(category="Name", f1=0.7),))
-    store.add(Training(at=now - timedelta(days=1), label="m1"))
+    store.add(Training(at=now, label="m1", learnt_until=now - timedelta(days=1)))
     store.add(Measured(at=now, label="m1", quality=quality))
     store.add(Deployed(at=now, deployment="production", label="m1"))
     world.sweep()
     shown = view(world).read()
     assert (shown.model, shown.expires) == ("loans/production (m1)", date(2027, 10, 27))
-    assert (shown.reviewed_since_training, shown.trained_at) == (1, now - timedelta(days=1))
+    assert (shown.reviewed_since_training, shown.trained_at) == (1, now)
     assert json.loads(msgspec.json.encode(shown))["quality"][0]["categories"] == [{"category": "Name", "f1": 0.7}]
-    store.add(Training(at=world.clock() + timedelta(days=1), label="m2"))
+    store.add(Training(at=now, label="m2", learnt_until=world.clock() + timedelta(days=1)))
     assert view(world).read().reviewed_since_training == 0
 
 
@@ -57,7 +57,7 @@ def test_same_event_is_kept_once(world: World) -> None:
     quality = Quality(micro=0.9, macro=0.8)
     for n in range(3):
         at = now + timedelta(seconds=n)
-        store.add(Training(at=now, label="m1"))
+        store.add(Training(at=at, label="m1", learnt_until=now))
         store.add(Measured(at=at, label="m1", quality=quality))
         store.add(Deployed(at=at, deployment="production", label="m1"))
     history = store.history()
@@ -66,9 +66,9 @@ def test_same_event_is_kept_once(world: World) -> None:
 
 def test_unreadable_history_is_begun_anew(world: World) -> None:
     store = ModelStore(world.state, HOST, "loans")
-    store.add(Training(at=world.clock(), label="m1"))
+    store.add(Training(at=world.clock(), label="m1", learnt_until=world.clock()))
     (blob,) = world.state.list("models/")
     world.state.write(blob.name, b"{")
     assert store.history().trainings == ()
-    store.add(Training(at=world.clock(), label="m2"))
+    store.add(Training(at=world.clock(), label="m2", learnt_until=world.clock()))
     assert [one.label for one in store.history().trainings] == ["m2"]

@@ -69,7 +69,7 @@ def test_training_names_are_distinct() -> None:
     names = ["a b.txt", "a-b.txt", "a/b.txt", "ab.txt", "ab", "ab.pdf"]
     assert len({training_name(name) for name in names}) == len(names)
     assert training_name("ab.txt") == "ab.txt"
-    assert training_name("ab.txt", is_distinct=True) != "ab.txt"
+    assert len({training_name("ab.txt", text) for text in ("", "one", "two")}) == 3
 
 
 @given(st.text(min_size=1, max_size=80))

@@ -1,0 +1,148 @@
+"""Puts reviewed documents into the labels of a project, without changing anything else of them.
+
+An import replaces all of a project's labels (specification of 2023-04-01), so what is imported is what was exported
+with the reviewed documents in their places. What is not known of the exported file is kept as it is.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from ..text.offsets import UTF16
+from . import language_studio
+from .checking import MAX_CATEGORIES, MAX_DOCUMENT_CHARACTERS, MAX_LABEL_CHARACTERS, MIN_DOCUMENTS
+from .data_sets import DEFAULT_SHARE, TEST, TRAIN, split
+from .json_input import decoded
+from .naming import category_names
+from .values import Document, Kind, Labels, LabelsError, Span
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """Labels that are ready to be imported."""
+
+    content: bytes
+    added: int
+    """Documents that the project did not have."""
+    replaced: int
+    """Documents whose labels are now those of their review."""
+    trained: int
+    tested: int
+    categories: tuple[str, ...]
+    renamed: Mapping[str, str]
+    """Categories that the service does not take as they were, with their names there."""
+
+    @property
+    def documents(self) -> int:
+        """All documents of the project."""
+        return self.trained + self.tested
+
+
+def unfit(document: Document) -> str:
+    """Return why the service takes no such document for training, as the rest of a sentence; empty where it does."""
+    characters = len(document.text)
+    if not document.text.strip():
+        return "it has no text"
+    if characters > MAX_DOCUMENT_CHARACTERS:
+        return f"it has {characters:,} characters; the limit is {MAX_DOCUMENT_CHARACTERS:,}"
+    longest = max((span.end - span.start for span in document.spans), default=0)
+    if longest > MAX_LABEL_CHARACTERS:
+        return f"it has a label of {longest:,} characters; the limit is {MAX_LABEL_CHARACTERS}"
+    return ""
+
+
+def merge(
+    exported: bytes,
+    reviewed: Sequence[Document],
+    earlier: Mapping[str, Iterable[str]] | None = None,
+    share: float | None = None,
+) -> Merged:
+    """Return the labels of a project with those of reviewed documents, each in the training or the test set.
+
+    The names of `reviewed` are those in the training container. `earlier` has for such a name those of earlier versions
+    of the same document, which leave the labels. A document keeps the set that it is in. Of new ones, and of those
+    in no set, about `share` go to the test set, by the hash of their name; without it none, where there is a test set
+    already, so that it stays fixed, and else a fifth. Raises `LabelsError` where the result can not be trained on.
+    """
+    file = decoded(exported, dict[str, Any], "a labels file of the Language service")
+    assets, metadata = file.get("assets"), file.get("metadata") or {}
+    if not isinstance(assets, dict) or not isinstance(metadata, dict):
+        raise LabelsError("This is not a labels file of the Language service: it has no 'assets'.")
+    entries = [one for one in assets.get("documents") or () if isinstance(one, dict) and one.get("location")]
+    listed = [one for one in assets.get("entities") or () if isinstance(one, dict)]
+    known = [str(one.get("category")) for one in listed]
+    names = category_names((span.category for one in reviewed for span in sorted(one.spans)), known)
+    language = str(metadata.get("language") or language_studio.DEFAULT_LANGUAGE)
+    is_multilingual = bool(metadata.get("multilingual"))
+    gone = {other for one in reviewed for other in (earlier or {}).get(one.name, ())} - {one.name for one in reviewed}
+    by_name = {str(one["location"]): one for one in entries if one["location"] not in gone}
+    sets = {str(one["location"]): str(one.get("dataset") or "") for one in entries}
+    replaced = 0
+    for one in reviewed:
+        old = [name for name in (one.name, *(earlier or {}).get(one.name, ())) if name in sets]
+        replaced += bool(old)
+        by_name[one.name] = _entry(one, names, language, is_multilingual, next((sets[name] for name in old), ""))
+    documents = _in_sets(list(by_name.values()), share)
+    categories = list(
+        dict.fromkeys([*known, *(names[span.category] for one in reviewed for span in sorted(one.spans))])
+    )
+    _check(documents, categories)
+    added = [{"category": category} for category in categories[len(dict.fromkeys(known)) :]]
+    file["assets"] = {**assets, "entities": [*listed, *added], "documents": documents}
+    tested = sum(one["dataset"] == TEST for one in documents)
+    return Merged(
+        msgspec.json.encode(file),
+        added=len(reviewed) - replaced,
+        replaced=replaced,
+        trained=len(documents) - tested,
+        tested=tested,
+        categories=tuple(categories),
+        renamed={category: name for category, name in names.items() if category != name},
+    )
+
+
+def _entry(
+    document: Document, names: Mapping[str, str], language: str, is_multilingual: bool, dataset: str
+) -> dict[str, Any]:
+    spans = tuple(Span(span.start, span.end, names[span.category]) for span in document.spans)
+    own = document.language if is_multilingual and document.language else language
+    labelled = Document(document.name, document.text, spans, (), own, dataset)
+    return language_studio.written(labelled, Kind.ENTITIES, UTF16)
+
+
+def _in_sets(entries: Sequence[dict[str, Any]], share: float | None) -> list[dict[str, Any]]:
+    """Return the entries of documents, each with its set."""
+    if share is None and any(_set_of(one.get("dataset")) == TEST for one in entries):
+        return [{**one, "dataset": _set_of(one.get("dataset")) or TRAIN} for one in entries]
+    pseudo = tuple(
+        Document(str(one["location"]), "", _categories(one), dataset=_set_of(one.get("dataset"))) for one in entries
+    )
+    divided = split(Labels(Kind.ENTITIES, (), pseudo), share or DEFAULT_SHARE).documents
+    return [{**entry, "dataset": one.dataset} for entry, one in zip(entries, divided, strict=True)]
+
+
+def _set_of(given: object) -> str:
+    """Return a set as the service spells it; it compares without case."""
+    return next((name for name in (TRAIN, TEST) if str(given).casefold() == name.casefold()), "")
+
+
+def _categories(entry: Mapping[str, Any]) -> tuple[Span, ...]:
+    """Return the categories of an entry's labels; only how often each occurs matters for its set."""
+    regions = [one for one in entry.get("entities") or () if isinstance(one, dict)]
+    labels = [label for one in regions for label in one.get("labels") or () if isinstance(label, dict)]
+    return tuple(Span(0, 1, str(label.get("category"))) for label in labels)
+
+
+def _check(documents: Sequence[Mapping[str, Any]], categories: Sequence[str]) -> None:
+    if len(documents) < MIN_DOCUMENTS:
+        missing = MIN_DOCUMENTS - len(documents)
+        raise LabelsError(
+            f"The project would have {len(documents)} labelled documents; training needs at least {MIN_DOCUMENTS}. "
+            f"Review {missing} more."
+        )
+    if len(categories) > MAX_CATEGORIES:
+        raise LabelsError(f"The project would have {len(categories)} categories; the limit is {MAX_CATEGORIES}.")
+    if not any(_categories(one) for one in documents if one["dataset"] == TRAIN):
+        raise LabelsError("No document of the training set has a label, so there is nothing to learn.")
