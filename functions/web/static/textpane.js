@@ -113,7 +113,7 @@ export class TextPane {
   }
 
   /** Bring a span into the middle of what is free: `covered` pixels at the bottom are under the sheet. */
-  show(start, end, covered = 0) {
+  show(start, end, covered = 0, tries = 4) {
     const [box] = this.boxes(start, end);
     if (!box) return;
     const { scroll } = this;
@@ -122,8 +122,12 @@ export class TextPane {
     const from = scrolls ? scroll.getBoundingClientRect().top : 120;
     const height = (scrolls ? scroll.clientHeight : innerHeight - 120) - covered;
     if (top > from + 48 && top + box.height < from + height - 48) return;
-    const smooth = matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth';
-    (scrolls ? scroll : window).scrollBy({ top: top - from - height / 3, behavior: smooth });
+    const distance = top - from - height / 3;
+    const isFar = Math.abs(distance) > 2 * height;
+    const smooth = isFar || matchMedia('(prefers-reduced-motion: reduce)').matches ? 'instant' : 'smooth';
+    (scrolls ? scroll : window).scrollBy({ top: distance, behavior: smooth });
+    // Parts that have come near get their real heights: the place may have moved.
+    if (isFar && tries) requestAnimationFrame(() => requestAnimationFrame(() => this.show(start, end, covered, tries - 1)));
   }
 }
 
