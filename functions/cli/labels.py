@@ -1,7 +1,8 @@
-"""`labels`: import, export, check and split labels files. Needs no settings and no account: files only."""
+"""`labels`: import, export, check and split labels files. Only `export --corrections` needs settings."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,11 +18,16 @@ from ..labels.checking import check, is_service_name, service_name, texts_of
 from ..labels.data_sets import DEFAULT_SHARE, shares, split
 from ..labels.formats import FORMATS, UNITS, Format, Source
 from ..labels.label_problems import LabelsProblem, Level
+from ..labels.naming import training_name
+from ..labels.streaming import stream
 from ..labels.values import Document, Labels, LabelsError, LeftOut
+from ..workflows.corrections import CorrectionsReader, LeftOutDocument
+from .access import Access
 from .terminal import count, make_console, plain, write_json
 
 _STYLES = {Level.NOTE: "yellow", Level.PROBLEM: "bold red"}
 _BOM = "\ufeff"
+READ_AHEAD_THREADS = 16
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _NEW_FILE = click.Path(dir_okay=False, path_type=Path)
@@ -119,23 +125,85 @@ def import_labels(
 @labels.command("export")
 @_format
 @click.argument("target", type=_NEW_FILE)
-@_labels
-@_documents
+@click.option("--labels", "labels_file", type=_FILE, help="The labels file.")
+@click.option("--documents", "folder", type=_NEW_FOLDER, help="The folder of its documents.")
+@click.option("--corrections", is_flag=True, help="Take what people have reviewed in the app, instead of a file.")
+@click.option("--prefix", default="", help="Of those only documents whose names begin with this.")
 @_unit
 @_json
+@click.pass_obj
 def export_labels(
-    format_name: str, target: Path, labels_file: Path, folder: Path, unit: str | None, as_json: bool
+    access: Access,
+    format_name: str,
+    target: Path,
+    labels_file: Path | None,
+    folder: Path | None,
+    corrections: bool,
+    prefix: str,
+    unit: str | None,
+    as_json: bool,
 ) -> int:
-    """Write a labels file and its documents as the file of another tool.
+    """Write a labels file and its documents as the file of another tool; or the reviewed documents of the app.
 
-    The exit code is 1 where something was left out.
+    With --corrections the forms of Language Studio name documents as a training container does, and --documents takes
+    their texts. The exit code is 1 where something was left out.
     """
+    if corrections:
+        if labels_file or unit:
+            raise click.UsageError("--corrections takes neither --labels nor --unit.")
+        return _export_corrections(access, format_name, target, folder, prefix, as_json=as_json)
+    if labels_file is None or folder is None or not folder.is_dir():
+        raise click.UsageError("Give --labels FILE and --documents FOLDER, or --corrections.")
     found = _read(FORMATS["language-studio"], labels_file, folder, None)
     with _as_usage_errors():
         written = FORMATS[format_name].write(found, unit)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(written)
     return _told(found, str(target), as_json=as_json)
+
+
+def _export_corrections(
+    access: Access, format_name: str, target: Path, folder: Path | None, prefix: str, *, as_json: bool
+) -> int:
+    """Write reviewed documents, one after the other."""
+    access.check_containers("OUTPUT_CONTAINER", "STATE_CONTAINER")
+    reader = CorrectionsReader(access.documents, access.records, ThreadPoolExecutor(READ_AHEAD_THREADS))
+    left_out: list[LeftOutDocument] = []
+    count_of = Counter[str]()
+
+    def documents() -> Iterator[Document]:
+        for found in reader.documents(prefix):
+            if isinstance(found, LeftOutDocument):
+                left_out.append(found)
+                continue
+            if folder:
+                name = training_name(found.document.name)
+                _check_unchanged(folder, [replace(found.document, name=name)])
+                (folder / name).write_bytes(found.document.text.encode())
+            count_of["documents"] += 1
+            count_of["labels"] += len(found.document.spans)
+            yield found.document
+
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # A file that is there stays whole until the new one is.
+    beside = target.with_name(f"{target.name}.new")
+    with _as_usage_errors(), beside.open("wb") as file:
+        file.writelines(stream(format_name, documents()))
+    beside.replace(target)
+    if as_json:
+        for one in left_out:
+            write_json(LeftOutRow(document=one.name, reason=one.reason.value, category=""))
+        return int(bool(left_out))
+    console = make_console(stderr=True)
+    for one in left_out:
+        console.print(plain(f"left out  {one.name}: {one.reason.value}"), soft_wrap=True)
+    what = (
+        f"{count(count_of['documents'], 'document', 'documents')} with {count(count_of['labels'], 'label', 'labels')}"
+    )
+    console.print(plain(f"{what}, {count(len(left_out), 'document', 'documents')} left out: {target}"))
+    return int(bool(left_out))
 
 
 @labels.command("check")

@@ -6,7 +6,7 @@ The file is the one that the format's `write` makes of the same documents, or sa
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from . import conll, docbin, doccano, language_studio
+from . import conll, docbin, doccano, label_studio, language_studio, prodigy, spacy_json
 from .naming import category_names, training_name
 from .values import Document, Kind, Labels, LabelsError, Project, used_categories
 
@@ -34,10 +34,25 @@ def _spacy(documents: Iterable[Document], project: Project) -> Iterator[bytes]:
     yield docbin.write(_labels(*documents))
 
 
+def _prodigy(documents: Iterable[Document], project: Project) -> Iterator[bytes]:
+    return (prodigy.write(_labels(one)) for one in documents)
+
+
+def _label_studio(documents: Iterable[Document], project: Project) -> Iterator[bytes]:
+    yield label_studio.write(_labels(*documents))
+
+
+def _spacy_json(documents: Iterable[Document], project: Project) -> Iterator[bytes]:
+    yield spacy_json.write(_labels(*documents))
+
+
 STREAMS: dict[str, tuple[str, str, Write]] = {
     "language-studio": ("labels.json", "application/json", _language_studio),
     "language-studio-2021": ("labels-2021.json", "application/json", _language_studio_2021),
     "doccano": ("labels.jsonl", "application/jsonl", _doccano),
+    "label-studio": ("labels.json", "application/json", _label_studio),
+    "prodigy": ("labels.jsonl", "application/jsonl", _prodigy),
+    "spacy-json": ("labels.json", "application/json", _spacy_json),
     "spacy": ("labels.spacy", "application/octet-stream", _spacy),
     "conll": ("labels.conll", "text/plain; charset=utf-8", _conll),
 }

@@ -50,7 +50,7 @@ JOBS_AGE_S = 1.0
 UNDER_WAY = timedelta(seconds=20)
 """How long a document that was in work is looked for by its name: its line of the journal takes a moment to come."""
 MOST_UNDER_WAY = 500
-RECORD_AGE_S = 3.0
+RECORD_AGE_S = 10.0
 """How old a record that is told may be, where the line of the journal is the same."""
 MOST_KEPT = 2_000
 MOST_COUNTED = 5_000

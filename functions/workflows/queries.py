@@ -41,6 +41,9 @@ from .result_files import read_results, result_text
 
 LAST_MINUTE = timedelta(minutes=1)
 
+LATE_LINES = timedelta(hours=2)
+"""How late lines of the journal may come to be counted at once; later ones are once `reconcile` has run."""
+
 LOOKS_AT_ONCE = 64
 """Documents of the index that are looked at together."""
 
@@ -437,8 +440,15 @@ class StatusReader:
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
         if count is None or count.tally.summary != summary or count.midnight != midnight:
             count = self._count = _Count(summary, midnight)
-        # Without a summary everything that is kept is counted.
-        since = min(summary.as_of, midnight) if summary else now - self._journal_days
+        if count.read_at:
+            # Lines come a moment late, or as late as the storage fails; what `reconcile` adds makes a new summary.
+            since = count.read_at - LATE_LINES
+        elif summary:
+            since = min(summary.as_of, midnight)
+        else:
+            # Everything that is kept is counted.
+            since = max(self._journal.first_day() or now, now - self._journal_days)
+        count.read_at = now
         for entry in self._journal.entries(since, now, count.offsets):
             count.add(entry, now - LAST_MINUTE)
         return count
@@ -467,6 +477,7 @@ class _Count:
         self.midnight = midnight
         self.today = Totals()
         self.offsets: Offsets = {}
+        self.read_at: datetime | None = None
         self.hours: dict[datetime, Totals] = {}
         self._distinct = Distinct()
         self._recent: list[Entry] = []

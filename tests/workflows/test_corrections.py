@@ -1,13 +1,17 @@
 """Which documents may be learnt from: reviewed ones, at their newest version, with the answer that was reviewed."""
 
 import hashlib
+import json
+from pathlib import Path
 
 import pytest
 
 from functions.core.decisions import corrections_name
 from functions.errors import RecordError
+from functions.labels.formats import FORMATS, Source
 from functions.labels.values import Span
 from functions.workflows.corrections import CorrectionsReader, LeftOutDocument, NotLearnt, Reviewed
+from tests.support.command_line import run_on
 from tests.support.corrections import correct, found_in
 from tests.support.world import World, letter
 
@@ -150,3 +154,27 @@ def test_longest_names_are_found(world: World) -> None:
     (found,) = reader(world).documents()
     assert isinstance(found, Reviewed)
     assert found.document.name == name
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_reviewed_documents_are_exported(
+    done: World, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    correct(done, "loans/1.txt")
+    correct(done, "loans/2.txt", status="flagged")
+    target, folder = tmp_path / f"out{FORMATS[name].suffix}", tmp_path / "texts"
+    options = ["--corrections", "--documents", str(folder), "--json"]
+    assert run_on(done, "labels", "export", name, str(target), *options) == 1
+    assert json.loads(capsys.readouterr().out)["document"] == "loans/2.txt"
+    texts = {path.name: path.read_text() for path in folder.iterdir()}
+    read = FORMATS[name].read(target.read_bytes(), Source(texts))
+    (document,) = read.documents
+    assert (document.text, list(document.spans)) == (letter(1), found_in(done, "loans/1.txt"))
+    assert read.left_out == ()
+    assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".new")] == []
+
+
+def test_export_needs_one_source(done: World, tmp_path: Path) -> None:
+    target = str(tmp_path / "out")
+    assert run_on(done, "labels", "export", "doccano", target) == 2
+    assert run_on(done, "labels", "export", "doccano", target, "--corrections", "--unit", "Utf16CodeUnit") == 2

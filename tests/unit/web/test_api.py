@@ -170,6 +170,16 @@ def test_status_tells_what_fails(world: World, api: Client, kind: Any, state: st
     assert (resource["state"], resource["detail"]) == (state, kind.code)
 
 
+def test_status_takes_few_requests(world: World, api: Client) -> None:
+    """Whatever the journal keeps: only what has come since is read, and the lists of the index now and then."""
+    world.drop("a.txt", letter(1))
+    world.settle()
+    world.app.journal.flush()
+    api.ask("/api/status")
+    world.clock.advance(2)
+    assert len(world.calls_of(lambda: api.ask("/api/status"))) <= 7
+
+
 def test_status_is_kept_for_a_moment(world: World, api: Client) -> None:
     world.drop("a.txt", letter(1))
     world.settle()
