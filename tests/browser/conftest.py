@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -27,14 +28,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def started() -> Iterator[tuple[Browser, asyncio.AbstractEventLoop]]:
+    """The browser of this worker process, and the event loop that it lives in."""
     path = chromium.find()
     if path is None:
         pytest.fail(chromium.MISSING, pytrace=False)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(chromium.ARGUMENTS))
-        yield browser
+        loop = asyncio.get_running_loop()
+        asyncio._set_running_loop(None)
+        yield browser, loop
+        asyncio._set_running_loop(loop)
         browser.close()
+
+
+@pytest.fixture
+def browser(started: tuple[Browser, asyncio.AbstractEventLoop]) -> Iterator[Browser]:
+    """The browser. Its loop is the running one during these tests only: others, in between, start loops of their own."""
+    browser, loop = started
+    asyncio._set_running_loop(loop)
+    yield browser
+    asyncio._set_running_loop(None)
 
 
 @pytest.fixture
@@ -44,7 +58,13 @@ def api() -> Iterator[PageApi]:
 
 
 @pytest.fixture
-def open_page(browser: Browser, api: PageApi) -> Iterator[OpenPage]:
+def page_url(api: PageApi) -> str:
+    """Where the page is served."""
+    return api.url
+
+
+@pytest.fixture
+def open_page(browser: Browser, page_url: str) -> Iterator[OpenPage]:
     """A function that opens an address of the page in a browser of its own; options are those of the context."""
     contexts: list[BrowserContext] = []
     errors: list[str] = []
@@ -71,7 +91,7 @@ def open_page(browser: Browser, api: PageApi) -> Iterator[OpenPage]:
                 else dialog.accept()
             ),
         )
-        page.goto(f"{api.url}/{address}")
+        page.goto(f"{page_url}/{address}")
         return page
 
     yield open_

@@ -62,7 +62,7 @@ def test_every_unit_of_offsets_is_read(api: PageApi, open_page: OpenPage, unit: 
 def test_legend_hides_and_shows(api: PageApi, agreement: Page) -> None:
     agreement.locator(".legend label", has_text="Borrower").click()
     assert "l1" not in {name.split("-")[0] for name, _ in marks(agreement)}
-    expect(agreement.locator(".entities .foot")).to_have_text("21 of 27 shown")
+    expect(agreement.locator(".entities .foot > span").first).to_have_text("21 of 27 shown")
     agreement.get_by_role("button", name="Show all").click()
     assert len(marks(agreement)) == 27
     agreement.locator(".legend label", has_text="Amount").dblclick()
@@ -94,6 +94,17 @@ def test_list_filters_and_sorts(agreement: Page) -> None:
     agreement.get_by_role("searchbox").fill("")
     agreement.get_by_label("Order").select_option("sure")
     expect(agreement.locator(".row[role=option]").first).to_contain_text("0.44")
+
+
+def test_page_can_be_jumped_to(agreement: Page) -> None:
+    place = agreement.get_by_label("Go to")
+    assert place.locator("option").all_inner_texts() == ["page 1", "page 2"]
+    place.select_option("page 2")
+    expect(agreement.locator(".flag")).to_contain_text("page 2")
+    assert agreement.locator("article p[data-place]").evaluate_all("(all) => all.map((one) => one.dataset.place)") == [
+        "page 1",
+        "page 2",
+    ]
 
 
 def test_link_leads_to_the_entity(agreement: Page, open_page: OpenPage) -> None:
@@ -173,6 +184,20 @@ def test_long_list_keeps_few_rows(api: PageApi, open_page: OpenPage) -> None:
     page.keyboard.press("ArrowUp")
     expect(page.locator(".row[aria-selected=true]")).to_contain_text("EUR 1999")
     expect(page.locator(".flag")).to_be_in_viewport()
+
+
+def test_link_leads_far_into_a_long_text(api: PageApi, open_page: OpenPage) -> None:
+    # Lines of very different lengths: how high a part of the text is can only be guessed before it is near.
+    lines = [("short\n" * 30 if n % 3 else "word " * 400) + f"[[Amount:0.9|EUR {n}]]" for n in range(1500)]
+    document = api.done("long.txt", "\n".join(lines))
+    for wanted in ("EUR 1400", "EUR 700"):
+        page = opened(open_page(f"#/d/{document.id}?at={document.text.index(wanted)}"))
+        expect(page.locator(".flag")).to_be_in_viewport()
+        expect(page.locator(".current bdi").first).to_have_text(wanted)
+        expect(page.locator(".frame").first).to_be_in_viewport()
+        shown = "([...CSS.highlights.get('l4-0')].map((one) => one.startContainer.data.slice(one.startOffset, one.endOffset)))"
+        assert wanted in page.evaluate(shown)
+        assert page.evaluate(f"{shown}.length") < 500
 
 
 def test_self_contained_view_works_alone(api: PageApi, open_page: OpenPage) -> None:

@@ -233,4 +233,4 @@ def test_labels_are_exported_with_filter(several: PageApi, open_page: OpenPage) 
     page.get_by_text("Export labels").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="doccano").click()
-    assert download.value.suggested_filename == "labels-doccano.jsonl"
+    assert download.value.suggested_filename == "labels.jsonl"

@@ -110,7 +110,7 @@ def test_category_by_key(page: Page, first: Document) -> None:
 
 def test_category_by_picker(page: Page, first: Document) -> None:
     press(page, "c")
-    page.get_by_role("dialog").get_by_role("combobox").fill("guar")
+    page.get_by_role("dialog").get_by_role("searchbox").fill("guar")
     page.keyboard.press("Enter")
     assert saved(page, first) == [("changed", "Borrower", "Guarantor", "Ann Lee")]
 

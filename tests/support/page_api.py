@@ -662,7 +662,9 @@ class PageApi:
             for one in self.documents.values()
             if one.corrections
         ]
-        return JSONResponse({"format": request.query_params["format"], "files": files})
+        file = {"doccano": "labels.jsonl", "spacy": "labels.spacy"}.get(request.query_params["format"], "labels.json")
+        headers = {"Content-Disposition": f"attachment; filename=\"{file}\"; filename*=UTF-8''{file}"}
+        return JSONResponse({"format": request.query_params["format"], "files": files}, headers=headers)
 
 
 _FILTERS: dict[str, Callable[[dict[str, Any], str], bool]] = {

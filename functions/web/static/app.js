@@ -1,8 +1,8 @@
 // Starts the page: access, the frame around the views, which view the address asks for, and what is live.
 import { accessKey, getJson, keepKey, send, watchConnection } from './api.js';
-import { h, icon, refs, saveAs, translate } from './dom.js';
+import { acts, fill, h, icon, messageView, refs, saveAs, template, translate } from './dom.js';
 import { showKeys, keysOf } from './keys.js';
-import { ask, clearNotice, notice, say } from './messages.js';
+import { ask, clearNotice, failed, notice, say } from './messages.js';
 import { firstLanguage, isDark, preferences, remember, showTheme } from './preferences.js';
 import { clock, load, number, t } from './words.js';
 import { Uploads, droppedFiles } from './uploads.js';
@@ -13,13 +13,27 @@ const main = document.getElementById('main');
 const frame = refs(document.querySelector('header'));
 const VIEWS = { '': './list.js', d: './document.js', review: './document.js', status: './status.js' };
 
+const met = new Set();
+
 /** What every view gets: the session, the last status, the uploads, and where the address leads. */
 export const app = {
   session: null, status: null, statusAt: null, view: null, uploads: null, lastList: '#/',
   /** Go to an address of the page. */
   go(hash) { location.hash = hash; },
-  /** Save the answer to a GET as a file. */
-  async download(path, name) { saveAs(await (await send(path)).blob(), name); },
+  /** The categories of the model; where the app does not know them, those that the page has met. */
+  categories(...more) {
+    for (const name of more) met.add(name);
+    return this.session.categories?.length ? this.session.categories : [...met].sort();
+  },
+  /** Save the answer to a GET as a file, by the name that the answer gives it unless there is another. */
+  async download(path, name) {
+    try {
+      const response = await send(path);
+      saveAs(await response.blob(), name ?? /filename="([^"]*)"/.exec(response.headers.get('content-disposition'))?.[1] ?? '');
+    } catch (error) {
+      failed(error);
+    }
+  },
   /** Ask for the state of things now, not at the next turn. */
   refresh: () => tick(),
 };
@@ -44,15 +58,18 @@ async function askAccess(error) {
   const wrong = accessKey() || error.code === 'access_key_wrong';
   keepKey(null);
   if (error.code === 'sign_in_needed') {
-    await ask(t('signInTitle'), h('p', {}, t('signInText')), [{ words: t('signIn'), filled: true, value: true }]);
+    await ask(t('signInTitle'), h('p', t('signInText')), [{ words: t('signIn'), filled: true, value: true }]);
     location.href = '.auth/login/aad?post_login_redirect_uri=/';
     return;
   }
-  const field = h('input', { type: 'password', id: 'access-key', autocomplete: 'off', required: true, 'aria-describedby': wrong ? 'key-wrong' : null });
-  const show = h('button', { type: 'button', class: 'quiet small', onclick: () => { field.type = field.type === 'text' ? 'password' : 'text'; } }, t('show'));
-  if (wrong) say('alarms', t('keyWrong'));
-  const key = await ask(t('keyTitle'), [h('p', {}, t('keyText')), h('label', { for: 'access-key' }, t('accessKey')), h('div', { class: 'field' }, field, show),
-    wrong && h('p', { class: 'bad', id: 'key-wrong' }, icon('failed'), ' ', t('keyWrong'))], [{ words: t('open'), filled: true, value: () => field.value.trim() || undefined }]);
+  const { root, field, ...view } = template('access-key-form');
+  view.wrong.hidden = !wrong;
+  acts(root, { show: () => { field.type = field.type === 'text' ? 'password' : 'text'; } });
+  if (wrong) {
+    field.setAttribute('aria-describedby', 'key-wrong');
+    say('alarms', t('keyWrong'));
+  }
+  const key = await ask(t('keyTitle'), root, [{ words: t('open'), filled: true, value: () => field.value.trim() || undefined }]);
   if (key) keepKey(key);
 }
 
@@ -67,14 +84,14 @@ async function tick() {
     showCount();
     await app.view?.onStatus?.(status);
   } catch (error) {
-    if (error.status === 401) await reopen();
+    if (error.status === 401) await regainAccess();
   }
   if (mine !== turn || document.hidden) return;
   const { waiting = 0, running = 0, deferred = 0 } = app.status?.counts ?? {};
   timer = setTimeout(tick, waiting + running + deferred || app.uploads.isBusy || !app.status ? FAST_MS : SLOW_MS);
 }
 
-async function reopen() {
+async function regainAccess() {
   notice('access', 'bad', t('noAccess'), t('noAccessText'));
   app.session = await openSession();
   clearNotice('access');
@@ -100,8 +117,9 @@ async function route() {
   const { open } = await import(VIEWS[name] ?? VIEWS['']);
   if (mine !== opening) return;
   app.view?.close?.();
+  // A dialog that was opened before the first view, about keys, stays.
+  if (app.view) document.querySelector('dialog[open]')?.close();
   app.view = null;
-  document.querySelector('dialog[open]')?.close();
   keysOf({});
   const isFirst = !document.body.dataset.view;
   const nav = { d: 'list', '': 'list' }[name] ?? name;
@@ -119,15 +137,15 @@ async function route() {
     scrollTo(0, 0);
     if (document.activeElement === document.body) main.focus({ preventScroll: true });
   } catch (error) {
-    if (error.status === 401) return reopen();
+    if (error.status === 401) return regainAccess();
     if (mine === opening && error.status !== 0) showError(error);
     if (error.status === undefined) throw error;
   }
 }
 
 function showError(error) {
-  const words = error.status === 404 ? t('notFound') : error.message;
-  main.replaceChildren(h('div', { class: 'view' }, h('div', { class: 'card empty' }, h('h1', {}, t(error.status === 404 ? 'notFoundTitle' : 'failedTitle')), h('p', {}, words), h('a', { class: 'button', href: '#/' }, t('toDocuments')))));
+  const isMissing = error.status === 404;
+  main.replaceChildren(messageView(t(isMissing ? 'notFoundTitle' : 'failedTitle'), isMissing ? t('notFound') : error.message));
 }
 
 function watch() {
@@ -169,10 +187,9 @@ function watch() {
 }
 
 function showFrame() {
-  translate(document);
   const { access } = app.session ?? {};
   frame.access.hidden = !access || access === 'open';
-  frame.access.replaceChildren(icon('lock'), access === 'entra' ? (app.session.user?.name ?? '') : t('keyKept'));
+  fill(frame.access, icon('lock'), access === 'entra' ? app.session.user?.name : t('keyKept'));
   frame.access.title = access === 'key' ? t('forgetKey') : '';
   frame.language.value = document.documentElement.lang;
   frame.theme.replaceChildren(icon(isDark() ? 'sun' : 'moon'));
@@ -185,17 +202,19 @@ async function start() {
   const asked = getJson('session').catch((error) => error);
   import(VIEWS[where().name] ?? VIEWS['']);
   await load(firstLanguage());
+  translate(document);
   showFrame();
   watch();
   frame.language.addEventListener('change', async () => {
     remember({ language: frame.language.value });
     await load(frame.language.value);
+    translate(document);
     showFrame();
     await route();
   });
   frame.theme.addEventListener('click', () => { remember({ theme: isDark() ? 'light' : 'dark' }); showTheme(); showFrame(); app.view?.onTheme?.(); });
   frame.keys.addEventListener('click', showKeys);
-  frame.access.addEventListener('click', () => { if (app.session.access === 'key') { keepKey(null); reopen(); } });
+  frame.access.addEventListener('click', () => { if (app.session.access === 'key') { keepKey(null); regainAccess(); } });
   app.session = await openSession(asked);
   showFrame();
   await Promise.all([route(), tick()]);

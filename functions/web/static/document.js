@@ -2,12 +2,12 @@
 // result. In review mode reviewing.js adds the decisions.
 import { getJson, getVersioned, query, send } from './api.js';
 import { Categories } from './categories.js';
-import { button, closing, fileOf, folderOf, h, icon, iconButton, template } from './dom.js';
+import { acts, button, fileOf, fill, h, icon, messageView, pathOf, reopen, template } from './dom.js';
 import { EntityList } from './entitylist.js';
 import { Highlighter, UNSURE } from './highlights.js';
 import { keysOf } from './keys.js';
-import { badge, cause, replay } from './rows.js';
-import { ask, clearNotice, copy, failed, notice } from './messages.js';
+import { badge, categoryName, cause, replay, rowsOf } from './rows.js';
+import { ask, clearNotice, copy, notice } from './messages.js';
 import { Offsets, lanes, occurrences } from './offsets.js';
 import { preferences, remember } from './preferences.js';
 import { fromDecisions, undecided } from './review.js';
@@ -37,42 +37,37 @@ export async function open({ app, main, id, mode, params, isCurrent }) {
 }
 
 function unfinished(app, main, row) {
-  const head = h('div', { class: 'view' }, h('div', { class: 'card empty' }, h('h1', { class: 'long' }, h('bdi', {}, fileOf(row.name))), h('p', {}, badge(row)), h('p', {}, t('noResultYet')), h('a', { class: 'button', href: app.lastList }, t('toDocuments'))));
-  main.replaceChildren(head);
+  main.replaceChildren(messageView(h('bdi', fileOf(row.name)), [badge(row), h('br'), t('noResultYet')], { href: app.lastList }));
   return { async onStatus() {
     const now = await getJson(`documents/${row.id}`);
-    if (now.state !== row.state && app.view === this) dispatchEvent(new HashChangeEvent('hashchange'));
+    if (now.state !== row.state && app.view === this) reopen();
   } };
 }
 
 class DocumentView {
   constructor({ app, main, row, text, suffix, result, corrections, params, mode }) {
-    Object.assign(this, { app, row, text, suffix, result, corrections, mode, view: template('document-view'), hidden: new Set(), least: 0, sort: 'position', filter: '', current: null, path: `documents/${row.id}` });
+    Object.assign(this, { app, row, text, suffix, result, corrections, view: template('document-view'), hidden: new Set(), least: 0, sort: 'position', filter: '', current: null, path: `documents/${row.id}`, isReview: mode === 'review' });
     const { view } = this;
-    this.isReview = mode === 'review';
     view.root.classList.add(mode);
     // The view has the height of the window, and its parts scroll.
     document.body.classList.add('framed');
     main.replaceChildren(view.root);
     this.offsets = new Offsets(text, result.stringIndexType);
-    const models = (result.entities ?? this.#phrases()).map((entity) => this.#entity(entity));
-    this.items = undecided(models).sort((a, b) => a.start - b.start || b.end - a.end);
+    this.items = undecided((result.entities ?? this.#phrases()).map((entity) => this.#entity(entity)).sort((a, b) => a.start - b.start || b.end - a.end));
     if (corrections) this.items = fromDecisions(this.items, corrections.value.decisions, new Offsets(text, corrections.value.stringIndexType));
-    this.categories = new Categories(suffix === ENTITIES ? (app.session.categories ?? []) : [], this.items.map(({ category }) => category));
+    this.categories = new Categories(suffix === ENTITIES ? app.categories() : [], this.items.map(({ category }) => category));
     this.#head();
     this.#tabs();
-    if (suffix.endsWith('classes.json')) this.#classes();
+    this.#classes();
     this.pane = new TextPane(view.text, view.scroll, text, row.language);
     this.marks = new Highlighter(this.pane);
     this.list = new EntityList(view.list, { draw: (item) => this.drawRow(item), pick: (item) => this.choose(item.id), review: this.isReview });
-    this.#tools();
+    this.#controls();
     this.#legend();
     this.#places();
     // In review it is drawn once that has begun.
     if (!this.isReview) this.show();
-    view.scroll.addEventListener('click', (event) => this.#clicked(event));
-    view.ruler.addEventListener('click', ({ offsetY }) => view.scroll.scrollTo({ top: (offsetY / view.ruler.clientHeight) * view.scroll.scrollHeight - view.scroll.clientHeight / 2 }));
-    this.resized = new ResizeObserver(() => { this.#frame(); this.#ruler(); });
+    this.resized = new ResizeObserver(() => { this.frame(); this.#ruler(); });
     this.resized.observe(view.text);
     keysOf(this.keys());
     const at = params.get('at');
@@ -83,6 +78,7 @@ class DocumentView {
   close() {
     document.body.classList.remove('framed');
     clearTimeout(this.later);
+    this.marks.close();
     this.marks.clear();
     this.resized.disconnect();
     this.list.observer.disconnect();
@@ -95,38 +91,52 @@ class DocumentView {
   }
 
   async onStatus() {
-    const [now] = (await getJson(`documents${query({ ids: this.row.id })}`)).value;
+    const [now] = await rowsOf([this.row.id]);
     if (now && now.etag !== this.row.etag && this.app.view === this) this.newer();
   }
 
   newer() {
-    notice('newer', 'plain', t('newer'), t('newerText'), { words: t('reload'), run: () => dispatchEvent(new HashChangeEvent('hashchange')) });
+    notice('newer', 'plain', t('newer'), t('newerText'), { words: t('reload'), run: reopen });
   }
 
   onTheme() {
     this.#ruler();
   }
 
+  /** The keys of reading, which review has too. */
   keys() {
-    return { J: () => this.step(1), K: () => this.step(-1), ArrowDown: () => this.step(1), ArrowUp: () => this.step(-1), R: () => this.app.go(`#/review/${this.row.id}`),
-      ',': () => this.neighbour(-1), '.': () => this.neighbour(1), Escape: () => this.leave() };
+    const next = () => this.step(1);
+    const previous = () => this.step(-1);
+    return { J: next, ArrowDown: next, K: previous, ArrowUp: previous, ',': () => this.neighbour(-1), '.': () => this.neighbour(1), R: () => this.app.go(`#/review/${this.row.id}`), Escape: () => this.leave() };
   }
 
   leave() {
-    if (this.filter || this.hidden.size) {
-      this.hidden.clear();
-      this.view.tools.querySelector('input').value = this.filter = '';
-      this.#legend();
-      this.show();
-    } else this.app.go(this.isReview ? '#/' : this.app.lastList);
+    if (!this.filter && !this.hidden.size) return this.app.go(this.isReview ? '#/' : this.app.lastList);
+    this.hidden.clear();
+    this.view.filter.value = this.filter = '';
+    this.#legend();
+    return this.show();
   }
 
   // --- What there is ---
 
-  #entity(entity) {
-    const start = entity.utf16Offset ?? this.offsets.toUnits(entity.offset);
-    const end = entity.utf16Offset !== null && entity.utf16Offset !== undefined ? start + entity.utf16Length : this.offsets.toUnits(entity.offset + entity.length);
-    return { category: entity.category, start, end, confidence: entity.confidenceScore ?? 1, location: entity.location };
+  /** The items, in the order of the text. */
+  set items(items) {
+    this.all = items;
+    this.byId = new Map(items.map((item) => [item.id, item]));
+  }
+
+  get items() {
+    return this.all;
+  }
+
+  item(id) {
+    return this.byId.get(id);
+  }
+
+  #entity({ category, offset, length, utf16Offset, utf16Length, confidenceScore = 1, location }) {
+    const [start, end] = typeof utf16Offset === 'number' ? [utf16Offset, utf16Offset + utf16Length] : [this.offsets.toUnits(offset), this.offsets.toUnits(offset + length)];
+    return { category, start, end, confidence: confidenceScore, location };
   }
 
   #phrases() {
@@ -146,33 +156,28 @@ class DocumentView {
     return this.isVisible(item) && (!this.filter || this.wordsOf(item).toLowerCase().includes(this.filter)) && (this.reviewing?.isListed(item) ?? true);
   }
 
-  item(id) {
-    return this.items.find((item) => item.id === id);
-  }
-
   // --- Showing ---
 
   /** Draw everything that follows from the items and the filters. */
   show() {
     const { view } = this;
-    const visible = this.items.filter((item) => this.isVisible(item));
-    const lane = lanes(visible);
+    this.visible = this.items.filter((item) => this.isVisible(item));
+    const lane = lanes(this.visible);
+    this.lane = new Map(this.visible.map((item, n) => [item.id, lane[n]]));
     this.marks.clear();
-    visible.forEach((item, n) => this.mark(item, lane[n]));
-    this.visible = visible;
-    this.lane = new Map(visible.map((item, n) => [item.id, lane[n]]));
+    for (const item of this.visible) this.mark(item);
     this.listed = this.items.filter((item) => this.isListed(item)).sort(SORTS[this.sort]);
     this.list.show(this.listed, this.current);
     view.foot.textContent = t('shownOf', { n: this.listed.length, all: this.items.length });
-    if (!this.items.length) view.list.replaceChildren(h('div', { class: 'empty' }, h('h2', {}, t('noEntities')), h('p', {}, t(this.isReview ? 'noEntitiesReview' : 'noEntitiesText', { n: this.row.characters ?? this.text.length }))));
-    this.#frame();
+    if (!this.items.length) fill(view.list, h('div.empty', h('h2', t('noEntities')), h('p', t(this.isReview ? 'noEntitiesReview' : 'noEntitiesText', { n: this.row.characters ?? this.text.length }))));
+    this.frame();
     this.#ruler();
     this.#sayHidden();
   }
 
-  mark(item, lane = this.lane.get(item.id)) {
+  mark(item) {
     const status = item.decision === 'rejected' ? 'rejected' : item.decision ? 'confirmed' : 'found';
-    this.marks.mark(item.id, { start: item.start, end: item.end, colour: this.categories.colour(item.category), confidence: sureness(item), lane, status });
+    this.marks.mark(item.id, { start: item.start, end: item.end, colour: this.categories.colour(item.category), confidence: sureness(item), lane: this.lane.get(item.id), status });
   }
 
   /** Show what changed: only these items if nothing else moved. */
@@ -182,26 +187,28 @@ class DocumentView {
     if (moved || this.isPlain || this.reviewing?.only) this.show();
     else {
       for (const { after } of changed) if (this.lane.has(after.id)) this.mark(after);
-      this.listed = this.listed.map((item) => this.item(item.id));
+      this.listed = this.listed.map(({ id }) => this.item(id));
       this.list.show(this.listed, this.current);
-      this.#frame();
+      this.frame();
     }
-    this.#counts();
+    for (const n of this.view.categories.querySelectorAll('[data-of]')) n.textContent = number(this.items.filter(({ category }) => category === n.dataset.of).length);
   }
 
   chip(category) {
-    return h('span', { class: `chip c${this.categories.colour(category)}`, 'aria-hidden': 'true' }, this.categories.key(category) || '·');
+    return h(`span.chip.c${this.categories.colour(category)}`, { 'aria-hidden': 'true' }, this.categories.key(category) || '·');
   }
 
   nameOf(item) {
-    return listOf([this.wordsOf(item), item.category, sure(sureness(item)), sureness(item) < UNSURE && t('unsure'), item.decision && t(`decision.${item.decision}`), place(item.model?.location)].filter(Boolean));
+    const value = sureness(item);
+    return listOf([this.wordsOf(item), item.category, sure(value), value < UNSURE && t('unsure'), item.decision && t(`decision.${item.decision}`), place(item.model?.location)].filter(Boolean));
   }
 
   drawRow(item) {
-    if (this.reviewing) return this.reviewing.drawRow(item);
     const value = sureness(item);
-    return [this.chip(item.category), h('bdi', { class: `what${item.decision === 'rejected' ? ' gone' : ''}` }, this.wordsOf(item)), h('span', { class: 'value' }, sureBar(value, UNSURE), sure(value), value < UNSURE && h('span', { class: 'sr' }, t('unsure'))),
-      h('span', { class: 'hint kind' }, item.category, item.decision && h('span', { class: 'ok' }, ` · ${t(`decision.${item.decision}`)}`)), h('span', { class: 'hint where' }, place(item.model?.location))];
+    const what = [this.chip(item.category), h('bdi.what', { class: item.decision === 'rejected' ? 'gone' : null }, this.wordsOf(item))];
+    if (this.reviewing) return [what, this.reviewing.drawRow(item, value)];
+    return [what, h('span.value', sureBar(value, UNSURE), sure(value), value < UNSURE && h('span.sr', t('unsure'))),
+      h('span.hint.kind', item.category, item.decision && h('span.ok', ` · ${t(`decision.${item.decision}`)}`)), h('span.hint.where', place(item.model?.location))];
   }
 
   // --- The current entity ---
@@ -211,14 +218,15 @@ class DocumentView {
     const item = this.item(id);
     if (item && !quiet) this.pane.show(item.start, item.end, innerWidth < 800 ? this.view.side.offsetHeight : this.isReview ? 72 : 0);
     this.list.reach(this.current);
-    this.#frame();
-    this.#card(item);
+    this.frame();
+    this.card();
   }
 
   step(direction) {
     if (!this.listed.length) return;
+    const last = this.listed.length - 1;
     const n = this.listed.findIndex(({ id }) => id === this.current);
-    this.choose(this.listed[n < 0 ? (direction > 0 ? 0 : this.listed.length - 1) : Math.min(this.listed.length - 1, Math.max(0, n + direction))].id);
+    this.choose(this.listed[n < 0 ? (direction > 0 ? 0 : last) : Math.min(last, Math.max(0, n + direction))].id);
   }
 
   neighbour(direction) {
@@ -227,108 +235,92 @@ class DocumentView {
     if (next) this.app.go(`#/${this.isReview ? 'review' : 'd'}/${next}`);
   }
 
-  #card(item) {
-    if (this.reviewing) return this.reviewing.card(item);
-    this.view.current.hidden = !item;
-    if (item) this.view.current.replaceChildren(...this.cardHead(item), h('p', { class: 'buttons moves' }, iconButton('left', t('keyPrevious'), () => this.step(-1)), iconButton('right', t('nextEntity'), () => this.step(1)),
-      this.suffix === ENTITIES && h('a', { class: 'button', href: `#/review/${this.row.id}?at=${item.start}` }, icon('review'), t('reviewIt'))));
-  }
-
-  cardHead(item) {
-    const value = sureness(item);
-    const n = this.listed.findIndex(({ id }) => id === item.id) + 1;
-    return [h('p', { class: 'hint' }, t('nOf', { n, all: this.listed.length }), ' ', place(item.model?.location)), h('p', { class: 'what' }, h('bdi', {}, this.wordsOf(item))),
-      h('p', { class: 'value' }, this.chip(item.category), h('span', { class: 'kind' }, item.category), item.model && sureBar(value, UNSURE), item.model && (value < UNSURE ? t('valueUnsure', { value: sure(value) }) : sure(value)))];
-  }
-
-  /** Draw the frame around the current entity, or around `span`. */
-  #frame() {
+  /** Show the current entity, or the span that is being chosen. */
+  card() {
     const { view } = this;
-    for (const old of view.text.querySelectorAll('.frame, .flag')) old.remove();
-    const span = this.reviewing?.pending ?? this.item(this.current);
+    const item = this.item(this.current);
+    const span = this.reviewing?.pending ?? item;
+    view.current.hidden = !span;
     if (!span) return;
-    const boxes = this.pane.boxes(span.start, span.end);
-    for (const box of boxes) {
-      const frame = h('span', { class: 'frame' });
-      Object.assign(frame.style, { left: `${box.left - 3}px`, top: `${box.top - 3}px`, width: `${box.width + 6}px`, height: `${box.height + 8}px` });
-      view.text.append(frame);
+    view.cardText.textContent = this.text.slice(span.start, span.end);
+    view.cardAt.textContent = t('nOf', { n: this.listed.findIndex(({ id }) => id === this.current) + 1, all: this.listed.length });
+    view.cardPlace.textContent = place(span.model?.location);
+    if (item) {
+      const value = sureness(item);
+      fill(view.cardCategory, this.chip(item.category), h('span.kind', item.category));
+      fill(view.cardSure, item.model && [sureBar(value, UNSURE), value < UNSURE ? t('valueUnsure', { value: sure(value) }) : sure(value)]);
+      view.cardReview.href = `#/review/${this.row.id}?at=${item.start}`;
     }
-    if (!boxes.length || !span.category) return;
-    const flag = h('span', { class: 'flag', 'aria-hidden': 'true' }, h('b', {}, span.category), ` ${span.model ? sure(sureness(span)) : ''} ${place(span.model?.location)}`);
-    view.text.append(flag);
-    const left = Math.max(0, Math.min(boxes[0].left - 3, view.text.clientWidth - flag.offsetWidth));
-    Object.assign(flag.style, { left: `${left}px`, top: `${boxes[0].top < 20 ? boxes.at(-1).top + boxes.at(-1).height + 5 : boxes[0].top - 17}px` });
+    this.reviewing?.card(item);
   }
 
+  /** Draw the frame around the current entity, or around the span that is being chosen, and its flag. */
   frame() {
-    this.#frame();
+    const { text } = this.view;
+    for (const old of text.querySelectorAll('.frame, .flag')) old.remove();
+    const span = this.reviewing?.pending ?? this.item(this.current);
+    const boxes = span ? this.pane.boxes(span.start, span.end) : [];
+    const at = (element, { left, top, width, height }) => text.appendChild(Object.assign(element, { style: `left:${left}px;top:${top}px;${width ? `width:${width}px;height:${height}px` : ''}` }));
+    for (const { left, top, width, height } of boxes) at(h('span.frame'), { left: left - 3, top: top - 3, width: width + 6, height: height + 8 });
+    if (!boxes.length || !span.category) return;
+    const [first, last] = [boxes[0], boxes.at(-1)];
+    const flag = text.appendChild(h('span.flag', { 'aria-hidden': 'true' }, h('b', span.category), ` ${span.model ? sure(sureness(span)) : ''} ${place(span.model?.location)}`));
+    at(flag, { left: Math.max(0, Math.min(first.left - 3, text.clientWidth - flag.offsetWidth)), top: first.top < 20 ? last.top + last.height + 5 : first.top - 17 });
   }
 
   #clicked(event) {
     if (!getSelection().isCollapsed) return;
     const at = this.pane.offsetAt(event.clientX, event.clientY);
     const here = at === null ? [] : this.visible.filter(({ start, end }) => start <= at && at < end).sort((a, b) => a.end - a.start - (b.end - b.start));
-    if (!here.length) return;
-    const next = here[(here.findIndex(({ id }) => id === this.current) + 1) % here.length];
-    this.choose(next.id, { quiet: true });
+    if (here.length) this.choose(here[(here.findIndex(({ id }) => id === this.current) + 1) % here.length].id, { quiet: true });
   }
 
   // --- Around the text ---
 
   #head() {
-    const { view, row, app } = this;
-    const folders = folderOf(row.name).split('/').filter(Boolean);
-    view.path.append(this.isReview ? `${t('review')} · ${t('leastSureFirst')} · ` : '', h('bdi', {}, ['documents', ...folders, ''].join(' / ')));
+    const { view, row, app, result, isReview } = this;
     const file = fileOf(row.name);
-    view.title.append(h('bdi', { title: row.name }, file));
-    if (file.length > 160) {
-      view.title.classList.add('long');
-      view.title.append(' ', h('button', { class: 'linklike', onclick: (event) => { view.title.classList.remove('long'); event.target.remove(); } }, t('showAllName')));
-    }
-    view.back.href = this.isReview ? '#/' : app.lastList;
+    view.order.hidden = !isReview;
+    view.path.textContent = `${pathOf(row.name, 'documents')} / `;
+    fill(view.title, h('bdi', { title: row.name }, file));
+    view.title.classList.toggle('long', file.length > 160);
+    view.showName.hidden = file.length <= 160;
+    view.back.href = isReview ? '#/' : app.lastList;
+    for (const link of view.root.querySelectorAll('.to-review')) link.href = `#/review/${row.id}`;
     const pages = this.items.reduce((most, { model }) => Math.max(most, model?.location?.page ?? 0), 0);
-    const ended = this.result.completedDateTime;
+    const ended = result.completedDateTime;
+    const { warnings } = result;
     const facts = [badge({ ...row, review: false, warnings: 0 }), row.review && !row.reviewed && badge(row), listOf([pages && t('nPages', { n: pages }), t('nCharacters', { n: row.characters ?? this.text.length })].filter(Boolean)),
       row.language && new Intl.DisplayNames(language, { type: 'language' }).of(row.language), row.model, ended && t('doneAt', { time: `${day(ended)}, ${clock(ended)}` })];
-    view.facts.append(...facts.filter(Boolean).map((fact) => h('span', {}, fact)));
-    const { warnings } = this.result;
+    fill(view.facts, facts.map((fact) => fact && h('span', fact)), row.problem && button(cause(row), () => this.#askProblem(row), { icon: 'failed', class: 'linklike bad' }),
+      warnings?.length > 0 && button(t('nWarnings', { n: warnings.length }), () => ask(t('warnings'), h('ul', warnings.map(({ message }) => h('li', message))), [{ words: t('close'), safe: true }]), { icon: 'warning', class: 'linklike warn' }));
+    const download = (what, name) => () => app.download(`${this.path}/${what}`, name);
+    acts(view.root, {
+      showName: (element) => { view.title.classList.remove('long'); element.hidden = true; },
+      before: () => this.neighbour(-1), after: () => this.neighbour(1), previous: () => this.step(-1), next: () => this.step(1), copyLink: () => copy(this.link(), t('linkCopied')),
+      content: download('content', file), json: download(`results/${this.suffix}`, `${file}.${this.suffix}`), csv: download('entities.csv', `${file}.entities.csv`), html: download('view.html', `${file}.html`),
+    });
+  }
+
+  async #askProblem(row) {
     const { problem } = row;
-    if (problem) {
-      const act = () => ask(t('whatHappened'), [h('p', {}, problem.message), h('h3', {}, t('whatToDo')), h('p', {}, problem.help)], [problem.canReplay && { words: t('replay'), value: 'replay' }, { words: t('close'), value: null, safe: true }].filter(Boolean));
-      view.facts.append(button(cause(row), async () => (await act()) && replay(app, row), { icon: 'failed', class: 'linklike bad' }));
-    }
-    if (warnings?.length) view.facts.append(button(t('nWarnings', { n: warnings.length }), () => ask(t('warnings'), h('ul', {}, warnings.map(({ message }) => h('li', {}, message))), [{ words: t('close'), value: true, safe: true }]), { icon: 'warning', class: 'linklike warn' }));
-    const download = (what, name) => () => app.download(`${this.path}/${what}`, name).catch(failed);
-    const items = () => [
-      button(t('copyLink'), () => copy(this.link(), t('linkCopied')), { icon: 'link' }), button(t('originalFile'), download('content', file)), button('JSON', download(`results/${this.suffix}`, `${file}.${this.suffix}`)),
-      button('CSV', download('entities.csv', `${file}.entities.csv`)), button(t('oneFile'), download('view.html', `${file}.html`))];
-    const menu = closing(h('details', { class: 'menu' }, h('summary', { class: 'button' }, icon('download'), h('span', {}, t('download')), icon('down')), h('div', { class: 'pop' }, items().slice(1))));
-    closing(view.more);
-    view.moreItems.append(...items());
-    view.actions.append(iconButton('left', t('previousDocument'), () => this.neighbour(-1)), iconButton('right', t('nextDocument'), () => this.neighbour(1)));
-    if (this.isReview) return;
-    view.actions.append(items()[0], menu, h('a', { class: 'button filled', href: `#/review/${row.id}` }, t('reviewIt'), h('kbd', {}, 'R')));
-    view.moreItems.prepend(h('a', { class: 'button', href: `#/review/${row.id}` }, icon('review'), t('reviewIt')));
+    if (await ask(t('whatHappened'), [h('p', problem.message), h('h3', t('whatToDo')), h('p', problem.help)], [problem.canReplay && { words: t('replay'), value: true }, { words: t('close'), value: null, safe: true }])) replay(this.app, row);
   }
 
   link() {
     const item = this.item(this.current);
-    return new URL(`#/d/${this.row.id}${query({ tab: this.suffix === ENTITIES ? '' : this.suffix, at: item ? String(item.start) : '' })}`, location.href).href;
+    return new URL(`#/d/${this.row.id}${query({ tab: this.suffix === ENTITIES ? '' : this.suffix, at: item?.start })}`, location.href).href;
   }
 
   #tabs() {
-    const { view, row } = this;
+    const { view, row, result } = this;
     view.tabs.hidden = this.isReview;
-    const kinds = row.results.map(({ kind, task, suffix }, _, all) => ({ suffix: suffix.replace(/^\./, ''), words: `${t(`task.${kind}`)}${all.filter((other) => other.kind === kind).length > 1 ? ` · ${task}` : ''}` }));
-    const tabs = [...kinds, { suffix: '', words: 'JSON' }].map(({ suffix, words }) => {
-      const isShown = suffix === this.suffix;
-      const size = isShown && (this.result.entities ?? this.result.classes ?? this.result.keyPhrases)?.length;
-      return h('button', { role: 'tab', class: 'tab', 'aria-selected': String(isShown), tabindex: isShown ? 0 : -1, onclick: (event) => this.#toTab(suffix, event.target.closest('button')) }, words, Number.isInteger(size) && h('span', { class: 'pill' }, number(size)));
-    });
-    view.tabs.replaceChildren(...tabs);
-    view.tabs.onkeydown = ({ key }) => {
-      const move = { ArrowRight: 1, ArrowLeft: -1 }[key];
-      if (move) tabs[(tabs.indexOf(document.activeElement) + move + tabs.length) % tabs.length].focus();
+    const size = (result.entities ?? result.classes ?? result.keyPhrases)?.length;
+    const tab = (name, words) => h('button.tab', { role: 'tab', 'aria-selected': String(name === this.suffix), tabindex: name === this.suffix ? 0 : -1, onclick: (event) => this.#toTab(name, event.currentTarget) }, words, name === this.suffix && size >= 0 && h('span.pill', number(size)));
+    fill(view.tabs, row.results.map(({ kind, task, suffix }, _, all) => tab(suffix.replace(/^\./, ''), `${t(`task.${kind}`)}${all.filter((other) => other.kind === kind).length > 1 ? ` · ${task}` : ''}`)), tab('', 'JSON'));
+    view.tabs.onkeydown = ({ key, target }) => {
+      const move = { ArrowRight: 'nextElementSibling', ArrowLeft: 'previousElementSibling' }[key];
+      if (move) (target[move] ?? view.tabs[key === 'ArrowRight' ? 'firstElementChild' : 'lastElementChild']).focus();
     };
   }
 
@@ -336,37 +328,47 @@ class DocumentView {
     if (suffix) return this.app.go(`#/d/${this.row.id}${query({ tab: suffix })}`);
     for (const other of this.view.tabs.children) other.setAttribute('aria-selected', String(other === tab));
     this.view.body.classList.add('plain');
-    return this.view.body.replaceChildren(h('pre', { class: 'json', tabindex: 0, 'aria-label': 'JSON', role: 'region' }, JSON.stringify(this.result, null, 2)));
+    return fill(this.view.body, h('pre.json', { tabindex: 0, 'aria-label': 'JSON', role: 'region' }, JSON.stringify(this.result, null, 2)));
   }
 
   #classes() {
-    this.view.root.classList.add('no-marks');
-    const { classes } = this.result;
-    this.view.tools.before(h('ul', { class: 'classes' }, classes.map(({ category, confidenceScore }) => h('li', {}, h('bdi', { class: 'what' }, category), h('span', { class: 'value' }, sureBar(confidenceScore, UNSURE), sure(confidenceScore))))));
+    const { view, result: { classes } } = this;
+    view.classes.hidden = !classes;
+    if (!classes) return;
+    view.root.classList.add('no-marks');
+    fill(view.classes, classes.map(({ category, confidenceScore }) => h('li', h('bdi.what', category), h('span.value', sureBar(confidenceScore, UNSURE), sure(confidenceScore)))));
   }
 
-  #tools() {
+  #controls() {
     const { view } = this;
-    const field = h('input', { type: 'search', 'aria-label': t('filterEntities', { n: this.items.length }), placeholder: t('filterEntities', { n: this.items.length }), oninput: () => { this.filter = field.value.trim().toLowerCase(); this.show(); } });
-    const sort = h('select', { 'aria-label': t('sort'), onchange: () => { this.sort = sort.value; this.show(); } }, Object.keys(SORTS).map((name) => h('option', { value: name }, t(`sort.${name}`))));
-    view.tools.append(h('label', { class: 'search' }, icon('search'), field), sort);
-    view.grip.onclick = () => view.grip.setAttribute('aria-expanded', String(view.side.classList.toggle('up')));
+    view.filter.placeholder = view.filter.ariaLabel = t('filterEntities', { n: this.items.length });
+    view.filter.oninput = () => { this.filter = view.filter.value.trim().toLowerCase(); this.show(); };
+    view.sort.onchange = () => { this.sort = view.sort.value; this.show(); };
     view.redactBar.hidden = !this.result.redacted;
     view.redact.onchange = () => this.#redact(view.redact.checked);
+    view.how.open = !preferences.howFolded;
+    view.how.ontoggle = () => remember({ howFolded: !view.how.open });
+    view.range.oninput = () => this.setLeast(Number(view.range.value));
+    view.scroll.addEventListener('click', (event) => this.#clicked(event));
+    view.ruler.onclick = ({ offsetY }) => view.scroll.scrollTo({ top: (offsetY / view.ruler.clientHeight) * view.scroll.scrollHeight - view.scroll.clientHeight / 2 });
+    const unfold = (part, name) => (element) => element.setAttribute('aria-expanded', String(part.classList.toggle(name)));
+    acts(view.root, { grip: unfold(view.side, 'up'), slider: unfold(view.legend, 'open'), showAll: () => { this.hidden.clear(); this.setLeast(0); this.#legend(); }, showUnsure: () => this.setLeast(0) });
+    const bins = new Array(20).fill(0);
+    for (const item of this.items) bins[Math.min(19, Math.floor(sureness(item) * 20))] += 1;
+    const most = Math.max(1, ...bins);
+    fill(view.histogram, bins.map((n) => h('i', { '--high': n ? 0.08 + (0.92 * n) / most : 0.03 })));
   }
 
   /** Show each span as a block with its category's name, or the text again. */
   #redact(on) {
     let text = this.text;
-    const entities = [...this.items].reverse();
-    if (on) for (const { start, end, category } of entities) text = `${text.slice(0, start)}▐${category}▌${text.slice(end)}`;
+    if (on) for (const { start, end, category } of [...this.items].reverse()) text = `${text.slice(0, start)}▐${category}▌${text.slice(end)}`;
     this.pane = new TextPane(this.view.text, this.view.scroll, text, this.row.language);
-    this.marks.clear();
+    this.marks.see(this.pane);
     this.current = null;
-    this.marks.pane = this.pane;
     if (!on) return this.show();
-    for (const [n, { start, end }] of occurrencesOf(text, /▐[^▌\n]*▌/g).entries()) this.marks.mark(n, { start, end, status: 'redacted' });
-    return this.#frame();
+    for (const { index, 0: block } of text.matchAll(/▐[^▌\n]*▌/g)) this.marks.mark(index, { start: index, end: index + block.length, status: 'redacted' });
+    return this.frame();
   }
 
   #legend() {
@@ -374,71 +376,64 @@ class DocumentView {
     const counted = new Map();
     for (const { category } of this.items) counted.set(category, (counted.get(category) ?? 0) + 1);
     const names = this.categories.names.filter((name) => counted.has(name) || this.isReview);
-    const only = (name) => { this.hidden = new Set(this.hidden.size === names.length - 1 && !this.hidden.has(name) ? [] : names.filter((other) => other !== name)); this.#legend(); this.show(); };
+    // Only this category, or all again where it is alone already.
+    const only = (name) => {
+      const alone = this.hidden.size === names.length - 1 && !this.hidden.has(name);
+      this.hidden = new Set(alone ? [] : names.filter((other) => other !== name));
+      this.#legend();
+      this.show();
+    };
     const focused = view.categories.contains(document.activeElement) && document.activeElement.value;
-    view.categories.replaceChildren(...names.map((name) => {
-      const box = h('input', { type: 'checkbox', value: name, checked: !this.hidden.has(name), onchange: (event) => {
-        if (event.shiftKey) return only(name);
-        if (box.checked) this.hidden.delete(name);
-        else this.hidden.add(name);
-        return this.show();
-      } });
+    fill(view.categories, names.map((name) => {
+      const toggle = ({ target }) => { this.hidden[target.checked ? 'delete' : 'add'](name); this.show(); };
       return h('li', { ondblclick: (event) => { event.preventDefault(); only(name); }, onclick: (event) => { if (event.shiftKey) { event.preventDefault(); only(name); } } },
-        h('label', { class: counted.has(name) ? '' : 'none' }, box, this.chip(name), h('span', { class: `cat c${this.categories.colour(name)}` }, name), h('span', { class: 'n', 'data-of': name }, number(counted.get(name) ?? 0)), icon('eye'), icon('hidden')));
+        h('label', { class: counted.has(name) ? null : 'none' }, h('input', { type: 'checkbox', value: name, checked: !this.hidden.has(name), onchange: toggle }), this.chip(name), categoryName(this.categories, name), h('span.n', { 'data-of': name }, number(counted.get(name) ?? 0)), icon('eye'), icon('hidden')));
     }));
     if (focused) view.categories.querySelector(`[value="${CSS.escape(focused)}"]`)?.focus();
-    view.showAll.onclick = () => { this.hidden.clear(); this.setLeast(0); this.#legend(); };
-    view.how.open = !preferences.howFolded;
-    view.how.ontoggle = () => remember({ howFolded: !view.how.open });
-    view.sliderName.textContent = t(this.isReview ? 'sureEnough' : 'confidence');
-    view.range.oninput = () => this.setLeast(Number(view.range.value));
-    view.range.value = this.least;
-    view.sliderChip.onclick = () => view.sliderChip.setAttribute('aria-expanded', String(view.legend.classList.toggle('open')));
-    this.bins ??= this.items.reduce((bins, item) => { bins[Math.min(19, Math.floor(sureness(item) * 20))] += 1; return bins; }, new Array(20).fill(0));
-    const most = Math.max(1, ...this.bins);
-    view.histogram.replaceChildren(...this.bins.map((n) => { const bar = h('i'); bar.style.height = `${n ? 8 + (92 * n) / most : 3}%`; return bar; }));
     this.#sayHidden();
-  }
-
-  #counts() {
-    for (const n of this.view.categories.querySelectorAll('[data-of]')) n.textContent = number(this.items.filter(({ category }) => category === n.dataset.of).length);
   }
 
   setLeast(value) {
     this.least = value;
-    this.view.range.value = value;
     if (this.isReview) this.#sayHidden();
     else this.show();
     this.reviewing?.tools();
   }
 
   #sayHidden() {
-    const { view, least } = this;
-    view.sliderValue.textContent = view.sliderChipValue.textContent = `≥ ${sure(least)}`;
-    const kept = this.items.filter((item) => sureness(item) >= least).length;
-    const below = this.items.length - kept;
-    view.range.setAttribute('aria-valuetext', t('valueShown', { value: sure(least), n: kept, all: this.items.length }));
-    [...view.histogram.children].forEach((bar, n) => bar.classList.toggle('below', (n + 1) / 20 <= least + 1e-9));
+    const { view, least, items } = this;
+    const kept = items.filter((item) => sureness(item) >= least).length;
+    view.range.value = least;
     view.range.style.setProperty('--at', `${least * 100}%`);
-    view.hidden.replaceChildren(...(this.isReview || !below ? [] : [t('shownOf', { n: kept, all: this.items.length }), ' ', button(t('lessSure', { n: below }), () => this.setLeast(0), { class: 'linklike' })]));
+    view.range.setAttribute('aria-valuetext', t('valueShown', { value: sure(least), n: kept, all: items.length }));
+    view.sliderValue.textContent = view.sliderChipValue.textContent = `≥ ${sure(least)}`;
+    [...view.histogram.children].forEach((bar, n) => bar.classList.toggle('below', (n + 1) / 20 <= least + 1e-9));
+    view.hidden.hidden = this.isReview || kept === items.length;
+    view.keptOf.textContent = t('shownOf', { n: kept, all: items.length });
+    view.lessSure.textContent = t('lessSure', { n: items.length - kept });
   }
 
-  /** Say in the margin where a new page, sheet or part begins, as far as the entities tell. */
+  /** Say in the margin where a new page, sheet or part begins, as far as the entities tell, and offer to go there. */
   #places() {
+    const { goTo, places } = this.view;
     let last = null;
-    for (const { start, model } of this.items) {
+    for (const { id, start, model } of this.items) {
       const { row, ...where } = model?.location ?? {};
-      const words = place(where);
-      if (!words || words === last) continue;
+      const here = Object.values(where).join();
+      if (!here || here === last) continue;
       const paragraph = this.pane.nodes[this.pane.paragraphAt(start)].parentNode;
       if (last !== null) paragraph.classList.add('begins');
+      const words = place(where);
       paragraph.dataset.place ??= words;
-      last = words;
+      places.append(h('option', { value: id }, words));
+      last = here;
     }
     this.view.text.classList.toggle('placed', last !== null);
+    goTo.hidden = places.length < 2;
+    places.onchange = () => this.choose(places.value);
   }
 
-  // After what is under way, and once for several reasons: it measures paragraphs, and nobody waits for it.
+  // After what is under way, and once for several reasons: it measures, and nobody waits for it.
   #ruler() {
     clearTimeout(this.later);
     this.later = setTimeout(() => this.#drawRuler(), 100);
@@ -452,17 +447,15 @@ class DocumentView {
     const style = getComputedStyle(document.documentElement);
     const inks = Array.from({ length: 13 }, (_, n) => style.getPropertyValue(`--c${n}`));
     const scale = height / Math.max(1, scroll.scrollHeight);
-    let paragraph = -1;
-    let top = 0;
-    let share = 0;
+    const top = this.pane.tops();
+    const above = text.offsetTop;
+    let drawn = -1;
     for (const item of this.visible ?? []) {
-      const k = this.pane.paragraphAt(item.start);
-      const node = this.pane.nodes[k];
-      if (k !== paragraph) [paragraph, top, share] = [k, node.parentNode.offsetTop, node.parentNode.offsetHeight / Math.max(1, node.length)];
+      const y = Math.round((above + top(item.start)) * scale);
+      if (y === drawn) continue;
+      drawn = y;
       context.fillStyle = inks[this.categories.colour(item.category)];
-      context.fillRect(1, Math.round((text.offsetTop + top + share * (item.start - this.pane.starts[k])) * scale), 8, 2);
+      context.fillRect(1, y, 8, 2);
     }
   }
 }
-
-const occurrencesOf = (text, pattern) => [...text.matchAll(pattern)].map((match) => ({ start: match.index, end: match.index + match[0].length }));

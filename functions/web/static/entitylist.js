@@ -8,7 +8,7 @@ export class EntityList {
   /** `draw(item)`: the content of a row; `pick(item)`: what a click on it does. */
   constructor(host, { draw, pick, review }) {
     Object.assign(this, { host, draw, pick, review, items: [], current: null });
-    this.inner = h('div', { class: 'rows', role: 'presentation' });
+    this.inner = h('div.rows', { role: 'presentation' });
     host.setAttribute('role', review ? 'list' : 'listbox');
     host.dataset.arrows = '';
     host.tabIndex = 0;
@@ -18,7 +18,8 @@ export class EntityList {
       const row = event.target.closest('[data-n]');
       if (row && !event.target.closest('button')) pick(this.items[row.dataset.n]);
     });
-    this.observer = new ResizeObserver(() => this.#window());
+    // Its first call is after the first layout: asking for sizes before would have the whole text laid out twice.
+    this.observer = new ResizeObserver(() => { this.height = host.clientHeight; this.#window(); });
     this.observer.observe(host);
   }
 
@@ -40,12 +41,14 @@ export class EntityList {
   }
 
   #window() {
-    const { scrollTop, clientHeight } = this.host;
+    const { height } = this;
+    if (!height) return;
+    const { scrollTop } = this.host;
     const from = Math.max(0, Math.floor(scrollTop / ROW) - AROUND);
-    const to = Math.min(this.items.length, Math.ceil((scrollTop + clientHeight) / ROW) + AROUND);
+    const to = Math.min(this.items.length, Math.ceil((scrollTop + height) / ROW) + AROUND);
     if (from === this.from && to === this.to) return;
     Object.assign(this, { from, to });
-    const act = this.inner.contains(document.activeElement) && [document.activeElement.closest('[data-n]')?.dataset.id, document.activeElement.dataset.act];
+    const act = this.inner.contains(document.activeElement) && [document.activeElement.closest('[data-n]')?.dataset.id, document.activeElement.value];
     this.inner.replaceChildren(...this.items.slice(from, to).map((item, k) => {
       const isCurrent = item.id === this.current;
       const row = h('div', { class: 'row', id: `e-${item.id}`, 'data-n': from + k, 'data-id': item.id, role: this.review ? 'listitem' : 'option', 'aria-setsize': this.items.length, 'aria-posinset': from + k + 1,
@@ -53,7 +56,7 @@ export class EntityList {
       row.style.top = `${(from + k) * ROW}px`;
       return row;
     }));
-    if (act) (this.inner.querySelector(`[data-id="${act[0]}"] [data-act="${act[1]}"]`) ?? this.host).focus();
+    if (act) (this.inner.querySelector(`[data-id="${act[0]}"] [value="${act[1]}"]`) ?? this.host).focus();
     if (this.review) return;
     if (this.inner.querySelector('[aria-selected=true]')) this.host.setAttribute('aria-activedescendant', `e-${this.current}`);
     else this.host.removeAttribute('aria-activedescendant');

@@ -1,6 +1,6 @@
 // Keys: by the character, not by the place on the keyboard. Views register what they do.
 import { ask } from './messages.js';
-import { h } from './dom.js';
+import { template } from './dom.js';
 import { preferences, remember } from './preferences.js';
 import { t } from './words.js';
 
@@ -44,18 +44,11 @@ function focusSearch() {
   return Boolean(field);
 }
 
-const TABLE = [
-  ['J K', 'keyNext'], ['↵', 'keyAcceptRest'], ['A', 'keyAccept'], [', .', 'keyDocument'], ['X', 'keyReject'], ['S', 'keySkip'],
-  ['1–9 0 Q …', 'keyCategory'], ['F', 'keyFlag'], ['C', 'keyPicker'], ['Z', 'keyUndo'], ['M', 'keySpan'], ['⇧ Z', 'keyRedo'],
-  ['N', 'keyAdd'], ['H', 'keyHide'], ['D', 'keySame'], ['/', 'keySearch'], ['T', 'keyAbove'], ['R', 'keyReview'], ['', ''], ['Esc', 'keyLeave'],
-];
-
 export function showKeys() {
-  const single = h('input', { type: 'checkbox', role: 'switch', checked: preferences.singleKeys, onchange: () => remember({ singleKeys: single.checked }) });
-  ask(t('keys'), [
-    h('label', { class: 'switch corner' }, single, h('span', {}, t('singleKeys'))),
-    h('dl', { class: 'keys' }, TABLE.map(([keys, words]) => h('div', {}, h('dt', {}, keys.split(' ').filter(Boolean).map((key) => h('kbd', {}, key))), h('dd', {}, words && t(words))))),
-  ], [{ words: t('close'), value: true, safe: true }], { class: 'wide' });
+  const { root, single } = template('keys');
+  single.checked = preferences.singleKeys;
+  single.onchange = () => remember({ singleKeys: single.checked });
+  ask(t('keys'), root, [{ words: t('close'), value: true, safe: true }], 'wide');
 }
 
 addEventListener('keydown', pressed);

@@ -1,5 +1,5 @@
 // What the page tells: toasts for what the person did, notices for what the world did, dialogs where an answer is needed.
-import { button, h, icon } from './dom.js';
+import { button, fill, h, icon } from './dom.js';
 import { t } from './words.js';
 
 const at = (id) => document.getElementById(id);
@@ -22,7 +22,7 @@ export function toast(words, { icon: name = 'check', action, stays } = {}) {
     else box.hidden = true;
   };
   clearTimeout(timer);
-  box.replaceChildren(icon(name), h('span', {}, words), action ? button(action.words, () => { box.hidden = true; action.run(); }, { key: action.key }) : '');
+  fill(box, icon(name), h('span', words), action && button(action.words, () => { box.hidden = true; action.run(); }, { key: action.key }));
   box.hidden = false;
   if (!stays) timer = setTimeout(hide, 8000);
 }
@@ -33,40 +33,31 @@ export const hideToast = () => { at('toast').hidden = true; };
 export function notice(id, kind, title, words, action) {
   clearNotice(id);
   const name = { bad: 'failed', warn: 'deferred', plain: 'waiting' }[kind];
-  at('notices').append(h('div', { class: `notice ${kind}`, id: `notice-${id}`, role: 'status' }, icon(name), h('p', {}, h('b', {}, title), ' ', words), action && button(action.words, action.run)));
+  at('notices').append(h(`div.notice.${kind}`, { id: `notice-${id}`, role: 'status' }, icon(name), h('p', h('b', title), ' ', words), action && button(action.words, action.run)));
 }
 
 export const clearNotice = (id) => at(`notice-${id}`)?.remove();
 
 /**
  * Ask something in a dialog. `choices`: [{words, value, filled, safe, key}]; the safe one, or the first field, has the
- * focus. Answers the value chosen, called if it is a function, or null where the dialog was left.
+ * focus, and Enter chooses the filled one. Answers the value chosen, or null where the dialog was left. A value that is
+ * a function is called with the fields (FormData); while it answers undefined, the dialog stays.
  */
-export function ask(title, content, choices, { class: kind = '', closeOnFirst } = {}) {
-  const before = document.activeElement;
+export function ask(title, content, choices, kind = '') {
   return new Promise((resolve) => {
     let answer = null;
-    const dialog = h('dialog', { class: kind, 'aria-labelledby': 'dialog-title' });
-    const choose = (value) => {
-      const result = typeof value === 'function' ? value() : value;
+    const choose = ({ value }) => {
+      const result = typeof value === 'function' ? value(new FormData(form)) : value;
       if (result === undefined) return;
       answer = result;
       dialog.close();
     };
-    const buttons = choices.map(({ words, value, filled, safe, key }) =>
-      button(words, () => choose(value), { key, class: filled ? 'filled' : '', 'data-safe': safe }));
-    const form = h('form', { onsubmit: (event) => { event.preventDefault(); choose(choices.find((choice) => choice.filled)?.value ?? null); } },
-      h('h2', { id: 'dialog-title' }, title), content, buttons.length && h('p', { class: 'buttons' }, buttons));
-    dialog.append(form);
-    dialog.addEventListener('close', () => {
-      dialog.remove();
-      before?.isConnected && before.focus();
-      resolve(answer);
-    });
-    if (closeOnFirst) closeOnFirst((value) => choose(value));
+    const form = h('form', { onsubmit: (event) => { event.preventDefault(); choose(choices.find((choice) => choice?.filled)); } },
+      h('h2', { id: 'dialog-title' }, title), content,
+      h('p.buttons', choices.map((choice) => choice && button(choice.words, choice.filled ? null : () => choose(choice), { key: choice.key, ...(choice.filled && { type: 'submit', class: 'filled' }), autofocus: choice.safe }))));
+    const dialog = h('dialog', { class: kind, 'aria-labelledby': 'dialog-title', onclose: () => { dialog.remove(); resolve(answer); } }, form);
     document.body.append(dialog);
     dialog.showModal();
-    (dialog.querySelector('[data-safe]') ?? dialog.querySelector('input, .filled, button'))?.focus();
   });
 }
 

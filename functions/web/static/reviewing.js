@@ -1,23 +1,27 @@
 // Review of one document: decisions by key or press, saved at once, undone over documents, and on to the next one.
 import { getJson } from './api.js';
-import { button, fileOf, h, icon } from './dom.js';
+import { acts, button, fileOf, fill, h, icon, messageView, reopen, template } from './dom.js';
 import { UNSURE } from './highlights.js';
 import { keysOf, setMode } from './keys.js';
 import { ask, hideToast, notice, say, toast } from './messages.js';
-import { Offsets, occurrences, step } from './offsets.js';
+import { Offsets, occurrences, step, trim } from './offsets.js';
 import { preferences, remember } from './preferences.js';
 import { History, acceptAbove, add, alter, apply, decide, fromDecisions, merge, same, settle, toDecisions, undecided } from './review.js';
 import { Saver } from './saving.js';
 import { sureness } from './document.js';
-import { sureBar } from './textpane.js';
-import { place, sure, t } from './words.js';
+import { categoryName } from './rows.js';
+import { sure, t } from './words.js';
 
 const SURE_ENOUGH = 0.9;
 const COMMANDS = [...'JKAXCMNDTSFZHR'];
+const CORRECTIONS = ['rejected', 'changed', 'added'];
 const history = new History();
+// A step of another document that is taken once that is open.
+let waiting = null;
 
 async function loadQueue(app) {
   const page = await getJson('review');
+  app.categories(...page.value.flatMap(({ categories }) => categories?.map(({ category }) => category) ?? []));
   app.queue = { rows: page.value, cursor: page.nextCursor, total: Math.max(app.status?.counts.review ?? 0, page.value.length), decided: app.queue?.decided ?? 0, corrected: app.queue?.corrected ?? 0 };
 }
 
@@ -31,8 +35,8 @@ export async function openQueue(app, main) {
   }
   document.title = `${t('review')} · Entity Drop`;
   const { decided, corrected } = app.queue;
-  main.replaceChildren(h('div', { class: 'view' }, h('div', { class: 'card empty' }, h('h1', {}, t('reviewDone')), h('p', {}, decided ? t('reviewDoneText', { n: decided, m: corrected }) : t('reviewNone')), h('a', { class: 'button filled', href: '#/' }, t('toDocuments')))));
-  return { close() {} };
+  main.replaceChildren(messageView(t('reviewDone'), decided ? t('reviewDoneText', { n: decided, m: corrected }) : t('reviewNone'), { filled: true }));
+  return {};
 }
 
 /** Add review to a document view. */
@@ -48,37 +52,41 @@ class Reviewing {
     const { value, etag } = doc.corrections ?? { value: { decisions: [], status: 'open', reason: null }, etag: null };
     Object.assign(this, { status: value.status, reason: value.reason });
     this.saver = new Saver(`${doc.path}/corrections`, etag, (state, details) => this.#saving(state, details));
-    this.isBegun = false;
     const { view } = doc;
     doc.least = SURE_ENOUGH;
-    view.range.value = SURE_ENOUGH;
-    view.legendHint.hidden = false;
-    view.legendHint.textContent = t('pressKey');
-    view.showAll.textContent = t('changeKeys');
-    view.showAll.onclick = () => this.#changeKeys();
-    view.acceptAbove.hidden = view.suggestions.hidden = view.bottom.hidden = view.progress.hidden = false;
-    view.acceptAbove.onclick = () => this.acceptAbove();
+    view.sliderName.textContent = t('sureEnough');
+    view.pick.prepend(view.cardCategory);
+    for (const element of view.root.querySelectorAll('.deciding')) element.hidden = false;
     this.suggestions = view.suggestions.querySelector('input');
     this.suggestions.onchange = () => this.#suggest(this.suggestions.checked);
-    view.tools.querySelector('.search').remove();
-    view.tools.prepend(h('span', { class: 'chips' }));
     view.scroll.addEventListener('pointerup', (event) => setTimeout(() => this.#selected(event)));
     view.scroll.addEventListener('keyup', (event) => event.shiftKey && this.#selected(event));
+    const edge = (direction, start) => () => this.move(direction, start);
+    acts(view.root, {
+      accept: () => this.decide('accepted'), reject: () => this.decide('rejected'), span: () => this.span(), pick: () => this.pick(), same: () => { this.last = { id: doc.current }; this.everywhere(); },
+      toggle: ({ value, dataset }) => { doc.choose(dataset.id, { quiet: true }); this.decide(value, doc.item(dataset.id), false); },
+      startBack: edge(-1, true), startOn: edge(1, true), endBack: () => this.move(-1, this.mode === 'add'), endOn: () => this.move(1, this.mode === 'add'), keep: () => this.keep(), leave: () => this.leave(),
+      only: ({ value }) => this.#filter(value), acceptAbove: () => this.acceptAbove(), changeKeys: () => this.#changeKeys(),
+      undo: () => this.undo(), skip: () => this.putAside('skipped'), flag: () => this.putAside('flagged'), acceptRest: () => this.acceptRest(),
+    });
     this.#keys();
-    this.tools();
-    this.#bottom();
-    const first = doc.wanted ?? doc.items.filter((item) => !item.decision).sort((a, b) => a.start - b.start)[0] ?? doc.items[0];
     doc.reviewing = this;
     doc.show();
+    this.tools();
+    const first = doc.wanted ?? doc.items.find((item) => !item.decision) ?? doc.items[0];
     if (first) doc.choose(first.id);
     this.#saving('saved');
     document.title = `${t('review')}: ${document.title}`;
+    if (waiting?.[0].document === doc.row.id) {
+      const [found, said] = waiting;
+      waiting = null;
+      setTimeout(() => this.#again(found, said));
+    }
   }
 
   close() {
     setMode(null);
     this.saver.stop();
-    document.getElementById('save-state')?.remove();
   }
 
   get item() {
@@ -113,8 +121,7 @@ class Reviewing {
     doc.update(apply(doc.items, changes), changes);
     if (doc.current && !this.item) doc.choose(null);
     this.tools();
-    this.#bottom();
-    this.card(this.item);
+    doc.card();
     this.#save();
   }
 
@@ -180,11 +187,8 @@ class Reviewing {
   }
 
   async putAside(kind) {
-    const reasons = ['garbled', 'missing', 'unsure', 'other'];
-    const note = h('textarea', { maxlength: 500, rows: 2, placeholder: t('note'), 'aria-label': t('note') });
-    const choices = reasons.map((reason, n) => h('label', { class: 'choice' }, h('input', { type: 'radio', name: 'reason', value: reason, checked: n === 0 }), h('span', {}, t(`reason.${reason}`))));
-    const answer = await ask(t(kind === 'flagged' ? 'flagTitle' : 'skipTitle'), [h('div', { role: 'radiogroup', 'aria-label': t('reason') }, choices), note],
-      [{ words: t('cancel'), value: null }, { words: t(kind === 'flagged' ? 'flagNext' : 'skipNext'), key: '↵', filled: true, value: () => [reasons.find((_, n) => choices[n].querySelector('input').checked), note.value.trim()].filter(Boolean).join(': ') }]);
+    const answer = await ask(t(kind === 'flagged' ? 'flagTitle' : 'skipTitle'), template('put-aside').root,
+      [{ words: t('cancel'), value: null }, { words: t(kind === 'flagged' ? 'flagNext' : 'skipNext'), key: '↵', filled: true, value: (fields) => [fields.get('reason'), fields.get('note').trim()].filter(Boolean).join(': ') }]);
     if (!answer) return;
     this.take([], t(`said.${kind}`), { status: [kind, answer] });
     this.#finish();
@@ -206,8 +210,7 @@ class Reviewing {
     const at = queue.rows.findIndex(({ id }) => id === doc.row.id);
     queue.rows[at] &&= { ...queue.rows[at], left: true };
     const next = queue.rows.slice(at + 1).find(({ left }) => !left) ?? queue.rows.find(({ left }) => !left);
-    if (next) return app.go(`#/review/${next.id}`);
-    return app.go('#/review');
+    app.go(`#/review/${next?.id ?? ''}`);
   }
 
   undo() {
@@ -249,14 +252,17 @@ class Reviewing {
   }
 
   #saving(state, details) {
-    const shown = this.doc.view.progress;
+    const { view, items } = this.doc;
     const { total, rows } = this.app.queue;
     const n = Math.max(1, rows.findIndex(({ id }) => id === this.doc.row.id) + 1);
-    const all = this.doc.items.length;
+    const all = items.length;
     const made = all - this.open.length;
     const words = { saving: t('saving'), saved: t('saved'), waiting: t('notSaved', { n: details?.seconds ?? 0 }) }[state] ?? t('notSavedShort');
-    shown.replaceChildren(h('div', {}, h('b', {}, t('documentOf', { n, all: Math.max(total, n) })), h('span', {}, h('progress', { max: all || 1, value: made, 'aria-label': t('decidedOf', { n: made, all }) }), ' ', t('decidedOf', { n: made, all }))),
-      h('span', { class: `save ${state}` }, icon(state === 'saved' ? 'check' : state === 'saving' ? 'running' : 'failed'), words));
+    view.documentOf.textContent = t('documentOf', { n, all: Math.max(total, n) });
+    view.decidedOf.textContent = view.decided.ariaLabel = t('decidedOf', { n: made, all });
+    Object.assign(view.decided, { max: all || 1, value: made });
+    view.save.className = `save ${state}`;
+    fill(view.save, icon({ saved: 'check', saving: 'running' }[state] ?? 'failed'), words);
     if (state === 'saved') {
       this.base = this.sent ?? this.base;
       this.after?.();
@@ -290,10 +296,19 @@ class Reviewing {
     this.saver.continueFrom(etag);
     doc.corrections = { value: present, etag };
     const { conflicts } = merged;
-    const show = (item) => (!item ? t('decision.removed') : !item.decision ? t('decision.open') : item.decision === 'rejected' || item.decision === 'accepted' ? h('span', { class: item.decision === 'accepted' ? 'ok' : 'bad' }, icon(item.decision === 'accepted' ? 'done' : 'failed'), t(`decision.${item.decision}`)) : h('span', { class: `cat c${doc.categories.colour(item.category)}` }, item.category));
-    const whose = conflicts.length ? await ask(t('someoneTitle'), [h('p', {}, t('someoneText', { n: merged.theirs }), ' ', t('differing', { n: conflicts.length })),
-      h('table', { class: 'differ' }, h('thead', {}, h('tr', {}, h('th', {}, t('entity')), h('th', {}, t('theirs')), h('th', {}, t('yours')))), h('tbody', {}, conflicts.slice(0, 50).map(({ mine, theirs: other }) => h('tr', {}, h('th', { scope: 'row' }, h('bdi', {}, doc.wordsOf(mine ?? other))), h('td', {}, show(other)), h('td', {}, show(mine))))))],
-    [{ words: t('takeTheirs'), value: 'theirs' }, { words: t('takeMine'), value: 'mine' }, { words: t('goThrough'), value: 'open', filled: true, safe: true }], { class: 'wide' }) ?? 'open' : 'mine';
+    const shown = (item) => {
+      const decision = !item ? 'removed' : (item.decision ?? 'open');
+      if (['changed', 'added'].includes(decision)) return categoryName(doc.categories, item.category);
+      const [kind, name] = { accepted: ['ok', 'done'], rejected: ['bad', 'failed'] }[decision] ?? [];
+      return h('span', { class: kind }, name && icon(name), t(`decision.${decision}`));
+    };
+    let whose = 'mine';
+    if (conflicts.length) {
+      const { root, rows } = template('differ');
+      fill(rows, conflicts.slice(0, 50).map(({ mine, theirs: other }) => h('tr', h('th', { scope: 'row' }, h('bdi', doc.wordsOf(mine ?? other))), h('td', shown(other)), h('td', shown(mine)))));
+      whose = await ask(t('someoneTitle'), [h('p', t('someoneText', { n: merged.theirs }), ' ', t('differing', { n: conflicts.length })), root],
+        [{ words: t('takeTheirs'), value: 'theirs' }, { words: t('takeMine'), value: 'mine' }, { words: t('goThrough'), value: 'open', filled: true, safe: true }], 'wide') ?? 'open';
+    }
     this.base = theirs;
     if (!conflicts.length) toast(t('someoneMerged', { n: merged.theirs }), { icon: 'warning' });
     if (this.status === 'open' || whose === 'theirs') [this.status, this.reason] = [present.status, present.reason];
@@ -302,7 +317,6 @@ class Reviewing {
     doc.show();
     this.#save();
     this.tools();
-    this.#bottom();
     if (whose === 'open' && conflicts.length) {
       this.#filter('open');
       doc.choose(conflicts[0].id);
@@ -325,7 +339,7 @@ class Reviewing {
     this.byWords ??= true;
     doc.marks.mark('pending', { ...span, status: 'chosen' });
     doc.frame();
-    this.card(this.item);
+    doc.card();
     setMode((event) => this.#inMode(event));
   }
 
@@ -360,45 +374,32 @@ class Reviewing {
     setMode(null);
     this.doc.marks.mark('pending', null);
     this.doc.frame();
-    this.card(this.item);
+    this.doc.card();
   }
 
+  // The keys of the mode: answers whether it used one.
   #inMode({ key, shiftKey, target }) {
-    if (key === 'Escape') {
-      this.leave();
-      return true;
-    }
-    if (key === 'Enter' && this.mode === 'span' && !target.closest('button')) {
-      this.keep();
-      return true;
-    }
-    if (key === 'Enter' && !target.closest('button')) return true;
-    if (key.toLowerCase() === 'm' && this.mode) {
+    const direction = { ArrowLeft: -1, ArrowRight: 1 }[key];
+    if (key === 'Escape') this.leave();
+    else if (key === 'Enter' && !target.closest('button')) this.mode === 'span' && this.keep();
+    else if (key.toLowerCase() === 'm') {
       this.byWords = !this.byWords;
-      this.card(this.item);
-      return true;
-    }
-    if (key !== 'ArrowLeft' && key !== 'ArrowRight') return false;
-    this.move(key === 'ArrowLeft' ? -1 : 1, shiftKey);
+      this.doc.card();
+    } else if (direction) this.move(direction, shiftKey);
+    else return false;
     return true;
   }
 
   /** Move an edge of the pending span; while adding without Shift, the span itself goes to the next word. */
   move(direction, shift) {
     const { text } = this.doc;
+    const to = (at, where = direction) => step(text, at, where, this.byWords);
     let { start, end } = this.pending;
-    if (this.mode === 'span') {
-      if (shift) start = Math.min(end - 1, step(text, start, direction, this.byWords));
-      else end = Math.max(start + 1, step(text, end, direction, this.byWords));
-    } else if (shift) end = Math.max(start + 1, step(text, end, direction, this.byWords));
-    else if (direction > 0) {
-      end = step(text, end, 1, this.byWords);
-      start = step(text, end, -1, this.byWords);
-    } else {
-      start = step(text, start, -1, this.byWords);
-      end = step(text, start, 1, this.byWords);
-    }
-    this.#pend({ start, end }, this.mode);
+    if (shift && this.mode === 'span') start = Math.min(end - 1, to(start));
+    else if (shift || this.mode === 'span') end = Math.max(start + 1, to(end));
+    else if (direction > 0) [start, end] = [to(to(end), -1), to(end)];
+    else [start, end] = [to(start), to(to(start), 1)];
+    this.#pend((this.byWords && trim(text, start, end)) || { start, end }, this.mode);
     this.doc.pane.show(start, end, 72);
     say('decisions', text.slice(start, end));
   }
@@ -408,65 +409,61 @@ class Reviewing {
     const span = this.pending ?? item;
     if (!span) return;
     const others = item && !this.pending ? this.places(item).length : 0;
-    const field = h('input', { type: 'search', 'aria-label': t('typeOrKey'), placeholder: t('typeOrKey'), role: 'combobox', 'aria-expanded': 'true', 'aria-controls': 'picker' });
-    const also = h('input', { type: 'checkbox' });
-    const box = h('ul', { role: 'listbox', id: 'picker', 'aria-label': t('categories') });
-    let at = 0;
-    let names = [];
-    let choose = () => {};
-    const draw = () => {
-      const typed = field.value.trim().toLowerCase();
-      names = doc.categories.names.filter((name) => name.toLowerCase().includes(typed) || doc.categories.key(name).toLowerCase() === typed);
-      at = Math.min(at, Math.max(0, names.length - 1));
-      box.replaceChildren(...names.map((name, n) => h('li', { role: 'option', id: `pick-${n}`, 'aria-selected': String(n === at), onclick: () => choose(name) }, doc.chip(name), h('span', { class: `cat c${doc.categories.colour(name)}` }, name), h('span', { class: 'hint' }, name === item?.model?.category && !this.pending ? t('modelsAnswer', { value: sure(item.model.confidence) }) : ''))));
-      field.setAttribute('aria-activedescendant', names.length ? `pick-${at}` : '');
+    const { root, ...view } = template('picker');
+    const { names } = doc.categories;
+    fill(view.categories, names.map((name) => h('label.choice', h('input', { type: 'radio', name: 'category', value: name, checked: name === (span.category ?? names[0]) }), doc.chip(name), categoryName(doc.categories, name),
+      name === item?.model?.category && !this.pending && h('span.hint', t('modelsAnswer', { value: sure(item.model.confidence) })))));
+    view.others.hidden = !others;
+    view.othersWords.textContent = t('alsoOthers', { n: others });
+    // Typing leaves the categories that have it in their names, or as their key; the first of them is chosen.
+    view.field.oninput = () => {
+      const typed = view.field.value.trim().toLowerCase();
+      for (const label of view.categories.children) {
+        const name = label.firstChild.value;
+        label.hidden = !name.toLowerCase().includes(typed) && doc.categories.key(name).toLowerCase() !== typed;
+      }
+      const [first] = view.categories.querySelectorAll('label:not([hidden]) input');
+      if (first) first.checked = true;
     };
-    at = Math.max(0, doc.categories.names.indexOf(span.category));
-    field.oninput = () => { at = 0; draw(); };
-    field.onkeydown = (event) => {
-      const move = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-      if (!move) return;
+    view.field.onkeydown = (event) => {
+      if (event.key !== 'ArrowDown') return;
       event.preventDefault();
-      at = (at + move + names.length) % Math.max(1, names.length);
-      draw();
+      view.categories.querySelector(':checked')?.focus();
     };
-    draw();
-    const name = await ask(t('categoryOf', { text: doc.wordsOf(span) }), [h('label', { class: 'search' }, icon('search'), field), box, others ? h('label', { class: 'choice' }, also, h('span', {}, t('alsoOthers', { n: others }))) : ''],
-      [{ words: t('cancel'), value: null }, { words: t('choose'), key: '↵', filled: true, value: () => names[at] }], { class: 'picker', closeOnFirst: (close) => { choose = close; } });
-    if (!name) return;
-    this.category(name);
-    if (also.checked) this.everywhere();
+    const picked = await ask(t('categoryOf', { text: doc.wordsOf(span) }), root,
+      [{ words: t('cancel'), value: null }, { words: t('choose'), key: '↵', filled: true, value: (fields) => [fields.get('category'), fields.has('also')] }], 'picker');
+    if (!picked?.[0]) return;
+    this.category(picked[0]);
+    if (picked[1]) this.everywhere();
   }
 
   async #changeKeys() {
     const { categories } = this.doc;
-    const wrong = h('p', { class: 'bad', role: 'alert' });
-    const fields = categories.names.map((name) => [name, h('input', { class: 'key', maxlength: 1, value: categories.key(name), 'aria-label': t('keyOf', { name }) })]);
-    const read = () => {
-      const seen = new Map();
-      for (const [name, { value }] of fields) {
+    const wrong = h('p.bad', { role: 'alert' });
+    const read = (fields) => {
+      const owners = new Map();
+      for (const [name, value] of fields) {
         const key = value.toUpperCase();
-        const taken = COMMANDS.includes(key) ? t('aCommand') : seen.get(key);
+        const taken = COMMANDS.includes(key) ? t('aCommand') : owners.get(key);
         if (key && taken) {
           wrong.textContent = t('keyTaken', { key, by: taken });
           return undefined;
         }
-        if (key) seen.set(key, name);
+        if (key) owners.set(key, name);
       }
-      return Object.fromEntries([...seen].map(([key, name]) => [name, key]));
+      return Object.fromEntries([...owners].map(([key, name]) => [name, key]));
     };
-    const keys = await ask(t('changeKeys'), [h('div', { class: 'keys' }, fields.map(([name, field]) => h('label', { class: 'choice' }, field, h('span', { class: `cat c${categories.colour(name)}` }, name)))), wrong],
+    const keys = await ask(t('changeKeys'), [h('div.keys', categories.names.map((name) => h('label.choice', h('input.key', { name, maxlength: 1, value: categories.key(name), 'aria-label': t('keyOf', { name }) }), categoryName(categories, name)))), wrong],
       [{ words: t('resetKeys'), value: {} }, { words: t('keep'), filled: true, value: read }]);
     if (!keys) return;
-    remember({ keys: { ...preferences.keys, ...keys } });
-    if (!Object.keys(keys).length) remember({ keys: {} });
-    dispatchEvent(new HashChangeEvent('hashchange'));
+    remember({ keys: Object.keys(keys).length ? { ...preferences.keys, ...keys } : {} });
+    reopen();
   }
 
   // --- What is shown ---
 
   isListed(item) {
-    return !this.only || (this.only === 'open' ? !item.decision : ['rejected', 'changed', 'added'].includes(item.decision));
+    return !this.only || (this.only === 'open' ? !item.decision : CORRECTIONS.includes(item.decision));
   }
 
   #filter(only) {
@@ -479,79 +476,61 @@ class Reviewing {
     this.suggestions.checked = on;
     this.doc.isPlain = !on;
     this.doc.show();
-    this.#bottom();
+    this.tools();
   }
 
-  /** The filters above the list, and how many the slider would accept. */
+  /** The filters above the list, how many the slider would accept, and what Enter does. */
   tools() {
-    const { doc } = this;
-    const chips = doc.view.tools.querySelector('.chips');
-    const changed = doc.items.filter(({ decision }) => ['rejected', 'changed', 'added'].includes(decision)).length;
-    chips.replaceChildren(...[[null, 'allN', doc.items.length], ['open', 'toDecide', this.open.length], ['changed', 'changedN', changed]].map(([only, words, n]) => button(t(words, { n }), () => this.#filter(only), { class: 'small', 'aria-pressed': String(this.only === only) })));
-    const above = this.open.filter((item) => sureness(item) >= doc.least).length;
-    doc.view.acceptAbove.replaceChildren(h('span', {}, t('acceptAbove', { n: above })), h('kbd', {}, 'T'));
+    const { items, least, view } = this.doc;
+    const n = this.open.length;
+    const counts = { '': t('allN', { n: items.length }), open: t('toDecide', { n }), changed: t('changedN', { n: items.filter(({ decision }) => CORRECTIONS.includes(decision)).length }) };
+    for (const chip of view.chips.children) {
+      chip.textContent = counts[chip.value];
+      chip.ariaPressed = String(chip.value === (this.only ?? ''));
+    }
+    view.above.textContent = t('acceptAbove', { n: this.open.filter((item) => sureness(item) >= least).length });
+    view.restWords.textContent = !this.suggestions.checked ? t('saveNext') : n ? t('acceptNext', { n }) : t('nextOnly');
   }
 
-  drawRow(item) {
+  /** What a row of the list has beside the entity itself. */
+  drawRow(item, value) {
     const { doc } = this;
-    const value = sureness(item);
     const was = item.decision === 'changed' && item.category !== item.model.category ? t('was', { category: item.model.category }) : item.decision === 'added' ? t('decision.added') : '';
-    const toggle = (decision, name) => button(null, () => { doc.choose(item.id, { quiet: true }); this.decide(decision, doc.item(item.id), false); }, { icon: name, class: `square toggle ${decision}`, 'data-act': decision, tabindex: item.id === doc.current ? 0 : -1,
-      'aria-pressed': String(item.decision === decision || (decision === 'accepted' && ['changed', 'added'].includes(item.decision))), 'aria-label': t(decision === 'accepted' ? 'acceptName' : 'rejectName', { text: doc.wordsOf(item) }) });
-    return [doc.chip(item.category), h('bdi', { class: `what${item.decision === 'rejected' ? ' gone' : ''}` }, doc.wordsOf(item)),
-      h('span', { class: 'hint kind' }, [item.category, was, item.model ? sure(value) : ''].filter(Boolean).join(' '), value < UNSURE && !item.decision ? h('span', { class: 'warn' }, ` ${t('unsure')}`) : ''), h('span', { class: 'toggles' }, toggle('accepted', 'check'), toggle('rejected', 'close'))];
+    const toggle = (decision, name, words) => button(null, null, { icon: name, value: decision, class: `square toggle ${decision}`, 'data-do': 'toggle', 'data-id': item.id, tabindex: item.id === doc.current ? 0 : -1, 'aria-pressed': isPressed(item, decision), 'aria-label': t(words, { text: doc.wordsOf(item) }) });
+    return [h('span.hint.kind', [item.category, was, item.model ? sure(value) : ''].filter(Boolean).join(' '), value < UNSURE && !item.decision && h('span.warn', ` ${t('unsure')}`)),
+      h('span.toggles', toggle('accepted', 'check', 'acceptName'), toggle('rejected', 'close', 'rejectName'))];
   }
 
+  /** What the card of the current entity has beside the entity itself: what can be decided, or how a span is moved. */
   card(item) {
-    const { doc, pending, mode } = this;
-    const box = doc.view.current;
-    box.hidden = !item && !pending;
+    const { pending, mode, doc: { view } } = this;
+    const isAdding = mode === 'add';
+    view.cardTitle.textContent = t(!pending ? 'current' : isAdding ? 'newEntity' : 'movingSpan');
+    view.cardValue.hidden = view.deciding.hidden = Boolean(pending);
+    view.moving.hidden = !pending;
     if (pending) {
-      const press = (name, direction, shift, words) => button(null, () => this.move(direction, shift), { icon: name, class: 'square', 'aria-label': words, title: words });
-      box.replaceChildren(h('p', { class: 'hint' }, t(mode === 'add' ? 'newEntity' : 'movingSpan'), h('span', { class: 'grow' }), t(this.byWords ? 'byWords' : 'byCharacters')), h('p', { class: 'what' }, h('bdi', {}, doc.text.slice(pending.start, pending.end))),
-        h('p', { class: 'buttons' }, mode === 'span' && [press('left', -1, true, t('startLeft')), press('right', 1, true, t('startRight'))], h('span', { class: 'grow' }), press('left', -1, mode === 'add', t('endLeft')), press('right', 1, mode === 'add', t('endRight'))),
-        h('p', { class: 'buttons' }, mode === 'add' ? button(t('pickCategory'), () => this.pick(), { key: 'C' }) : button(t('keep'), () => this.keep(), { key: '↵' }), button(t('leave'), () => this.leave(), { key: 'Esc' })), h('p', { class: 'hint' }, t(mode === 'add' ? 'addHow' : 'spanHow')));
+      view.cardAt.textContent = '';
+      view.cardPlace.textContent = t(this.byWords ? 'byWords' : 'byCharacters');
+      view.moveStart.hidden = view.keep.hidden = isAdding;
+      view.pickNew.hidden = !isAdding;
+      view.moveHow.textContent = t(isAdding ? 'addHow' : 'spanHow');
       return;
     }
-    if (!item) return;
-    const value = sureness(item);
-    const n = doc.listed.findIndex(({ id }) => id === item.id) + 1;
+    view.accept.ariaPressed = isPressed(item, 'accepted');
+    view.reject.ariaPressed = isPressed(item, 'rejected');
     const others = this.places(item).length;
-    const pressed = (decision) => String(item.decision === decision || (decision === 'accepted' && ['changed', 'added'].includes(item.decision)));
-    const focused = box.contains(document.activeElement) && document.activeElement.dataset.act;
-    box.replaceChildren(h('p', { class: 'hint' }, h('b', {}, t('current')), ` ${t('nOf', { n, all: doc.listed.length })}`, h('span', { class: 'grow' }), place(item.model?.location)), h('p', { class: 'what' }, h('bdi', {}, doc.wordsOf(item))),
-      h('p', { class: 'value' }, button(null, () => this.pick(), { class: 'small pick', 'data-act': 'pick' }), item.model && [sureBar(value, UNSURE), value < UNSURE ? t('valueUnsure', { value: sure(value) }) : sure(value)]),
-      h('p', { class: 'buttons' }, h('span', { class: 'phone moves' }, button(null, () => doc.step(-1), { icon: 'left', 'aria-label': t('keyPrevious') }), button(null, () => doc.step(1), { icon: 'right', 'aria-label': t('nextEntity') })),
-        button(t('accept'), () => this.decide('accepted'), { icon: 'check', key: 'A', class: 'toggle accepted', 'aria-pressed': pressed('accepted'), 'data-act': 'accept' }), button(t('reject'), () => this.decide('rejected'), { icon: 'close', key: 'X', class: 'toggle rejected', 'aria-pressed': pressed('rejected'), 'data-act': 'reject' }),
-        button(t('span'), () => this.span(), { key: 'M', 'data-act': 'span' })),
-      others ? h('p', { class: 'hint' }, t('sameText', { n: others }), h('span', { class: 'grow' }), button(t('sameThere'), () => { this.last = { id: item.id }; this.everywhere(); }, { key: 'D', class: 'linklike', 'data-act': 'same' })) : '');
-    box.querySelector('.pick').append(h('span', { class: 'sr' }, t('pickCategory')), doc.chip(item.category), h('span', {}, item.category), icon('down'));
-    if (focused) box.querySelector(`[data-act="${focused}"]`)?.focus();
-  }
-
-  #bottom() {
-    const { doc } = this;
-    const n = this.open.length;
-    const words = !this.suggestions.checked ? t('saveNext') : n ? t('acceptNext', { n }) : t('nextOnly');
-    const hints = [['J K', 'keyNext'], ['A X', 'keyAcceptReject'], ['1…9 0 Q W', 'keyCategory'], ['M', 'keySpan'], ['N', 'keyAdd'], ['D', 'keySame'], ['Z ⇧Z', 'keyUndoRedo'], [', .', 'keyDocument']];
-    doc.view.bottom.replaceChildren(h('span', { class: 'hints', 'aria-hidden': 'true' }, hints.map(([keys, hint]) => h('span', {}, keys.split(' ').map((key) => h('kbd', {}, key)), t(hint)))), h('span', { class: 'grow' }),
-      button(t('undo'), () => this.undo(), { icon: 'replay', class: 'quiet', key: 'Z' }), button(t('skip'), () => this.putAside('skipped'), { key: 'S', class: 'quiet' }), button(t('flag'), () => this.putAside('flagged'), { key: 'F', class: 'quiet' }),
-      button(words, () => this.acceptRest(), { key: '↵', class: 'filled large', id: 'accept-next' }));
+    view.same.hidden = !others;
+    view.sameText.textContent = t('sameText', { n: others });
   }
 
   #keys() {
     const { doc } = this;
-    const own = { J: () => doc.step(1), K: () => doc.step(-1), ArrowDown: () => doc.step(1), ArrowUp: () => doc.step(-1), A: () => this.decide('accepted'), X: () => this.decide('rejected'), C: () => this.pick(), M: () => this.span(), N: () => this.add(),
-      D: () => this.everywhere(), T: () => this.acceptAbove(), Enter: () => this.acceptRest(), S: () => this.putAside('skipped'), F: () => this.putAside('flagged'), Z: () => this.undo(), 'Shift Z': () => this.redo(), H: () => this.#suggest(!this.suggestions.checked),
-      ',': () => doc.neighbour(-1), '.': () => doc.neighbour(1), Escape: () => doc.leave(),
-      any: (key) => { const name = doc.categories.byKey(key); if (name) this.category(name); return Boolean(name); } };
-    keysOf(own);
-    if (waiting && waiting[0].document === doc.row.id) {
-      const [found, said] = waiting;
-      waiting = null;
-      setTimeout(() => this.#again(found, said));
-    }
+    keysOf({
+      ...doc.keys(), R: null, A: () => this.decide('accepted'), X: () => this.decide('rejected'), C: () => this.pick(), M: () => this.span(), N: () => this.add(), D: () => this.everywhere(), T: () => this.acceptAbove(), Enter: () => this.acceptRest(),
+      S: () => this.putAside('skipped'), F: () => this.putAside('flagged'), Z: () => this.undo(), 'Shift Z': () => this.redo(), H: () => this.#suggest(!this.suggestions.checked),
+      any: (key) => { const name = doc.categories.byKey(key); if (name) this.category(name); return Boolean(name); },
+    });
   }
 }
 
-let waiting = null;
+const isPressed = ({ decision }, which) => String(decision === which || (which === 'accepted' && ['changed', 'added'].includes(decision)));

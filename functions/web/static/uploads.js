@@ -97,19 +97,15 @@ export class Uploads {
     for (let start = 0, n = 0; start < file.size; start += blockBytes, n += 1) {
       const block = btoa(String(n).padStart(8, '0'));
       names.push(block);
-      if (item.blocks.has(block)) continue;
-      const address = `${url}&comp=block&blockid=${encodeURIComponent(block)}`;
-      const part = file.slice(start, start + blockBytes);
-      for (let tries = 1; ; tries += 1) {
+      for (let tries = 1; !item.blocks.has(block); tries += 1) {
         try {
-          await this.#put(item, address, part, {}, start);
-          break;
+          await this.#put(item, `${url}&comp=block&blockid=${encodeURIComponent(block)}`, file.slice(start, start + blockBytes), {}, start);
+          item.blocks.add(block);
         } catch (error) {
           if (tries === BLOCK_TRIES || item.state === 'cancelled' || (error.status && error.status < 500)) throw error;
           await new Promise((resolve) => { setTimeout(resolve, 500 * 2 ** tries); });
         }
       }
-      item.blocks.add(block);
     }
     const list = `<?xml version="1.0" encoding="utf-8"?><BlockList>${names.map((name) => `<Latest>${name}</Latest>`).join('')}</BlockList>`;
     await this.#put(item, `${url}&comp=blocklist`, list, { 'x-ms-blob-content-type': file.type || 'application/octet-stream', ...headers }, file.size);
@@ -136,8 +132,8 @@ export class Uploads {
     const open = this.items.filter(({ state, asked }) => state === 'exists' && !asked);
     for (const item of open) item.asked = true;
     if (open.length < 2) return;
-    const answer = await ask(t('existTitle', { n: open.length }), [h('p', {}, t('existText')),
-      h('ul', { class: 'files' }, open.map(({ name, existing }) => h('li', {}, h('bdi', {}, name), h('span', {}, existing.changed ? t('sizeFrom', { size: bytes(existing.size), day: day(existing.changed) }) : ''))))],
+    const answer = await ask(t('existTitle', { n: open.length }), [h('p', t('existText')),
+      h('ul.files', open.map(({ name, existing }) => h('li', h('bdi', name), h('span', existing.changed ? t('sizeFrom', { size: bytes(existing.size), day: day(existing.changed) }) : ''))))],
     [{ words: t('cancel'), value: null }, { words: t('keepOldOnes'), value: 'keep', safe: true }, { words: t('replaceN', { n: open.length }), value: 'replace', filled: true }]);
     for (const item of open) {
       if (answer === 'replace') this.replace(item);

@@ -65,6 +65,9 @@ export function duration(seconds, brief) {
   return s < 172_800 ? `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min` : t('days', { n: Math.floor(s / 86_400) });
 }
 
+export const secondsUntil = (time) => (new Date(time) - Date.now()) / 1000;
+export const daysUntil = (time) => Math.floor(secondsUntil(time) / 86_400);
+
 /** Where in its file an entity stands: page, sheet and row, slide, part. */
 export function place(location) {
   if (!location) return '';
