@@ -117,7 +117,7 @@ def _objects(assets: Mapping[str, Any], name: str, key: str) -> list[dict[str, A
 def _entry(
     document: Document, names: Mapping[str, str], language: str, is_multilingual: bool, dataset: str
 ) -> dict[str, Any]:
-    spans = tuple(Span(span.start, span.end, names[span.category]) for span in document.spans)
+    spans = tuple(dict.fromkeys(Span(span.start, span.end, names[span.category]) for span in document.spans))
     own = document.language if is_multilingual and document.language else language
     labelled = Document(document.name, document.text, spans, (), own, dataset)
     return language_studio.written(labelled, Kind.ENTITIES, UTF16)
