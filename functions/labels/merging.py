@@ -70,21 +70,21 @@ def merge(
     assets, metadata = file.get("assets"), file.get("metadata") or {}
     if not isinstance(assets, dict) or not isinstance(metadata, dict):
         raise LabelsError("This is not a labels file of the Language service: it has no 'assets'.")
-    entries = [one for one in assets.get("documents") or () if isinstance(one, dict) and one.get("location")]
-    listed = [one for one in assets.get("entities") or () if isinstance(one, dict)]
-    known = [str(one.get("category")) for one in listed]
+    entries, listed = _objects(assets, "documents", "location"), _objects(assets, "entities", "category")
+    known = [one["category"] for one in listed]
     names = category_names((span.category for one in reviewed for span in sorted(one.spans)), known)
     language = str(metadata.get("language") or language_studio.DEFAULT_LANGUAGE)
     is_multilingual = bool(metadata.get("multilingual"))
     gone = {other for one in reviewed for other in (earlier or {}).get(one.name, ())} - {one.name for one in reviewed}
-    by_name = {str(one["location"]): one for one in entries if one["location"] not in gone}
-    sets = {str(one["location"]): str(one.get("dataset") or "") for one in entries}
+    sets = {one["location"]: str(one.get("dataset") or "") for one in entries}
+    new: dict[str, dict[str, Any]] = {}
     replaced = 0
     for one in reviewed:
         old = [name for name in (one.name, *(earlier or {}).get(one.name, ())) if name in sets]
         replaced += bool(old)
-        by_name[one.name] = _entry(one, names, language, is_multilingual, next((sets[name] for name in old), ""))
-    documents = _in_sets(list(by_name.values()), share)
+        new[one.name] = _entry(one, names, language, is_multilingual, next((sets[name] for name in old), ""))
+    kept = [one for one in entries if one["location"] not in gone and one["location"] not in new]
+    documents = _in_sets([*kept, *new.values()], share)
     categories = list(
         dict.fromkeys([*known, *(names[span.category] for one in reviewed for span in sorted(one.spans))])
     )
@@ -103,10 +103,21 @@ def merge(
     )
 
 
+def _objects(assets: Mapping[str, Any], name: str, key: str) -> list[dict[str, Any]]:
+    """Return a list of the exported labels, whole. Raises `LabelsError`: what can not be read would be lost."""
+    found = assets.get(name) or []
+    if not isinstance(found, list) or not all(isinstance(one, dict) and isinstance(one.get(key), str) for one in found):
+        raise LabelsError(
+            f"The exported labels can not be merged without losing some: '{name}' is not a list of entries that each "
+            f"have a '{key}'. Nothing was imported."
+        )
+    return found
+
+
 def _entry(
     document: Document, names: Mapping[str, str], language: str, is_multilingual: bool, dataset: str
 ) -> dict[str, Any]:
-    spans = tuple(Span(span.start, span.end, names[span.category]) for span in document.spans)
+    spans = tuple(dict.fromkeys(Span(span.start, span.end, names[span.category]) for span in document.spans))
     own = document.language if is_multilingual and document.language else language
     labelled = Document(document.name, document.text, spans, (), own, dataset)
     return language_studio.written(labelled, Kind.ENTITIES, UTF16)

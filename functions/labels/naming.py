@@ -36,25 +36,14 @@ def _letters(name: str) -> str:
 def category_name(category: str) -> str:
     """Return a category's name as the service takes it; a category of forbidden characters only keeps its digest."""
     allowed = "".join(char for char in category if char not in FORBIDDEN_IN_CATEGORY and char.isprintable())
-    found = allowed.strip()[:MAX_NAME_CHARACTERS].strip()
+    found = " ".join(allowed.split())[:MAX_NAME_CHARACTERS].strip()
     return found or f"Category{hashlib.sha256(category.encode('utf-8', 'surrogatepass')).hexdigest()[:DIGEST_DIGITS]}"
 
 
 def category_names(categories: Iterable[str], known: Iterable[str] = ()) -> dict[str, str]:
-    """Return the name of each category: two that come to the same, but for letter case, are told apart by a digest.
+    """Return the name of each category as the service takes it; those that come to the same name are one category.
 
     `known` are the names that a project has already; a category that is one of them keeps it.
     """
-    names: dict[str, str] = {name: name for name in known}
-    used = {name.casefold() for name in names}
-    # Those that the service takes as they are come first: they keep their names.
-    for category in sorted(dict.fromkeys(categories), key=lambda one: category_name(one) != one):
-        if category in names:
-            continue
-        name = category_name(category)
-        if name != category and name.casefold() in used:
-            digest = hashlib.sha256(category.encode("utf-8", "surrogatepass")).hexdigest()[:6]
-            name = f"{name[: MAX_NAME_CHARACTERS - 7]} {digest}"
-        used.add(name.casefold())
-        names[category] = name
-    return names
+    names = {name: name for name in known}
+    return names | {category: category_name(category) for category in categories if category not in names}

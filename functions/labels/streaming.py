@@ -80,5 +80,5 @@ def _named(documents: Iterable[Document]) -> Iterator[Document]:
     names: dict[str, str] = {}
     for document in documents:
         names = category_names((span.category for span in document.spans), names)
-        spans = tuple(replace(span, category=names[span.category]) for span in document.spans)
+        spans = tuple(dict.fromkeys(replace(span, category=names[span.category]) for span in document.spans))
         yield replace(document, name=training_name(document.name), spans=spans)

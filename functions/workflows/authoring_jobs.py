@@ -35,6 +35,8 @@ LONGEST_BACKOFF_S: Final = 60.0
 
 FINISHED: Final = frozenset({"succeeded", "failed", "cancelled", "canceled", "partiallycompleted"})
 
+RUNNING: Final = frozenset({"notstarted", "running", "cancelling"})
+
 T = TypeVar("T")
 
 Tell = Callable[[str, float | None], None]
@@ -152,17 +154,21 @@ class Authoring:
 
         `follow` sees each answer. Raises `JobFailed` unless it has succeeded.
         """
+        unknown_since: datetime | None = None
         while True:
             job = self.find(Job, *parts)
             if job is None:
                 return None
             follow(job)
             status = job.status.lower()
+            unknown_since = None if status in RUNNING else unknown_since or self._clock()
             if status == "succeeded":
                 return job
             if status in FINISHED:
                 told = "; ".join(f"{one.code}: {one.message}" for one in job.errors or ())
                 raise JobFailed(f"{what} has {_ended(status)}{f' ({told})' if told else ''}.")
+            if unknown_since and self._clock() - unknown_since > PATIENCE:
+                raise JobFailed(f"{what}: the service says {job.status!r}, which is no state that is known.")
             self._sleep(POLL_S)
 
     def do(

@@ -98,6 +98,8 @@ class TrainingRun(Record, frozen=True, kw_only=True):
     reviewed: int = 0
     documents: int = 0
     tested: int = 0
+    renamed: dict[str, str] = {}
+    """Categories that have another name in the project."""
 
 
 class Plan(NamedTuple):
@@ -136,7 +138,7 @@ class Trained:
     documents: int
     tested: int
     warnings: tuple[str, ...]
-    """Of the service, such as of categories with few labels."""
+    """Of categories with other names, and of the service, such as of categories with few labels."""
 
 
 class ModelTraining:
@@ -288,7 +290,9 @@ class ModelTraining:
             # What was imported can not be used; the next time it is made anew.
             self._store.save_run(COMMAND, _with(run, stage=Stage.COLLECT))
             raise
-        return _with(run, stage=Stage.TRAIN, documents=merged.documents, tested=merged.tested)
+        return _with(
+            run, stage=Stage.TRAIN, documents=merged.documents, tested=merged.tested, renamed=dict(merged.renamed)
+        )
 
     def _exported(self) -> bytes:
         what = f"The export of project '{self._authoring.project}'"
@@ -347,7 +351,8 @@ class ModelTraining:
         )
         self._store.add(Measured(at=now, label=run.label, quality=quality, documents=run.tested))
         self._store.end_run(COMMAND)
-        return Trained(run.label, quality, run.reviewed, run.documents, run.tested, tuple(warnings))
+        renamed = [f"Category '{given}' is called '{name}' in the project." for given, name in run.renamed.items()]
+        return Trained(run.label, quality, run.reviewed, run.documents, run.tested, (*renamed, *warnings))
 
     def _found_job(self, run: TrainingRun) -> str | None:
         """Return the id of the training job that this run has started without knowing; None where there is none."""

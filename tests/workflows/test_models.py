@@ -11,6 +11,7 @@ import requests
 
 from functions.cli.main import run
 from functions.labels.naming import training_name
+from functions.labels.values import Span
 from functions.storage.expiry_store import ExpiryStore
 from functions.storage.model_store import ModelStore
 from functions.workflows.model_view import ModelView
@@ -126,6 +127,37 @@ def test_labels_so_far_are_trained_on_request(taught: World, capsys: pytest.Capt
     assert command(taught, "model", "train", "--yes") == 2
     assert command(taught, "model", "train", "--yes", "--label", "2027-01") == 0
     assert len(documents(taught)) == 12
+
+
+ODD = {
+    "in/<img src=x onerror=alert(1)>.txt": "😀 Anna Bell owes $20.\r\nTo Bo.",
+    f"in/{'n' * 900}.txt": "\ufeffMark owes 5 €.",
+    "in/\u05e9\u05dc\u05d5\u05dd.txt": "\u05e9\u05dc\u05d5\u05dd Anna e\u0301 owes.",
+    "in/a b/../c.txt".replace("/../", "-"): "Anna\tBell\u2028owes",
+    "in/report.TXT": "A \U0001f469\u200d\U0001f469\u200d\U0001f467 family owes.",
+}
+"""Documents by their names; the first five signs of each text that are no mark are labelled."""
+
+
+def test_odd_names_and_texts_are_learnt(taught: World, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, text in ODD.items():
+        taught.drop(name, text)
+    taught.run()
+    for name in ODD:
+        correct(taught, name, [Span(0, 5, "Sum: (net) / 100 %")])
+    assert command(taught, "model", "train", "--yes", "--json") == 0
+    assert answers(capsys)[0]["leftOut"] == {}
+    names = {original: name for name, original in store(taught).history().names.items()}
+    category = project(taught).assets["entities"][-1]["category"]
+    assert category == "Sum net 100"
+    for name, text in ODD.items():
+        placed = names[name]
+        assert placed.removesuffix(".txt").isalnum() and placed.isascii() and len(placed) <= 74
+        stored = taught.training.read(placed).data.decode()
+        assert stored == text.removeprefix("\ufeff")
+        (label,) = documents(taught)[placed]["entities"][0]["labels"]
+        units = stored.encode("utf-16-le")[2 * label["offset"] : 2 * (label["offset"] + label["length"])]
+        assert (units.decode("utf-16-le"), label["category"]) == (stored[:5], category)
 
 
 def trained(world: World, names: list[str], *options: str) -> None:
