@@ -21,6 +21,8 @@ export const sureness = (item) => item.model?.confidence ?? 1;
 export async function open({ app, main, id, mode, params, isCurrent }) {
   if (mode === 'review' && !id) return (await import('./reviewing.js')).openQueue(app, main);
   const path = `documents/${id}`;
+  // Asked for at once, and not needed where there is no result yet.
+  const asked = send(`${path}/text`).then((response) => response.text()).catch((error) => error);
   const row = await getJson(path);
   if (!isCurrent()) return null;
   document.title = `${fileOf(row.name)} · ${t(`state.${row.state}`)} · Entity Drop`;
@@ -28,9 +30,10 @@ export async function open({ app, main, id, mode, params, isCurrent }) {
   if (!row.text || !row.results.length) return unfinished(app, main, row);
   const suffix = params.get('tab') ?? (row.results.find((result) => result.suffix.endsWith(ENTITIES)) ?? row.results[0]).suffix.replace(/^\./, '');
   const [text, result, corrections, reviewing] = await Promise.all([
-    send(`${path}/text`).then((response) => response.text()), getJson(`${path}/results/${suffix}`),
+    asked, getJson(`${path}/results/${suffix}`),
     suffix === ENTITIES ? getVersioned(`${path}/corrections`) : null, mode === 'review' ? import('./reviewing.js') : null]);
   if (!isCurrent()) return null;
+  if (text instanceof Error) throw text;
   const view = new DocumentView({ app, main, row, text, suffix, result, corrections, params, mode });
   if (reviewing) await reviewing.start(view);
   return view;
