@@ -47,6 +47,8 @@ EVERY_COMMAND = (
     ["replay", "--all"],
     ["backfill"],
     ["ignore-existing"],
+    ["labels", "check", "--labels", "samples/labels.json", "--documents", "samples/labelled"],
+    ["model", "list"],
 )
 
 
