@@ -483,6 +483,29 @@ def test_lost_answers_start_nothing_twice(taught: World, status: int | None) -> 
     assert (deployed(taught), deployed(taught, "candidate")) == ("reviewed-20250115-1", "first")
 
 
+@pytest.mark.parametrize("body", [b"[]", b'{"value": 5}', b'{"status": 5}', b"<html>"])
+@pytest.mark.parametrize("part", ["/loans?", "/train/jobs", "/export/jobs", "/import/jobs", "/summary-result"])
+def test_answers_of_another_type_end_in_a_sentence(
+    taught: World, capsys: pytest.CaptureFixture[str], body: bytes, part: str
+) -> None:
+    """And the same command goes on once the answers are as they should be."""
+    review(taught, NAMES[12:14])
+
+    def rewrite(response: requests.Response) -> None:
+        if response.request.method == "GET" and part in str(response.url):
+            response._content = body
+
+    access = GatedAccess(taught)
+    access.rewrite(rewrite)
+    began = taught.clock()
+    assert run(["model", "train", "--yes"], access) in (1, 3)
+    assert taught.clock() - began < timedelta(hours=1)
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1 and "Traceback" not in err
+    assert command(taught, "model", "train", "--yes") == 0
+    assert set(project(taught).models) == {"first", "reviewed-20250115-1"}
+
+
 def test_failed_training_says_why(taught: World, capsys: pytest.CaptureFixture[str]) -> None:
     for blob in list(taught.training.list()):
         taught.training.delete(blob.name)
