@@ -380,7 +380,8 @@ def prune(
         console.print(told)
         if can_go:
             names = " ".join(one.label for one in can_go)
-            console.print(plain(f"\nNothing was done. python -m functions model prune {names} --yes"), soft_wrap=True)
+            console.print()
+            console.print(plain(f"Nothing was done. python -m functions model prune {names} --yes"), soft_wrap=True)
     if yes and can_go and not as_json:
         console.print(Text("Only models that are named are deleted.", "yellow"))
     return 0

@@ -284,9 +284,9 @@ def _show_confusion(console: Console, confusion: Mapping[str, Mapping[str, float
         console.print(plain(f"{value:>7.1f}  {what}"))
 
 
-def _show_comparison(console: Console, row: ComparisonRow, names: Mapping[str, str]) -> None:
-    documents = count(row.documents, "document", "documents")
-    console.print(plain(f"\nagainst {row.other}, on {documents}", "bold"))
+def _show_comparison(console: Console, row: ComparisonRow, names: Mapping[str, str], title: str = "") -> None:
+    console.print()
+    console.print(plain(title or f"against {row.other}, on {count(row.documents, 'document', 'documents')}", "bold"))
     difference = row.micro - row.other_micro
     style = "green" if difference > 0 else "red" if difference < 0 else ""
     console.print(plain(f"F1 {row.other_micro:.3f}, now {row.micro:.3f} ({difference:+.3f})", style))
@@ -333,19 +333,22 @@ def show_deployed(row: DeployedRow, candidate: str, names: Mapping[str, str]) ->
         _show_comparison(console, row.on_test_set, names)
     if row.agreement is not None:
         told = f"on the last {count(row.last, 'document', 'documents')} both find the same: {row.agreement:.0%}"
-        console.print(plain(f"\n{told}"))
+        console.print()
+        console.print(plain(told))
     if row.on_reviewed:
-        _show_comparison(console, row.on_reviewed, names)
+        number = count(row.on_reviewed.documents, "document that is", "documents that are")
+        _show_comparison(console, row.on_reviewed, names, f"against what was found there, on {number} reviewed")
+    console.print()
     where = f"Model '{row.model}' answers as '{row.deployment}'"
     if row.is_deployed:
         told = f"{where}: {row.reason}."
         if row.previous and row.previous != row.model:
             told += f" '{row.previous}' stays deployed as '{candidate}'; 'model rollback' takes this back."
-        console.print(plain(f"\n{told}", "green"), soft_wrap=True)
+        console.print(plain(told, "green"), soft_wrap=True)
     else:
         console.print(
             plain(
-                f"\nNothing was swapped: {row.reason}. Model '{row.model}' is deployed as '{candidate}'; "
+                f"Nothing was swapped: {row.reason}. Model '{row.model}' is deployed as '{candidate}'; "
                 "--even-if-worse swaps all the same.",
                 "yellow",
             ),

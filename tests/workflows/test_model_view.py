@@ -1,7 +1,9 @@
 """What the page tells of the model comes from the commands' own records; the service is not asked."""
 
 import json
+from collections.abc import Callable
 from datetime import date, timedelta
+from typing import Any
 
 import msgspec
 
@@ -72,3 +74,25 @@ def test_unreadable_history_is_begun_anew(world: World) -> None:
     assert store.history().trainings == ()
     store.add(Training(at=world.clock(), label="m2", learnt_until=world.clock()))
     assert [one.label for one in store.history().trainings] == ["m2"]
+
+
+def test_two_commands_lose_no_event(world: World) -> None:
+    """Of two that read the same history, the slower one reads it again."""
+    store, now = ModelStore(world.state, HOST, "loans"), world.clock()
+    store.add(Deployed(at=now, deployment="production", label="m0"))
+    other = ModelStore(RacingContainer(world.state, lambda: store.add(Training(at=now, label="m1", learnt_until=now))),
+                       HOST, "loans")  # fmt: skip
+    other.add(Training(at=now, label="m2", learnt_until=now))
+    assert [one.label for one in store.history().trainings] == ["m1", "m2"]
+
+
+class RacingContainer:
+    """A container to which somebody else writes just before the first write."""
+
+    def __init__(self, inner: Any, race: Callable[[], None]) -> None:
+        self._inner, self._race = inner, iter([race])
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "write":
+            next(self._race, lambda: None)()
+        return getattr(self._inner, name)

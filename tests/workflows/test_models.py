@@ -210,8 +210,9 @@ def test_model_that_is_not_better_stays_candidate(taught: World, capsys: pytest.
     (row,) = answers(capsys)
     assert (row["isDeployed"], row["reason"]) == (False, "it is not better on the test set by the margin")
     assert (deployed(taught), deployed(taught, "candidate")) == ("first", newest.label)
-    assert command(taught, "model", "deploy", "--yes", "--even-if-worse", "--last", "0") == 0
+    assert command(taught, "model", "deploy", "--yes", "--even-if-worse", "--last", "4") == 0
     assert deployed(taught) == newest.label
+    assert "\N{REPLACEMENT CHARACTER}" not in capsys.readouterr().out
 
 
 def test_first_deployment_needs_no_comparison(taught: World, capsys: pytest.CaptureFixture[str]) -> None:
@@ -241,7 +242,8 @@ def test_evaluation_compares(taught: World, capsys: pytest.CaptureFixture[str]) 
     assert against["changes"][0]["gained"] > 0
     assert container["other"] == "the results in the container"
     assert command(taught, "model", "evaluate") == 0
-    assert "against production (first)" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "against production (first)" in out and "\N{REPLACEMENT CHARACTER}" not in out
 
 
 def test_lists_tell_what_there_is(taught: World, capsys: pytest.CaptureFixture[str]) -> None:
@@ -481,6 +483,29 @@ def test_lost_answers_start_nothing_twice(taught: World, status: int | None) -> 
     assert len(lost) >= 5
     assert sum(one.training is not None for one in project(taught).jobs.values()) == 1
     assert (deployed(taught), deployed(taught, "candidate")) == ("reviewed-20250115-1", "first")
+
+
+@pytest.mark.parametrize("body", [b"[]", b'{"value": 5}', b'{"status": 5}', b"<html>"])
+@pytest.mark.parametrize("part", ["/loans?", "/train/jobs", "/export/jobs", "/import/jobs", "/summary-result"])
+def test_answers_of_another_type_end_in_a_sentence(
+    taught: World, capsys: pytest.CaptureFixture[str], body: bytes, part: str
+) -> None:
+    """And the same command goes on once the answers are as they should be."""
+    review(taught, NAMES[12:14])
+
+    def rewrite(response: requests.Response) -> None:
+        if response.request.method == "GET" and part in str(response.url):
+            response._content = body
+
+    access = GatedAccess(taught)
+    access.rewrite(rewrite)
+    began = taught.clock()
+    assert run(["model", "train", "--yes"], access) in (1, 3)
+    assert taught.clock() - began < timedelta(hours=1)
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1 and "Traceback" not in err
+    assert command(taught, "model", "train", "--yes") == 0
+    assert set(project(taught).models) == {"first", "reviewed-20250115-1"}
 
 
 def test_failed_training_says_why(taught: World, capsys: pytest.CaptureFixture[str]) -> None:

@@ -46,7 +46,7 @@ def test_unknown_format_is_refused_at_once() -> None:
         stream("excel", [])
 
 
-def test_overlaps_are_refused_where_they_can_not_be_said() -> None:
+def test_overlaps_are_refused_by_token_formats() -> None:
     one = Document("a.txt", "abc", (Span(0, 2, "A"), Span(1, 3, "B")))
     for name in ("spacy", "conll"):
         with pytest.raises(LabelsError, match="overlapping"):
