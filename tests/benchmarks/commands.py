@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks.commands`: how long all commands take, for docs/commands.md and the README.
+"""`python -m tests.benchmarks.commands`: how long all commands take, for a page of docs/ and the README.
 
 `cli` and `tables` measure, each in a process of its own, so that the memory of one is not counted for the other.
 """
@@ -19,6 +19,7 @@ from .results import Machine
 from .tables import ENTITIES
 
 PAGE, README = ROOT / "docs" / "commands.md", ROOT / "README.md"
+NAME = PAGE.relative_to(ROOT).as_posix()
 BEGIN, END = "<!-- begin of what commands take -->", "<!-- end of what commands take -->"
 IN_MEMORY = ", in memory"
 
@@ -106,7 +107,7 @@ def summary(text: str) -> str:
         f"{max(one.memory_mb for one in exports):.0f} MB.\n"
         f"In memory, `list` takes {grown('list')}, `status` {grown('status')}, and `export` of {ENTITIES} entities "
         f"each as CSV {grown('export .csv')}.\n"
-        "All figures, and the machine: [docs/commands.md](docs/commands.md) (`python -m tests.benchmarks.commands`).\n"
+        f"All figures, and the machine: [{NAME}]({NAME}) (`python -m tests.benchmarks.commands`).\n"
     )
 
 
@@ -133,7 +134,7 @@ def measured(documents: int, many: int) -> Iterator[Figure]:
 @click.command()
 @click.option("--documents", default=20_000, show_default=True, help="In the emulator.")
 @click.option("--many", default=1_000_000, show_default=True, help="In memory, or entities for exports; and a tenth.")
-@click.option("--publish", is_flag=True, help="Write docs/commands.md and the README's sentences.")
+@click.option("--publish", is_flag=True, help="Write the page and the README's sentences.")
 def main(documents: int, many: int, publish: bool) -> None:
     """Print what all commands take."""
     machine, figures = Machine.this(), []
