@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from tests.support.page_api import PageApi, stamp
 
@@ -78,6 +79,41 @@ def _plain(source: str) -> str:
     from tests.support.page_api import marked
 
     return marked(source)[0]
+
+
+F1 = {
+    "Amount": (0.86, 0.91, 0.94, 0.96),
+    "Bank": (0.91, 0.93, 0.93, 0.95),
+    "Borrower": (0.78, 0.84, 0.9, 0.93),
+    "Collateral": (None, None, 0.52, 0.71),
+    "Date": (0.95, 0.94, 0.97, 0.97),
+    "InterestRate": (0.81, 0.88, 0.92, 0.9),
+}
+"""Of four measurements."""
+
+
+def model(now: datetime) -> dict[str, Any]:
+    """What `/api/model` says of a model that was trained four times."""
+    return {
+        "model": "loans/production (loans-4)",
+        "expires": (now + timedelta(days=27)).date().isoformat(),
+        "reviewedSinceTraining": 31,
+        "reviewedIsComplete": True,
+        "trainedAt": stamp(now - timedelta(days=24)),
+        "quality": [
+            {
+                "at": stamp(now - timedelta(days=24 + 60 * (3 - n))),
+                "model": f"loans-{n + 1}",
+                "micro": micro,
+                "categories": [
+                    {"category": name, "f1": values[n]} for name, values in F1.items() if values[n] is not None
+                ],
+            }
+            for n, micro in enumerate((0.84, 0.88, 0.91, 0.93))
+        ],
+        "command": "python -m functions model train --project loans --yes",
+        "mayTrain": False,
+    }
 
 
 def full_list(api: PageApi) -> None:
@@ -188,10 +224,11 @@ def full_list(api: PageApi) -> None:
     api.put("mail/inbox/RE: RE: FW: your loan offer 🏠🎉 – two questions.eml", "x" * 48_000, changed=ago(4))
     api.totals = {"all": 12_480, "waiting": 38, "running": 75, "deferred": 25, "done": 12_332, "review": 214}
     api.models = [
-        {"model": "loans / production", "expires": stamp(now + timedelta(days=27, hours=5))},
+        {"model": "loans / production", "expires": stamp(now + timedelta(days=27))},
         {"model": "loans / candidate", "expires": stamp(now + timedelta(days=282))},
         {"model": "mail-intake / v3", "expires": stamp(now + timedelta(days=109))},
     ]
+    api.model = model(now)
     api.status = {
         "perMinute": 1240,
         "oldestUnfinished": stamp(ago(42)),

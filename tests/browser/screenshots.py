@@ -110,6 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         picture("page-document-dark", document, ".frame", viewport={"width": 1440, "height": 1180}, color_scheme="dark")
         picture("page-failed", f"#/d/{FAILED}", ".what h2")
         picture("page-status", "#/status", ".chart", full=True)
+        picture("page-model", "#/model", ".quality", full=True)
         picture("page-phone", "", "tbody tr", **phone)
         picture("page-phone-document", document, ".frame", **phone)
         picture(

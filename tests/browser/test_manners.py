@@ -42,6 +42,10 @@ def _redacted(page: Page) -> None:
     page.get_by_label("Redacted").check()
 
 
+def _unfold(page: Page) -> None:
+    page.locator("details:not(.menu) > summary").click()
+
+
 VIEWS: dict[str, tuple[str, str, Callable[[Page], None]]] = {
     "list": ("#/", "tbody tr", _nothing),
     "no match": ("#/?name=nothing", ".empty h2", _nothing),
@@ -57,6 +61,7 @@ VIEWS: dict[str, tuple[str, str, Callable[[Page], None]]] = {
     "flag": (f"#/review/{AGREEMENT}", ".save", _press("f")),
     "keys": (f"#/review/{AGREEMENT}", ".save", _press("?")),
     "status": ("#/status", ".chart", _nothing),
+    "model": ("#/model", ".quality", _unfold),
 }
 
 
@@ -139,6 +144,7 @@ def test_targets_are_large_enough_for_fingers(api: PageApi, open_page: OpenPage)
         ("#/", "tbody tr"),
         (f"#/d/{AGREEMENT}?at=300", ".frame"),
         (f"#/review/{AGREEMENT}", ".save"),
+        ("#/model", ".quality"),
     ):
         go(page, address, ready)
         small = page.evaluate(
@@ -239,10 +245,11 @@ def test_page_loads_from_its_own_origin_only(api: PageApi, open_page: OpenPage) 
     [
         ("", "h1", 60_000),
         ("#/status", ".chart", 60_000),
+        ("#/model", ".quality", 60_000),
         (f"#/d/{AGREEMENT}", "article p", 100_000),
         (f"#/review/{AGREEMENT}", ".save", 130_000),
     ],
-    ids=["first", "status", "document", "review"],
+    ids=["first", "status", "model", "document", "review"],
 )
 def test_view_needs_little_script(api: PageApi, open_page: OpenPage, address: str, ready: str, most: int) -> None:
     if address:

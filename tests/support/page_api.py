@@ -207,6 +207,17 @@ class PageApi:
         self.resources: list[dict[str, Any]] = [_resource("lang-west-1", 1000)]
         self.hours: list[dict[str, Any]] = []
         self.models: list[dict[str, Any]] = [{"model": "loans / production", "expires": None}]
+        self.model: dict[str, Any] | Response = {
+            "model": "loans/production",
+            "expires": None,
+            "reviewedSinceTraining": 0,
+            "reviewedIsComplete": True,
+            "trainedAt": None,
+            "quality": [],
+            "command": "python -m functions model train --project loans --yes",
+            "mayTrain": False,
+        }
+        """What `/api/model` answers."""
         self.totals: dict[str, int] = {}
         """Numbers for the status instead of those of the documents; for pictures."""
         self.status: dict[str, Any] = {}
@@ -642,19 +653,9 @@ class PageApi:
         )
 
     async def _model(self, _: Request) -> Response:
-        return JSONResponse(
-            {
-                "model": "loans / production",
-                "expires": None,
-                "reviewedSinceTraining": 31,
-                "trainedAt": None,
-                "mayTrain": True,
-                "quality": [
-                    {"at": stamp(datetime.now(UTC)), "model": "loans / production", "micro": 0.91, "categories": []}
-                ],
-                "command": "python -m functions model train --project loans",
-            }
-        )
+        if isinstance(self.model, Response):
+            return self.model
+        return JSONResponse(self.model)
 
     async def _labels(self, request: Request) -> Response:
         files = [

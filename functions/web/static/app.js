@@ -11,7 +11,7 @@ const FAST_MS = 1500;
 const SLOW_MS = 10_000;
 const main = document.getElementById('main');
 const frame = refs(document.querySelector('header'));
-const VIEWS = { '': './list.js', d: './document.js', review: './document.js', status: './status.js' };
+const VIEWS = { '': './list.js', d: './document.js', review: './document.js', status: './status.js', model: './model.js' };
 
 const met = new Set();
 

@@ -5,7 +5,7 @@ import { acts, button, fileOf, fill, folderOf, h, icon, pathOf, reopen, shortNam
 import { copy, say } from './messages.js';
 import { badge, categoryName, cause, mark, replay, rowsOf, shown } from './rows.js';
 import { keysOf } from './keys.js';
-import { ago, bytes, day, daysUntil, duration, list as listOf, number, secondsUntil, sure, t } from './words.js';
+import { SOON_DAYS, ago, bytes, day, daysUntil, duration, list as listOf, number, secondsUntil, sure, t } from './words.js';
 
 const STATES = ['all', 'uploading', 'waiting', 'running', 'deferred', 'done', 'failed', 'review'];
 const FILTERS = ['name', 'prefix', 'reviewed', 'code', 'model'];
@@ -241,7 +241,7 @@ class List {
       most > 0 && h('span.requests', `${t('requests')} `, h('progress', { max: most, value: Math.min(used, most), 'aria-label': t('requests') }), h('b', ` ${number(used)} `), t('ofAMinute', { n: most })),
       waits.length > 0 && h('span.warn', icon('deferred'), t('slowDown', { time: t('seconds', { n: Math.ceil(Math.min(...waits)) }) })), h('span.grow'), h('span.live', t('live')));
     const days = model?.expires ? daysUntil(model.expires) : null;
-    fill(view.model, model && [`${t('model')} `, h('b', model.model), days !== null && days < 60 && h('span.warn', icon('warning'), t('expiresIn', { n: days }))]);
+    fill(view.model, model && [`${t('model')} `, h('b', model.model), days !== null && days < SOON_DAYS && h('span.warn', icon('warning'), t('expiresIn', { n: days }))]);
   }
 
   #foot() {

@@ -2,18 +2,16 @@
 import { getJson, query } from './api.js';
 import { acts, button, fill, h, icon, saveAs, template } from './dom.js';
 import { keysOf } from './keys.js';
-import { copy } from './messages.js';
 import { mark } from './rows.js';
-import { clock, day, daysUntil, duration, number, secondsUntil, shortDay, t } from './words.js';
+import { SOON_DAYS, clock, daysUntil, duration, lastDay, number, secondsUntil, shortDay, t } from './words.js';
 
 const RANGES = { day1: 24, day7: 168, day30: 720 };
 const HOUR_MS = 3_600_000;
 const HOUR = ['hour', 'done', 'failed', 'textRecords', 'deferredMinutes'];
-const SOON_DAYS = 60;
 const LIFE_DAYS = 545;
 
 export async function open({ app, main, isCurrent }) {
-  const [status, model] = await Promise.all([app.status ?? getJson('status'), getJson('model').catch(() => null)]);
+  const status = app.status ?? await getJson('status');
   if (!isCurrent()) return null;
   const view = template('status-view');
   main.replaceChildren(view.root);
@@ -27,9 +25,7 @@ export async function open({ app, main, isCurrent }) {
   };
   acts(view.root, {
     csv: () => saveAs(new Blob([[HOUR, ...shown.hours.map((hour) => HOUR.map((name) => hour[name]))].map((line) => `${line}\n`).join('')], { type: 'text/csv' }), 'usage.csv'),
-    copy: () => copy(model.command),
   });
-  if (model) training(view, model);
   numbers(view, shown);
   draw();
   keysOf({ Escape: () => app.go('#/'), R: () => app.go('#/review') });
@@ -63,7 +59,7 @@ function parts(view, { warnings, failures, resources, models }) {
   fill(view.models, models.map(({ model, expires }) => {
     const days = expires ? daysUntil(expires) : null;
     const isSoon = days !== null && days < SOON_DAYS;
-    return h('div.model', h('b', model), h('span', { class: isSoon ? 'warn' : 'hint' }, isSoon && icon('warning'), days === null ? t('noExpiry') : t('daysLeft', { n: days })), expires && [bar(1 - days / LIFE_DAYS, isSoon ? 'warn' : ''), h('span.hint', t('until', { day: day(expires) }))]);
+    return h('div.model', h('b', model), h('span', { class: isSoon ? 'warn' : 'hint' }, isSoon && icon('warning'), days === null ? t('noExpiry') : t('daysLeft', { n: days })), expires && [bar(1 - days / LIFE_DAYS, isSoon ? 'warn' : ''), h('span.hint', t('until', { day: lastDay(expires) }))]);
   }));
 }
 
@@ -93,13 +89,4 @@ function chart(view, hours, wanted) {
   const label = wanted === 24 ? clock : shortDay;
   fill(view.times, [1, 0.75, 0.5, 0.25].map((share) => h('span', label(end - share * (wanted - per) * HOUR_MS))), h('span', t('now').toLowerCase()));
   fill(view.hours, hours.slice(-24).map(({ hour, done, failed, deferredMinutes }) => h('tr', h('th', { scope: 'row' }, `${shortDay(hour)} ${clock(hour)}`), [done, failed, deferredMinutes].map((value) => h('td', number(value))))));
-}
-
-function training(view, { reviewedSinceTraining, quality, command, mayTrain }) {
-  const last = quality.at(-1);
-  view.training.hidden = false;
-  view.reviewedSince.textContent = t('reviewedSince', { n: reviewedSinceTraining });
-  view.quality.textContent = last ? t('quality', { value: number(last.micro, 2), model: last.model }) : t('noQuality');
-  view.train.hidden = !mayTrain;
-  view.command.textContent = command;
 }

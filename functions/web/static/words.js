@@ -45,7 +45,7 @@ export function bytes(size) {
 }
 
 export const list = (parts) => format(Intl.ListFormat, { type: 'unit' }).format(parts);
-export const day = (date) => format(Intl.DateTimeFormat, { day: 'numeric', month: 'short', year: 'numeric' }).format(new Date(date));
+export const day = (date, timeZone) => format(Intl.DateTimeFormat, { day: 'numeric', month: 'short', year: 'numeric', timeZone }).format(new Date(date));
 export const clock = (date, seconds) => format(Intl.DateTimeFormat, { hour: '2-digit', minute: '2-digit', second: seconds ? '2-digit' : undefined, hourCycle: 'h23' }).format(new Date(date));
 export const shortDay = (date) => format(Intl.DateTimeFormat, { day: 'numeric', month: 'short' }).format(new Date(date));
 
@@ -66,7 +66,13 @@ export function duration(seconds, brief) {
 }
 
 export const secondsUntil = (time) => (new Date(time) - Date.now()) / 1000;
-export const daysUntil = (time) => Math.floor(secondsUntil(time) / 86_400);
+
+// A model expires on a day, the last on which it answers: in Greenwich's time, which clients elsewhere must not shift.
+const dayOf = (time) => time.slice(0, 10);
+export const daysUntil = (expires) => (Date.parse(dayOf(expires)) - Date.parse(dayOf(new Date().toISOString()))) / 86_400_000;
+export const lastDay = (expires) => day(dayOf(expires), 'UTC');
+/** With fewer days left, a model's expiry is warned of; log lines and alerts begin then, too. */
+export const SOON_DAYS = 90;
 
 /** Where in its file an entity stands: page, sheet and row, slide, part. */
 export function place(location) {
