@@ -170,8 +170,9 @@ EVERY_COMMAND = [
     ["ignore-existing", "--yes"],
     ["forecast", "--container", "documents"],
     ["forecast", "README.md"],
+    ["labels", "export", "doccano", "never-written.jsonl", "--corrections"],
 ]
-"""All but `check`, which tells every fault by itself."""
+"""All but `check`, which tells every fault by itself, and `model`, which asks the Language resource first."""
 
 USED = {
     "list": ("INPUT_CONTAINER", "STATE_CONTAINER"),
@@ -184,13 +185,14 @@ USED = {
     "replay": ("INPUT_CONTAINER", "OUTPUT_CONTAINER", "STATE_CONTAINER"),
     "backfill": ("INPUT_CONTAINER", "STATE_CONTAINER"),
     "ignore-existing": ("INPUT_CONTAINER", "STATE_CONTAINER"),
+    "labels": ("OUTPUT_CONTAINER",),
 }
 """The containers that a command does not do without."""
 
 
 def test_every_command_is_refused_somewhere() -> None:
-    assert {command for command, *_ in EVERY_COMMAND} == set(COMMANDS) - {"check"}
-    assert {*USED, "forecast"} == set(COMMANDS) - {"check"}
+    assert {command for command, *_ in EVERY_COMMAND} == set(COMMANDS) - {"check", "model"}
+    assert {*USED, "forecast"} == set(COMMANDS) - {"check", "model"}
 
 
 @pytest.fixture
