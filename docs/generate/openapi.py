@@ -34,6 +34,7 @@ DESCRIPTION = (
 PROBLEM_TYPE = "application/problem+json"
 JSON = "application/json"
 TEXT = "text/plain"
+A_LABELS_FILE = {"type": ["object", "array"]}
 BYTES = {"type": "string", "contentMediaType": "application/octet-stream"}
 
 EVERYWHERE = {
@@ -273,7 +274,7 @@ OPERATIONS = (
             200: (
                 "The file.",
                 {
-                    media_type.partition(";")[0]: {"schema": {"type": "object"} if media_type == JSON else BYTES}
+                    media_type.partition(";")[0]: {"schema": A_LABELS_FILE if media_type == JSON else BYTES}
                     for media_type in dict.fromkeys(one[1] for one in STREAMS.values())
                 },
             )
