@@ -43,10 +43,10 @@ def routes(parts: WebParts) -> list[BaseRoute]:
 
     def get(request: Request) -> Response:
         query = request.query_params
+        asked, most = filter_of(query), number_in(query, "limit", MOST_ROWS)
         if "ids" in query:
             told = parts.lists.named(_names_in(query["ids"]))
             return json_response(RowPage([row_of(one) for one in told], Searched(len(told), None, complete=True)))
-        asked, most = filter_of(query), number_in(query, "limit", MOST_ROWS)
         try:
             place = to_place(query["cursor"]) if query.get("cursor") else None
             page = parts.lists.page(asked, place, most)
@@ -82,6 +82,12 @@ def filter_of(query: QueryParams) -> Filter:
         asked = msgspec.convert(given, _Query, strict=False)
     except msgspec.ValidationError as error:
         raise RefusedError(problems.INVALID_REQUEST.refusal(reason=str(error))) from error
+    for name, value in given.items():
+        found = getattr(asked, name)
+        # The word "null" would be read as nothing, and "0" as a truth value.
+        is_odd = found is None or (isinstance(found, bool) and value not in ("true", "false"))
+        if is_odd or len(query.getlist(name)) > 1:
+            raise RefusedError(problems.INVALID_REQUEST.refusal(reason=f"'{name}' has a value that it can not have"))
     return Filter(
         states=frozenset({asked.state}) if asked.state else frozenset(),
         prefix=asked.prefix,
@@ -95,7 +101,7 @@ def filter_of(query: QueryParams) -> Filter:
 
 def number_in(query: QueryParams, name: str, most: int) -> int:
     """Return a number from 1 to `most` in a query, `most` where it is not there. Raises `RefusedError`."""
-    text = query.get(name) or str(most)
+    text = query.get(name, str(most))
     if not text.isascii() or not text.isdecimal() or len(text) > 6 or not 1 <= int(text) <= most:
         raise RefusedError(problems.INVALID_REQUEST.refusal(reason=f"'{name}' is not a number from 1 to {most}"))
     return int(text)
