@@ -218,6 +218,7 @@ def test_key_that_is_withdrawn_is_asked_again(api: PageApi, open_page: OpenPage)
 
 def test_language_and_theme_are_remembered(several: PageApi, open_page: OpenPage) -> None:
     page = open_page()
+    expect(page.locator("tbody tr").first).to_be_visible()  # By then the page listens.
     page.get_by_label("Language").select_option("de")
     expect(page.locator("h1")).to_have_text("Dokumente")
     page.get_by_role("button", name="Dunkel oder hell").click()
