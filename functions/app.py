@@ -302,7 +302,7 @@ class EntityDrop:
         from .workflows.details import DocumentContents
         from .workflows.document_lists import DocumentLists
         from .workflows.model_view import ModelView
-        from .workflows.queries import BudgetStore, StatusReader
+        from .workflows.queries import status_reader
 
         parts = self.parts
         documents, records, threads = parts.documents, parts.records, parts.storage_threads
@@ -310,11 +310,7 @@ class EntityDrop:
         contents = DocumentContents(documents, records, self.uploads.largest_bytes)
         settings = parts.settings
         resources = settings.language_resources
-        budgets = BudgetStore(parts.state, resources, settings.requests_per_minute, settings.daily_text_records)
-        ledgers = {one.name: HealthStore(parts.state, one.endpoint) for one in resources}
-        status = StatusReader(
-            records, parts.journal, ledgers, budgets, {}, parts.clock, settings.journal_days, parts.expiries
-        )
+        status = status_reader(settings, parts.state, records, parts.journal, {}, parts.clock)
         corrections = CorrectionsReader(documents, records, threads)
         model = ModelView(
             ModelStore(parts.state, resources[0].name, settings.language_project or ""),

@@ -27,15 +27,13 @@ from ..storage.azure_queues import AzureJobQueue, queue_length
 from ..storage.clients import blob_service, queue
 from ..storage.containers import Container
 from ..storage.document_store import DocumentStore
-from ..storage.expiry_store import ExpiryStore
 from ..storage.index_store import IndexStore
 from ..storage.job_queue import JobQueue
 from ..storage.journal_store import JournalStore
-from ..storage.ledger_store import HealthStore
 from ..storage.poison_queue import BLOB_POISON_QUEUE
 from ..storage.record_store import RecordStore
 from ..workflows.expiries import DeploymentReader
-from ..workflows.queries import BudgetStore, Queries, QueueLengths, StatusReader
+from ..workflows.queries import Queries, QueueLengths, StatusReader, status_reader
 from .azure_resources import ResourceManager, own_resource_manager
 from .environment import event_subscription_of
 from .problems_told import CannotReach
@@ -242,33 +240,8 @@ class Access:
         names = (self.settings.job_queue, f"{self.settings.job_queue}-poison", BLOB_POISON_QUEUE)
         return {name: partial(queue_length, queue(self.settings.storage, name, retry_total=RETRIES)) for name in names}
 
-    @property
-    def ledgers(self) -> dict[str, HealthStore]:
-        """The health of each service, by its host."""
-        endpoints = [resource.endpoint for resource in self.settings.language_resources]
-        if self.settings.document_intelligence_endpoint:
-            endpoints.append(self.settings.document_intelligence_endpoint)
-        return {urlsplit(endpoint).netloc: HealthStore(self.state, endpoint) for endpoint in endpoints}
-
-    @property
-    def budgets(self) -> BudgetStore:
-        """What all instances may send."""
-        settings = self.settings
-        return BudgetStore(
-            self.state, settings.language_resources, settings.requests_per_minute, settings.daily_text_records
-        )
-
     @cached_property
     def status(self) -> StatusReader:
         """How things stand."""
         self.check_containers("STATE_CONTAINER")
-        return StatusReader(
-            self.records,
-            self.journal,
-            self.ledgers,
-            self.budgets,
-            self.queue_lengths,
-            self.clock,
-            self.settings.journal_days,
-            ExpiryStore(self.state),
-        )
+        return status_reader(self.settings, self.state, self.records, self.journal, self.queue_lengths, self.clock)

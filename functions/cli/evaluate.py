@@ -11,9 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from ..core.export_rows import ROW_KINDS
-from ..core.labels import Labels, LabelsError, read_labels
 from ..core.records import Record
 from ..core.scoring import NOTHING, Counts, Scores
+from ..labels.values import LabelsError
+from ..labels.without_texts import Labels, read_labels
 from ..workflows.evaluating import Evaluation, ReadResult, evaluate, from_output
 from .access import Access
 from .terminal import count, make_console, plain, write_json

@@ -78,7 +78,7 @@ class ChangeRow(Record, frozen=True, kw_only=True, omit_defaults=False):
     gained: int
     lost: int
     wrong: int
-    mended: int
+    removed: int
 
 
 class ComparisonRow(Record, frozen=True, kw_only=True, omit_defaults=False):
@@ -241,7 +241,7 @@ def _compared(other: str, one: Comparison, worst: int) -> ComparisonRow:
                 gained=len(change.gained),
                 lost=len(change.lost),
                 wrong=len(change.wrong),
-                mended=len(change.mended),
+                removed=len(change.removed),
             )
             for change in changes[:worst]
         ),
@@ -297,7 +297,7 @@ def _show_comparison(console: Console, row: ComparisonRow, names: Mapping[str, s
                 (change.gained, "found in addition"),
                 (change.lost, "no longer found"),
                 (change.wrong, "wrong in addition"),
-                (change.mended, "no longer wrong"),
+                (change.removed, "no longer wrong"),
             )
             if number
         ]

@@ -10,6 +10,7 @@ from typing import Final
 from .decisions import ReviewStatus
 from .documents import DocumentState
 from .records import Moment, Record
+from .views import Filter, ShownState
 
 
 class IndexKind(StrEnum):
@@ -33,6 +34,15 @@ def kinds_of(metadata: Mapping[str, str]) -> frozenset[IndexKind]:
         if status == ReviewStatus.REVIEWED:
             found.add(IndexKind.REVIEWED)
     return frozenset(found)
+
+
+def index_of(asked: Filter) -> IndexKind | None:
+    """Return the list of the index that has all documents that are asked for; None where none has."""
+    if asked.states == {ShownState.FAILED}:
+        return IndexKind.FAILED
+    if asked.review:
+        return IndexKind.REVIEW
+    return IndexKind.REVIEWED if asked.reviewed else None
 
 
 NOWHERE: Final[frozenset[IndexKind]] = frozenset()

@@ -25,13 +25,13 @@ class Change(NamedTuple):
     """Labelled, and found by the other only."""
     wrong: tuple[Span, ...]
     """Not labelled, and found by the candidate only."""
-    mended: tuple[Span, ...]
+    removed: tuple[Span, ...]
     """Not labelled, and found by the other only."""
 
     @property
     def balance(self) -> int:
         """How many entities more are right, or less wrong."""
-        return len(self.gained) + len(self.mended) - len(self.lost) - len(self.wrong)
+        return len(self.gained) + len(self.removed) - len(self.lost) - len(self.wrong)
 
 
 @dataclass(slots=True)

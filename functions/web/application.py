@@ -16,7 +16,6 @@ from starlette.routing import BaseRoute, Mount, Router
 from starlette.types import ASGIApp
 
 from .. import problems
-from .access import access_refusal, page_refusal
 from .api import (
     corrections_file,
     described,
@@ -30,6 +29,7 @@ from .api import (
     sessions,
     upload_addresses,
 )
+from .authorization import access_refusal, page_refusal
 from .guard import Guard
 from .page_headers import api_headers, page_headers
 from .parts import WebParts

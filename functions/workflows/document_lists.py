@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from ..core.cursors import AtJobs, AtJournal, AtListing, InvalidCursor, Place
 from ..core.documents import DocumentRecord, DocumentState
-from ..core.index import IndexKind
+from ..core.index import IndexKind, index_of
 from ..core.jobs import Job
 from ..core.journal import DocumentEnded
 from ..core.names import is_shortened
@@ -390,15 +390,6 @@ _IN_ORDER = "in order"
 
 
 ENDED = frozenset({ShownState.DONE, ShownState.FAILED})
-
-
-def index_of(asked: Filter) -> IndexKind | None:
-    """Return the list of the index that has all documents that are asked for; None where none has."""
-    if asked.states == {ShownState.FAILED}:
-        return IndexKind.FAILED
-    if asked.review:
-        return IndexKind.REVIEW
-    return IndexKind.REVIEWED if asked.reviewed else None
 
 
 def told_of(record: DocumentRecord, job: Job | None = None) -> Told:

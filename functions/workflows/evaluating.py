@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import msgspec
 
 from ..core.export_rows import model_of
-from ..core.labels import LabelledDocument
 from ..core.names import fitting_name
 from ..core.scoring import Scores, Span
 from ..errors import Missing, UnsafeName
+from ..labels.without_texts import LabelledDocument
 from ..storage.document_store import DocumentStore
 from ..tasks.classification import ClassesResult
 from ..tasks.custom_entities import EntitiesResult

@@ -9,6 +9,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -16,7 +17,7 @@ from ..core.daily_count import DailyCount, day_of
 from ..core.documents import DocumentRecord, Refusal
 from ..core.expiry import DeploymentExpiry
 from ..core.health import Standing as HealthStanding
-from ..core.index import IndexKind
+from ..core.index import IndexKind, index_of
 from ..core.jobs import Job
 from ..core.journal import Distinct, Entry, JobSubmitted, Summary, Tally, Totals, distinct, hour_of, totals_by
 from ..core.listings import side_by_side, sort_key
@@ -25,7 +26,7 @@ from ..core.request_ledger import RequestLedger, issued, share_at, wait_s
 from ..core.results import ErrorReport, error_name
 from ..core.views import DocumentRow, Filter, JobView, ShownState, document_row, job_view, owner_of
 from ..errors import Missing, NewerRecord, RecordError
-from ..settings import LanguageResource
+from ..settings import LanguageResource, Settings
 from ..storage.containers import BlobInfo, Container, is_safe
 from ..storage.document_store import DocumentStore
 from ..storage.expiry_store import ExpiryStore
@@ -104,7 +105,7 @@ class Queries:
         Failed ones, and those for review, come from the index, once `reconcile` has made that whole; with `scan` all
         documents are looked at.
         """
-        kind = _index_of(asked)
+        kind = index_of(asked)
         if kind and not scan and self._index.rebuilt():
             return self._indexed(kind, asked)
         return (one.row for one in self.listed(asked))
@@ -218,13 +219,6 @@ class Queries:
             return msgspec.json.decode(self._documents.read_result(error_name(name)).data, type=ErrorReport)
         except (Missing, msgspec.DecodeError):
             return None
-
-
-def _index_of(asked: Filter) -> IndexKind | None:
-    """Return the list of the index that has all documents that are asked for; None where none has."""
-    if asked.states == {ShownState.FAILED}:
-        return IndexKind.FAILED
-    return IndexKind.REVIEW if asked.review else None
 
 
 def _view(job: Job) -> JobView:
@@ -364,6 +358,31 @@ class BudgetStore:
             return decode(self._state.read(name), type(empty))
         except (Missing, RecordError, NewerRecord):
             return empty
+
+
+def status_reader(
+    settings: Settings,
+    state: Container,
+    records: RecordStore,
+    journal: JournalStore,
+    queues: QueueLengths,
+    clock: Callable[[], datetime],
+) -> "StatusReader":
+    """Return what tells how things stand with the app of the settings, whose state container is `state`."""
+    endpoints = [resource.endpoint for resource in settings.language_resources]
+    if settings.document_intelligence_endpoint:
+        endpoints.append(settings.document_intelligence_endpoint)
+    resources, limit = settings.language_resources, settings.requests_per_minute
+    return StatusReader(
+        records,
+        journal,
+        {urlsplit(endpoint).netloc: HealthStore(state, endpoint) for endpoint in endpoints},
+        BudgetStore(state, resources, limit, settings.daily_text_records),
+        queues,
+        clock,
+        settings.journal_days,
+        ExpiryStore(state),
+    )
 
 
 class StatusReader:

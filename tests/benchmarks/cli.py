@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
 
 import click
 import psutil
@@ -41,21 +40,13 @@ from local.azurite import Azurite
 from local.process import ROOT
 from tests.support.material import PROBLEM, facts, work
 
+from .figures import Figure
+
 FAILED_EVERY = 20
 CONTENT = b"Mary Miller borrows $1000 from Alan Archer."
 FAILED_ONES = ["list", "--json", "--state", "failed"]
 COMMANDS = (["status", "--json"], FAILED_ONES, [*FAILED_ONES, "--scan"], ["list", "--json"])
 NOW = datetime.now(UTC).replace(microsecond=0)
-
-
-class Figure(NamedTuple):
-    """What one command took."""
-
-    what: str
-    documents: int
-    lines: int
-    seconds: float
-    memory_mb: float
 
 
 def name_of(number: int) -> str:

@@ -9,12 +9,12 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import click
 
 from local.process import ROOT
 
+from .figures import Figure
 from .results import Machine
 from .tables import ENTITIES
 
@@ -33,16 +33,6 @@ process, Python and its libraries included. *In memory* the same code runs on li
 they are read, and the time is that of the processor: that shows how time and memory grow, whatever else the machine
 does. There, the memory of `list` and `status` is what they hold on top of what was there before.
 """
-
-
-class Figure(NamedTuple):
-    """What one command took."""
-
-    what: str
-    documents: int
-    rows: int
-    seconds: float
-    memory_mb: float
 
 
 def page(figures: Sequence[Figure], machine: Machine) -> str:

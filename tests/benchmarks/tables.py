@@ -15,7 +15,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
 
 import click
 import psutil
@@ -34,6 +33,8 @@ from local.azurite import Azurite
 from local.process import ROOT
 from tests.support.results import document_facts, entities_of, entity
 
+from .figures import Figure
+
 ENTITIES = 10
 """In a document: about as many as the labelled letters of samples/ have."""
 PURGED = "loans/0000/"
@@ -42,16 +43,6 @@ THREADS = 16
 NOW = datetime.now(UTC).replace(microsecond=0)
 FORMATS = ("csv", "jsonl", "parquet")
 SAMPLE_S = 0.05
-
-
-class Figure(NamedTuple):
-    """What one run took."""
-
-    what: str
-    documents: int
-    rows: int
-    seconds: float
-    memory_mb: float
 
 
 def name_of(number: int) -> str:

@@ -12,7 +12,7 @@ from ...core.decisions import decode_corrections
 from ...errors import RecordError
 from ...storage.containers import JSON_TYPE
 from ...workflows.correcting import NotSaved, Saved
-from ..access import principal_in
+from ..authorization import principal_in
 from ..parts import WebParts
 from ..problem_json import RefusedError
 from ..request_body import read_body

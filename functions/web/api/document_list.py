@@ -1,5 +1,6 @@
 """`/api/documents`: pages of lists, the latest documents first."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
 
@@ -10,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from ... import problems
-from ...core.cursors import InvalidCursor, to_cursor, to_place
+from ...core.cursors import InvalidCursor, Place, to_cursor, to_place
 from ...core.names import LONGEST_BLOB_NAME
 from ...core.views import Filter, ShownState
 from ...workflows.document_lists import MOST_ROWS, DocumentPage
@@ -47,20 +48,22 @@ def routes(parts: WebParts) -> list[BaseRoute]:
         if "ids" in query:
             told = parts.lists.named(_names_in(query["ids"]))
             return json_response(RowPage([row_of(one) for one in told], Searched(len(told), None, complete=True)))
-        try:
-            place = to_place(query["cursor"]) if query.get("cursor") else None
-            page = parts.lists.page(asked, place, most)
-        except InvalidCursor as error:
-            raise RefusedError(problems.INVALID_CURSOR.refusal()) from error
-        return json_response(page_of(page))
+        return page_response(query, parts.lists.page, asked, most)
 
     return [Route("/documents", get, methods=["GET"])]
 
 
-def page_of(page: DocumentPage) -> RowPage:
-    """Return a page as the API shows it."""
+def page_response(
+    query: QueryParams, read: Callable[[Filter, Place | None, int], DocumentPage], asked: Filter, most: int
+) -> Response:
+    """Answer with the page that begins at the query's cursor. Raises `RefusedError`."""
+    try:
+        page = read(asked, to_place(query["cursor"]) if query.get("cursor") else None, most)
+    except InvalidCursor as error:
+        raise RefusedError(problems.INVALID_CURSOR.refusal()) from error
     searched = Searched(page.looked_at, page.until, complete=page.next is None)
-    return RowPage([row_of(one) for one in page.told], searched, to_cursor(page.next) if page.next else None)
+    following = to_cursor(page.next) if page.next else None
+    return json_response(RowPage([row_of(one) for one in page.told], searched, following))
 
 
 class _Query(msgspec.Struct, frozen=True):

@@ -4,12 +4,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from ... import problems
-from ...core.cursors import InvalidCursor, to_place
 from ...workflows.document_lists import MOST_ROWS
 from ..parts import WebParts
-from ..problem_json import RefusedError, json_response
-from .document_list import filter_of, number_in, page_of
+from .document_list import filter_of, number_in, page_response
 
 
 def routes(parts: WebParts) -> list[BaseRoute]:
@@ -17,12 +14,6 @@ def routes(parts: WebParts) -> list[BaseRoute]:
 
     def get(request: Request) -> Response:
         query = request.query_params
-        asked, most = filter_of(query), number_in(query, "limit", MOST_ROWS)
-        try:
-            place = to_place(query["cursor"]) if query.get("cursor") else None
-            page = parts.lists.to_review(asked, place, most)
-        except InvalidCursor as error:
-            raise RefusedError(problems.INVALID_CURSOR.refusal()) from error
-        return json_response(page_of(page))
+        return page_response(query, parts.lists.to_review, filter_of(query), number_in(query, "limit", MOST_ROWS))
 
     return [Route("/review", get, methods=["GET"])]

@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Route
 
 from ... import __version__
 from ...core.views import Filter, ShownState
-from ..access import SIGN_OUT, principal_in
+from ..authorization import SIGN_OUT, principal_in
 from ..parts import WebParts
 from ..problem_json import json_response
 from ..recent import Recent

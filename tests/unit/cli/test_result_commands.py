@@ -258,7 +258,7 @@ def test_wrong_evaluation_is_told(
 def test_other_file_is_no_labels_file(mixed: World, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "labels.json").write_text("[]")
     assert run_on(mixed, "evaluate", str(tmp_path / "labels.json")) == main.WRONG_USE
-    assert "no labels file" in capsys.readouterr().err
+    assert "not a labels file" in capsys.readouterr().err
 
 
 # --- purge ---

@@ -11,7 +11,7 @@ A, B, C, D = (Span("Name", offset, 3) for offset in (0, 10, 20, 30))
 def test_changes_are_told_by_document() -> None:
     found = compare({"x": [A, B], "y": [A]}, {"x": [A, C], "y": [A]}, {"x": [B, D], "y": [A]})
     assert found.documents == 2
-    assert found.changes == [Change("x", gained=(A,), lost=(B,), wrong=(C,), mended=(D,))]
+    assert found.changes == [Change("x", gained=(A,), lost=(B,), wrong=(C,), removed=(D,))]
     assert found.changes[0].balance == 0
     assert found.gain == 0
 

@@ -7,7 +7,7 @@ import pytest
 
 from functions import problems
 from functions.problems import RefusalKind
-from functions.web.access import Principal, access_refusal, page_refusal, principal_in
+from functions.web.authorization import Principal, access_refusal, page_refusal, principal_in
 from tests.support.web import CLAIMS, HOST, principal
 
 

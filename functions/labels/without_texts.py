@@ -1,4 +1,4 @@
-"""Reads a labels file of Language Studio: which entities, or classes, people gave which document.
+"""Reads a labels file of Language Studio without the texts of its documents: what people gave which document.
 
 Two forms are read: that of today (`projectFileVersion` 2022-05-01 and later) and that of 2021 with `entityNames`.
 Offsets count UTF-16 code units from the start of the file (docs/language-api.md, section 7).
@@ -8,14 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
-from ..errors import EntityDropError
-from .scoring import Span
-
-
-class LabelsError(EntityDropError):
-    """A labels file that can not be used; the message says why."""
+from ..core.scoring import Span
+from .json_input import decoded
+from .values import LabelsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +37,11 @@ class Labels:
 
 def read_labels(data: bytes) -> Labels:
     """Return what a labels file says. Raises `LabelsError`."""
-    try:
-        content = msgspec.json.decode(data.removeprefix(b"\xef\xbb\xbf"), type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise LabelsError(f"It is no labels file: it is no JSON object ({error}).") from None
+    content = decoded(data, dict[str, Any], "a labels file")
     # The form of 2021 has its lists at the top level.
     assets, metadata = content.get("assets", content), content.get("metadata", {})
     if not isinstance(assets, dict) or not isinstance(assets.get("documents"), list):
-        raise LabelsError("It is no labels file: it has no list of 'documents'.")
+        raise LabelsError("This is not a labels file: it has no list of 'documents'.")
     kind = str(assets.get("projectKind") or (metadata.get("projectKind") if isinstance(metadata, dict) else ""))
     is_classification = "classification" in kind.lower()
     names = [str(name) for name in assets["entityNames"]] if isinstance(assets.get("entityNames"), list) else None

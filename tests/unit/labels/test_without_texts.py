@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from functions.core.labels import LabelledDocument, LabelsError, read_labels
 from functions.core.scoring import Span
+from functions.labels.values import LabelsError
+from functions.labels.without_texts import LabelledDocument, read_labels
 from local.process import ROOT
 
 
