@@ -69,7 +69,6 @@ from .workflows.steps import Steps
 from .workflows.submission import Submission
 from .workflows.sweep import Sweep
 from .workflows.texts import TextCache, TextReader
-from .workflows.uploads import Uploads
 from .workflows.working_copies import WorkingCopies
 
 if TYPE_CHECKING:
@@ -82,6 +81,7 @@ if TYPE_CHECKING:
     from .workflows.handing_over import HandingOver, Pace
     from .workflows.queries import Queries
     from .workflows.replay import Replay
+    from .workflows.uploads import Uploads
 
 STORAGE_THREADS = 16
 """Threads that read and write the documents of a job at the same time; shared by all runs of a worker."""
@@ -170,7 +170,6 @@ class EntityDrop:
     rescue: Rescue
     journal: Journal
     rules: RuleBook
-    uploads: Uploads
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
@@ -287,8 +286,6 @@ class EntityDrop:
         self.rescue = Rescue(
             finder, repairs, steps, parts.poison_queue, clock, language_policy, settings.input_container
         )
-        largest_bytes = max(settings.max_document_bytes, settings.max_file_bytes)
-        self.uploads = Uploads(documents, parts.upload_signer, largest_bytes, clock)
 
     # What only commands and the page ask for is imported and made when they do: a worker starts without it.
 
@@ -334,6 +331,15 @@ class EntityDrop:
             self._models,
             parts.clock,
         )
+
+    @cached_property
+    def uploads(self) -> "Uploads":
+        """Gives addresses for uploads."""
+        from .workflows.uploads import Uploads
+
+        parts, settings = self.parts, self.parts.settings
+        largest_bytes = max(settings.max_document_bytes, settings.max_file_bytes)
+        return Uploads(parts.documents, parts.upload_signer, largest_bytes, parts.clock)
 
     def _models(self) -> list[str]:
         return list(dict.fromkeys(work.model for work in self.rules.works()))
