@@ -24,7 +24,7 @@ from ..problems import Refusal
 
 PRINCIPAL_HEADER = "x-ms-client-principal"
 NAME_HEADER = "x-ms-client-principal-name"
-SIGN_IN, SIGN_OUT = "/.auth/login/aad", "/.auth/logout"
+SIGN_OUT = "/.auth/logout"
 
 MOST_PRINCIPAL_CHARACTERS = 32_768
 """What all headers of a request may have together (dotnet/aspnetcore `KestrelServerLimits`)."""
