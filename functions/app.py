@@ -295,11 +295,11 @@ class EntityDrop:
         from .storage.model_store import ModelStore
         from .web.parts import WebParts
         from .workflows.correcting import Correcting
-        from .workflows.corrections import CorrectionsReader
         from .workflows.details import DocumentContents
         from .workflows.document_lists import DocumentLists
         from .workflows.model_view import ModelView
         from .workflows.queries import status_reader
+        from .workflows.reviewed_documents import CorrectionsReader
 
         parts = self.parts
         documents, records, threads = parts.documents, parts.records, parts.storage_threads
@@ -312,11 +312,10 @@ class EntityDrop:
         model = ModelView(
             ModelStore(parts.state, resources[0].name, settings.language_project or ""),
             parts.expiries,
-            corrections,
+            lists.reviewed_since,
             resources[0].name,
             settings.language_project or "",
             settings.language_deployment or settings.language_model_id or "",
-            count_reviewed=lists.reviewed_since,
         )
         return WebParts(
             settings,

@@ -21,7 +21,7 @@ from ..labels.label_problems import LabelsProblem, Level
 from ..labels.naming import training_name
 from ..labels.streaming import stream
 from ..labels.values import Document, Labels, LabelsError, LeftOut
-from ..workflows.corrections import CorrectionsReader, LeftOutDocument
+from ..workflows.reviewed_documents import CorrectionsReader, LeftOutDocument
 from .access import Access
 from .terminal import count, make_console, plain, write_json
 

@@ -15,11 +15,11 @@ from ..settings import LanguageResource
 from ..storage.containers import Container
 from ..storage.model_store import ModelStore
 from ..workflows.authoring_jobs import Authoring, Tell, tell_nobody
-from ..workflows.corrections import CorrectionsReader
 from ..workflows.last_documents import LastDocuments
 from ..workflows.model_deployment import ModelDeployment
 from ..workflows.model_evaluation import ModelEvaluation
 from ..workflows.model_training import ModelTraining
+from ..workflows.reviewed_documents import CorrectionsReader
 from .access import Access
 from .terminal import make_console, plain
 

@@ -6,12 +6,12 @@ from datetime import datetime
 
 from ..settings import Settings
 from ..workflows.correcting import Correcting
-from ..workflows.corrections import CorrectionsReader
 from ..workflows.details import DocumentContents
 from ..workflows.document_lists import DocumentLists
 from ..workflows.model_view import ModelView
 from ..workflows.queries import StatusReader
 from ..workflows.replay import Replay
+from ..workflows.reviewed_documents import CorrectionsReader
 from ..workflows.uploads import Uploads
 
 

@@ -20,8 +20,8 @@ from ..tasks.entities import FoundEntities
 from ..tasks.task import decoded_result
 from ..text.offsets import CODE_POINT, Ruler
 from ..text.splitting import MAX_REQUEST_CHARACTERS
-from .corrections import CorrectionsReader, Reviewed
 from .result_files import result_text
+from .reviewed_documents import CorrectionsReader, Reviewed
 
 LOOKS_BACK: Final = (timedelta(hours=6), timedelta(days=2), timedelta(days=30))
 """How much of the journal is read until it has enough documents."""

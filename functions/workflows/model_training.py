@@ -33,7 +33,7 @@ from ..language.authoring_service import EntityEvaluation, Job, Model, Project, 
 from ..storage.containers import TEXT_TYPE, Container
 from ..storage.model_store import ModelStore
 from .authoring_jobs import Authoring, JobFailed, Tell, tell_nobody
-from .corrections import CorrectionsReader, Reviewed
+from .reviewed_documents import CorrectionsReader, Reviewed
 
 MAX_MODELS: Final = 10
 """Trained models of a project ("Service limits", read 2026-08)."""

@@ -1,13 +1,4 @@
-"""What the page tells of the deployed model: until when it answers, what was reviewed since, how good it became.
-
-For `GET /api/model`:
-
-    view = ModelView(ModelStore(state, resource.name, project), ExpiryStore(state), corrections, resource.name,
-                     project, deployment)
-    msgspec.json.encode(view.read())
-
-`corrections` is a `CorrectionsReader`; whoever has an index of reviewed documents gives `count_reviewed` instead.
-"""
+"""What the page tells of the deployed model: until when it answers, what was reviewed since, how good it became."""
 
 from collections.abc import Callable
 from datetime import date, datetime
@@ -17,10 +8,6 @@ from ..core.model_history import ModelHistory
 from ..core.records import Moment, Record
 from ..storage.expiry_store import ExpiryStore
 from ..storage.model_store import ModelStore
-from .corrections import CorrectionsReader
-
-MOST_BLOBS: Final = 20_000
-"""Blobs of the output container that a count looks at: four pages of a listing."""
 
 MOST_MEASURED: Final = 50
 """Measurements that are told, the newest."""
@@ -54,35 +41,32 @@ class ModelShown(Record, frozen=True, kw_only=True, omit_defaults=False):
     """The last day on which it answers; None where that is not known."""
     reviewed_since_training: int
     reviewed_is_complete: bool
-    """False where there are so many blobs that not all were looked at: then there may be more."""
+    """False where there are so many that not all were looked at: then there may be more."""
     trained_at: Moment | None
     quality: tuple[QualityAt, ...]
     """The oldest first."""
     command: str
     """What trains the next model."""
     may_train: bool
+    """Whether the page itself can start a training: it can not, the command does."""
 
 
 class ModelView:
-    """Tells of the model of a project. `may_train` says whether the page itself can start a training."""
+    """Tells of the model of a project."""
 
     def __init__(
         self,
         store: ModelStore,
         expiries: ExpiryStore,
-        corrections: CorrectionsReader,
+        count_reviewed: CountReviewed,
         resource: str,
         project: str,
         deployment: str,
-        *,
-        count_reviewed: CountReviewed | None = None,
-        may_train: bool = False,
     ) -> None:
         self._store = store
         self._expiries = expiries
         self._names = (resource, project, deployment)
-        self._count = count_reviewed or (lambda since: corrections.count_reviewed(since, MOST_BLOBS))
-        self._may_train = may_train
+        self._count = count_reviewed
 
     def read(self) -> ModelShown:
         """Return what is known now; the service is not asked."""
@@ -99,7 +83,7 @@ class ModelView:
             trained_at=last.at if last else None,
             quality=_quality(history),
             command=f"python -m functions model train --project {project} --yes",
-            may_train=self._may_train,
+            may_train=False,
         )
 
     def _expires(self) -> date | None:

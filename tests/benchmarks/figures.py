@@ -1,4 +1,4 @@
-"""What one run of a command took: a row of docs/commands.md."""
+"""What one run of a command took: a row of the page that `commands` writes."""
 
 from typing import NamedTuple
 

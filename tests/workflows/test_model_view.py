@@ -6,21 +6,22 @@ from datetime import date, timedelta
 from typing import Any
 
 import msgspec
+import pytest
 
+from functions.core.index import IndexKind
 from functions.core.model_history import CategoryQuality, Deployed, Measured, Quality, Training
-from functions.storage.expiry_store import ExpiryStore
+from functions.storage.index_store import IndexStore
 from functions.storage.model_store import ModelStore
+from functions.workflows import document_lists
 from functions.workflows.model_view import ModelView
 from tests.support.corrections import correct
 from tests.support.world import World, letter
-from tests.workflows.test_corrections import reader
 
 HOST = "loans.cognitiveservices.azure.com"
 
 
 def view(world: World) -> ModelView:
-    store = ModelStore(world.state, HOST, "loans")
-    return ModelView(store, ExpiryStore(world.state), reader(world), HOST, "loans", "production")
+    return world.app.web.model
 
 
 def test_nothing_is_known_at_first(world: World) -> None:
@@ -41,6 +42,7 @@ def test_records_of_commands_are_shown(world: World) -> None:
     world.drop("a.txt", letter(1))
     world.run()
     correct(world, "a.txt")
+    world.app.web.correcting.read("a.txt")  # The index follows whoever reads corrections.
     quality = Quality(micro=0.9, macro=0.8, categories=(CategoryQuality(category="Name", f1=0.7),))
     store.add(Training(at=now, label="m1", learnt_until=now - timedelta(days=1)))
     store.add(Measured(at=now, label="m1", quality=quality))
@@ -96,3 +98,30 @@ class RacingContainer:
         if name == "write":
             next(self._race, lambda: None)()
         return getattr(self._inner, name)
+
+
+def test_reviews_since_are_counted(world: World) -> None:
+    """By the index, at most so many as it tells at once; a review that is not finished does not count."""
+    for number in range(3):
+        world.drop(f"{number}.txt", letter(number))
+    world.run()
+    web = world.app.web
+
+    def review(name: str, **more: Any) -> None:
+        correct(world, name, **more)
+        web.correcting.read(name)
+
+    review("0.txt")
+    since = world.clock()
+    world.clock.advance(60)
+    review("1.txt")
+    review("2.txt", status="open")
+    assert web.lists.reviewed_since(None) == (2, True)
+    assert web.lists.reviewed_since(since) == (1, True)
+
+
+def test_count_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(2):
+        IndexStore(world.state).add(IndexKind.REVIEWED, f"{number}.txt", {})
+    monkeypatch.setattr(document_lists, "MOST_COUNTED", 1)
+    assert world.app.web.lists.reviewed_since(None) == (1, False)

@@ -12,14 +12,11 @@ import requests
 from functions.cli.main import run
 from functions.labels.naming import training_name
 from functions.labels.values import Span
-from functions.storage.expiry_store import ExpiryStore
 from functions.storage.model_store import ModelStore
-from functions.workflows.model_view import ModelView
 from local.stand_in.in_process import InProcessAdapter
 from tests.support.corrections import correct
 from tests.support.models import NAMES, GatedAccess, command, copy_of, labelled, review, taught_world, told
 from tests.support.world import KEY, Call, Crash, World
-from tests.workflows.test_corrections import reader
 
 HOST = "loans.cognitiveservices.azure.com"
 
@@ -544,7 +541,7 @@ def train_beside(world: World) -> requests.Response:
 def test_json_of_the_page_follows(taught: World) -> None:
 
     trained(taught, NAMES[12:20])
-    shown = ModelView(store(taught), ExpiryStore(taught.state), reader(taught), HOST, "loans", "production").read()
+    shown = taught.app.web.model.read()
     assert shown.reviewed_since_training == 0
     assert [one.model for one in shown.quality] == ["reviewed-20250115-1"]
     assert {one.category for one in shown.quality[0].categories} == {"Amount", "Borrower", "Date", "Lender"}

@@ -10,7 +10,7 @@ from ... import problems
 from ...core.views import Filter
 from ...labels.streaming import STREAMS, stream
 from ...labels.values import LabelsError
-from ...workflows.corrections import Reviewed
+from ...workflows.reviewed_documents import Reviewed
 from ..parts import WebParts
 from ..problem_json import RefusedError
 from .document_details import attachment

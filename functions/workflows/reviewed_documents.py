@@ -35,9 +35,6 @@ from ..tasks.task import decoded_result
 from .exporting import read_ahead
 from .result_files import result_text
 
-STATUS = "status"
-"""The metadata of a corrections file that repeats its `status`, so that a listing tells it. May be missing."""
-
 
 class NotLearnt(StrEnum):
     """Why a document with corrections is not among the labels."""
@@ -166,27 +163,6 @@ class CorrectionsReader:
             return None
         spans = standing(_none_decided(result), _spans(result), result.string_index_type, text).spans
         return Reviewed(_document(name, text, spans, result), changed, is_prediction=True)
-
-    def count_reviewed(self, since: datetime | None, most: int | None = None) -> tuple[int, bool]:
-        """Return how many documents were reviewed since a time, and whether all files were looked at.
-
-        Files without the metadata `status` are read. After `most` blobs of the output container it stops.
-        """
-        count = 0
-        for number, info in enumerate(self._documents.list_results()):
-            if most is not None and number >= most:
-                return count, False
-            if info.name.endswith(CORRECTIONS_SUFFIX) and (since is None or info.last_modified > since):
-                count += self._status(info) == ReviewStatus.REVIEWED
-        return count, True
-
-    def _status(self, info: BlobInfo) -> str:
-        if STATUS in info.metadata:
-            return info.metadata[STATUS]
-        try:
-            return decode_corrections(self._documents.read_result(info.name).data).status
-        except (Missing, Changed, RecordError):
-            return ""
 
     def _found(self, info: BlobInfo, is_wanted: Callable[[str], bool] | None) -> Found | None:
         name = info.name.removesuffix(CORRECTIONS_SUFFIX)

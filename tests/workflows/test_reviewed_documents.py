@@ -10,7 +10,7 @@ from functions.core.decisions import corrections_name
 from functions.errors import RecordError
 from functions.labels.formats import FORMATS, Source
 from functions.labels.values import Span
-from functions.workflows.corrections import CorrectionsReader, LeftOutDocument, NotLearnt, Reviewed
+from functions.workflows.reviewed_documents import CorrectionsReader, LeftOutDocument, NotLearnt, Reviewed
 from tests.support.command_line import run_on
 from tests.support.corrections import correct, found_in
 from tests.support.world import World, letter
@@ -128,22 +128,6 @@ def test_predictions_come_by_name_only(done: World) -> None:
     assert found and found.is_prediction
     assert list(found.document.spans) == found_in(done, "loans/1.txt")
     assert reader(done).prediction("none.txt") is None
-
-
-def test_reviews_since_are_counted(done: World) -> None:
-    correct(done, "loans/0.txt")
-    since = done.output.get_properties(corrections_name("loans/0.txt")).last_modified
-    done.clock.advance(60)
-    correct(done, "loans/1.txt")
-    correct(done, "loans/2.txt", status="open")
-    assert reader(done).count_reviewed(None) == (2, True)
-    assert reader(done).count_reviewed(since) == (1, True)
-    assert reader(done).count_reviewed(None, most=1)[1] is False
-
-
-def test_metadata_saves_the_reading(done: World) -> None:
-    done.output.write(corrections_name("loans/0.txt"), b"{", metadata={"status": "reviewed"})
-    assert reader(done).count_reviewed(None) == (1, True)
 
 
 def test_longest_names_are_found(world: World) -> None:
