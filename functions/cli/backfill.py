@@ -11,6 +11,7 @@ from ..storage.rules_store import RulesStore
 from ..workflows.backfill import BackfillAsked, ignore_existing
 from ..workflows.other_documents import RenamedDocuments
 from .access import Access
+from .exit_codes import DONE
 from .forecast import counted, price_option, priced, show_forecast
 from .list import read_moment
 from .long_runs import LongRun, check_rule, run_options, say_how_to_begin
@@ -84,7 +85,7 @@ def backfill(
     show_forecast(told, as_json=as_json)
     if not yes:
         say_how_to_begin(as_json=as_json)
-        return 0
+        return DONE
     return run.follow(app, steps, told.forecast.documents, as_json=as_json)
 
 
@@ -105,12 +106,13 @@ def ignore_existing_documents(access: Access, yes: bool, as_json: bool) -> int:
         ignore_existing(RulesStore(access.state), now)
     if as_json:
         write_json(Ignoring(documents=documents, until=now, is_done=yes))
-        return 0
+        return DONE
     done = "are" if yes else "would be"
-    make_console().print(
+    console = make_console()
+    console.print(
         plain(f"{count(documents, 'document', 'documents')} that nobody has taken on {done} left alone."),
-        soft_wrap=True,
+        soft_wrap=not console.is_terminal,
     )
     if not yes:
-        make_console().print(Text("Nothing was done. Add --yes to do it."))
-    return 0
+        console.print(Text("Nothing was done. Add --yes to do it."))
+    return DONE

@@ -33,6 +33,7 @@ from ..workflows.event_checks import check_event_subscription, is_system_topic, 
 from ..workflows.expiries import deployments_of
 from .access import Access
 from .azure_resources import NotReached
+from .exit_codes import CANNOT_REACH, DONE, NOT_ALL_DONE
 from .problems_told import sentence
 from .terminal import make_console, plain, write_json
 
@@ -62,20 +63,25 @@ class Tried(NamedTuple):
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON for each finding.")
 @click.pass_obj
 def check(access: Access, no_model: bool, event_subscription: str | None, as_json: bool) -> int:
-    """Try settings, storage, queues, models and rules. The exit code is 1 where there is a problem.
+    """Try settings, storage, queues, models and rules.
+
+    The exit code is 3 where something can not be reached or refuses you, else 1 where there is a problem.
 
     One harmless thing of each is done, with your rights, not the app's: a listing, a write that is written nowhere, a
     hidden message that is taken back, a document of one word, a question about a deployment.
     """
-    console, is_good = make_console(), True
+    console = make_console()
+    findings = []
     tried = Tried(not no_model, event_subscription or access.event_subscription)
     for finding in _findings(access, tried):
-        is_good &= finding.level is not Level.PROBLEM
+        findings.append(finding)
         if as_json:
             write_json(finding)
         else:
             console.print(line(finding), soft_wrap=not console.is_terminal)
-    return 0 if is_good else 1
+    if not all(one.is_reached for one in findings):
+        return CANNOT_REACH
+    return NOT_ALL_DONE if any(one.level is Level.PROBLEM for one in findings) else DONE
 
 
 def line(finding: Finding) -> Text:
@@ -112,7 +118,7 @@ def _tried(what: str, act: Callable[[], Iterable[Finding]]) -> Iterator[Finding]
         told = sentence(error)
         if told is None:
             raise
-        yield Finding(what=what, level=Level.PROBLEM, told=told, fix=_FIX)
+        yield Finding(what=what, level=Level.PROBLEM, told=told, fix=_FIX, is_reached=False)
 
 
 _FIX = "docs/deploy.md says which role each container and queue needs, and how the network is set up."

@@ -17,6 +17,7 @@ from ..labels.values import LabelsError
 from ..labels.without_texts import Labels, read_labels
 from ..workflows.evaluating import Evaluation, ReadResult, evaluate, from_output
 from .access import Access
+from .exit_codes import DONE, NOT_ALL_DONE
 from .terminal import count, make_console, plain, write_json
 
 THREADS = 16
@@ -129,7 +130,7 @@ def evaluate_results(
             write_json(row)
     else:
         _show(rows, read.left_out)
-    return 1 if any(row.without_result for row in rows) else 0
+    return NOT_ALL_DONE if any(row.without_result for row in rows) else DONE
 
 
 def _sources(

@@ -28,6 +28,7 @@ from ..workflows.export_files import (
 )
 from ..workflows.exporting import Count, ExportAsked, Exporting, Finished, Previous, Reached, Start
 from .access import Access
+from .exit_codes import DONE, NOT_ALL_DONE
 from .list import read_moment
 from .terminal import count, make_console, plain, write_json
 
@@ -98,7 +99,7 @@ def export(
         except ExportRefused as refused:
             raise click.ClickException(str(refused)) from None
     _tell(done, as_json=as_json, to_stderr=str(out) == "-")
-    return 1 if done.unreadable else 0
+    return NOT_ALL_DONE if done.unreadable else DONE
 
 
 def _since(context: click.Context, text: str | None) -> tuple[Path | None, datetime | None]:

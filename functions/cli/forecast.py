@@ -14,6 +14,7 @@ from ..storage.containers import BlobInfo
 from ..workflows.forecast import Forecast, Sum
 from ..workflows.other_documents import FolderDocuments, RenamedDocuments
 from .access import Access
+from .exit_codes import DONE
 from .terminal import Number, count, duration_of, facts, make_console, plain, write_json
 
 
@@ -82,7 +83,7 @@ def forecast(
         listed = (info._replace(name=into + info.name) for info in documents.list(prefix))
         found = access.app().forecaster(RenamedDocuments(documents, into), sample).forecast(counted(listed))
     show_forecast(priced(access, found, price), as_json=as_json)
-    return 0
+    return DONE
 
 
 def counted(documents: Iterable[BlobInfo]) -> Iterator[BlobInfo]:

@@ -23,6 +23,7 @@ from ..labels.streaming import stream
 from ..labels.values import Document, Labels, LabelsError, LeftOut
 from ..workflows.reviewed_documents import CorrectionsReader, LeftOutDocument
 from .access import Access
+from .exit_codes import DONE
 from .terminal import count, make_console, plain, write_json
 
 _STYLES = {Level.NOTE: "yellow", Level.PROBLEM: "bold red"}
@@ -255,7 +256,7 @@ def split_labels(labels_file: Path, folder: Path, share: float, anew: bool, outp
     if as_json:
         for one in rows:
             write_json(ShareRow(category=one.category, train=one.train, test=one.test))
-        return 0
+        return DONE
     table = Table("category", "training labels", "test labels", box=None, pad_edge=False)
     for one in rows:
         table.add_row(plain(one.category), str(one.train), str(one.test), style="" if one.test else "yellow")
@@ -265,7 +266,7 @@ def split_labels(labels_file: Path, folder: Path, share: float, anew: bool, outp
     console.print(
         f"{sets['Train']} documents to train on, {sets['Test']} to test on; written to {output or labels_file}."
     )
-    return 0
+    return DONE
 
 
 # --- files ----------------------------------------------------------------------------------------------------------

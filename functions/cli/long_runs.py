@@ -15,6 +15,7 @@ from ..storage.progress_files import ProgressFile, file_name
 from ..workflows import handing_over
 from ..workflows.handing_over import Fate, Given, ProgressKeeper, Step, Waiting
 from .access import Access
+from .exit_codes import DONE, NOT_ALL_DONE
 from .terminal import Number, count, make_console, plain, write_json
 
 RUN_DIGITS = 12
@@ -119,7 +120,7 @@ class LongRun(ProgressKeeper):
             write_json(told)
         else:
             make_console().print(plain(_sentence(told)), soft_wrap=True)
-        return 1 if told.refused else 0
+        return NOT_ALL_DONE if told.refused else DONE
 
 
 def check_rule(patterns: Sequence[str], rule: str | None) -> None:

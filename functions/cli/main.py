@@ -1,8 +1,4 @@
-"""The commands together, and what all of them have in common: settings, exit codes, and one sentence for a fault.
-
-Exit codes: 0 done, 1 not all done (a document failed, nothing was found, somebody pressed Ctrl-C), 2 the command or the
-settings are wrong, 3 something can not be reached.
-"""
+"""The commands together, and what all of them have in common: settings, exit codes, and one sentence for a fault."""
 
 import errno
 import os
@@ -18,9 +14,8 @@ from ..errors import EntityDropError, SettingsError
 from ..redaction import protect_logs
 from .access import Access
 from .environment import read_settings, read_values
+from .exit_codes import CANNOT_REACH, DONE, NOT_ALL_DONE, WRONG_USE
 from .problems_told import sentence
-
-DONE, NOT_ALL_DONE, WRONG_USE, CANNOT_REACH = 0, 1, 2, 3
 
 COMMANDS = {
     "status": "status:status",

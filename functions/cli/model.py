@@ -13,6 +13,7 @@ from ..core.model_history import Measured
 from ..labels.values import LabelsError
 from ..workflows.model_training import MAX_MODELS, TrainingAsked, quality_of
 from .access import Access
+from .exit_codes import DONE, NOT_ALL_DONE
 from .model_options import candidate_option, deployment_name, deployment_option, progress_bar, project_options, works_of
 from .model_told import (
     MOST_CHANGES,
@@ -66,7 +67,7 @@ def list_models(access: Access, project: str | None, resource: str | None, as_js
     if as_json:
         for row in rows:
             write_json(row)
-        return 0
+        return DONE
     table = Table("model", "trained", "expires", "deployed as", "F1", "documents", box=None, pad_edge=False)
     for row in rows:
         micro = "" if row.micro is None else f"{row.micro:.3f}"
@@ -82,7 +83,7 @@ def list_models(access: Access, project: str | None, resource: str | None, as_js
     console = make_console()
     console.print(table)
     console.print(f"{count(len(rows), 'model', 'models')} of at most {MAX_MODELS}.")
-    return 0
+    return DONE
 
 
 @model.command("expiry")
@@ -175,11 +176,11 @@ def train(
     plan = works.training.plan(asked, anew=anew)
     tell_plan(plan, works.project, as_json=as_json)
     if plan.is_done:
-        return 0
+        return DONE
     if not yes:
         if not as_json:
             make_console().print(Text("\nNothing was done. Add --yes to do it."))
-        return 0
+        return DONE
     if not plan.reviewed and not plan.is_resumed and not label:
         raise click.UsageError(
             "There is nothing new to learn: no document is reviewed. --label NAME trains from the labels so far."
@@ -190,7 +191,7 @@ def train(
     except LabelsError as error:
         raise click.ClickException(str(error)) from None
     tell_trained(trained, as_json=as_json)
-    return 0
+    return DONE
 
 
 # --- evaluate ---
@@ -233,7 +234,7 @@ def evaluate(
         write_json(row)
     else:
         show_evaluated(row, works.store.history().names)
-    return 0
+    return DONE
 
 
 # --- deploy, rollback ---
@@ -282,7 +283,7 @@ def deploy(
     _check_names(name, candidate)
     if not yes:
         say_what_deploys(works.evaluation.model(label), works.evaluation.deployments(), name, candidate, as_json)
-        return 0
+        return DONE
     with progress_bar(as_json=as_json) as tell:
         outcome = works.deployment.deploy(
             label, name, candidate, margin=margin, last=last, is_forced=is_forced, tell=tell
@@ -292,7 +293,7 @@ def deploy(
         write_json(row)
     else:
         show_deployed(row, candidate, works.store.history().names)
-    return 0 if row.is_deployed else 1
+    return DONE if row.is_deployed else NOT_ALL_DONE
 
 
 def _check_names(deployment: str, candidate: str) -> None:
@@ -328,14 +329,14 @@ def rollback(
             make_console().print(Text("\nNothing was done. Add --yes to do it."))
         else:
             make_console().print(plain(f"Nothing that was deployed as '{name}' can be taken back."))
-        return 0 if previous else 1
+        return DONE if previous else NOT_ALL_DONE
     with progress_bar(as_json=as_json) as tell:
         now, before = works.deployment.rollback(name, candidate, tell)
     if as_json:
         write_json(RolledBack(deployment=name, model=now, instead_of=before))
     else:
         make_console().print(plain(f"Model '{now}' answers as '{name}' again, instead of '{before}'."))
-    return 0
+    return DONE
 
 
 # --- prune ---
@@ -365,7 +366,7 @@ def prune(
                 write_json(Removed(model=label, is_deleted=True))
             else:
                 console.print(plain(f"deleted  {label}"))
-        return 0
+        return DONE
     can_go, stay = works.deployment.removable(keep)
     if labels:
         there = {one.label: one for one in (*can_go, *stay)}
@@ -384,4 +385,4 @@ def prune(
             console.print(plain(f"Nothing was done. python -m functions model prune {names} --yes"), soft_wrap=True)
     if yes and can_go and not as_json:
         console.print(Text("Only models that are named are deleted.", "yellow"))
-    return 0
+    return DONE

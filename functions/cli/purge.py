@@ -12,6 +12,7 @@ from ..workflows.erasing import Erasing, Left, Removed, Step
 from ..workflows.exporting import read_ahead
 from ..workflows.purging import Purging
 from .access import Access, new_id
+from .exit_codes import DONE, NOT_ALL_DONE
 from .terminal import LONGEST_DAYS, Number, count, make_console, plain, write_json
 
 THREADS = 8
@@ -107,7 +108,7 @@ def _tell_steps(name: str, steps: Iterator[Step], *, is_dry: bool, as_json: bool
             console.print(_line(step, is_dry=is_dry), soft_wrap=True)
     if not removed and not as_json:
         console.print(plain(f"Nothing is kept of {name!r}."), soft_wrap=True)
-    return 1 if left or not removed else 0
+    return NOT_ALL_DONE if left or not removed else DONE
 
 
 def _item(name: str, step: Step) -> PurgedItem:
@@ -140,4 +141,4 @@ def _tell_deleted(purged: Iterator[tuple[str, list[Step]]], *, is_dry: bool, as_
         done = "would be removed; repeat with --yes to do it" if is_dry else "removed"
         told = f"{count(documents, 'deleted document', 'deleted documents')}, {count(blobs, 'blob', 'blobs')} {done}."
         console.print(told, soft_wrap=True)
-    return 1 if lefts else 0
+    return NOT_ALL_DONE if lefts else DONE

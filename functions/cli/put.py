@@ -16,6 +16,7 @@ from ..core.records import Record
 from ..errors import Missing
 from ..workflows.dropping import Dropped, Dropping, LocalFile, NotDropped, Outcome, files_below
 from .access import Access
+from .exit_codes import DONE, NOT_ALL_DONE
 from .terminal import LONGEST_DAYS, STATE_STYLES, Number, make_console, plain, write_json
 
 
@@ -78,7 +79,7 @@ def put(
                 told.outcome(outcome, names)
         for one in left.values():
             told.row(_row(one.file, "pending", etag=one.etag), is_good=False)
-    return 0 if told.is_good else 1
+    return DONE if told.is_good else NOT_ALL_DONE
 
 
 def _dropped(dropping: Dropping, files: list[LocalFile], told: "_Told", *, is_last: bool) -> Iterator[Dropped]:

@@ -11,6 +11,7 @@ from ..core.views import Filter, ShownState
 from ..workflows.model_changes import Deployed, read_deployed
 from ..workflows.replay import ENDED, ReplayAsked
 from .access import Access
+from .exit_codes import DONE, NOT_ALL_DONE
 from .forecast import counted, price_option, priced, show_forecast
 from .list import read_moment
 from .long_runs import LongRun, check_rule, had, run_options, say_how_to_begin
@@ -102,11 +103,11 @@ def replay(
 def _tell_missing(names: int) -> int:
     """Tell how many of the names are of nothing that can be replayed; return the exit code."""
     if names <= 0:
-        return 0
+        return DONE
     told = f"{count(names, 'of the names is', 'of the names are')} of no document that can be replayed"
     console = make_console(stderr=True)
     console.print(f"{told}: it is not there, in work, or left out by a rule or by another option.", soft_wrap=True)
-    return 1
+    return NOT_ALL_DONE
 
 
 def _deployed(access: Access, app: EntityDrop) -> Deployed:

@@ -16,6 +16,7 @@ from ..tasks.task import ResultFile
 from ..text.offsets import Ruler
 from ..workflows.queries import Details
 from .access import Access
+from .exit_codes import DONE, NOT_ALL_DONE
 from .terminal import (
     STATE_STYLES,
     colours_of,
@@ -43,11 +44,11 @@ def show(access: Access, name: str, with_text: bool, as_json: bool) -> int:
         access.check_containers("OUTPUT_CONTAINER")
     if as_json:
         write_json(details)
-        return 0 if details.is_known else 1
+        return DONE if details.is_known else NOT_ALL_DONE
     console = make_console()
     if not details.is_known:
         console.print(plain(f"There is no document {name!r}, and no record of one."))
-        return 1
+        return NOT_ALL_DONE
     console.print(picture(details, name))
     if with_text:
         text = queries.text(details)
@@ -58,7 +59,7 @@ def show(access: Access, name: str, with_text: bool, as_json: bool) -> int:
         else:
             console.print()
             console.print(coloured(text, details.with_entities), soft_wrap=True)
-    return 0
+    return DONE
 
 
 def picture(details: Details, name: str) -> RenderableType:

@@ -15,6 +15,7 @@ from ..core.journal import Entry, by_day, by_folder, by_hour, by_model
 from ..core.records import Record
 from ..workflows.queries import Budget, Incident, Status, Usage
 from .access import Access
+from .exit_codes import DONE
 from .terminal import LONGEST_DAYS, Number, count, duration, facts, make_console, plain, when, write_json
 
 GROUPS: dict[str, Callable[[Entry], Hashable]] = {
@@ -48,10 +49,10 @@ def status(access: Access, watch: bool, every: float, by: str | None, days: int,
     if by:
         since = access.clock() - timedelta(days=days)
         _show_usage(list(access.status.usage_by(GROUPS[by], since)), by, as_json=as_json)
-        return 0
+        return DONE
     if not watch:
         _show(access.status.read(), as_json=as_json)
-        return 0
+        return DONE
     console = make_console()
     if as_json or not console.is_terminal:
         while True:

@@ -52,6 +52,8 @@ class Finding(Record, frozen=True, kw_only=True):
     level: Level
     told: str
     fix: str = ""
+    is_reached: bool = True
+    """False where what is checked could not be reached, or did not let itself be asked."""
 
 
 def ok(what: str, told: str) -> Finding:
@@ -204,7 +206,9 @@ def check_model(
 def _of_problem(what: str, problem: Problem) -> Finding:
     is_passing = problems.THROTTLED.matches(problem) or problems.OVER_BUDGET.matches(problem)
     level = Level.NOTE if is_passing else Level.PROBLEM
-    return Finding(what=what, level=level, told=f"{problem.code}: {problem.message}", fix=problem.help)
+    is_reached = not (problems.UNREACHABLE.matches(problem) or problems.NO_ANSWER.matches(problem))
+    told = f"{problem.code}: {problem.message}"
+    return Finding(what=what, level=level, told=told, fix=problem.help, is_reached=is_reached)
 
 
 def check_summary(summary: Summary | None, now: datetime) -> Finding:

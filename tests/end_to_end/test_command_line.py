@@ -276,7 +276,7 @@ def test_check_tells_refusals_as_findings(
     weak = with_sas(storage, may_list=False)
     faults = ({"DocumentStorage": wrong}, {"DocumentStorage": weak}, {"INPUT_CONTAINER": "no-such-container"})
     for settings in faults:
-        assert run_here("check", "--no-model", "--json", **settings) == 1
+        assert run_here("check", "--no-model", "--json", **settings) == CANNOT_REACH
         printed = capsys.readouterr()
         findings = [json.loads(line) for line in printed.out.splitlines()]
         assert not printed.err
@@ -332,7 +332,7 @@ def test_check_finds_unreachable_model(run: Run) -> None:
     """The storage works, the Language service does not."""
     done = run("check", "--json")
     findings = {finding["what"]: finding for finding in map(json.loads, done.stdout.splitlines())}
-    assert done.returncode == 1
+    assert done.returncode == CANNOT_REACH
     problems = {what: finding["fix"] for what, finding in findings.items() if finding["level"] == "problem"}
     assert list(problems) == ["CustomEntityRecognition/loans/production at 127.0.0.1:9"]
     assert all(problems.values())

@@ -16,6 +16,7 @@ from rich.text import Text
 from functions.cli import check as check_command
 from functions.cli import list as list_command
 from functions.cli import main, put, show, status, terminal
+from functions.cli.exit_codes import DONE, NOT_ALL_DONE, WRONG_USE
 from functions.core.expiry import DeploymentExpiry, Expiries
 from functions.storage.expiry_store import ExpiryStore
 from functions.workflows.checks import Finding, Level
@@ -81,7 +82,7 @@ def out(capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def test_list_prints_a_line_each(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_on(mixed, "list") == main.DONE
+    assert run_on(mixed, "list") == DONE
     assert out(capsys).splitlines() == [
         "done      2025-01-15 12:00  done.txt",
         "failed    2025-01-15 12:00  loans/failed.pdf  NotText",
@@ -105,7 +106,7 @@ def test_list_prints_a_line_each(mixed: World, capsys: pytest.CaptureFixture[str
 def test_list_is_filtered_by_options(
     mixed: World, capsys: pytest.CaptureFixture[str], options: list[str], names: list[str]
 ) -> None:
-    assert run_on(mixed, "list", "--json", *options) == main.DONE
+    assert run_on(mixed, "list", "--json", *options) == DONE
     assert [json.loads(line)["name"] for line in out(capsys).splitlines()] == names
 
 
@@ -125,7 +126,7 @@ def test_list_gives_rows_to_scripts(mixed: World, capsys: pytest.CaptureFixture[
 
 
 def test_status_tells_how_things_stand(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_on(mixed, "status") == main.DONE
+    assert run_on(mixed, "status") == DONE
     printed = out(capsys)
     assert "1 pending, 1 done, 1 failed" in printed
     assert "1 running, 0 waiting" in printed
@@ -152,7 +153,7 @@ def test_watch_ends_with_interruption(
             raise KeyboardInterrupt
 
     monkeypatch.setattr(status.time, "sleep", sleep)
-    assert run_on(mixed, "status", "--watch", "--json") == main.NOT_ALL_DONE
+    assert run_on(mixed, "status", "--watch", "--json") == NOT_ALL_DONE
     printed = capsys.readouterr()
     assert len(printed.out.splitlines()) == 3
     assert "Interrupted" in printed.err
@@ -174,7 +175,7 @@ def test_watch_draws_in_terminal(
 
 
 def test_show_tells_history_and_entities(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_on(mixed, "show", "done.txt") == main.DONE
+    assert run_on(mixed, "show", "done.txt") == DONE
     printed = out(capsys)
     for told in ("done", "claimed", "extracted", "Mary Miller", "$1001", "0.90", "1 of at most 6"):
         assert told in printed
@@ -182,7 +183,7 @@ def test_show_tells_history_and_entities(mixed: World, capsys: pytest.CaptureFix
 
 
 def test_show_tells_error_in_words(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_on(mixed, "show", "loans/failed.pdf") == main.DONE
+    assert run_on(mixed, "show", "loans/failed.pdf") == DONE
     printed = out(capsys)
     assert "failed (NotText)" in printed
     assert "Fault: document." in printed
@@ -224,7 +225,7 @@ def test_missing_text_is_told(mixed: World, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_unknown_document_is_not_done(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_on(world, "show", "none.txt") == main.NOT_ALL_DONE
+    assert run_on(world, "show", "none.txt") == NOT_ALL_DONE
     assert out(capsys) == "There is no document 'none.txt', and no record of one.\n"
 
 
@@ -241,7 +242,7 @@ def test_show_gives_everything_to_scripts(mixed: World, capsys: pytest.CaptureFi
 
 def test_usage_is_shown_by_day_model_and_folder(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
     def table(by: str) -> list[list[str]]:
-        assert run_on(mixed, "status", "--by", by) == main.DONE
+        assert run_on(mixed, "status", "--by", by) == DONE
         return [line.split() for line in out(capsys).splitlines()[1:]]
 
     assert table("day") == [["2025-01-15", "1", "1", "2", "0.0", "s"]]
@@ -254,7 +255,7 @@ def test_usage_is_shown_by_day_model_and_folder(mixed: World, capsys: pytest.Cap
 
 
 def test_idle_time_has_no_usage(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_on(world, "status", "--by", "day") == main.DONE
+    assert run_on(world, "status", "--by", "day") == DONE
     assert out(capsys) == "Nothing was done in that time.\n"
 
 
@@ -275,8 +276,8 @@ def test_status_tells_when_deployments_expire(world: World, capsys: pytest.Captu
 
 def test_put_drops_and_repeats_nothing(world: World, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(letter(1))
-    assert run_on(world, "put", str(tmp_path), "--into", "x/") == main.DONE
-    assert run_on(world, "put", str(tmp_path), "--into", "x/") == main.DONE
+    assert run_on(world, "put", str(tmp_path), "--into", "x/") == DONE
+    assert run_on(world, "put", str(tmp_path), "--into", "x/") == DONE
     assert out(capsys).splitlines() == ["dropped    x/a.txt", "unchanged  x/a.txt"]
 
 
@@ -294,7 +295,7 @@ def test_put_writes_results_to_folder(
 
     monkeypatch.setattr(put.time, "sleep", sleep)
     results = tmp_path / "out"
-    assert run_on(world, "put", str(tmp_path / "in"), "--results", str(results), "--json") == main.NOT_ALL_DONE
+    assert run_on(world, "put", str(tmp_path / "in"), "--results", str(results), "--json") == NOT_ALL_DONE
     rows = [json.loads(line) for line in out(capsys).splitlines()]
     assert [(row["name"], row["state"], row.get("code", "")) for row in rows] == [
         ("a.txt", "done", ""),
@@ -306,7 +307,7 @@ def test_put_writes_results_to_folder(
 
 def test_put_tells_what_is_still_pending(world: World, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(letter(1))
-    assert run_on(world, "put", str(tmp_path / "a.txt"), "--wait", "--timeout", "0") == main.NOT_ALL_DONE
+    assert run_on(world, "put", str(tmp_path / "a.txt"), "--wait", "--timeout", "0") == NOT_ALL_DONE
     assert out(capsys) == "pending    a.txt\n"
 
 
@@ -314,7 +315,7 @@ def test_put_tells_what_is_still_pending(world: World, capsys: pytest.CaptureFix
 
 
 def test_check_tells_each_finding(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_on(world, "check", "--no-model") == main.DONE
+    assert run_on(world, "check", "--no-model") == DONE
     lines = out(capsys).splitlines()
     assert lines[0] == "ok      settings: complete; storage at account.example.net"
     assert "ok      container extraction-state: can be listed; you may write and delete" in lines
@@ -332,7 +333,7 @@ def test_check_tells_each_finding(world: World, capsys: pytest.CaptureFixture[st
 def test_check_asks_every_model_of_rules(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     tasks = [{"kind": "PiiEntityRecognition"}, {"kind": "CustomEntityRecognition", "project": "x", "deployment": "y"}]
     world.write_rules({"match": "mail/**", "tasks": tasks})
-    assert run_on(world, "check", "--json") == main.NOT_ALL_DONE
+    assert run_on(world, "check", "--json") == NOT_ALL_DONE
     levels = {finding["what"]: finding["level"] for finding in map(json.loads, out(capsys).splitlines())}
     at = " at loans.cognitiveservices.azure.com"
     assert {what: level for what, level in levels.items() if what.endswith(at)} == {
@@ -346,7 +347,7 @@ def test_check_asks_every_model_of_rules(world: World, capsys: pytest.CaptureFix
 
 def test_check_tells_every_fault_of_rules(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.write_rules({"match": "a", "tasks": [{"kind": "No"}]}, {"match": "b", "language": "klingon"})
-    assert run_on(world, "check", "--no-model", "--json") == main.NOT_ALL_DONE
+    assert run_on(world, "check", "--no-model", "--json") == NOT_ALL_DONE
     found = [one for one in map(json.loads, out(capsys).splitlines()) if one["what"].startswith("rules")]
     assert [one["told"].partition(":")[0] for one in found] == ["Rule 1 ('a')", "Rule 2 ('b')"]
     assert all(one["fix"] for one in found)
@@ -362,14 +363,14 @@ def test_check_warns_of_expiry(world: World, capsys: pytest.CaptureFixture[str],
 
 def test_check_skips_expiry_without_role(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.service.authoring.state.refuse_with = 403
-    assert run_on(world, "check", "--no-model", "--json") == main.DONE
+    assert run_on(world, "check", "--no-model", "--json") == DONE
     found = json.loads(out(capsys).splitlines()[-1])
     assert (found["level"], found["told"].partition(":")[0]) == ("note", "skipped")
 
 
 def test_check_fails_with_problem(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.poisoned_jobs.put("{}")
-    assert run_on(world, "check", "--no-model", "--json") == main.NOT_ALL_DONE
+    assert run_on(world, "check", "--no-model", "--json") == NOT_ALL_DONE
     levels = {finding["what"]: finding["level"] for finding in map(json.loads, out(capsys).splitlines())}
     assert levels["queue extraction-jobs-poison"] == "problem"
 
@@ -382,7 +383,7 @@ def test_check_fails_with_problem(world: World, capsys: pytest.CaptureFixture[st
     [[], ["unknown"], ["list", "--state", "gone"], ["list", "--since", "yesterday"], ["put"], ["put", "/no/such/file"]],
 )
 def test_wrong_use_is_told(world: World, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
-    assert run_on(world, *arguments) == main.WRONG_USE
+    assert run_on(world, *arguments) == WRONG_USE
     assert "python -m functions" in capsys.readouterr().err
 
 
@@ -404,12 +405,12 @@ def test_wrong_use_is_told(world: World, capsys: pytest.CaptureFixture[str], arg
     ids=" ".join,
 )
 def test_odd_numbers_are_wrong_use(world: World, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
-    assert run_on(world, *arguments) == main.WRONG_USE
+    assert run_on(world, *arguments) == WRONG_USE
     assert "Error: " in capsys.readouterr().err
 
 
 def test_fault_of_own_files_is_one_sentence(mixed: World, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert run_on(mixed, "export", str(tmp_path / "none" / "out.csv")) == main.NOT_ALL_DONE
+    assert run_on(mixed, "export", str(tmp_path / "none" / "out.csv")) == NOT_ALL_DONE
     (told,) = capsys.readouterr().err.splitlines()
     assert told.endswith("out.csv.export.jsonl: No such file or directory.")
 
@@ -421,7 +422,7 @@ def test_full_disk_is_one_sentence(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(list_command, "write_json", write)
-    assert run_on(mixed, "list", "--json") == main.NOT_ALL_DONE
+    assert run_on(mixed, "list", "--json") == NOT_ALL_DONE
     assert capsys.readouterr().err == f"The output can not be written: {os.strerror(errno.ENOSPC)}.\n"
 
 
@@ -437,7 +438,7 @@ def test_defects_are_not_hidden(mixed: World, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_help_is_no_fault(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_on(world, "--help") == main.DONE
+    assert run_on(world, "--help") == DONE
     assert "Exit codes" in out(capsys)
 
 
@@ -469,9 +470,12 @@ def test_every_command_is_piped() -> None:
 
 
 @pytest.mark.usefixtures("narrow")
-def test_sixty_columns_are_enough(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
-    shown = (["show", "done.txt"], ["show", "loans/failed.pdf"])
-    for arguments in (["status"], ["status", "--by", "model"], *shown, ["check", "--no-model"]):
+def test_sixty_columns_are_enough(mixed: World, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(letter(1))
+    (tmp_path / "empty.txt").write_text("")
+    shown = (["show", "done.txt"], ["show", "loans/failed.pdf"], ["list"])
+    dropped = ["put", str(tmp_path), "--wait", "--timeout", "0"]
+    for arguments in (["status"], ["status", "--by", "model"], *shown, dropped, ["check", "--no-model"]):
         run_on(mixed, *arguments)
     assert max(Text.from_ansi(line).cell_len for line in out(capsys).splitlines()) <= 60
 
@@ -481,7 +485,7 @@ def test_odd_names_go_through(world: World, capsys: pytest.CaptureFixture[str], 
     world.drop(name, letter(1))
     world.run()
     for arguments in (["list", "--json"], ["show", "--json", "--", name]):
-        assert run_on(world, *arguments) == main.DONE
+        assert run_on(world, *arguments) == DONE
         found = json.loads(out(capsys))
         assert (found.get("row") or found)["name"] == name
     run_on(world, "list")
@@ -497,11 +501,11 @@ def test_odd_names_of_failed_documents_go_through(world: World, capsys: pytest.C
     world.drop(f"{name[:900]}/x.txt", b"%PDF-1.7")
     world.run()
     world.reconcile()
-    assert run_on(world, "list", "--state", "failed", "--json") == main.DONE
+    assert run_on(world, "list", "--state", "failed", "--json") == DONE
     listed = [json.loads(line)["name"] for line in out(capsys).splitlines()]
     assert sorted(listed) == sorted([name, f"{name[:900]}/x.txt"])
     for command in (["list", "--state", "failed"], ["show", "--text", "--", name], ["status", "--by", "folder"]):
-        assert run_on(world, *command) == main.DONE
+        assert run_on(world, *command) == DONE
     assert not {"\x1b", "\u202e"} & set(out(capsys))
 
 
@@ -514,12 +518,12 @@ def test_odd_names_are_dropped_and_brought(
     path.parent.mkdir(parents=True)
     path.write_text(letter(1), "utf-8")
     results = tmp_path / "out"
-    assert run_on(world, "forecast", str(tmp_path / "in"), "--json") == main.DONE
+    assert run_on(world, "forecast", str(tmp_path / "in"), "--json") == DONE
     assert json.loads(out(capsys))["forecast"]["documents"] == 1
-    assert run_on(world, "put", str(tmp_path / "in")) == main.DONE
+    assert run_on(world, "put", str(tmp_path / "in")) == DONE
     world.announce(name)
     world.run()
-    assert run_on(world, "put", str(tmp_path / "in"), "--results", str(results)) == main.DONE
+    assert run_on(world, "put", str(tmp_path / "in"), "--results", str(results)) == DONE
     assert not {"\x1b", "\u202e"} & set(out(capsys))
     assert json.loads((results / f"{name}.entities.json").read_text("utf-8"))["document"]["name"] == name
 

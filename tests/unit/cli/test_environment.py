@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from functions.cli.environment import from_azd, from_file, read_settings
-from functions.cli.main import WRONG_USE, run
+from functions.cli.exit_codes import WRONG_USE
+from functions.cli.main import run
 from functions.errors import SettingsError
 from local.process import ROOT
 from tests.support.material import REQUIRED

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from functions.cli import azure_resources, main
+from functions.cli import azure_resources
 from functions.cli.azure_resources import NotReached, ResourceManager, own_resource_manager
+from functions.cli.exit_codes import DONE, NOT_ALL_DONE
 from tests.support.command_line import WorldAccess, run_on
 from tests.support.resource_manager import FakeResourceManager, fake_resource_manager
 from tests.support.world import World
@@ -60,7 +61,7 @@ def check(
         code = run_on(world, "check", "--no-model", "--json", "--event-subscription", subscription)
         lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
         (found,) = [line for line in lines if line["what"] == "event subscription"]
-        assert code == (main.NOT_ALL_DONE if found["level"] == "problem" else main.DONE)
+        assert code == (NOT_ALL_DONE if found["level"] == "problem" else DONE)
         return {"fix": "", **found}
 
     return run

@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from functions.cli import backfill, forecast, long_runs, main
+from functions.cli import backfill, forecast, long_runs
+from functions.cli.exit_codes import DONE, NOT_ALL_DONE, WRONG_USE
 from functions.storage.memory_containers import MemoryContainer
 from tests.contracts.test_store_contracts import ODD_NAMES
 from tests.support.command_line import run_on
@@ -58,7 +59,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 
 def test_replay_is_dry_at_first(mixed: World, capsys: pytest.CaptureFixture[str], own_folder: Path) -> None:
-    assert run_on(mixed, "replay", "--all") == main.DONE
+    assert run_on(mixed, "replay", "--all") == DONE
     printed = out(capsys)
     for told in ("documents      2", "text records   1", "0.01 US dollars", "2025-07-07", "Nothing was done"):
         assert told in printed
@@ -68,7 +69,7 @@ def test_replay_is_dry_at_first(mixed: World, capsys: pytest.CaptureFixture[str]
 
 
 def test_replay_submits_again(mixed: World, capsys: pytest.CaptureFixture[str], own_folder: Path) -> None:
-    assert run_on(mixed, "replay", "--all", "--yes") == main.DONE
+    assert run_on(mixed, "replay", "--all", "--yes") == DONE
     assert "2 documents submitted." in out(capsys)
     mixed.run()
     assert mixed.submissions_of(letter(1)) == 2
@@ -76,7 +77,7 @@ def test_replay_submits_again(mixed: World, capsys: pytest.CaptureFixture[str], 
 
 
 def test_replay_tells_scripts(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_on(mixed, "replay", "done.txt", "--yes", "--json", "--price", "2") == main.DONE
+    assert run_on(mixed, "replay", "done.txt", "--yes", "--json", "--price", "2") == DONE
     told, done = lines(capsys)
     assert told["forecast"]["documents"] == 1
     assert told["price"] == {"about": 0.002, "error": 0.0}
@@ -92,32 +93,32 @@ def test_journal_has_what_the_command_reports(mixed: World, capsys: pytest.Captu
 def test_replay_of_unknown_names_is_not_all_done(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
     """Nor is that of names which other options leave out, or which are in work."""
     for more in ([], ["--yes"]):
-        assert run_on(mixed, "replay", "done.txt", "done.txt", "waiting.txt", "none.txt", *more) == main.NOT_ALL_DONE
+        assert run_on(mixed, "replay", "done.txt", "done.txt", "waiting.txt", "none.txt", *more) == NOT_ALL_DONE
         assert capsys.readouterr().err.startswith("2 of the names are of no document that can be replayed: it is not")
     mixed.run()
     assert mixed.submissions_of(letter(1)) == 2
-    assert run_on(mixed, "replay", "done.txt", "--state", "failed") == main.NOT_ALL_DONE
+    assert run_on(mixed, "replay", "done.txt", "--state", "failed") == NOT_ALL_DONE
     assert capsys.readouterr().err.startswith("1 of the names is of no document")
-    assert run_on(mixed, "replay", "done.txt", "loans/failed.pdf") == main.DONE
+    assert run_on(mixed, "replay", "done.txt", "loans/failed.pdf") == DONE
 
 
 def test_replay_asks_which(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_on(mixed, "replay") == main.WRONG_USE
+    assert run_on(mixed, "replay") == WRONG_USE
     assert "--all" in capsys.readouterr().err
 
 
 def test_unknown_rule_is_refused(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
     mixed.write_rules({"match": "loans/**", "language": "de"})
-    assert run_on(mixed, "replay", "--rule", "loan/**") == main.WRONG_USE
+    assert run_on(mixed, "replay", "--rule", "loan/**") == WRONG_USE
     assert "'loans/**'" in capsys.readouterr().err
-    assert run_on(mixed, "replay", "--rule", "loans/**", "--json") == main.DONE
+    assert run_on(mixed, "replay", "--rule", "loans/**", "--json") == DONE
     assert lines(capsys)[0]["forecast"]["documents"] == 1
 
 
 def test_only_changed_models_are_replayed(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["replay", "--only-if-model-changed", "--json"]
     for documents in (0, 2):
-        assert run_on(mixed, *command) == main.DONE
+        assert run_on(mixed, *command) == DONE
         printed = capsys.readouterr()
         assert json.loads(printed.out)["forecast"]["documents"] == documents
         assert not printed.err
@@ -127,7 +128,7 @@ def test_only_changed_models_are_replayed(mixed: World, capsys: pytest.CaptureFi
 
 def test_unknown_deployment_is_told(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
     mixed.service.authoring.state.refuse_with = 403
-    assert run_on(mixed, "replay", "--only-if-model-changed", "--json") == main.DONE
+    assert run_on(mixed, "replay", "--only-if-model-changed", "--json") == DONE
     printed = capsys.readouterr()
     assert json.loads(printed.out)["forecast"]["documents"] == 0
     (sentence,) = printed.err.splitlines()
@@ -137,7 +138,7 @@ def test_unknown_deployment_is_told(mixed: World, capsys: pytest.CaptureFixture[
 
 def test_refused_documents_are_told(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
     mixed.intake.change("done.txt", tier="Archive")
-    assert run_on(mixed, "replay", "--all", "--json") == main.DONE
+    assert run_on(mixed, "replay", "--all", "--json") == DONE
     (told,) = lines(capsys)
     assert (told["forecast"]["documents"], told["forecast"]["archived"]) == (1, 1)
 
@@ -160,11 +161,11 @@ def test_interrupted_command_goes_on(
             raise KeyboardInterrupt
 
     mixed.gate = interrupt
-    assert run_on(mixed, *command, "--yes") == main.NOT_ALL_DONE
+    assert run_on(mixed, *command, "--yes") == NOT_ALL_DONE
     assert "goes on" in capsys.readouterr().err
     assert len(list(own_folder.iterdir())) == 1
     mixed.gate = None
-    assert run_on(mixed, *command, "--yes", "--json") == main.DONE
+    assert run_on(mixed, *command, "--yes", "--json") == DONE
     done = lines(capsys)[-1]
     assert done["isResumed"]
     assert done["submitted"] == 40 + (command[0] == "backfill")
@@ -177,9 +178,9 @@ def test_damaged_progress_is_told(mixed: World, capsys: pytest.CaptureFixture[st
     file = tmp_path / "kept.json"
     file.write_text("{", "utf-8")
     command = ["replay", "--all", "--yes", "--progress", str(file)]
-    assert run_on(mixed, *command) == main.NOT_ALL_DONE
+    assert run_on(mixed, *command) == NOT_ALL_DONE
     assert "Delete it to begin anew" in capsys.readouterr().err
-    assert run_on(mixed, *command, "--anew") == main.DONE
+    assert run_on(mixed, *command, "--anew") == DONE
     assert not file.exists()
 
 
@@ -187,9 +188,9 @@ def test_damaged_progress_is_told(mixed: World, capsys: pytest.CaptureFixture[st
 
 
 def test_backfill_takes_on(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_on(mixed, "backfill") == main.DONE
+    assert run_on(mixed, "backfill") == DONE
     assert "documents      1" in out(capsys)
-    assert run_on(mixed, "backfill", "--yes") == main.DONE
+    assert run_on(mixed, "backfill", "--yes") == DONE
     assert "1 document submitted." in out(capsys)
     mixed.run()
     mixed.check_right("waiting.txt")
@@ -200,20 +201,20 @@ def test_backfill_copies_from_elsewhere(mixed: World, capsys: pytest.CaptureFixt
     source.write("a.txt", letter(5).encode())
     for arguments, expected in (([], 1), (["--yes"], 1)):
         command = ["backfill", "--from", "archive", "--into", "new/", "--json", *arguments]
-        assert run_on(mixed, *command, others={"archive": source}) == main.DONE
+        assert run_on(mixed, *command, others={"archive": source}) == DONE
         assert lines(capsys)[0]["forecast"]["documents"] == expected
     assert mixed.text_of("new/a.txt") == letter(5)
 
 
 def test_into_needs_a_source(mixed: World) -> None:
-    assert run_on(mixed, "backfill", "--into", "new/") == main.WRONG_USE
+    assert run_on(mixed, "backfill", "--into", "new/") == WRONG_USE
 
 
 def test_existing_documents_are_ignored(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
     mixed.clock.advance(60)
-    assert run_on(mixed, "ignore-existing") == main.DONE
+    assert run_on(mixed, "ignore-existing") == DONE
     assert "1 document that nobody has taken on would be left alone" in out(capsys)
-    assert run_on(mixed, "ignore-existing", "--yes", "--json") == main.DONE
+    assert run_on(mixed, "ignore-existing", "--yes", "--json") == DONE
     (told,) = lines(capsys)
     assert (told["documents"], told["isDone"]) == (1, True)
     assert mixed.reconcile().ignored == 1
@@ -225,7 +226,7 @@ def test_existing_documents_are_ignored(mixed: World, capsys: pytest.CaptureFixt
 def test_forecast_of_folder(mixed: World, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "drop").mkdir()
     (tmp_path / "drop" / "a.txt").write_text(letter(1), "utf-8")
-    assert run_on(mixed, "forecast", str(tmp_path / "drop")) == main.DONE
+    assert run_on(mixed, "forecast", str(tmp_path / "drop")) == DONE
     printed = out(capsys)
     for told in ("documents      1", "all of them", "by the budget of 1,000 requests a minute", "0.01 US dollars"):
         assert told in printed
@@ -233,7 +234,7 @@ def test_forecast_of_folder(mixed: World, capsys: pytest.CaptureFixture[str], tm
 
 
 def test_forecast_of_container(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_on(mixed, "forecast", "--container", "documents", "--json") == main.DONE
+    assert run_on(mixed, "forecast", "--container", "documents", "--json") == DONE
     (told,) = lines(capsys)
     assert told["forecast"]["documents"] == 3
     assert told["forecast"]["unreadable"] == {"about": 1.0, "error": 0.0}
@@ -253,7 +254,7 @@ def test_daily_limit_makes_days(capsys: pytest.CaptureFixture[str], limit: str, 
 
 
 def test_forecast_asks_of_what(mixed: World) -> None:
-    assert run_on(mixed, "forecast") == main.WRONG_USE
+    assert run_on(mixed, "forecast") == WRONG_USE
 
 
 # --- Every command ---
@@ -262,12 +263,12 @@ def test_forecast_asks_of_what(mixed: World) -> None:
 @pytest.mark.parametrize("name", [*ODD_NAMES, TERMINAL_NAME, "[bold]red[/bold].txt"])
 def test_odd_names_go_through(world: World, capsys: pytest.CaptureFixture[str], name: str) -> None:
     world.drop(name, letter(1), announce=False)
-    assert run_on(world, "backfill", "--yes", "--", name) == main.DONE
+    assert run_on(world, "backfill", "--yes", "--", name) == DONE
     world.run()
     for arguments in (["replay", "--yes", "--", name], ["replay", "--yes", "--prefix", name, "--state", "done"]):
-        assert run_on(world, *arguments) == main.DONE
+        assert run_on(world, *arguments) == DONE
         world.run()
-    assert run_on(world, "forecast", "--container", "documents", "--prefix", name) == main.DONE
+    assert run_on(world, "forecast", "--container", "documents", "--prefix", name) == DONE
     world.check_right(name)
     assert world.submissions_of(letter(1)) == 3
     assert "\x1b" not in out(capsys)
@@ -275,6 +276,8 @@ def test_odd_names_go_through(world: World, capsys: pytest.CaptureFixture[str], 
 
 @pytest.mark.usefixtures("narrow")
 def test_sixty_columns_are_enough(mixed: World, capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in (["replay", "--all"], ["backfill"], ["forecast", "--container", "documents"]):
-        assert run_on(mixed, *arguments) == main.DONE
+    mixed.clock.advance(60)
+    forecast_of_all = ["forecast", "--container", "documents"]
+    for arguments in (["replay", "--all"], ["backfill"], ["ignore-existing"], forecast_of_all):
+        assert run_on(mixed, *arguments) == DONE
     assert max(Text.from_ansi(line).cell_len for line in out(capsys).splitlines()) <= 60
