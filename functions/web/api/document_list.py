@@ -61,9 +61,14 @@ def page_response(
         page = read(asked, to_place(query["cursor"]) if query.get("cursor") else None, most)
     except InvalidCursor as error:
         raise RefusedError(problems.INVALID_CURSOR.refusal()) from error
+    return json_response(page_of(page))
+
+
+def page_of(page: DocumentPage) -> RowPage:
+    """Return a page as the API shows it."""
     searched = Searched(page.looked_at, page.until, complete=page.next is None)
     following = to_cursor(page.next) if page.next else None
-    return json_response(RowPage([row_of(one) for one in page.told], searched, following))
+    return RowPage([row_of(one) for one in page.told], searched, following)
 
 
 class _Query(msgspec.Struct, frozen=True):
