@@ -67,6 +67,8 @@ class JobSubmitted(Record, frozen=True, kw_only=True, tag_field="kind", tag="job
     """What the submission is billed as, about: characters are counted in code points."""
     pages: int = 0
     """Pages that OCR is asked to read."""
+    deferred_since: Moment | None = None
+    """Since when the job was deferred before; None where that was for less than a minute."""
 
     @property
     def key(self) -> "Key":
@@ -136,8 +138,8 @@ def as_repaired(line: DocumentEnded) -> DocumentEnded:
 _STATES = {DocumentEvent.EXTRACTED.value: DocumentState.DONE, DocumentEvent.REPORTED.value: DocumentState.FAILED}
 
 
-def job_submitted(job: Job, now: datetime) -> JobSubmitted:
-    """Return the line of a job that a service has just accepted."""
+def job_submitted(job: Job, now: datetime, deferred_since: datetime | None = None) -> JobSubmitted:
+    """Return the line of a job that a service has just accepted, and that was deferred before since a time."""
     pages = (len(job.reading.batch) if job.reading.batch else 1) if job.reading else 0
     return JobSubmitted(
         at=now,
@@ -148,7 +150,16 @@ def job_submitted(job: Job, now: datetime) -> JobSubmitted:
         model=job.work.model,
         text_records=0 if job.reading else sum(map(_billed, job.chunks)) * len(job.open_work.tasks),
         pages=pages,
+        deferred_since=deferred_since if deferred_since and now - deferred_since >= LEAST_DEFERRED else None,
     )
+
+
+def deferred_since(job: Job) -> datetime | None:
+    """Return since when a job that waits to be submitted is deferred; None where it is not."""
+    return job.failed_at or (job.created if job.waits or job.daily_waits_s else None)
+
+
+LEAST_DEFERRED = timedelta(minutes=1)
 
 
 def _billed(chunk: Chunk) -> int:

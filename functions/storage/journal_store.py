@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from ..core.hours import HourHistory
 from ..core.journal import Entry, Line, Summary, decode_lines, encode_lines, hour_of
 from ..errors import Changed, Missing, RecordError
 from .containers import BlobInfo, Container
@@ -16,6 +17,7 @@ from .record_format import decode, encode
 
 JOURNAL = "journal/"
 SUMMARY = "index/summary.json"
+HOURS = "index/hours.json"
 
 BLOCK_BYTES = 2 * 1024 * 1024
 """What one request brings or takes at most; a block of an append blob may have 4 MiB ("Append Block", read 2026-11)."""
@@ -202,6 +204,17 @@ class JournalStore:
     def save_summary(self, summary: Summary) -> None:
         """Replace the summary."""
         self._container.write(SUMMARY, encode(summary))
+
+    def history(self) -> HourHistory | None:
+        """Return what happened in the hours before the last whole comparison; None as for `summary`."""
+        try:
+            return decode(self._container.read(HOURS), HourHistory)
+        except (Missing, RecordError):
+            return None
+
+    def save_history(self, history: HourHistory) -> None:
+        """Replace what is known of the hours before."""
+        self._container.write(HOURS, encode(history))
 
 
 def _is_about(line: bytes, quoted: bytes, document: str) -> bool:

@@ -10,7 +10,19 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from ..core.documents import DocumentState
-from ..core.journal import SETTLED, Key, Line, Summary, as_repaired, document_ended, ended_key, sums
+from ..core.hours import DAYS_KEPT, HourHistory, Hours
+from ..core.journal import (
+    SETTLED,
+    Key,
+    Line,
+    Summary,
+    as_repaired,
+    distinct,
+    document_ended,
+    ended_key,
+    hour_of,
+    sums,
+)
 from ..core.records import moment
 from ..storage.document_store import DocumentStore
 from ..storage.journal_store import JournalStore
@@ -100,12 +112,17 @@ class JournalRepair:
         Before the first one nobody knows since when there is a journal, and no line is missed.
         """
         as_of = self._clock().replace(microsecond=0)
-        last = self._store.summary()
-        if last is None:
-            return Audit(self, as_of, None, set())
-        since = max(last.as_of - SETTLED, as_of - self._keep)
-        written = {hash(entry.line.key) for entry in self._store.entries(since, as_of)}
-        return Audit(self, as_of, since, written)
+        last, history = self._store.summary(), self._store.history()
+        since = max(last.as_of - SETTLED, as_of - self._keep) if last else as_of
+        # What is known of the hours is as old as the summary; where nothing is, all of them are counted.
+        first = min(since, history.as_of - SETTLED) if history else as_of - timedelta(days=DAYS_KEPT)
+        hours = Hours(first, history.hours if history else ())
+        written: set[int] = set()
+        for entry in distinct(self._store.entries(first, as_of)):
+            hours.add(entry.line)
+            if entry.line.at >= hour_of(since):
+                written.add(hash(entry.line.key))
+        return Audit(self, as_of, since if last else None, written, hours)
 
     def lost_line(self, name: str, key: Key) -> Line | None:
         """Return the line that a document should have by its record; None where that is about another ending by now."""
@@ -126,8 +143,9 @@ class JournalRepair:
             extra={"action": "journal_repaired", "count": len(lines)},
         )
 
-    def save(self, summary: Summary) -> None:
+    def save(self, summary: Summary, history: HourHistory) -> None:
         """Save what a whole comparison has counted."""
+        self._store.save_history(history)
         self._store.save_summary(summary)
 
 
@@ -142,6 +160,7 @@ class Audit:
     """Documents that have ended since then have a line; None where no line is missed."""
     written: set[int]
     """Hashes of the keys of the lines since then."""
+    hours: Hours
     done: int = 0
     failed: int = 0
     lost: list[Line] = field(default_factory=list)
@@ -162,6 +181,7 @@ class Audit:
             return
         line = self.repair.lost_line(name, key)
         if line:
+            self.hours.add(line)
             self.lost.append(line)
             if len(self.lost) >= _LINES_AT_ONCE:
                 self.write_lost()
@@ -176,4 +196,7 @@ class Audit:
         """End the comparison; where it has seen every document, what it has counted becomes the summary."""
         self.write_lost()
         if is_complete:
-            self.repair.save(Summary(as_of=self.as_of, done=self.done, failed=self.failed))
+            summary = Summary(as_of=self.as_of, done=self.done, failed=self.failed)
+            # The hour that has begun is counted by its lines.
+            history = HourHistory(as_of=self.as_of, hours=tuple(self.hours.sums(hour_of(self.as_of))))
+            self.repair.save(summary, history)

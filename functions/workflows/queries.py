@@ -17,9 +17,10 @@ from ..core.daily_count import DailyCount, day_of
 from ..core.documents import DocumentRecord, Refusal
 from ..core.expiry import DeploymentExpiry
 from ..core.health import Standing as HealthStanding
+from ..core.hours import Hours, HourSums
 from ..core.index import IndexKind, index_of
 from ..core.jobs import Job
-from ..core.journal import Distinct, Entry, JobSubmitted, Summary, Tally, Totals, distinct, hour_of, totals_by
+from ..core.journal import LEAST_DEFERRED, Distinct, Entry, JobSubmitted, Summary, Tally, Totals, distinct, totals_by
 from ..core.listings import side_by_side, sort_key
 from ..core.records import Moment, Record
 from ..core.request_ledger import RequestLedger, issued, share_at, wait_s
@@ -416,6 +417,8 @@ class StatusReader:
         listed = _Jobs()
         for job in self._records.list_jobs():
             listed.add(job.chunks, job.created, job_view(job.state, job.reason))
+        if listed.deferred_since and now - listed.deferred_since >= LEAST_DEFERRED:
+            count.hours.add_deferred(listed.deferred_since, now)
         return Status(
             at=now,
             as_of=count.tally.standing.as_of,
@@ -439,9 +442,9 @@ class StatusReader:
             ended_last_minute=count.ended(now - LAST_MINUTE),
         )
 
-    def hours(self) -> Mapping[datetime, Totals]:
-        """Return what was done in each hour since midnight (UTC), or longer, as `read` has counted it last."""
-        return self._count.hours if self._count else {}
+    def hours(self) -> list[HourSums]:
+        """Return what happened in each hour of the last `DAYS_KEPT` days, the earliest first, as of the last `read`."""
+        return list(self._count.hours.sums(self._clock())) if self._count else []
 
     def usage_by(self, group: Callable[[Entry], Hashable], since: datetime) -> Iterator[tuple[str, Usage]]:
         """Yield what was done since a time, by what `group` puts lines of the journal into, sorted.
@@ -462,16 +465,15 @@ class StatusReader:
         summary = self._journal.summary()
         count = self._count
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        if count is None or count.tally.summary != summary or count.midnight != midnight:
-            count = self._count = _Count(summary, midnight)
-        if count.read_at:
+        if count is not None and count.tally.summary == summary and count.midnight == midnight:
             # Lines come a moment late, or as late as the storage fails; what `reconcile` adds makes a new summary.
             since = count.read_at - LATE_LINES
-        elif summary:
-            since = min(summary.as_of, midnight)
         else:
-            # Everything that is kept is counted.
-            since = max(self._journal.first_day() or now, now - self._journal_days)
+            # Without a summary everything that is kept is counted.
+            kept = max(self._journal.first_day() or now, now - self._journal_days)
+            since = min(summary.as_of, midnight) if summary else kept
+            history = self._journal.history() if summary else None
+            count = self._count = _Count(summary, midnight, Hours(since, history.hours if history else ()))
         count.read_at = now
         for entry in self._journal.entries(since, now, count.offsets):
             count.add(entry, now - LAST_MINUTE)
@@ -496,13 +498,13 @@ def _reason(standing: HealthStanding) -> str:
 class _Count:
     """What the lines of the journal have come to so far."""
 
-    def __init__(self, summary: Summary | None, midnight: datetime) -> None:
+    def __init__(self, summary: Summary | None, midnight: datetime, hours: Hours) -> None:
         self.tally = Tally(summary)
         self.midnight = midnight
+        self.hours = hours
         self.today = Totals()
         self.offsets: Offsets = {}
-        self.read_at: datetime | None = None
-        self.hours: dict[datetime, Totals] = {}
+        self.read_at = midnight
         self._distinct = Distinct()
         self._recent: list[Entry] = []
         self._ended: list[datetime] = []
@@ -514,7 +516,7 @@ class _Count:
         self.tally.add(entry.line)
         if entry.line.at >= self.midnight:
             self.today.add(entry.line)
-        self.hours.setdefault(hour_of(entry.line.at), Totals()).add(entry.line)
+        self.hours.add(entry.line)
         if entry.line.at > recent:
             if isinstance(entry.line, JobSubmitted):
                 self._recent.append(entry)
@@ -538,6 +540,8 @@ class _Jobs:
 
     documents: int = 0
     oldest: datetime | None = None
+    deferred_since: datetime | None = None
+    """When the oldest deferred job was created."""
     states: Counter[ShownState] = field(default_factory=Counter)
     documents_by_state: Counter[ShownState] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
@@ -550,3 +554,5 @@ class _Jobs:
         self.documents_by_state[view.state] += documents
         if view.reason:
             self.reasons[view.reason] += 1
+            if created:
+                self.deferred_since = min(self.deferred_since or created, created)

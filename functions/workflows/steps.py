@@ -14,7 +14,7 @@ from typing import TypeVar
 from .. import problems
 from ..core.documents import MAX_SUBMISSIONS, StoredRecord
 from ..core.jobs import Job, JobMessage
-from ..core.journal import job_submitted
+from ..core.journal import deferred_since, job_submitted
 from ..core.lifecycle import JobEvent, may_write, sent_to, without_message
 from ..core.outcomes import Answers
 from ..core.planning import Step, after_submission, release
@@ -112,7 +112,7 @@ class Steps:
         if step.cancel and service:
             service.cancel(job, step.cancel)
         if step.event is JobEvent.ACCEPTED and step.job:
-            self._journal.add(job_submitted(step.job, self._clock()))
+            self._journal.add(job_submitted(step.job, self._clock(), deferred_since(job)))
         _log(job, step)
 
     def report(self, job: Job, chunk: Chunk, problem: Problem, attempts: int) -> None:

@@ -1,6 +1,6 @@
 """What the README says of the commands' times is what the page of all figures says."""
 
-from .commands import BEGIN, END, IN_MEMORY, README, Figure, figures_in, page, summary, with_summary
+from .commands import BEGIN, END, IN_MEMORY, PAGE, README, Figure, figures_in, page, summary, with_summary
 from .test_bench import MACHINE
 
 FIGURES = (
@@ -41,3 +41,8 @@ def test_readme_takes_summary_between_markers() -> None:
     assert rest.partition(END)[0].strip() == summary(text).strip()
     assert readme.startswith(before)
     assert readme.endswith(rest.partition(END)[2])
+
+
+def test_readme_is_current() -> None:
+    readme = README.read_text("utf-8")
+    assert with_summary(readme, PAGE.read_text("utf-8")) == readme

@@ -1,6 +1,6 @@
 """What operators ask, of the records that real runs leave."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -227,3 +227,63 @@ def test_status_names_incidents(world: World) -> None:
     world.run_for(timedelta(minutes=3))
     incidents = [(incident.what, incident.reason) for incident in status(world).incidents]
     assert incidents == [("loans.cognitiveservices.azure.com", "UnrecognizedReply")]
+
+
+def hours(world: World) -> dict[int, tuple[int, int]]:
+    """Return documents done and minutes deferred, by the hours since the world began."""
+    read = reader(world)
+    read.read()
+    begin = datetime(2025, 1, 15, 12, tzinfo=UTC)
+    return {(one.hour - begin) // timedelta(hours=1): (one.done, one.deferred_minutes) for one in read.hours()}
+
+
+def test_hours_outlast_nights_and_lines(world: World) -> None:
+    world.drop("a.txt", letter(1))
+    world.run()
+    world.app.journal.flush()
+    for _ in range(2):
+        world.clock.advance(timedelta(days=1).total_seconds())
+        world.reconcile()
+    for blob in list(world.state.list("journal/")):
+        world.state.delete(blob.name)
+    world.drop("b.txt", letter(2))
+    world.run()
+    assert hours(world) == {0: (1, 0), 48: (1, 0)}
+
+
+def test_first_night_counts_the_hours_before(world: World) -> None:
+    """As after an update from a release that did not count them."""
+    for number in range(2):
+        world.drop(f"{number}.txt", letter(number))
+        world.run()
+        world.app.journal.flush()
+        world.clock.advance(timedelta(days=1).total_seconds())
+        world.reconcile()
+    world.state.delete("index/hours.json")
+    world.clock.advance(timedelta(days=1).total_seconds())
+    world.reconcile()
+    assert hours(world) == {0: (1, 0), 24: (1, 0)}
+
+
+def test_repaired_line_counts_in_its_hour(world: World) -> None:
+    world.reconcile()
+    world.clock.advance(timedelta(hours=3).total_seconds())
+    world.drop("a.txt", letter(1))
+    world.run()
+    world.restart()
+    world.clock.advance(timedelta(days=1).total_seconds())
+    world.reconcile()
+    assert hours(world) == {3: (1, 0)}
+
+
+def test_hours_tell_deferred_minutes(world: World) -> None:
+    began = world.clock()
+    world.script("html-502", times=100)
+    world.drop("a.txt", letter(1))
+    world.run_for(timedelta(minutes=20))
+    assert hours(world)[0] == (0, 20)
+    world.faults.script.clear()
+    world.run()
+    done, deferred = zip(*hours(world).values(), strict=True)
+    assert sum(done) == 1
+    assert sum(deferred) == pytest.approx((world.clock() - began) / timedelta(minutes=1), abs=2)

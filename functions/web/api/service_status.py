@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Route
 
 from ... import problems
 from ...core.expiry import DeploymentExpiry, threshold
-from ...core.journal import Totals
+from ...core.hours import HourSums
 from ...workflows.document_lists import IndexCounts
 from ...workflows.queries import Budget, Incident, Status
 from ..parts import WebParts
@@ -73,13 +73,13 @@ class Failure(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Hour(msgspec.Struct, frozen=True, rename="camel"):
-    """What was done in an hour; `deferredMinutes` is how long jobs were deferred in it, as far as is known."""
+    """What was done in an hour; `deferredMinutes` is in how many of its minutes at least one job was deferred."""
 
     hour: datetime
     done: int
     failed: int
     text_records: int
-    deferred_minutes: int = 0
+    deferred_minutes: int
 
 
 class DropToResult(msgspec.Struct, frozen=True, rename="camel"):
@@ -119,7 +119,7 @@ def routes(parts: WebParts) -> list[BaseRoute]:
 
     def read() -> StatusView:
         status = parts.status.read()
-        return status_view(status, index.read(), dict(parts.status.hours()), parts.models())
+        return status_view(status, index.read(), parts.status.hours(), parts.models())
 
     recent = Recent(read, parts.clock, AGE)
 
@@ -129,7 +129,7 @@ def routes(parts: WebParts) -> list[BaseRoute]:
     return [Route("/status", get, methods=["GET"])]
 
 
-def status_view(status: Status, index: IndexCounts, hours: dict[datetime, Totals], models: Iterable[str]) -> StatusView:
+def status_view(status: Status, index: IndexCounts, hours: Iterable[HourSums], models: Iterable[str]) -> StatusView:
     """Return how things stand as the API shows it."""
     pending = {name: status.pending_by_state.get(name, 0) for name in ("waiting", "running", "deferred")}
     failed = status.failed
@@ -153,7 +153,7 @@ def status_view(status: Status, index: IndexCounts, hours: dict[datetime, Totals
         else None,
         models=_models(status.deployments, models),
         failures=[Failure(code, problems.title_of(code), count) for code, count in index.codes.most_common()],
-        hours=[Hour(hour, totals.done, totals.failed, totals.text_records) for hour, totals in sorted(hours.items())],
+        hours=[Hour(one.hour, one.done, one.failed, one.text_records, one.deferred_minutes) for one in hours],
         drop_to_result=DropToResult(today.median_seconds, today.p95_seconds)
         if today.median_seconds is not None and today.p95_seconds is not None
         else None,
