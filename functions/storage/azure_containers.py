@@ -17,7 +17,7 @@ from ..errors import Changed, InvalidMarker, Missing
 from ..redaction import redacted_errors
 from .blob_listing import read_page
 from .containers import JSON_TYPE, Blob, BlobInfo, Container, Page, check_name, error_code
-from .short_requests import ShortRequests
+from .short_requests import MAX_BYTES, ShortRequests
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient, ContainerClient
@@ -53,12 +53,12 @@ class AzureContainer:
         end: int | None = None,
         limit: int | None = None,
     ) -> Blob:
-        if self._short and if_match is None and end is None and limit is None:
-            with redacted_errors():
-                reply = self._short.get(self._blob(name).url)
+        if self._short and if_match is None and end is None and (limit is None or limit <= MAX_BYTES):
+            reply = self._short.get(self._blob(name).url, limit)
             if reply:
-                data = reply.content
-                return Blob(_info_in(name, reply.headers, len(data)), data, _told_at(reply.headers))
+                is_whole = len(reply.data) == reply.size_bytes and (limit is None or reply.size_bytes <= limit)
+                data = reply.data if is_whole else b""
+                return Blob(_info_in(name, reply.headers, reply.size_bytes), data, _told_at(reply.headers))
         with _named_outcomes(name), self._gone_is_not_changed(name):
             told: list[datetime | None] = []
             download = self._blob(name).download_blob(

@@ -2,14 +2,17 @@
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.request import getproxies
 
+import certifi
 import requests
 from azure.core.pipeline.transport import RequestsTransport
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64DecodePolicy, TextBase64EncodePolicy
 from requests.adapters import HTTPAdapter
+from urllib3 import PoolManager, Timeout
 
 from ..identity import credential
 from ..redaction import redacted_errors
@@ -18,9 +21,13 @@ from .azure_containers import AzureContainer
 from .short_requests import ShortRequests
 
 _CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""Variables that name certificates to trust, in this order (requests, "SSL Cert Verification", read 2026-11)."""
 
 POOL_SIZE = 64
 """Connections kept for reuse: one for every thread that may run at once."""
+
+CONNECT_S, READ_S = 20, 60
+"""How long a short request waits: as long as one of the client's own."""
 
 MAX_SINGLE_GET_BYTES = 1024 * 1024
 """What one request for a blob brings; a larger document comes in chunks, and one that is too large stays away."""
@@ -28,21 +35,18 @@ MAX_SINGLE_GET_BYTES = 1024 * 1024
 
 def blob_containers(connection: StorageConnection) -> Callable[[str], AzureContainer]:
     """Return what makes containers by their names; their connections are shared by all threads."""
-    transport = _transport()
-    service = blob_service(connection, transport)
-    short = ShortRequests(service, transport)
+    service = blob_service(connection)
+    short = ShortRequests(service, _connections())
     return lambda name: AzureContainer(service.get_container_client(name), short)
 
 
-def blob_service(
-    connection: StorageConnection, transport: RequestsTransport | None = None, **retries: Any
-) -> BlobServiceClient:
+def blob_service(connection: StorageConnection, **retries: Any) -> BlobServiceClient:
     """Return the client of the blob service, its connections shared by all threads.
 
     `retries` are options of the client's retry policy.
     """
     options: dict[str, Any] = {
-        "transport": transport or _transport(),
+        "transport": _transport(),
         "max_single_get_size": MAX_SINGLE_GET_BYTES,
         **retries,
     }
@@ -89,8 +93,22 @@ class RedactingTransport(RequestsTransport):  # type: ignore[misc]  # azure-core
 def _transport() -> RedactingTransport:
     session = requests.Session()
     # Looking for proxies and certificates in the environment costs a sixth of each call; mostly there are none.
-    session.trust_env = bool(getproxies().keys() - {"no"}) or any(os.environ.get(name) for name in _CERTIFICATES)
+    session.trust_env = _has_proxy() or any(map(os.environ.get, _CERTIFICATES))
     adapter = HTTPAdapter(pool_connections=2, pool_maxsize=POOL_SIZE)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return RedactingTransport(session=session, session_owner=False)
+
+
+def _connections() -> PoolManager | None:
+    """Return connections for short requests; None where there is a proxy, which only the client knows how to ask."""
+    if _has_proxy():
+        return None
+    trusted = next(filter(None, map(os.environ.get, _CERTIFICATES)), None) or certifi.where()
+    where: dict[str, Any] = {"ca_cert_dir" if Path(trusted).is_dir() else "ca_certs": trusted}
+    timeout = Timeout(connect=CONNECT_S, read=READ_S)
+    return PoolManager(num_pools=2, maxsize=POOL_SIZE, timeout=timeout, cert_reqs="CERT_REQUIRED", **where)
+
+
+def _has_proxy() -> bool:
+    return bool(getproxies().keys() - {"no"})
