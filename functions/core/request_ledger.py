@@ -56,6 +56,9 @@ LANE_BURST_S = 1.0
 VALID_S = 4.0
 """How long after its send time a request may still be sent; later, a new one is booked."""
 
+LATE_S = 1.0
+"""How late a request may be sent without a word in the ledger; later, it is counted at the time when it is sent."""
+
 CUT = 0.93
 """What is left of the rate after the service has refused a request."""
 
@@ -204,6 +207,21 @@ def book_poll(ledger: RequestLedger, limit: int, now: datetime) -> Booking:
     return Booking(msgspec.structs.replace(taken, lane_at=at + timedelta(seconds=spacing)), send_at)
 
 
+def book(ledger: RequestLedger, limit: int, now: datetime, send_at: datetime | None, *, is_poll: bool) -> Booking:
+    """Return the send time of a submission or a repeated poll; `send_at` is the one that it has booked before.
+
+    A request that is late is counted at the time when it is sent, as the service does: what was held up for some
+    seconds would else come with the requests of a minute later, too. The pace is left as it is, so the others do not
+    wait for it.
+    """
+    if send_at is None or not is_sendable(ledger, send_at, now):
+        return book_poll(ledger, limit, now) if is_poll else book_submission(ledger, limit, now)
+    cost = 1 if is_poll else submission_cost(limit)
+    freed = _uncounted(ledger, send_at, cost)
+    free_at = _first_room(freed, max(send_at, now), cost, limit if is_poll else _cap(limit, cost))
+    return Booking(_counted(freed, free_at, cost, now), free_at)
+
+
 def charge(ledger: RequestLedger, limit: int, now: datetime, requests: int = 1) -> RequestLedger:
     """Return the ledger after requests that nobody had booked.
 
@@ -280,6 +298,16 @@ def _counted(ledger: RequestLedger, send_at: datetime, cost: int, now: datetime)
     return msgspec.structs.replace(ledger, counted_from=begin, counts=tuple(counts))
 
 
+def _uncounted(ledger: RequestLedger, send_at: datetime, cost: int) -> RequestLedger:
+    """Return the ledger without `cost` of the send times that were issued at a time."""
+    place = bucket_of(send_at) - ledger.counted_from
+    if not 0 <= place < len(ledger.counts):
+        return ledger
+    counts = list(ledger.counts)
+    counts[place] = max(0, counts[place] - cost)
+    return msgspec.structs.replace(ledger, counts=tuple(counts))
+
+
 # --- What the service says ---
 
 
@@ -297,6 +325,11 @@ def is_sendable(ledger: RequestLedger, send_at: datetime, now: datetime) -> bool
     """Whether a request that was booked for `send_at` may be sent then: the booking is valid, and nothing is paused."""
     is_valid = now <= send_at + timedelta(seconds=VALID_S)
     return is_valid and (ledger.paused_until is None or ledger.paused_until <= max(send_at, now))
+
+
+def is_as_booked(ledger: RequestLedger, send_at: datetime, now: datetime) -> bool:
+    """Whether a request that was booked for `send_at` may be sent then, and counts as that: see `book`."""
+    return is_sendable(ledger, send_at, now) and now <= send_at + timedelta(seconds=LATE_S)
 
 
 def wait_s(ledger: RequestLedger, now: datetime) -> float:

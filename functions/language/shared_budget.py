@@ -15,10 +15,9 @@ from .. import problems
 from ..core.request_ledger import (
     WINDOW_S,
     RequestLedger,
-    book_poll,
-    book_submission,
+    book,
     charge,
-    is_sendable,
+    is_as_booked,
     pause_s,
     submission_cost,
     throttled,
@@ -110,12 +109,11 @@ class SharedBudget:
         if kind is RequestKind.FIRST_POLL and submission_cost(limit) > 1:
             left_s = pause_s(self._ledger.read(FRESH_S), self._ledger.now())
             return Wait(left_s) if left_s > 0 else None
-        if send_at and is_sendable(self._ledger.read(FRESH_S), send_at, self._ledger.now()):
+        if send_at and is_as_booked(self._ledger.read(FRESH_S), send_at, self._ledger.now()):
             return self._until(send_at)
-        book = book_poll if kind.is_poll else book_submission
 
         def change(ledger: RequestLedger, at: datetime) -> tuple[RequestLedger, Wait | None]:
-            booking = book(ledger, limit, at)
+            booking = book(ledger, limit, at, send_at, is_poll=kind.is_poll)
             learned = self._poll_timer.share(ledger.first_poll_s)
             booked = with_first_poll(booking.ledger, learned)
             seconds = (booking.send_at - at).total_seconds()

@@ -44,10 +44,9 @@ from functions.core.records import Chunk
 from functions.core.request_ledger import (
     WINDOW_S,
     RequestLedger,
-    book_poll,
-    book_submission,
+    book,
     charge,
-    is_sendable,
+    is_as_booked,
     pause_s,
     submission_cost,
     throttled,
@@ -539,16 +538,15 @@ class Simulation:
         if send_at:
             now = self._fresh(share, now)
             at = moment(now + instance.clock_error_s)
-            if is_sendable(share.read, send_at, at):
+            if is_as_booked(share.read, send_at, at):
                 self._until(instance, Wait((send_at - at).total_seconds(), send_at), batch, then, now)
                 return
-
-        book = book_poll if kind.is_poll else book_submission
 
         def change(ledger: RequestLedger, at: datetime) -> tuple[RequestLedger, Wait]:
             first = seconds_of(at) - WINDOW_S
             sent = sum(requests for when, requests in share.sent_alone if when > first)
-            booking = book(charge(ledger, limit, at, sent) if sent else ledger, limit, at)
+            charged = charge(ledger, limit, at, sent) if sent else ledger
+            booking = book(charged, limit, at, send_at, is_poll=kind.is_poll)
             learned = instance.poll_timer.share(ledger.first_poll_s)
             seconds = (booking.send_at - at).total_seconds()
             wait = Wait(seconds, booking.send_at if booking.is_booked else None)

@@ -11,16 +11,19 @@ from hypothesis import strategies as st
 from functions.core.request_ledger import (
     CUT,
     LANE_SHARE,
+    LATE_S,
     LONGEST_SPREAD_S,
     MAX_BURST,
     PACE,
     VALID_S,
     Booking,
     RequestLedger,
+    book,
     book_poll,
     book_submission,
     charge,
     horizon_s,
+    is_as_booked,
     is_sendable,
     pause_s,
     rate_per_s,
@@ -209,6 +212,20 @@ def test_booking_is_valid_for_four_seconds() -> None:
     assert not is_sendable(EMPTY, NOW, after(VALID_S + 0.001))
 
 
+def test_late_request_is_counted_when_it_is_sent() -> None:
+    """A minute after the time that it was booked for, others may be sent; a minute after it was sent, no more."""
+    ledger, send_at, _ = book_submission(EMPTY, 4, NOW)
+    for late_s, now_s in ((3, 3), (3, 2)):
+        moved = book(ledger, 4, after(now_s), send_at, is_poll=False)
+        ledger, send_at = moved.ledger, moved.send_at
+        assert send_at == after(late_s)
+    assert sum(ledger.counts) == 2
+    fill = book_submission(ledger, 4, after(4))
+    assert book_submission(fill.ledger, 4, after(5)).send_at > after(60 + 3)
+    assert is_as_booked(EMPTY, NOW, after(LATE_S))
+    assert not is_as_booked(EMPTY, NOW, after(LATE_S + 0.001))
+
+
 def test_pause_voids_bookings_within_it() -> None:
     paused = throttled(EMPTY, 5, NOW)
     assert not is_sendable(paused, after(3), after(3))
@@ -247,7 +264,7 @@ def test_smallest_limits_starve_nothing(limit: int) -> None:
 
 REQUESTS = st.lists(
     st.tuples(
-        st.sampled_from(["submission", "submission", "poll", "throttled", "pause"]),
+        st.sampled_from(["submission", "submission", "poll", "late", "throttled", "pause"]),
         st.floats(0, 5),
         st.floats(-0.5, 0.5),
         st.integers(1, 60),
@@ -260,7 +277,8 @@ REQUESTS = st.lists(
 @given(st.sampled_from(LIMITS), REQUESTS)
 def test_no_minute_exceeds_limit(limit: int, requests: list[tuple[str, float, float, int]]) -> None:
     """Whoever books, whatever is kept of it: instances start, stop and die, and know the time to half a second."""
-    ledger, now, sent = EMPTY, NOW, []
+    ledger, now, sent = EMPTY, NOW, list[datetime]()
+    last: tuple[datetime, bool] | None = None
     for kind, pause, error, count in requests:
         now += timedelta(seconds=120 if kind == "pause" else pause)
         seen = now + timedelta(seconds=error)
@@ -272,6 +290,14 @@ def test_no_minute_exceeds_limit(limit: int, requests: list[tuple[str, float, fl
             assert booking.send_at >= seen
             if booking.is_booked:
                 sent += [booking.send_at] * (submission_cost(limit) if kind == "submission" else 1)
+                last = booking.send_at, kind == "poll"
+        if kind == "late" and last and is_sendable(ledger, last[0], seen) and not is_as_booked(ledger, last[0], seen):
+            # A request that was held up goes now.
+            ledger, moved, _ = book(ledger, limit, seen, last[0], is_poll=last[1])
+            for _ in range(1 if last[1] else submission_cost(limit)):
+                sent.remove(last[0])
+                sent.append(moved)
+            last = moved, last[1]
     assert most_in_a_minute(sent) <= limit
 
 
