@@ -21,19 +21,22 @@ export const sureness = (item) => item.model?.confidence ?? 1;
 export async function open({ app, main, id, mode, params, isCurrent }) {
   if (mode === 'review' && !id) return (await import('./reviewing.js')).openQueue(app, main);
   const path = `documents/${id}`;
-  // Asked for at once, and not needed where there is no result yet.
-  const asked = send(`${path}/text`).then((response) => response.text()).catch((error) => error);
+  const likely = params.get('tab') ?? ENTITIES;
+  const answers = (suffix) => [getJson(`${path}/results/${suffix}`), suffix === ENTITIES ? getVersioned(`${path}/corrections`) : null];
+  const orError = (promise) => promise?.catch((error) => error);
+  // Asked for at once, and not needed where there is no result yet, or only others.
+  const asked = [send(`${path}/text`).then((response) => response.text()), ...answers(likely)].map(orError);
   const row = await getJson(path);
   if (!isCurrent()) return null;
   document.title = `${fileOf(row.name)} · ${t(`state.${row.state}`)} · Entity Drop`;
   if (row.state === 'failed' && !row.results.length) return (await import('./failed.js')).open({ app, main, row });
   if (!row.text || !row.results.length) return unfinished(app, main, row);
   const suffix = params.get('tab') ?? (row.results.find((result) => result.suffix.endsWith(ENTITIES)) ?? row.results[0]).suffix.replace(/^\./, '');
-  const [text, result, corrections, reviewing] = await Promise.all([
-    asked, getJson(`${path}/results/${suffix}`),
-    suffix === ENTITIES ? getVersioned(`${path}/corrections`) : null, mode === 'review' ? import('./reviewing.js') : null]);
+  const all = [asked[0], ...(suffix === likely ? asked.slice(1) : answers(suffix).map(orError))];
+  const [reviewing, ...found] = await Promise.all([mode === 'review' ? import('./reviewing.js') : null, ...all]);
   if (!isCurrent()) return null;
-  if (text instanceof Error) throw text;
+  for (const one of found) if (one instanceof Error) throw one;
+  const [text, result, corrections] = found;
   const view = new DocumentView({ app, main, row, text, suffix, result, corrections, params, mode });
   if (reviewing) await reviewing.start(view);
   return view;
