@@ -7,10 +7,8 @@ record, so whatever a list says is true now; one that was deleted since is told 
 deletes its record.
 """
 
-import heapq
-import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -32,6 +30,7 @@ from ..storage.document_store import DocumentStore
 from ..storage.index_store import IndexStore
 from ..storage.journal_store import JournalStore
 from ..storage.record_store import ListedJob, RecordStore
+from .journal_tail import JournalTail
 from .parallel import run_all
 
 MOST_ROWS = 100
@@ -258,7 +257,7 @@ class DocumentLists:
                     if len(page.told) >= most or reads >= MOST_READS:
                         page.next = at
                         return
-                    tail = _Tail(self._journal, blobs[at.group * GROUP : (at.group + 1) * GROUP], at.ends)
+                    tail = JournalTail(self._journal, blobs[at.group * GROUP : (at.group + 1) * GROUP], at.ends)
                     is_whole = self._add_tail(page, tail, asked, most, MOST_READS - reads)
                     reads += tail.reads
                     page.looked_at += tail.reads
@@ -272,7 +271,7 @@ class DocumentLists:
             at = AtJournal(f"{day:%Y%m%d%H}")
         page.next = AtListing()
 
-    def _add_tail(self, page: DocumentPage, tail: "_Tail", asked: Filter, most: int, most_reads: int) -> bool:
+    def _add_tail(self, page: DocumentPage, tail: JournalTail, asked: Filter, most: int, most_reads: int) -> bool:
         """Add documents of a group of blobs; return whether all of them were told."""
         while True:
             room = most - len(page.told)
@@ -462,55 +461,3 @@ def _number(text: str | None) -> float:
         return float(text or "")
     except ValueError:
         return 0.0
-
-
-class _Tail:
-    """Some blobs of an hour of the journal, read from their ends, the latest lines first."""
-
-    def __init__(self, journal: JournalStore, blobs: Sequence[BlobInfo], ends: dict[str, int] | None) -> None:
-        self._journal = journal
-        self.reads = 0
-        self._readers: dict[str, Iterator[tuple[DocumentEnded | None, int]]] = {}
-        self._ends: dict[str, int] = {}
-        self._heads: list[tuple[float, str]] = []
-        self._next: dict[str, tuple[DocumentEnded | None, int]] = {}
-        for blob in blobs:
-            key = f"{zlib.crc32(blob.name.encode()):x}"
-            # What has come since the list was begun is newer than all that it has told.
-            end = blob.size_bytes if ends is None else min(ends.get(key, 0), blob.size_bytes)
-            self._ends[key] = end
-            self._readers[key] = self._lines(blob.name, end)
-            self._advance(key)
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether all lines were told."""
-        return not self._heads
-
-    def ends(self) -> dict[str, int]:
-        """Return how much of each blob is still to be told."""
-        return {key: end for key, end in self._ends.items() if end}
-
-    def next(self) -> DocumentEnded | None:
-        """Return the next line; None for one that is not about a document."""
-        _, key = heapq.heappop(self._heads)
-        line, start = self._next[key]
-        self._ends[key] = start
-        self._advance(key)
-        return line
-
-    def _advance(self, key: str) -> None:
-        found = next(self._readers[key], None)
-        if found is None:
-            self._ends[key] = 0
-            return
-        self._next[key] = found
-        line = found[0]
-        heapq.heappush(self._heads, (-line.at.timestamp() if line else float("-inf"), key))
-
-    def _lines(self, blob: str, end: int) -> Iterator[tuple[DocumentEnded | None, int]]:
-        while end:
-            lines, end = self._journal.lines_before(blob, end)
-            self.reads += 1
-            for line, start in reversed(lines):
-                yield line if isinstance(line, DocumentEnded) else None, start
