@@ -13,7 +13,7 @@ from typing import Self
 from local.process import ROOT, LocalProcess
 
 _PROGRAM = ROOT / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
-_WITHOUT_TELEMETRY = Path(__file__).with_name("without_telemetry.cjs")
+_PRELOADED = Path(__file__).with_name("azurite_preload.cjs")
 ACCOUNT_NAME = "devstoreaccount1"
 ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 """The emulator's account and key are the same for everybody and public: learn.microsoft.com, "Use the Azurite
@@ -173,7 +173,7 @@ class Azurite:
             )
         # fmt: off
         command = [
-            node, "--require", str(_WITHOUT_TELEMETRY), str(_PROGRAM),
+            node, "--require", str(_PRELOADED), str(_PROGRAM),
             "--blobPort", str(self._blob_port), "--blobKeepAliveTimeout", str(_KEEP_ALIVE_S),
             "--queuePort", str(self._queue_port), "--queueKeepAliveTimeout", str(_KEEP_ALIVE_S),
             "--tablePort", "0",

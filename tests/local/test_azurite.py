@@ -110,3 +110,10 @@ def test_emulator_dies_with_parent() -> None:
     while emulator.is_running() and emulator.status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < deadline, "the emulator outlived its parent"
         time.sleep(0.05)
+
+
+def test_space_of_messages_is_freed_seldom() -> None:
+    """Azurite answers nobody meanwhile, with some thousand messages for seconds."""
+    told = "JSON.stringify(require('./node_modules/azurite/dist/src/queue/utils/constants').DEFAULT_GC_INTERVAL_MS)"
+    node = [azurite_module.shutil.which("node") or "node", "--require", str(azurite_module._PRELOADED), "-p", told]
+    assert subprocess.run(node, capture_output=True, text=True, check=True, cwd=ROOT).stdout.strip() == "600000"
