@@ -308,7 +308,7 @@ class EntityDrop:
         settings = parts.settings
         resources = settings.language_resources
         status = status_reader(settings, parts.state, records, parts.journal, {}, parts.clock)
-        corrections = CorrectionsReader(documents, records, threads)
+        corrections = CorrectionsReader(documents, records, self._corrections, threads)
         model = ModelView(
             ModelStore(parts.state, resources[0].name, settings.language_project or ""),
             parts.expiries,

@@ -26,6 +26,7 @@ from ..storage.azure_containers import AzureContainer
 from ..storage.azure_queues import AzureJobQueue, queue_length
 from ..storage.clients import blob_service, queue
 from ..storage.containers import Container
+from ..storage.corrections_store import CorrectionsStore
 from ..storage.document_store import DocumentStore
 from ..storage.index_store import IndexStore
 from ..storage.job_queue import JobQueue
@@ -132,6 +133,11 @@ class Access:
     def records(self) -> RecordStore:
         """The app's own records."""
         return RecordStore(self.state)
+
+    @cached_property
+    def corrections(self) -> CorrectionsStore:
+        """What people have decided, also about versions that were replaced."""
+        return CorrectionsStore(self.documents, self.state)
 
     @cached_property
     def journal(self) -> JournalStore:

@@ -24,6 +24,7 @@ from ..labels.values import Document, Labels, LabelsError, LeftOut
 from ..workflows.reviewed_documents import CorrectionsReader, LeftOutDocument
 from .access import Access
 from .exit_codes import DONE
+from .left_out import told_of
 from .terminal import count, make_console, plain, write_json
 
 _STYLES = {Level.NOTE: "yellow", Level.PROBLEM: "bold red"}
@@ -130,6 +131,9 @@ def import_labels(
 @click.option("--documents", "folder", type=_NEW_FOLDER, help="The folder of its documents.")
 @click.option("--corrections", is_flag=True, help="Take what people have reviewed in the app, instead of a file.")
 @click.option("--prefix", default="", help="Of those only documents whose names begin with this.")
+@click.option(
+    "--replaced", "with_replaced", is_flag=True, help="Of those also reviewed versions that were replaced since."
+)
 @_unit
 @_json
 @click.pass_obj
@@ -141,6 +145,7 @@ def export_labels(
     folder: Path | None,
     corrections: bool,
     prefix: str,
+    with_replaced: bool,
     unit: str | None,
     as_json: bool,
 ) -> int:
@@ -152,7 +157,11 @@ def export_labels(
     if corrections:
         if labels_file or unit:
             raise click.UsageError("--corrections takes neither --labels nor --unit.")
-        return _export_corrections(access, format_name, target, folder, prefix, as_json=as_json)
+        return _export_corrections(
+            access, format_name, target, folder, prefix, with_replaced=with_replaced, as_json=as_json
+        )
+    if with_replaced:
+        raise click.UsageError("--replaced is for --corrections only.")
     if labels_file is None or folder is None or not folder.is_dir():
         raise click.UsageError("Give --labels FILE and --documents FOLDER, or --corrections.")
     found = _read(FORMATS["language-studio"], labels_file, folder, None)
@@ -164,16 +173,24 @@ def export_labels(
 
 
 def _export_corrections(
-    access: Access, format_name: str, target: Path, folder: Path | None, prefix: str, *, as_json: bool
+    access: Access,
+    format_name: str,
+    target: Path,
+    folder: Path | None,
+    prefix: str,
+    *,
+    with_replaced: bool,
+    as_json: bool,
 ) -> int:
     """Write reviewed documents, one after the other."""
     access.check_containers("OUTPUT_CONTAINER", "STATE_CONTAINER")
-    reader = CorrectionsReader(access.documents, access.records, ThreadPoolExecutor(READ_AHEAD_THREADS))
+    threads = ThreadPoolExecutor(READ_AHEAD_THREADS)
+    reader = CorrectionsReader(access.documents, access.records, access.corrections, threads)
     left_out: list[LeftOutDocument] = []
     count_of = Counter[str]()
 
     def documents() -> Iterator[Document]:
-        for found in reader.documents(prefix):
+        for found in reader.documents(prefix, with_replaced=with_replaced):
             if isinstance(found, LeftOutDocument):
                 left_out.append(found)
                 continue
@@ -199,7 +216,7 @@ def _export_corrections(
         return int(bool(left_out))
     console = make_console(stderr=True)
     for one in left_out:
-        console.print(plain(f"left out  {one.name}: {one.reason.value}"), soft_wrap=True)
+        console.print(plain(f"left out  {one.name}: {told_of(one.reason)}"), soft_wrap=True)
     what = (
         f"{count(count_of['documents'], 'document', 'documents')} with {count(count_of['labels'], 'label', 'labels')}"
     )

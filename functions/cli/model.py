@@ -138,6 +138,9 @@ def _is_near(row: ExpiryRow) -> bool:
     help="Of new documents, how many are for the test set; else none, where there is one, and it stays fixed.",
 )
 @click.option(
+    "--replaced", "with_replaced", is_flag=True, help="Learn also from reviewed versions that were replaced since."
+)
+@click.option(
     "--texts-in",
     "container",
     metavar="CONTAINER",
@@ -158,6 +161,7 @@ def train(
     prefix: str,
     unreviewed: tuple[str, ...],
     share: float | None,
+    with_replaced: bool,
     container: str | None,
     create_in: str | None,
     language: str,
@@ -170,7 +174,7 @@ def train(
     nothing is deleted. Interrupted, the same command goes on.
     """
     works = works_of(access, project, resource, container)
-    asked = TrainingAsked(label=label, prefix=prefix, unreviewed=unreviewed, share=share)
+    asked = TrainingAsked(label=label, prefix=prefix, unreviewed=unreviewed, share=share, replaced=with_replaced)
     if create_in and yes:
         works.training.create(create_in, language)
     plan = works.training.plan(asked, anew=anew)
@@ -225,7 +229,7 @@ def evaluate(
         comparisons = {}
         if deployed and deployed.model_id != newest.model_id:
             comparisons[f"{name} ({deployed.label})"] = works.evaluation.compared(tested, deployed)
-        comparisons["the results in the container"] = works.evaluation.in_container(tested, works.store.history().names)
+        comparisons["the results in the container"] = works.evaluation.in_container(tested, works.store.history())
     quality = quality_of(tested.measured)
     measured = Measured(at=access.clock(), label=newest.label, quality=quality, documents=tested.documents)
     works.store.add(measured)

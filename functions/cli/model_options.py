@@ -54,7 +54,7 @@ class Works:
         """What people have reviewed."""
         self.access.check_containers("OUTPUT_CONTAINER", "STATE_CONTAINER")
         threads = ThreadPoolExecutor(READ_AHEAD_THREADS, thread_name_prefix="storage")
-        return CorrectionsReader(self.access.documents, self.access.records, threads)
+        return CorrectionsReader(self.access.documents, self.access.records, self.access.corrections, threads)
 
     @cached_property
     def training(self) -> ModelTraining:

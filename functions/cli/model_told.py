@@ -14,6 +14,7 @@ from ..language.authoring_service import Deployment, EntityEvaluation, Model
 from ..workflows.model_deployment import Outcome
 from ..workflows.model_evaluation import Tested
 from ..workflows.model_training import Plan, Trained
+from .left_out import told_of
 from .terminal import count, make_console, plain, write_json
 
 MOST_CHANGES = 20
@@ -45,6 +46,8 @@ class PlanRow(Record, frozen=True, kw_only=True, omit_defaults=False):
     reviewed: int
     new: int
     predictions: int
+    replaced: int
+    """Of the reviewed ones, those at versions that were replaced since."""
     left_out: dict[str, tuple[str, ...]]
     is_resumed: bool
     is_done: bool
@@ -151,6 +154,7 @@ def tell_plan(plan: Plan, project: str, *, as_json: bool) -> None:
         reviewed=len(plan.reviewed) - predictions,
         new=plan.new,
         predictions=predictions,
+        replaced=sum(bool(one.newest) for one in plan.reviewed),
         left_out=dict(plan.left_out),
         is_resumed=plan.is_resumed,
         is_done=plan.is_done,
@@ -163,12 +167,15 @@ def tell_plan(plan: Plan, project: str, *, as_json: bool) -> None:
         console.print(plain(f"The training of '{row.model}' goes on where it was interrupted.", "bold"))
     documents = count(row.reviewed, "reviewed document", "reviewed documents")
     console.print(plain(f"{documents}, {row.new:,} since the last training; model '{row.model}' of '{row.project}'."))
+    if row.replaced:
+        told = count(row.replaced, "of them is a version that was", "of them are versions that were")
+        console.print(plain(f"{told} replaced since."))
     if predictions:
         told = count(predictions, "document that nobody has", "documents that nobody has")
         console.print(plain(f"{told} looked at, asked for by name.", "yellow"))
     for reason, names in row.left_out.items():
         number = count(len(names), "document is", "documents are")
-        console.print(plain(f"{number} left out, such as {names[0]}: {reason}.", "dim"), soft_wrap=True)
+        console.print(plain(f"{number} left out, such as {names[0]}: {told_of(reason)}.", "dim"), soft_wrap=True)
     if row.is_done and plan.last:
         console.print(plain(f"Model '{plan.last.label}' has learnt all of this already; --label NAME trains again."))
 

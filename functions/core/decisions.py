@@ -18,6 +18,9 @@ from .scoring import Span
 
 CORRECTIONS_SUFFIX: Final = ".corrections.json"
 
+ANSWER_SHA256: Final = "answer_sha256"
+"""In the metadata of a reviewed document's corrections: the digest of the model's answer that was kept with them."""
+
 # What every reader of JSON can hold exactly (RFC 8259, section 6).
 Offset = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Length = Annotated[int, msgspec.Meta(ge=1, le=2**53)]

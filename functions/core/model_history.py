@@ -43,6 +43,8 @@ class Training(Record, frozen=True, kw_only=True):
     """Documents that people had reviewed."""
     documents: int = 0
     """All labelled documents of the project."""
+    replaced: bool = False
+    """Whether versions that were replaced since their review were learnt from, too."""
 
 
 class Measured(Record, frozen=True, kw_only=True):
@@ -73,6 +75,8 @@ class ModelHistory(Record, frozen=True, kw_only=True):
     deployed: tuple[Deployed, ...] = ()
     names: dict[str, str] = {}
     """The documents by their names in the training container."""
+    etags: dict[str, str] = {}
+    """Which version of its document a text is of, by the same names; earlier releases have not kept it."""
 
     @property
     def last_training(self) -> Training | None:
@@ -114,6 +118,11 @@ def with_event(history: ModelHistory, event: Event) -> ModelHistory:
             if last and (last.label, last.previous) == (event.label, event.previous):
                 return history
             return msgspec.structs.replace(history, deployed=_added(history.deployed, event))
+
+
+def with_texts(history: ModelHistory, names: dict[str, str], etags: dict[str, str]) -> ModelHistory:
+    """Return a history that knows of more texts in the training container; the same texts again change nothing."""
+    return msgspec.structs.replace(history, names={**history.names, **names}, etags={**history.etags, **etags})
 
 
 def _added(events: tuple[E, ...], event: E) -> tuple[E, ...]:

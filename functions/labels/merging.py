@@ -4,7 +4,8 @@ An import replaces all of a project's labels (specification of 2023-04-01), so w
 with the reviewed documents in their places. What is not known of the exported file is kept as it is.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,10 +25,6 @@ class Merged:
     """Labels that are ready to be imported."""
 
     content: bytes
-    added: int
-    """Documents that the project did not have."""
-    replaced: int
-    """Documents whose labels are now those of their review."""
     trained: int
     tested: int
     categories: tuple[str, ...]
@@ -56,15 +53,17 @@ def unfit(document: Document) -> str:
 def merge(
     exported: bytes,
     reviewed: Sequence[Document],
-    earlier: Mapping[str, Iterable[str]] | None = None,
+    others: Mapping[str, Sequence[str]] | None = None,
     share: float | None = None,
 ) -> Merged:
     """Return the labels of a project with those of reviewed documents, each in the training or the test set.
 
-    The names of `reviewed` are those in the training container. `earlier` has for such a name those of earlier versions
-    of the same document, which leave the labels. A document keeps the set that it is in. Of new ones, and of those
-    in no set, about `share` go to the test set, by the hash of their name; without it none, where there is a test set
-    already, so that it stays fixed, and else a fifth. Raises `LabelsError` where the result can not be trained on.
+    The names of `reviewed` are those in the training container, the newest version of a document first. `others` has
+    for such a name those of other versions of the same document: they leave the labels, unless they are reviewed here
+    as well; then all of them are in one set, for a model would be tested on what it has nearly learnt. A document keeps
+    the set that it is in. Of new ones, and of those in no set, about `share` go to the test set, by the hash of their
+    name; without it none, where there is a test set already, so that it stays fixed, and else a fifth. Raises
+    `LabelsError` where the result can not be trained on.
     """
     file = decoded(exported, dict[str, Any], "a labels file of the Language service")
     assets, metadata = file.get("assets"), file.get("metadata") or {}
@@ -75,16 +74,19 @@ def merge(
     names = category_names((span.category for one in reviewed for span in sorted(one.spans)), known)
     language = str(metadata.get("language") or language_studio.DEFAULT_LANGUAGE)
     is_multilingual = bool(metadata.get("multilingual"))
-    gone = {other for one in reviewed for other in (earlier or {}).get(one.name, ())} - {one.name for one in reviewed}
+    versions = {one.name: (one.name, *(others or {}).get(one.name, ())) for one in reviewed}
+    gone = {name for of_document in versions.values() for name in of_document} - versions.keys()
     sets = {one["location"]: str(one.get("dataset") or "") for one in entries}
+    newest: dict[str, str] = {}
+    """The first reviewed version of the document, by the name of each of its versions."""
     new: dict[str, dict[str, Any]] = {}
-    replaced = 0
     for one in reviewed:
-        old = [name for name in (one.name, *(earlier or {}).get(one.name, ())) if name in sets]
-        replaced += bool(old)
-        new[one.name] = _entry(one, names, language, is_multilingual, next((sets[name] for name in old), ""))
+        for name in versions[one.name]:
+            newest.setdefault(name, one.name)
+        dataset = next((sets[name] for name in versions[newest[one.name]] if name in sets), "")
+        new[one.name] = _entry(one, names, language, is_multilingual, dataset)
     kept = [one for one in entries if one["location"] not in gone and one["location"] not in new]
-    documents = _in_sets([*kept, *new.values()], share)
+    documents = _in_sets([*kept, *new.values()], share, newest)
     categories = list(
         dict.fromkeys([*known, *(names[span.category] for one in reviewed for span in sorted(one.spans))])
     )
@@ -94,8 +96,6 @@ def merge(
     tested = sum(one["dataset"] == TEST for one in documents)
     return Merged(
         msgspec.json.encode(file),
-        added=len(reviewed) - replaced,
-        replaced=replaced,
         trained=len(documents) - tested,
         tested=tested,
         categories=tuple(categories),
@@ -123,15 +123,21 @@ def _entry(
     return language_studio.written(labelled, Kind.ENTITIES, UTF16)
 
 
-def _in_sets(entries: Sequence[dict[str, Any]], share: float | None) -> list[dict[str, Any]]:
-    """Return the entries of documents, each with its set."""
+def _in_sets(entries: Sequence[dict[str, Any]], share: float | None, newest: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return the entries of documents, each with its set: that of the `newest` version of the same document."""
     if share is None and any(_set_of(one.get("dataset")) == TEST for one in entries):
         return [{**one, "dataset": _set_of(one.get("dataset")) or TRAIN} for one in entries]
-    pseudo = tuple(
-        Document(str(one["location"]), "", _categories(one), dataset=_set_of(one.get("dataset"))) for one in entries
-    )
+    # Versions of a document are divided as one, by the name of the newest.
+    spans: dict[str, tuple[Span, ...]] = defaultdict(tuple)
+    sets: dict[str, str] = {}
+    for one in entries:
+        name = newest.get(one["location"], one["location"])
+        spans[name] += _categories(one)
+        sets[name] = _set_of(one.get("dataset"))
+    pseudo = tuple(Document(name, "", spans[name], dataset=dataset) for name, dataset in sets.items())
     divided = split(Labels(Kind.ENTITIES, (), pseudo), share or DEFAULT_SHARE).documents
-    return [{**entry, "dataset": one.dataset} for entry, one in zip(entries, divided, strict=True)]
+    set_of = {one.name: one.dataset for one in divided}
+    return [{**one, "dataset": set_of[newest.get(one["location"], one["location"])]} for one in entries]
 
 
 def _set_of(given: object) -> str:

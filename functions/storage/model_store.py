@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Callable
 from typing import TypeVar
 
-from ..core.model_history import Event, ModelHistory, with_event
+from ..core.model_history import Event, ModelHistory, with_event, with_texts
 from ..core.records import Record
 from ..errors import Changed, Missing, NewerRecord, RecordError
 from .containers import Container
@@ -33,14 +33,9 @@ class ModelStore:
         """Keep an event."""
         self._change(lambda history: with_event(history, event))
 
-    def add_names(self, names: dict[str, str]) -> None:
-        """Keep which documents lie in the training container under other names than their own."""
-
-        def change(history: ModelHistory) -> ModelHistory:
-            merged = {**history.names, **names}
-            return history if merged == history.names else _with_names(history, merged)
-
-        self._change(change)
+    def add_names(self, names: dict[str, str], etags: dict[str, str]) -> None:
+        """Keep which documents lie in the training container under other names than their own, at which version."""
+        self._change(lambda history: with_texts(history, names, etags))
 
     def load_run(self, command: str, kind: type[R]) -> R | None:
         """Return how far an interrupted command has come; None where there is nothing."""
@@ -83,7 +78,3 @@ class ModelStore:
             return decode(blob, kind), blob.info.etag
         except (RecordError, NewerRecord):
             return None, blob.info.etag
-
-
-def _with_names(history: ModelHistory, names: dict[str, str]) -> ModelHistory:
-    return ModelHistory(trainings=history.trainings, measured=history.measured, deployed=history.deployed, names=names)

@@ -1,9 +1,12 @@
 """Saves what people decide about a document's entities, by compare-and-set; the model's answer is never changed.
 
-The file is written first, then the document's record says how far its review has come, and the index follows that. A
-worker that dies in between leaves a record that is behind; whoever reads or writes the corrections next sets it right.
+What nobody decided in a reviewed document stands as the model found it. So the model's answer is kept first: once the
+document is replaced, there is no other copy. Then the file is written, then the document's record says how far its
+review has come, and the index follows that. A worker that dies in between leaves a record that is behind; whoever reads
+or writes the corrections next sets it right.
 """
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +15,7 @@ import msgspec
 
 from .. import problems
 from ..core.decision_checks import encoded, fault_of, signed_by
-from ..core.decisions import Corrections, decode_corrections
+from ..core.decisions import ANSWER_SHA256, Corrections, ReviewStatus, decode_corrections
 from ..core.documents import ReviewFacts
 from ..core.lifecycle import reviewed
 from ..errors import Changed, Missing, RecordError, UnsafeName
@@ -22,6 +25,7 @@ from ..storage.document_store import DocumentStore
 from ..storage.record_store import RecordStore
 from .details import DocumentContents
 from .indexing import Indexing
+from .result_files import custom_entities
 
 MOST_RACES = 10
 
@@ -97,12 +101,22 @@ class Correcting:
             self._store.keep_text(name, record.document.etag, text.content)
         signed = signed_by(asked, present.corrections if present else None, by, self._clock())
         metadata = {"source_etag": record.document.etag, "status": signed.status.value}
+        if signed.status is ReviewStatus.REVIEWED:
+            metadata |= self._keep_answer(name, record.document.etag)
         try:
             etag = self._store.write(name, encoded(signed), metadata, expected)
         except Changed:
             return NotSaved(problems.CORRECTIONS_CHANGED.refusal(), self._present(name))
         self._note(name, signed)
         return Saved(signed, etag)
+
+    def _keep_answer(self, name: str, etag: str) -> dict[str, str]:
+        """Keep the model's answer about a version, and return the metadata that tell which one it was."""
+        answer = custom_entities(self._documents, self._records, name)
+        if answer is None or answer.info.metadata.get("source_etag") != etag:
+            return {}
+        self._store.keep_answer(name, etag, answer.data)
+        return {ANSWER_SHA256: hashlib.sha256(answer.data).hexdigest()}
 
     def _newest(self, name: str) -> str | None:
         """Return the version of a document that is there; None where it is not."""

@@ -24,6 +24,7 @@ from ..core.result_names import ENDINGS, JSON_ENDINGS, TEXT_ENDINGS
 from ..core.results import refused_name
 from ..errors import Changed, Missing
 from ..storage.containers import BlobInfo, Container, is_safe
+from ..storage.corrections_store import kept_folder
 from ..storage.extracted_store import ExtractedStore
 from ..storage.index_store import entry_name
 from ..storage.journal_store import JournalStore
@@ -34,8 +35,6 @@ QUIET = timedelta(minutes=10)
 
 MAX_RACES = 20
 """Times that a record may be changed by somebody else while it is replaced."""
-
-CORRECTIONS = "corrections/"
 
 
 class Place(StrEnum):
@@ -217,9 +216,10 @@ class Erasing:
     def _others(self, name: str, act: "_Act") -> Iterator[Removed]:
         for kind in IndexKind:
             yield from act.delete_named(self._state, entry_name(kind, name), Place.INDEX)
-        for info in self._state.list(f"{CORRECTIONS}{name}/"):
+        folder = kept_folder(name)
+        for info in self._state.list(folder):
             # "a/b" is a document of its own, not a version of "a".
-            if "/" not in info.name.removeprefix(f"{CORRECTIONS}{name}/"):
+            if "/" not in info.name.removeprefix(folder):
                 yield from act.delete(self._state, info, Place.CORRECTION)
         yield from act.delete_named(self._state, f"refused/{refusal_key(name)}.json", Place.RECORD)
 

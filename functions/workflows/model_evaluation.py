@@ -1,10 +1,10 @@
 """What models are worth: the service's own evaluation, compared document by document with the deployed model and with
 the results that lie in the output container."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..core.model_comparison import Answers, Comparison, compare
+from ..core.model_history import ModelHistory
 from ..core.results import entities_name
 from ..core.scoring import Span
 from ..errors import EntityDropError, Missing, UnsafeName
@@ -97,25 +97,28 @@ class ModelEvaluation:
             answers[one.location] = [_span(each) for region in regions for each in region.predicted_entities]
         return Tested(label, measured, labelled, answers)
 
-    def in_container(self, tested: Tested, names: Mapping[str, str]) -> Comparison:
+    def in_container(self, tested: Tested, history: ModelHistory) -> Comparison:
         """Compare a model with the results that lie in the output container of the documents of its test set.
 
-        `names` has the documents by their names in the training container; others are looked for as they are called.
+        `history` knows documents that have another name in the training container, and at which version they lie
+        there: results of another version count in another text and are left out.
         """
         results: dict[str, list[Span]] = {}
         for location in tested.labelled:
-            found = self._result(names.get(location, location))
+            found = self._result(history.names.get(location, location), history.etags.get(location))
             if found is not None:
                 results[location] = found
         return compare(tested.labelled, tested.found, results)
 
-    def _result(self, name: str) -> list[Span] | None:
+    def _result(self, name: str, etag: str | None) -> list[Span] | None:
         try:
             data = self._documents.read_result(entities_name(name)).data
         except (Missing, UnsafeName):
             return None
         result = decoded_result(data, EntitiesResult)
-        return spans_of(result) if isinstance(result, EntitiesResult) else None
+        if not isinstance(result, EntitiesResult) or etag not in (None, result.document.etag):
+            return None
+        return spans_of(result)
 
 
 def between(candidate: Tested, other: Tested) -> Comparison:

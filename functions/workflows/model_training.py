@@ -41,6 +41,8 @@ MAX_MODELS: Final = 10
 ENTITIES_KIND: Final = "CustomEntityRecognition"
 COMMAND: Final = "train"
 
+SAME_TEXT: Final = "a later review of the document has the same text"
+
 LIVE: Final = frozenset({"notstarted", "running", "succeeded"})
 """States of a training job that need not be started again."""
 
@@ -72,6 +74,8 @@ class TrainingAsked(Record, frozen=True, kw_only=True):
     """Documents that nobody has looked at and that are to be learnt from all the same, by their names."""
     share: float | None = None
     """Of new documents, how many go to the test set; None for none where there is one already."""
+    replaced: bool = False
+    """Whether reviewed versions that were replaced since are learnt from, too."""
 
 
 class Placed(Record, frozen=True, kw_only=True):
@@ -125,7 +129,8 @@ class Plan(NamedTuple):
     def asks_for_more(self) -> bool:
         """Whether it is asked for something that the last training has not made."""
         asked, known = self.run.asked, self.last.label if self.last else ""
-        return bool(asked.unreviewed) or asked.label not in ("", known)
+        is_older = any(one.newest for one in self.reviewed) and not (self.last and self.last.replaced)
+        return bool(asked.unreviewed) or is_older or asked.label not in ("", known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +221,7 @@ class ModelTraining:
 
     def _collected(self, asked: TrainingAsked) -> tuple[list[Reviewed], dict[str, tuple[str, ...]]]:
         """Return the documents that are learnt from, and those that are not by their reasons."""
-        found = self._reader.collect(asked.prefix)
+        found = self._reader.collect(asked.prefix, with_replaced=asked.replaced)
         left_out: dict[str, list[str]] = defaultdict(list)
         for one in found.left_out:
             if one.name not in asked.unreviewed:
@@ -230,11 +235,15 @@ class ModelTraining:
                 else:
                     left_out["it has no result, or its text is gone"].append(name)
         fitting = []
-        for reviewed in taken.values():
-            reason = unfit(reviewed.document)
+        # One text can lie in the training container and have labels only once: the first of these has it.
+        texts: set[tuple[str, str]] = set()
+        for reviewed in sorted(taken.values(), key=_newest_first):
+            text = reviewed.name_in_intake, _digest(reviewed.document)
+            reason = unfit(reviewed.document) or (SAME_TEXT if text in texts else "")
             if reason:
                 left_out[reason].append(reviewed.document.name)
             else:
+                texts.add(text)
                 fitting.append(reviewed)
         return fitting, {reason: tuple(names) for reason, names in left_out.items()}
 
@@ -269,9 +278,14 @@ class ModelTraining:
         placed = {}
         for number, one in enumerate(plan.reviewed):
             tell("bringing texts to the training container", number / len(plan.reviewed))
-            name, digest = _place(container, one.document), _digest(one.document)
-            placed[one.document.name] = Placed(name=name, sha256=digest)
-        self._store.add_names({one.name: document for document, one in placed.items()})
+            # Under the name that it had while it was the newest version: there its text lies since an earlier training.
+            name = _place(container, replace(one.document, name=one.name_in_intake))
+            placed[one.document.name] = Placed(name=name, sha256=_digest(one.document))
+        versions = {placed[one.document.name].name: one for one in plan.reviewed}
+        self._store.add_names(
+            {name: one.name_in_intake for name, one in versions.items()},
+            {name: one.etag for name, one in versions.items()},
+        )
         looked_at = [one.changed for one in plan.reviewed if not one.is_prediction]
         learnt_until = max(looked_at, default=self._clock())
         return _with(run, stage=Stage.MERGE, placed=placed, learnt_until=learnt_until, reviewed=len(looked_at))
@@ -280,8 +294,8 @@ class ModelTraining:
         """Put the reviewed documents into the labels of the project."""
         tell("exporting the labels of the project", None)
         exported = self._exported()
-        documents, earlier = _in_training(plan.reviewed, run, self._store.history())
-        merged = merge(exported, documents, earlier, run.asked.share)
+        documents, others = _in_training(plan.reviewed, run, self._store.history())
+        merged = merge(exported, documents, others, run.asked.share)
         tell("importing the labels into the project", None)
         what = f"The import into project '{self._authoring.project}'"
         try:
@@ -347,6 +361,7 @@ class ModelTraining:
                 model_id=model.model_id if model else "",
                 reviewed=run.reviewed,
                 documents=run.documents,
+                replaced=run.asked.replaced,
             )
         )
         self._store.add(Measured(at=now, label=run.label, quality=quality, documents=run.tested))
@@ -427,7 +442,9 @@ def _is_same(run: TrainingRun, asked: TrainingAsked) -> bool:
 
 
 def _relabelled(asked: TrainingAsked, label: str) -> TrainingAsked:
-    return TrainingAsked(label=label, prefix=asked.prefix, unreviewed=asked.unreviewed, share=asked.share)
+    return TrainingAsked(
+        label=label, prefix=asked.prefix, unreviewed=asked.unreviewed, share=asked.share, replaced=asked.replaced
+    )
 
 
 def _with(run: TrainingRun, **changes: Any) -> TrainingRun:
@@ -454,6 +471,11 @@ def _place(container: Container, document: Document) -> str:
     )
 
 
+def _newest_first(one: Reviewed) -> tuple[bool, bool, float]:
+    """Return what reviewed documents are sorted by, newest versions of all first, predictions last."""
+    return one.is_prediction, bool(one.newest), -one.changed.timestamp() if one.newest else 0.0
+
+
 def _digest(document: Document) -> str:
     return hashlib.sha256(document.text.encode()).hexdigest()
 
@@ -461,20 +483,20 @@ def _digest(document: Document) -> str:
 def _in_training(
     reviewed: Sequence[Reviewed], run: TrainingRun, history: ModelHistory
 ) -> tuple[list[Document], dict[str, tuple[str, ...]]]:
-    """Return documents under their names in the training container, and the names of earlier versions of each.
+    """Return documents under their names in the training container, and the names of other versions of each.
 
     What has changed since the texts were brought there waits for the next training.
     """
     names: dict[str, list[str]] = defaultdict(list)
-    for name, original in history.names.items():
-        names[original].append(name)
-    documents, earlier = [], {}
+    for name, document in history.names.items():
+        names[document].append(name)
+    documents, others = [], {}
     for one in reviewed:
-        original, placed = one.document.name, run.placed.get(one.document.name)
+        placed = run.placed.get(one.document.name)
         if placed and placed.sha256 == _digest(one.document):
             documents.append(replace(one.document, name=placed.name))
-            earlier[placed.name] = tuple(name for name in names[original] if name != placed.name)
-    return documents, earlier
+            others[placed.name] = tuple(name for name in names[one.name_in_intake] if name != placed.name)
+    return documents, others
 
 
 def _part_of(job: Job) -> float | None:

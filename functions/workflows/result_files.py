@@ -6,8 +6,11 @@ import msgspec
 
 from ..core.names import fitting_name
 from ..core.records import DocumentFacts, TextFacts
-from ..errors import Missing, StorageOutcome
+from ..core.results import entities_name
+from ..errors import Missing, StorageOutcome, UnsafeName
+from ..storage.containers import Blob
 from ..storage.document_store import DocumentStore
+from ..storage.record_store import RecordStore
 from ..tasks.custom_entities import CustomEntityRecognition
 from ..tasks.kinds import Task
 from ..tasks.task import ResultFile, decoded_result
@@ -32,6 +35,24 @@ def read_results(documents: DocumentStore, name: str, tasks: Collection[Task]) -
         if result:
             results[task.suffix] = result
     return results
+
+
+def custom_entities(documents: DocumentStore, records: RecordStore, name: str) -> Blob | None:
+    """Return the file with the entities of a document that people review and models learn from; None without one."""
+    try:
+        return documents.read_result(entities_name(name))
+    except UnsafeName:
+        return None
+    except Missing:
+        record, _ = records.document(name)
+        tasks = record.work.tasks if record else ()
+        suffix = next((one.suffix for one in tasks if isinstance(one, CustomEntityRecognition)), None)
+        if suffix is None:
+            return None
+        try:
+            return documents.read_result(fitting_name("", name, suffix))
+        except Missing:
+            return None
 
 
 def text_of(documents: DocumentStore, document: DocumentFacts, facts: TextFacts | None) -> str | None:

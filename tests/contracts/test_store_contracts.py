@@ -32,6 +32,7 @@ from hypothesis import strategies as st
 from requests.adapters import BaseAdapter
 from urllib3 import HTTPResponse
 
+from functions.core.decisions import corrections_name
 from functions.core.jobs import JobMessage, decode_message
 from functions.core.listings import sort_key
 from functions.errors import Changed, Missing, UnsafeName
@@ -40,6 +41,7 @@ from functions.storage.azure_containers import AzureContainer
 from functions.storage.azure_queues import AzureJobQueue, AzureTextQueue
 from functions.storage.clients import MAX_SINGLE_GET_BYTES, blob_containers, blob_service, queue
 from functions.storage.containers import Container, is_archived, is_safe, storage_code
+from functions.storage.corrections_store import CorrectionsStore, Kept, kept_folder, kept_name
 from functions.storage.document_store import DocumentStore
 from functions.storage.job_queue import NEVER, JobQueue, Receipt
 from functions.storage.memory_containers import MemoryContainer
@@ -427,6 +429,28 @@ UNSAFE_NAMES = [
     "%2E%2e/private/secret.txt",
     "..%252Fprivate%252Fsecret.txt",
 ]
+
+
+def test_corrections_of_any_name_are_put_apart(container: Container) -> None:
+    """With what they count in, and when they had been written; none is taken for those of another document."""
+    store = CorrectionsStore(DocumentStore(container, container), container)
+    written = {}
+    for name in ODD_NAMES:
+        store.keep_text(name, '"0x1"', f"text of {name}")
+        store.keep_answer(name, '"0x1"', b"{}")
+        store.keep_answer(name, '"0x1"', f"answer about {name}".encode())
+        store.write(name, name.encode(), {"source_etag": '"0x1"', "answer_sha256": "0"}, None)
+        written[name] = container.get_properties(corrections_name(name)).last_modified
+        store.put_apart(name, '"0x1"')
+        store.put_apart(name, '"0x2"')
+        assert store.read(name) is None
+    found = {store.read_apart(info.name).data.decode(): info.name for info in store.files_apart()}
+    assert found == {name: kept_name(name, '"0x1"') for name in ODD_NAMES}
+    for name, file in found.items():
+        assert store.kept(file) == Kept(f"text of {name}".encode(), f"answer about {name}".encode())
+        metadata = store.read_apart(file).info.metadata
+        assert metadata == {"source_etag": '"0x1"', "answer_sha256": "0", "changed": written[name].isoformat()}
+        assert file in [info.name for info in container.list(kept_folder(name))]
 
 
 @pytest.mark.parametrize("name", UNSAFE_NAMES)

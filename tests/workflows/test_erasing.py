@@ -13,6 +13,7 @@ from functions.core.index import IndexKind
 from functions.core.listings import sort_key
 from functions.core.names import fitting_name
 from functions.core.result_names import stems, without_document
+from functions.storage.corrections_store import kept_folder, kept_name
 from functions.storage.index_store import IndexStore
 from functions.storage.journal_store import JOURNAL, JournalStore
 from functions.storage.memory_containers import MemoryContainer
@@ -20,6 +21,7 @@ from functions.storage.record_store import refusal_key
 from functions.workflows.erasing import QUIET, Erasing, Left, Place, Removed, Step
 from functions.workflows.purging import Purging
 from tests.contracts.test_store_contracts import ODD_NAMES
+from tests.support.corrections import save
 from tests.support.results import write_entities, write_report
 from tests.support.world import Call, Crash, Inline, World, letter
 
@@ -175,6 +177,26 @@ def test_files_of_other_document_stay(world: World) -> None:
     assert [info.name for info in world.state.list("corrections/")] == ["corrections/a/b/1.json"]
 
 
+@pytest.mark.parametrize("name", ["a.txt", "n" * 1000])
+def test_replaced_versions_are_removed(world: World, name: str) -> None:
+    """With their texts and answers, however long the name is; those of others stay."""
+    other = f"{name[:-1]}o"
+    done(world, name, other)
+    for number in (2, 3):
+        for one in (name, other):
+            save(world, one, decisions=[])
+            world.drop(one, letter(number, number))
+        world.run()
+    kept = [info.name for info in world.state.list("corrections/")]
+    assert len(kept) == 12
+    world.clock.advance(3600)
+    steps = purge(world, name)
+    assert sum(isinstance(step, Removed) and step.place is Place.CORRECTION for step in steps) == 6
+    left = [info.name for info in world.state.list("corrections/")]
+    assert left == [one for one in kept if one.startswith(kept_folder(other))]
+    assert len(left) == 6
+
+
 def test_kept_document_is_told(world: World) -> None:
     done(world, "a.txt")
     world.clock.advance(3600)
@@ -191,8 +213,8 @@ def test_awkward_names_leave_nothing(world: World, name: str) -> None:
     done(world, name)
     for ending in (".html", ".corrections.json", ".extracted.txt"):
         world.output.write(fitting_name("", name, ending), b"{}")
-    if len(name) < 900:
-        world.state.write(f"corrections/{name}/0x1.json", b"{}")
+    for ending in (".json", ".txt", ".entities.json"):
+        world.state.write(kept_name(name, '"0x1"', ending), b"{}")
     for kind in IndexKind:
         IndexStore(world.state).add(kind, name, {})
     world.clock.advance(3600)
@@ -200,7 +222,7 @@ def test_awkward_names_leave_nothing(world: World, name: str) -> None:
     assert told >= {Place.DOCUMENT, Place.RESULT, Place.RECORD, Place.INDEX, Place.JOURNAL}
     assert [*world.output.list()] == []
     assert [*world.intake.list()] == []
-    for folder in ("documents/", "corrections/", *(f"index/{kind}/" for kind in IndexKind)):
+    for folder in ("documents/", "corrections", *(f"index/{kind}/" for kind in IndexKind)):
         assert [*world.state.list(folder)] == []
     assert not any(json.dumps(name).encode() in world.state.read(info.name).data for info in world.state.list(JOURNAL))
 

@@ -14,7 +14,7 @@ from functions.labels.naming import training_name
 from functions.labels.values import Span
 from functions.storage.model_store import ModelStore
 from local.stand_in.in_process import InProcessAdapter
-from tests.support.corrections import correct
+from tests.support.corrections import correct, save
 from tests.support.models import NAMES, GatedAccess, command, copy_of, labelled, review, taught_world, told
 from tests.support.world import KEY, Call, Crash, World
 
@@ -107,6 +107,159 @@ def test_corrected_again_replaces_labels(taught: World, capsys: pytest.CaptureFi
     assert taught.training.read(new).data.decode() == f"New: {text}"
     (old,) = first - after.keys()
     assert taught.training.read(old).data.decode() == text
+
+
+# --- Versions that were replaced ---
+
+
+def replaced(world: World, names: list[str]) -> None:
+    """Have documents reviewed, and replace them by a longer text."""
+    for name in names:
+        save(world, f"in/{name}", labelled(name)[1])
+    world.clock.advance(60)
+    for name in names:
+        world.drop(f"in/{name}", f"New: {labelled(name)[0]}")
+    world.run()
+
+
+def texts(world: World) -> dict[str, str]:
+    """Return the texts that the project has labels of, by their names."""
+    return {name: world.training.read(name).data.decode() for name in documents(world)}
+
+
+def test_replaced_versions_are_learnt_on_request(taught: World, capsys: pytest.CaptureFixture[str]) -> None:
+    name, train = NAMES[12], ("model", "train", "--yes", "--json")
+    text = labelled(name)[0]
+    replaced(taught, [name])
+    assert command(taught, "model", "train", "--json") == 0
+    assert answers(capsys)[0]["reviewed"] == 0, "nothing changes without the option"
+    assert command(taught, *train, "--replaced") == 0
+    plan, first = answers(capsys)
+    assert (plan["reviewed"], plan["replaced"], first["reviewed"], first["documents"]) == (1, 1, 1, 13)
+    (placed,) = [name for name, content in texts(taught).items() if content == text]
+    history = store(taught).history()
+    assert (history.names[placed], history.trainings[-1].replaced) == (f"in/{name}", True)
+    assert command(taught, *train, "--replaced") == 0
+    assert answers(capsys)[0]["isDone"]
+
+    taught.clock.advance(60)
+    save(taught, f"in/{name}")
+    assert command(taught, *train, "--replaced") == 0
+    assert (answers(capsys)[0]["reviewed"], len(documents(taught))) == (2, 14)
+    assert texts(taught)[placed] == text
+    assert list(texts(taught).values()).count(f"New: {text}") == 1
+    taught.clock.advance(60)
+    save(taught, f"in/{name}")
+    assert command(taught, *train) == 0
+    assert placed not in documents(taught), "the newest version takes the place of the others"
+    assert len(documents(taught)) == 13
+
+
+def test_option_asks_for_more_than_was_learnt(taught: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """The review of the older version is not newer than the last training."""
+    replaced(taught, NAMES[12:13])
+    save(taught, f"in/{NAMES[12]}")
+    assert command(taught, "model", "train", "--yes", "--json") == 0
+    capsys.readouterr()
+    assert command(taught, "model", "train", "--json") == 0
+    assert answers(capsys)[0]["isDone"]
+    assert command(taught, "model", "train", "--yes", "--json", "--replaced") == 0
+    assert (answers(capsys)[0]["new"], len(documents(taught))) == (0, 14)
+
+
+def test_versions_of_a_document_share_a_set(taught: World) -> None:
+    """A model would be tested on nearly the text that it has learnt."""
+    replaced(taught, NAMES[12:20])
+    for name in NAMES[12:20]:
+        save(taught, f"in/{name}")
+    assert command(taught, "model", "train", "--yes", "--replaced", "--share", "0.5") == 0
+    found = {text: documents(taught)[name]["dataset"] for name, text in texts(taught).items()}
+    pairs = [(found[labelled(name)[0]], found[f"New: {labelled(name)[0]}"]) for name in NAMES[12:20]]
+    assert set(pairs) == {("Train", "Train"), ("Test", "Test")}
+
+
+@pytest.mark.parametrize("is_newest", [True, False])
+def test_same_text_is_learnt_once(taught: World, capsys: pytest.CaptureFixture[str], is_newest: bool) -> None:
+    """Two versions with one text: the later review holds, be it of the newest version or of one that was replaced."""
+    name, text = NAMES[12], labelled(NAMES[12])[0]
+    replaced(taught, [name])
+    taught.drop(f"in/{name}", text)
+    taught.run()
+    save(taught, f"in/{name}", [Span(0, 4, "Greeting")])
+    if not is_newest:
+        taught.clock.advance(60)
+        taught.drop(f"in/{name}", f"Newer: {text}")
+        taught.run()
+    assert command(taught, "model", "train", "--yes", "--json", "--replaced") == 0
+    plan, _ = answers(capsys)
+    (reason,) = plan["leftOut"]
+    assert (reason, plan["reviewed"]) == ("a later review of the document has the same text", 1)
+    (placed,) = [name for name, content in texts(taught).items() if content == text]
+    (label,) = documents(taught)[placed]["entities"][0]["labels"]
+    assert label == {"category": "Greeting", "offset": 0, "length": 4}
+
+
+def test_interrupted_training_goes_on_with_replaced_versions(taught: World, capsys: pytest.CaptureFixture[str]) -> None:
+    replaced(taught, NAMES[12:14])
+
+    def gate(call: Call) -> None:
+        if call.action == "POST" and ":import" in call.name:
+            raise Crash
+
+    with pytest.raises(Crash):
+        command(taught, "model", "train", "--yes", "--replaced", gate=gate)
+    assert command(taught, "model", "train", "--yes") == 1
+    assert "--anew" in capsys.readouterr().err
+    label = ("--label", "reviewed-20250115-1")  # What it was given.
+    assert command(taught, "model", "train", "--yes", "--json", "--replaced", *label) == 0
+    plan, trained = answers(capsys)
+    assert (plan["isResumed"], plan["replaced"], trained["documents"]) == (True, 2, 14)
+
+
+def test_training_stored_before_the_option_goes_on(taught: World, capsys: pytest.CaptureFixture[str]) -> None:
+    review(taught, NAMES[12:14])
+
+    def gate(call: Call) -> None:
+        if call.action == "POST" and ":import" in call.name:
+            raise Crash
+
+    with pytest.raises(Crash):
+        command(taught, "model", "train", "--yes", gate=gate)
+    (stored,) = [info.name for info in taught.state.list("models/") if info.name.endswith("train.json")]
+    assert b"replaced" not in taught.state.read(stored).data
+    capsys.readouterr()
+    assert command(taught, "model", "train", "--yes", "--json") == 0
+    assert answers(capsys)[0]["isResumed"]
+
+
+def test_results_of_other_versions_are_not_compared(taught: World, capsys: pytest.CaptureFixture[str]) -> None:
+    replaced(taught, NAMES[12:16])
+    for name in NAMES[12:14]:
+        save(taught, f"in/{name}")
+    options = ("--replaced", "--share", "0.99")
+    assert command(taught, "model", "train", "--yes", *options) == 0
+    tested = {name for name, one in documents(taught).items() if one["dataset"] == "Test"}
+    history = store(taught).history()
+    newest = {name for name in tested & history.names.keys()
+              if texts(taught)[name].startswith("New: ")}  # fmt: skip
+    assert newest and newest < tested & history.names.keys()
+    capsys.readouterr()
+    assert command(taught, "model", "evaluate", "--json") == 0
+    compared = answers(capsys)[0]["comparisons"][-1]
+    assert (compared["other"], compared["documents"]) == ("the results in the container", len(newest))
+
+
+def test_people_are_told_of_replaced_versions(taught: World, capsys: pytest.CaptureFixture[str]) -> None:
+    replaced(taught, NAMES[12:14])
+    save(taught, f"in/{NAMES[14]}")
+    taught.drop(f"in/{NAMES[14]}", "Something else", announce=False)
+    assert command(taught, "model", "train") == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "the document was replaced since its review; --replaced takes that version." in told
+    assert command(taught, "model", "train", "--replaced") == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "3 of them are versions that were replaced since." in told
+    assert "left out" not in told
 
 
 def test_text_of_others_is_never_written_over(taught: World) -> None:

@@ -63,9 +63,48 @@ def test_reviewed_labels_replace_and_keep_the_set() -> None:
 
 def test_new_version_takes_the_place_of_the_old() -> None:
     reviewed = Document("new.txt", "Ana", ())
-    after = merged(exported(*TEN), reviewed, earlier={"new.txt": ["old3.txt", "gone.txt"]})["assets"]["documents"]
+    after = merged(exported(*TEN), reviewed, others={"new.txt": ["old3.txt", "gone.txt"]})["assets"]["documents"]
     assert [one["location"] for one in after if one["dataset"] == "Test"] == ["new.txt"]
     assert len(after) == 10
+
+
+def sets_of(entries: list[dict[str, Any]]) -> dict[str, str]:
+    return {one["location"]: one["dataset"] for one in entries}
+
+
+VERSIONS = {"new.txt": ("old3.txt", "older.txt"), "old3.txt": ("new.txt", "older.txt"),
+            "older.txt": ("new.txt", "old3.txt")}  # fmt: skip
+
+
+def test_reviewed_versions_share_a_set() -> None:
+    """The one that the project has of it already; a version that is not reviewed leaves the labels."""
+    newest, old = Document("new.txt", "Ana", ()), Document("old3.txt", "An", ())
+    file = exported(*TEN, entry("older.txt", "Train"))
+    after = sets_of(merged(file, newest, old, others=VERSIONS)["assets"]["documents"])
+    assert (after["new.txt"], after["old3.txt"], "older.txt" in after) == ("Test", "Test", False)
+
+
+def test_set_of_the_newest_version_holds() -> None:
+    """Where they are in two sets, as somebody else may have put them."""
+    newest, old = Document("new.txt", "Ana", ()), Document("old3.txt", "An", ())
+    file = exported(*TEN, entry("new.txt", "Train"))
+    after = sets_of(merged(file, newest, old, others=VERSIONS)["assets"]["documents"])
+    assert (after["new.txt"], after["old3.txt"]) == ("Train", "Train")
+
+
+@given(st.integers(1, 30), st.floats(0.05, 0.5), st.booleans())
+def test_versions_are_divided_as_one(number: int, share: float, is_new_project: bool) -> None:
+    spans = (Span(0, 3, "Name"),)
+    newest = [Document(f"new{n}.txt", "Ana", spans) for n in range(number)]
+    older = [Document(f"v{n}.txt", "Ana.", spans) for n in range(number)]
+    others = {f"new{n}.txt": (f"v{n}.txt",) for n in range(number)} | {
+        f"v{n}.txt": (f"new{n}.txt",) for n in range(number)
+    }
+    known = [entry(one["location"], None) for one in TEN] if is_new_project else TEN
+    after = sets_of(merged(exported(*known), *newest, *older, others=others, share=share)["assets"]["documents"])
+    assert all(after[f"new{n}.txt"] == after[f"v{n}.txt"] for n in range(number))
+    alone = sets_of(merged(exported(*known), *newest, share=share)["assets"]["documents"])
+    assert set(after) == {*alone, *(one.name for one in older)}
 
 
 def test_without_sets_a_fifth_is_tested() -> None:

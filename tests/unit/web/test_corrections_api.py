@@ -245,6 +245,30 @@ def test_replaced_document_keeps_them_apart(world: World, api: Client) -> None:
     assert put(api, corrections(world)).status == 204
 
 
+def test_answer_is_kept_with_finished_review(world: World, api: Client) -> None:
+    """What nobody decided stands as the model found it then."""
+    settle(world, "a.txt")
+    body = corrections(world)
+    kept = f"corrections/a.txt/{body['document']['etag'].strip(chr(34))}.entities.json"
+    reply = put(api, body)
+    assert [info.name for info in world.state.list("corrections/") if info.name == kept] == []
+    assert put(api, {**body, "status": "reviewed"}, {"if-match": reply.headers["etag"]}).status == 204
+    answer = world.output.read("a.txt.entities.json").data
+    assert world.state.read(kept).data == answer
+    metadata = world.output.read("a.txt.corrections.json").info.metadata
+    assert metadata["answer_sha256"] == hashlib.sha256(answer).hexdigest()
+
+
+def test_answer_of_another_version_is_not_kept(world: World, api: Client) -> None:
+    """The result was written over while the review was saved."""
+    settle(world, "a.txt")
+    name = "a.txt.entities.json"
+    world.output.write(name, world.output.read(name).data, metadata={"source_etag": '"0x9"'})
+    assert put(api, corrections(world, status="reviewed")).status == 204
+    assert [info.name for info in world.state.list("corrections/") if info.name.endswith(".entities.json")] == []
+    assert "answer_sha256" not in world.output.read("a.txt.corrections.json").info.metadata
+
+
 def test_left_over_corrections_are_put_apart(world: World, api: Client) -> None:
     """A worker died after it had claimed the new version; the next save finds them."""
     settle(world, "a.txt")
