@@ -1,6 +1,7 @@
 """The storage emulator as our other tests rely on it."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -115,5 +116,5 @@ def test_emulator_dies_with_parent() -> None:
 def test_space_of_messages_is_freed_seldom() -> None:
     """Azurite answers nobody meanwhile, with some thousand messages for seconds."""
     told = "JSON.stringify(require('./node_modules/azurite/dist/src/queue/utils/constants').DEFAULT_GC_INTERVAL_MS)"
-    node = [azurite_module.shutil.which("node") or "node", "--require", str(azurite_module._PRELOADED), "-p", told]
+    node = [shutil.which("node") or "node", "--require", str(azurite_module._PRELOADED), "-p", told]
     assert subprocess.run(node, capture_output=True, text=True, check=True, cwd=ROOT).stdout.strip() == "600000"
