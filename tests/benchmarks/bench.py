@@ -252,7 +252,8 @@ refuse what is beyond their limit in any 60 seconds. `REQUESTS_PER_MINUTE` is th
 dropped at once, and their events brought to the hosts in turn.
 The last release (commit 9c7d695) and this one work in turn, each once before and once after the other; then this one
 has two resources with half of the limit each, and one of them alone, and half of the documents. A run that takes twice
-as long as full requests need is ended; the last release is not done by then.
+as long as full requests need is ended. The storage emulator does not stop meanwhile to free the space of messages: nor
+does the storage (`local/azurite_preload.cjs`).
 *Rate used*: accepted requests, of what the limit allows from the first to the last of them.
 *Job done to result*: from the moment that the service was done with a job to that when its result was written; the
 storage gives the latter in whole seconds, and they are rounded up.

@@ -163,7 +163,8 @@ def _single(results: Results) -> Sheet:
                 (
                     f"lone document, {contestant.name} (median of {count})",
                     f"{lone['beyond']:.2f} s beyond the job's {lone['job']:.2f} s and the detection's "
-                    f"{lone['detection']:.2f} s; {lone['drop_to_result']:.2f} s from drop to result",
+                    f"{lone['detection']:.2f} s; {lone['drop_to_result']:.2f} s from drop to result, "
+                    f"95 % within {lone['p95']:.2f} s",
                 )
             )
     if long := results.long:

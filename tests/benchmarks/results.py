@@ -20,7 +20,7 @@ from .burst import Burst
 from .calls import Call
 from .limited import ONE_RESOURCE, RUNS, THIS, TWO_RESOURCES, Limited
 from .rig import BLOCKING, JOB_SECONDS, OURS, REQUESTS_PER_MINUTE, TIMER
-from .single import Import, Lone, Long, Merging, median_lone
+from .single import Import, Lone, Long, Merging, figures_of
 from .transactions import Transactions
 
 MEBIBYTE = 1024 * 1024
@@ -99,9 +99,9 @@ class Results:
         return {name: statistics.median(getattr(each, name) for each in rounds) for name in numbers}
 
     def lone_of(self, contestant: str) -> dict[str, float] | None:
-        """Return the medians of an app's lone documents by figure; None where it had none."""
+        """Return the figures of an app's lone documents, as `figures_of` does; None where it had none."""
         measured = [each for each in self.lone if each.contestant == contestant]
-        return median_lone(measured) if measured else None
+        return figures_of(measured) if measured else None
 
     def add_limited(self, runs: list[Limited]) -> None:
         """Add runs at a limit, in the place of earlier ones with the same names."""
@@ -220,7 +220,10 @@ def _bars_against_timer(results: Results) -> list[Bar]:
         ]
     lone, waited = results.lone_of(OURS.name), results.lone_of(TIMER.name)
     if lone and waited:
-        found.append(_of_timers("lone document, drop to result", lone["drop_to_result"], waited["drop_to_result"], 100))
+        found += [
+            _of_timers("lone document, drop to result, median", lone["drop_to_result"], waited["drop_to_result"], 100),
+            _of_timers("lone document, drop to result, 95th percentile", lone["p95"], waited["p95"], 100),
+        ]
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import statistics
@@ -296,9 +297,11 @@ def _answer(text: str) -> FoundEntities:
     )
 
 
-def median_lone(measured: list[Lone]) -> dict[str, float]:
-    """Return the medians of lone documents, by figure."""
-    return {
+def figures_of(measured: list[Lone]) -> dict[str, float]:
+    """Return the medians of lone documents, by figure, and the 95th percentile of drop to result."""
+    medians = {
         figure: statistics.median(getattr(each, figure) for each in measured)
         for figure in ("drop_to_result", "detection", "job", "beyond")
     }
+    took = sorted(each.drop_to_result for each in measured)
+    return {**medians, "p95": took[math.ceil(0.95 * len(took)) - 1]}

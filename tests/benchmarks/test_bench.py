@@ -113,12 +113,15 @@ def results() -> Results:
 
 def test_bars_compare_ours_with_timer(results: Results) -> None:
     results.rounds.append(TIMERS)
+    results.lone.append(Lone(contestant=TIMER.name, drop_to_result=8.0, detection=0.5, job=2.0))
     held = {bar.what: (round(bar.measured, 3), bar.is_met) for bar in bars(results) if "timer" in bar.what}
     assert held == {
         "requests per document, of the timer's": (50.0, True),
         "function-seconds per document, of the timer's": (25.0, True),
         "drop to result in a burst, median, of the timer's": (100.0, True),
         "drop to result in a burst, 95th percentile, of the timer's": (100.0, True),
+        "lone document, drop to result, median, of the timer's": (50.0, True),
+        "lone document, drop to result, 95th percentile, of the timer's": (50.0, True),
     }
 
 

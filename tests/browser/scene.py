@@ -170,7 +170,7 @@ def full_list(api: PageApi) -> None:
         ]
         document.history += [
             {"at": stamp(start + timedelta(seconds=2 + k * k * 30)), "event": "failed", "detail": f"try {k}"}
-            for k in range(1, 6)
+            for k in range(1, 7)
         ]
     api.failed(
         "archive/scan0001.bin",

@@ -488,8 +488,9 @@ class PageApi:
             if done
             else None
         )
+        tries = sum(entry["event"] == "failed" for entry in document.history) or 1
         job = (
-            {"id": "3fa85f64-1", "operationId": "9b1d02c7-44aa", "resource": "lang-west-1", "submissions": 1}
+            {"id": "3fa85f64-1", "operationId": "9b1d02c7-44aa", "resource": "lang-west-1", "submissions": tries}
             if document.problem and document.service_message
             else None
         )
