@@ -5,15 +5,18 @@ import uuid
 from collections.abc import Iterable, Iterator, MutableMapping
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from ..core.hours import HourHistory
 from ..core.journal import Entry, Line, Summary, decode_lines, encode_lines, hour_of
+from ..core.records import Record
 from ..errors import Changed, Missing, RecordError
 from .containers import BlobInfo, Container
 from .record_format import decode, encode
+
+R = TypeVar("R", bound=Record)
 
 JOURNAL = "journal/"
 SUMMARY = "index/summary.json"
@@ -196,10 +199,7 @@ class JournalStore:
 
     def summary(self) -> Summary | None:
         """Return the last summary; None where there is none that this release can read."""
-        try:
-            return decode(self._container.read(SUMMARY), Summary)
-        except (Missing, RecordError):
-            return None
+        return self._kept(SUMMARY, Summary)
 
     def save_summary(self, summary: Summary) -> None:
         """Replace the summary."""
@@ -207,14 +207,17 @@ class JournalStore:
 
     def history(self) -> HourHistory | None:
         """Return what happened in the hours before the last whole comparison; None as for `summary`."""
-        try:
-            return decode(self._container.read(HOURS), HourHistory)
-        except (Missing, RecordError):
-            return None
+        return self._kept(HOURS, HourHistory)
 
     def save_history(self, history: HourHistory) -> None:
         """Replace what is known of the hours before."""
         self._container.write(HOURS, encode(history))
+
+    def _kept(self, name: str, kind: type[R]) -> R | None:
+        try:
+            return decode(self._container.read(name), kind)
+        except (Missing, RecordError):
+            return None
 
 
 def _is_about(line: bytes, quoted: bytes, document: str) -> bool:

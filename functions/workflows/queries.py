@@ -470,14 +470,17 @@ class StatusReader:
             since = count.read_at - LATE_LINES
         else:
             # Without a summary everything that is kept is counted.
-            kept = max(self._journal.first_day() or now, now - self._journal_days)
-            since = min(summary.as_of, midnight) if summary else kept
+            since = min(summary.as_of, midnight) if summary else self._oldest_kept(now)
             history = self._journal.history() if summary else None
             count = self._count = _Count(summary, midnight, Hours(since, history.hours if history else ()))
         count.read_at = now
         for entry in self._journal.entries(since, now, count.offsets):
             count.add(entry, now - LAST_MINUTE)
         return count
+
+    def _oldest_kept(self, now: datetime) -> datetime:
+        """Return since when the journal has lines."""
+        return max(self._journal.first_day() or now, now - self._journal_days)
 
     def incidents(self) -> Iterator[Incident]:
         """Yield the services and models that fail."""

@@ -20,7 +20,6 @@ from ..core.decisions import (
     CorrectedDocument,
     Corrections,
     ReviewStatus,
-    corrections_name,
     decode_corrections,
     standing,
 )
@@ -129,9 +128,8 @@ class CorrectionsReader:
 
         Raises `RecordError` where the file can not be read.
         """
-        try:
-            blob = self._documents.read_result(corrections_name(name))
-        except (Missing, UnsafeName):
+        blob = self._store.read(name)
+        if blob is None:
             return None
         return StoredCorrections(decode_corrections(blob.data), blob.info.etag, blob.info.last_modified)
 
