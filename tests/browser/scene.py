@@ -277,3 +277,54 @@ def full_list(api: PageApi) -> None:
         }
         for k in range(719, -1, -1)
     ]
+
+
+def long_words(api: PageApi) -> None:
+    """Make what can be long as long as it gets: waiting times, names of resources, models and causes, explanations."""
+    host = "the-language-resource-of-the-loans-department-in-the-west-of-europe-1"
+    name, limit, used = host[:64], 1_000_000, 999_999
+    until = stamp(datetime.now(UTC) + timedelta(hours=11, minutes=6))
+    detail = f"The resource https://{name}.cognitiveservices.azure.com refuses the key (401 Unauthorized)."
+    api.resources = [
+        {
+            "name": name,
+            "requestsPerMinute": limit,
+            "requestsInUse": used,
+            "throttledUntil": throttled,
+            "state": state,
+            "detail": words,
+        }
+        for throttled, state, words in (
+            (until, "healthy", None),
+            (None, "misconfigured", detail),
+            (None, "failing", detail),
+        )
+    ]
+    model_name = "loan-agreements-and-their-guarantees_" * 2 + "/production-of-the-second-half-of-2026"
+    expires = stamp(datetime.now(UTC) + timedelta(days=27))
+    api.models = [{"model": model_name, "expires": expires}, {"model": "m" * 100, "expires": None}]
+    assert isinstance(api.model, dict)
+    category = "NameOfTheBorrowerAsWrittenInTheLandRegister_2026ff"
+    api.model = {
+        **api.model,
+        "model": model_name,
+        "command": f"python -m functions model train --project {'loans' * 10} --yes",
+        "quality": [
+            {**one, "model": model_name, "categories": [{"category": category, "f1": 0.5}, *one["categories"]]}
+            for one in api.model["quality"]
+        ],
+    }
+    assert api.failures is not None
+    api.failures = [{"code": "InvalidRequestBodyFormatOfTheService", "title": "T" * 60, "count": 1_234_567}]
+    api.totals = dict.fromkeys(api.totals, 12_345_678)
+    api.status = {
+        **api.status,
+        "perMinute": 1_234_567,
+        "warnings": [{"code": "model_expires", "message": f"The model {model_name} expires.", "help": detail}],
+    }
+    api.done(
+        "a" * 200 + "/" + "b" * 200 + ".txt",
+        f"[[{category}:0.9|{'x' * 300}]] " + "y" * 2000,
+        warnings=[{"code": "A", "message": "z" * 300}],
+    )
+    api.failed("c" * 300 + ".bin", "NotText", "n" * 300, "h" * 300)
