@@ -63,7 +63,7 @@ class PurgedDocument(Record, frozen=True, kw_only=True, omit_defaults=False):
 @click.option(
     "--texts-in",
     metavar="CONTAINER",
-    help="With NAME: the training container, where only an address with a signature opens it.",
+    help="With NAME: the training container, where only its address with a signature opens it.",
 )
 @click.option("--yes", is_flag=True, help="Without NAME: remove it; else it is only shown.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON for each thing or document.")
@@ -125,7 +125,7 @@ def _training_erasing(access: Access, texts_in: str) -> TrainingErasing:
         return Authoring(access.authoring_clients[resource], project, access.clock, access.sleep, _told_once())
 
     def container(place: str) -> Container | None:
-        if place == given:
+        if given and place in (given, given.rpartition("/")[-1]):
             return access.other_container(texts_in)
         if "://" in place:
             raise TextsElsewhere(
