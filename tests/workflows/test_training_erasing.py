@@ -283,14 +283,22 @@ def test_killed_purge_comes_to_the_same_end(trained_once: World) -> None:
 
 
 @pytest.mark.long
-def test_purge_at_any_moment_of_training_leaves_nothing(model_cache: Path) -> None:
+@pytest.mark.parametrize("options", [(), ("--unreviewed", NAME), ("--replaced",)])
+def test_purge_at_any_moment_of_training_leaves_nothing(model_cache: Path, options: tuple[str, ...]) -> None:
     """The training goes on, and is not disturbed otherwise."""
-    start = taught_world(model_cache, last=14)
-    review(start, NAMES[12:14])
+    start, train = taught_world(model_cache, last=14), (*TRAIN, *options)
+    if options != ("--unreviewed", NAME):
+        save(start, NAME, labelled(NAMES[12])[1])
+    save(start, OTHER, labelled(NAMES[13])[1])
+    if options == ("--replaced",):
+        start.clock.advance(60)
+        start.drop(NAME, f"New: {labelled(NAMES[12])[0]}")
+        start.run()
     start.clock.advance(3600)
     calls: list[Call] = []
     undisturbed = copy_of(start)
-    assert command(undisturbed, *TRAIN, gate=calls.append) == DONE
+    assert command(undisturbed, *train, gate=calls.append) == DONE
+    assert len(texts_of(undisturbed, NAME)) == 1
     imported = next(number for number, call in enumerate(calls) if is_import(call))
     looked = next(
         number
@@ -304,7 +312,7 @@ def test_purge_at_any_moment_of_training_leaves_nothing(model_cache: Path) -> No
             if next(seen, None) == number:
                 command(world, *PURGE)
 
-        assert command(world, *TRAIN, gate=gate) == DONE
+        assert command(world, *train, gate=gate) == DONE
         if number <= looked:  # Else the purge was told to be repeated.
             assert [one for one in traces(world) if "models/" not in one] == [], (number, calls[number])
         command(world, *PURGE)
@@ -328,9 +336,12 @@ def test_interrupted_training_goes_on_without_it(reviewed: World, capsys: pytest
     assert traces(reviewed) == []
 
 
-def test_abandoned_training_stands_in_no_way(reviewed: World, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("options", [(), ("--unreviewed", NAME)])
+def test_abandoned_training_stands_in_no_way(
+    reviewed: World, capsys: pytest.CaptureFixture[str], options: tuple[str, ...]
+) -> None:
     with pytest.raises(Crash):
-        command(reviewed, *TRAIN, gate=killed_at(is_import))
+        command(reviewed, *TRAIN, *options, gate=killed_at(is_import))
     capsys.readouterr()
     reviewed.clock.advance(ABANDONED_AFTER.total_seconds() + 1)
     command(reviewed, *PURGE)
