@@ -37,7 +37,7 @@ from ..labels.values import Document, LabelsError
 from ..language.authoring_service import EntityEvaluation, Job, Model, Project, Summary
 from ..storage.containers import TEXT_TYPE, Container
 from ..storage.model_store import ModelStore
-from .authoring_jobs import Authoring, JobFailed, Tell, tell_nobody
+from .authoring_jobs import Authoring, JobFailed, ServiceRefused, Tell, tell_nobody
 from .project_labels import export_labels, import_labels
 from .reviewed_documents import CorrectionsReader, Reviewed
 
@@ -329,13 +329,9 @@ class ModelTraining:
                 merged = merge(exported, documents, others, run.asked.share, erased)
                 tell("importing the labels into the project", None)
                 import_labels(self._authoring, merged.content)
-            except LabelsError:
-                # The labels stay as they are, and nothing that is kept would help the next time.
+            except (LabelsError, JobFailed, ServiceRefused):
+                # Nothing that is kept would help the next time; and who purges a document need not wait for that.
                 self._store.end_run(COMMAND)
-                raise
-            except JobFailed:
-                # What was imported can not be used; the next time it is made anew.
-                self._store.save_run(COMMAND, _with(run, stage=Stage.COLLECT))
                 raise
             if self._store.history().erased == history.erased:
                 break

@@ -351,7 +351,7 @@ def test_abandoned_training_stands_in_no_way(
     assert traces(reviewed) == []
 
 
-def test_training_that_can_not_be_done_stands_in_no_way(model_cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_impossible_training_stands_in_no_way(model_cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
     world = taught_world(model_cache, first=5, last=7)
     review(world, NAMES[5:7])
     world.clock.advance(3600)
@@ -394,6 +394,23 @@ def test_missing_role_is_told_and_texts_go(trained: World, capsys: pytest.Captur
     assert text not in locations(trained), "the next training leaves it out"
     capsys.readouterr()
     assert command(trained, *PURGE) == NOT_ALL_DONE
+    assert traces(trained) == []
+
+
+def test_failed_import_is_told_and_texts_go(trained: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """Somebody has spoilt the labels: the service does not take them back."""
+    (text,) = texts_of(trained, NAME)
+    entries = trained.service.authoring.state.projects["loans"].assets["documents"]
+    spoilt = next(one for one in entries if one["location"] == NAMES[0])
+    spoilt["language"] = "fr"
+    assert command(trained, *PURGE) == NOT_ALL_DONE
+    out, err = capsys.readouterr()
+    assert "The import into project 'loans' has failed" in err and "same language" in err
+    assert left(out) == [f"labels of {NAME} in project 'loans'"]
+    assert steps(out, "training") == [f"{text} in container {CONTAINER}"]
+    assert command(trained, *TRAIN, "--label", "next") == NOT_ALL_DONE
+    spoilt["language"] = "en-us"
+    command(trained, *PURGE)
     assert traces(trained) == []
 
 
