@@ -37,7 +37,7 @@ from ..workflows.expiries import DeploymentReader
 from ..workflows.queries import Queries, QueueLengths, StatusReader, status_reader
 from .azure_resources import ResourceManager, own_resource_manager
 from .environment import event_subscription_of
-from .problems_told import CannotReach
+from .problems_told import CannotReach, NoContainer
 
 if TYPE_CHECKING:
     from ..app import EntityDrop
@@ -62,6 +62,11 @@ def utcnow() -> datetime:
 def new_id() -> str:
     """Return an id that nothing else has."""
     return uuid.uuid4().hex[:12]
+
+
+def without_signature(container: str) -> str:
+    """Return a container's address without what lets one in, as it may be kept; a name stays as it is."""
+    return container.partition("?")[0].rstrip("/")
 
 
 def id_of_run(run: str) -> str:
@@ -105,7 +110,7 @@ class Access:
             try:
                 next(iter(self._blobs.get_container_client(name).list_blobs(results_per_page=1)), None)
             except ResourceNotFoundError as error:
-                raise CannotReach(
+                raise NoContainer(
                     f"There is no container {name!r} at {self.account}: {setting} is wrong, or the app has not run yet."
                 ) from error
 
@@ -216,7 +221,10 @@ class Access:
         return connect(self.settings, partial(id_of_run, run), is_instance=False)
 
     def other_container(self, container: str) -> Container:
-        """Return a container that is none of the app's: one of the account by its name, or any by its address."""
+        """Return a container that is none of the app's: one of the account by its name, or any by its address.
+
+        Raises `NoContainer` where it is not there.
+        """
         if "://" in container:
             try:
                 client = ContainerClient.from_container_url(container, retry_total=RETRIES, **WAITS)
@@ -232,7 +240,7 @@ class Access:
             next(iter(client.list_blobs(results_per_page=1)), None)
         except ResourceNotFoundError as error:
             where = urlsplit(client.url).netloc
-            raise CannotReach(f"There is no container {client.container_name!r} at {where}.") from error
+            raise NoContainer(f"There is no container {client.container_name!r} at {where}.") from error
         return AzureContainer(client)
 
     def busiest_minute(self) -> int | None:

@@ -20,7 +20,7 @@ from ..workflows.model_deployment import ModelDeployment
 from ..workflows.model_evaluation import ModelEvaluation
 from ..workflows.model_training import ModelTraining
 from ..workflows.reviewed_documents import CorrectionsReader
-from .access import Access
+from .access import Access, without_signature
 from .terminal import make_console, plain
 
 READ_AHEAD_THREADS = 16
@@ -59,7 +59,8 @@ class Works:
     @cached_property
     def training(self) -> ModelTraining:
         """Trains."""
-        return ModelTraining(self.authoring, self.reader, self.store, self._container, self.access.clock)
+        address = without_signature(self.training_container or "")
+        return ModelTraining(self.authoring, self.reader, self.store, self._container, self.access.clock, address)
 
     @cached_property
     def evaluation(self) -> ModelEvaluation:

@@ -22,6 +22,10 @@ class CannotReach(EntityDropError):
     """Something that a command needs is not there, or can not be reached; the message is for people."""
 
 
+class NoContainer(CannotReach):
+    """There is no such container."""
+
+
 def sentence(error: BaseException) -> str | None:
     """Return what to tell of an error of the storage, of a service, or of their clients; None for every other."""
     if isinstance(error, CannotReach | ServiceNotReached):

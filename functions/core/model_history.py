@@ -1,5 +1,7 @@
 """What the `model` commands have done with a project, and what each model was worth: kept in the state container."""
 
+from collections.abc import Container, Iterable
+from datetime import datetime
 from typing import Final, TypeVar
 
 import msgspec
@@ -77,6 +79,14 @@ class ModelHistory(Record, frozen=True, kw_only=True):
     """The documents by their names in the training container."""
     etags: dict[str, str] = {}
     """Which version of its document a text is of, by the same names; earlier releases have not kept it."""
+    resource: str = ""
+    """The Language resource of the project; earlier releases have kept neither it, nor the project, nor containers."""
+    project: str = ""
+    containers: tuple[str, ...] = ()
+    """Training containers in which texts were put: by their names, or without a signature by their addresses."""
+    erased: dict[str, Moment] = {}
+    """Documents that were purged while the labels of the project may have them still, and when: no training takes what
+    was reviewed before."""
 
     @property
     def last_training(self) -> Training | None:
@@ -120,9 +130,45 @@ def with_event(history: ModelHistory, event: Event) -> ModelHistory:
             return msgspec.structs.replace(history, deployed=_added(history.deployed, event))
 
 
-def with_texts(history: ModelHistory, names: dict[str, str], etags: dict[str, str]) -> ModelHistory:
-    """Return a history that knows of more texts in the training container; the same texts again change nothing."""
-    return msgspec.structs.replace(history, names={**history.names, **names}, etags={**history.etags, **etags})
+def of_project(history: ModelHistory, resource: str, project: str) -> ModelHistory:
+    """Return a history that says which project it is of."""
+    return msgspec.structs.replace(history, resource=resource, project=project)
+
+
+def with_texts(
+    history: ModelHistory, names: dict[str, str], etags: dict[str, str], container: str = ""
+) -> ModelHistory:
+    """Return a history that knows of more texts in a training container; the same texts again change nothing."""
+    known = history.containers
+    return msgspec.structs.replace(
+        history,
+        names={**history.names, **names},
+        etags={**history.etags, **etags},
+        containers=known if not container or container in known else (*known, container),
+    )
+
+
+def with_erased(history: ModelHistory, document: str, names: Iterable[str], at: datetime) -> ModelHistory:
+    """Return a history that knows that a document was purged, and which texts in training containers are of it."""
+    return msgspec.structs.replace(
+        history, names=history.names | dict.fromkeys(names, document), erased={**history.erased, document: at}
+    )
+
+
+def without_documents(history: ModelHistory, documents: Container[str]) -> ModelHistory:
+    """Return a history that does not name some documents any more."""
+    forgotten = without_texts(history, {name for name, document in history.names.items() if document in documents})
+    erased = {document: at for document, at in history.erased.items() if document not in documents}
+    return msgspec.structs.replace(forgotten, erased=erased)
+
+
+def without_texts(history: ModelHistory, names: Container[str]) -> ModelHistory:
+    """Return a history that does not know of some texts in training containers any more."""
+    return msgspec.structs.replace(
+        history,
+        names={name: document for name, document in history.names.items() if name not in names},
+        etags={name: etag for name, etag in history.etags.items() if name not in names},
+    )
 
 
 def _added(events: tuple[E, ...], event: E) -> tuple[E, ...]:

@@ -5,7 +5,7 @@ with the reviewed documents in their places. What is not known of the exported f
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +55,7 @@ def merge(
     reviewed: Sequence[Document],
     others: Mapping[str, Sequence[str]] | None = None,
     share: float | None = None,
+    erased: Container[str] = (),
 ) -> Merged:
     """Return the labels of a project with those of reviewed documents, each in the training or the test set.
 
@@ -62,13 +63,13 @@ def merge(
     for such a name those of other versions of the same document: they leave the labels, unless they are reviewed here
     as well; then all of them are in one set, for a model would be tested on what it has nearly learnt. A document keeps
     the set that it is in. Of new ones, and of those in no set, about `share` go to the test set, by the hash of their
-    name; without it none, where there is a test set already, so that it stays fixed, and else a fifth. Raises
-    `LabelsError` where the result can not be trained on.
+    name; without it none, where there is a test set already, so that it stays fixed, and else a fifth. What is `erased`
+    leaves the labels, unless it is reviewed here. Raises `LabelsError` where the result can not be trained on.
     """
-    file = decoded(exported, dict[str, Any], "a labels file of the Language service")
-    assets, metadata = file.get("assets"), file.get("metadata") or {}
-    if not isinstance(assets, dict) or not isinstance(metadata, dict):
-        raise LabelsError("This is not a labels file of the Language service: it has no 'assets'.")
+    file, assets = _parts(exported)
+    metadata = file.get("metadata") or {}
+    if not isinstance(metadata, dict):
+        raise LabelsError("This is not a labels file of the Language service: its 'metadata' are no object.")
     entries, listed = _objects(assets, "documents", "location"), _objects(assets, "entities", "category")
     known = [one["category"] for one in listed]
     names = category_names((span.category for one in reviewed for span in sorted(one.spans)), known)
@@ -85,7 +86,11 @@ def merge(
             newest.setdefault(name, one.name)
         dataset = next((sets[name] for name in versions[newest[one.name]] if name in sets), "")
         new[one.name] = _entry(one, names, language, is_multilingual, dataset)
-    kept = [one for one in entries if one["location"] not in gone and one["location"] not in new]
+    kept = [
+        one
+        for one in entries
+        if one["location"] not in gone and one["location"] not in new and one["location"] not in erased
+    ]
     documents = _in_sets([*kept, *new.values()], share, newest)
     categories = list(
         dict.fromkeys([*known, *(names[span.category] for one in reviewed for span in sorted(one.spans))])
@@ -101,6 +106,26 @@ def merge(
         categories=tuple(categories),
         renamed={category: name for category, name in names.items() if category != name},
     )
+
+
+def without(exported: bytes, names: Container[str]) -> tuple[bytes, tuple[str, ...]]:
+    """Return the labels of a project without some documents, and the names of those that were among them.
+
+    All else stays as it is; a category stays although no document may have it any more. Raises `LabelsError`.
+    """
+    file, assets = _parts(exported)
+    entries = _objects(assets, "documents", "location")
+    file["assets"] = {**assets, "documents": [one for one in entries if one["location"] not in names]}
+    return msgspec.json.encode(file), tuple(one["location"] for one in entries if one["location"] in names)
+
+
+def _parts(exported: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a labels file and its assets."""
+    file = decoded(exported, dict[str, Any], "a labels file of the Language service")
+    assets = file.get("assets")
+    if not isinstance(assets, dict):
+        raise LabelsError("This is not a labels file of the Language service: it has no 'assets'.")
+    return file, assets
 
 
 def _objects(assets: Mapping[str, Any], name: str, key: str) -> list[dict[str, Any]]:

@@ -25,7 +25,17 @@ def training_name(name: str, version: str = "") -> str:
     if _PLAIN.fullmatch(name) and len(name) <= LONGEST_STEM + len(".txt") and not version:
         return name
     digest = hashlib.sha256(f"{name}\0{version}".encode("utf-8", "surrogatepass")).hexdigest()[:DIGEST_DIGITS]
-    return f"{_letters(name.removesuffix('.txt'))[:LONGEST_STEM]}{digest}.txt"
+    return f"{version_prefix(name)}{digest}.txt"
+
+
+def is_version_of(training: str, name: str, text: str) -> bool:
+    """Whether a text in the training container is one of a document, as its name there tells beyond doubt."""
+    return training in (training_name(name, text), training_name(name)) and training != name
+
+
+def version_prefix(name: str) -> str:
+    """Return what the names of all versions of a document in the training container begin with, but for the digest."""
+    return _letters(name.removesuffix(".txt"))[:LONGEST_STEM]
 
 
 def _letters(name: str) -> str:

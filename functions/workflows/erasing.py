@@ -49,6 +49,10 @@ class Place(StrEnum):
     INDEX = "index"
     """An entry in the list of failed documents, or of those to be reviewed."""
     JOURNAL = "journal"
+    TRAINING = "training"
+    """A text in a training container."""
+    LABELS = "labels"
+    """A document among the labels of a project."""
 
 
 class Removed(Record, frozen=True, kw_only=True, omit_defaults=False):
@@ -56,7 +60,7 @@ class Removed(Record, frozen=True, kw_only=True, omit_defaults=False):
 
     place: Place
     name: str
-    """Of the blob."""
+    """Of the blob; of a document among labels also the project's."""
     lines: int | None = None
     """Of a journal's blob, how many lines."""
 
@@ -96,7 +100,7 @@ class Erasing:
 
         `with_document` deletes the blob in the intake, too. With `is_dry` nothing is changed.
         """
-        act = _Dry() if is_dry else _Wet()
+        act = DryAct() if is_dry else WetAct()
         last_sign = None
         if is_safe(name):
             present = self._properties(self._intake, name)
@@ -177,7 +181,7 @@ class Erasing:
 
     # --- What there is ---
 
-    def _results(self, name: str, record: DocumentRecord | None, act: "_Act") -> Iterator[Removed]:
+    def _results(self, name: str, record: DocumentRecord | None, act: "Act") -> Iterator[Removed]:
         """Delete the files in the output container; those that tell whose the others are come last."""
         names = dict.fromkeys(file_names(record) if record else ())
         names |= dict.fromkeys(fitting_name("", name, ending) for ending in ENDINGS)
@@ -201,7 +205,7 @@ class Erasing:
         except (Missing, Changed, msgspec.DecodeError, UnicodeDecodeError):
             return not _is_of_task(file, name)
 
-    def _texts(self, name: str, record: DocumentRecord | None, act: "_Act", *, is_thorough: bool) -> Iterator[Removed]:
+    def _texts(self, name: str, record: DocumentRecord | None, act: "Act", *, is_thorough: bool) -> Iterator[Removed]:
         """Delete extracted texts, and what was found in parts of the document, whoever found it if `is_thorough`."""
         if record and record.extracted:
             for blob in self._extracted.blobs(record.extracted):
@@ -213,7 +217,7 @@ class Erasing:
             if folder in info.name:
                 yield from act.delete(self._state, info, Place.TEXT)
 
-    def _others(self, name: str, act: "_Act") -> Iterator[Removed]:
+    def _others(self, name: str, act: "Act") -> Iterator[Removed]:
         for kind in IndexKind:
             yield from act.delete_named(self._state, entry_name(kind, name), Place.INDEX)
         folder = kept_folder(name)
@@ -237,7 +241,7 @@ class Erasing:
                 )
                 yield Left(what=info.name, why=why)
 
-    def _of_unsafe(self, name: str, act: "_Act") -> Iterator[Step]:
+    def _of_unsafe(self, name: str, act: "Act") -> Iterator[Step]:
         yield from act.delete_named(self._output, refused_name(name), Place.RESULT)
         yield from act.delete_named(self._state, f"refused/{refusal_key(name)}.json", Place.RECORD)
         yield Left(what="document", why="no request is made with its name: if it is there, delete it with another tool")
@@ -268,7 +272,7 @@ def _is_of_task(file: str, name: str) -> bool:
     return False
 
 
-class _Act(Protocol):
+class Act(Protocol):
     """Deletes, or only says what would be deleted."""
 
     def delete(self, container: Container, info: BlobInfo, place: Place) -> Iterator[Removed]:
@@ -278,7 +282,9 @@ class _Act(Protocol):
         """Delete a blob if it is there."""
 
 
-class _Wet:
+class WetAct:
+    """Deletes."""
+
     def delete(self, container: Container, info: BlobInfo, place: Place) -> Iterator[Removed]:
         yield from self.delete_named(container, info.name, place)
 
@@ -290,7 +296,9 @@ class _Wet:
         yield Removed(place=place, name=name)
 
 
-class _Dry:
+class DryAct:
+    """Only says what would be deleted."""
+
     def delete(self, container: Container, info: BlobInfo, place: Place) -> Iterator[Removed]:
         yield Removed(place=place, name=info.name)
 

@@ -3,7 +3,8 @@
 The steps, in this order; how far it has come is kept after each, so that the same command goes on after it was killed:
 
 1. the reviewed documents are collected, and their texts lie in the training container, under names that nothing else
-   has: no text there is ever written over, because labels of the project may count in it;
+   has: no text there is ever written over, because labels of the project may count in it. The names are kept before
+   anything is written, so that `purge` finds all texts;
 2. the labels of the project are exported, the reviewed documents are put into their places, and the whole is imported,
    which replaces the labels of the project;
 3. the training is started under a label that is chosen at the start; before, it is looked whether it has been started
@@ -13,11 +14,15 @@ The steps, in this order; how far it has come is kept after each, so that the sa
 Each step may be done again: an export changes nothing, merging the same documents into labels that have them changes
 nothing, and neither does importing the same file. After an interruption it is exported anew: people may have labelled
 meanwhile.
+
+A document may be purged at any time. Whoever purges it keeps that in the history first, and each step that has brought
+something of a document anywhere looks there again afterwards, and takes it out.
 """
 
+import contextlib
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -25,14 +30,15 @@ from typing import Any, Final, NamedTuple
 
 from ..core.model_history import CategoryQuality, Measured, ModelHistory, Quality, Training
 from ..core.records import Moment, Record
-from ..errors import Changed, EntityDropError
+from ..errors import Changed, EntityDropError, Missing
 from ..labels.merging import merge, unfit
 from ..labels.naming import training_name
-from ..labels.values import Document
+from ..labels.values import Document, LabelsError
 from ..language.authoring_service import EntityEvaluation, Job, Model, Project, Summary
 from ..storage.containers import TEXT_TYPE, Container
 from ..storage.model_store import ModelStore
-from .authoring_jobs import Authoring, JobFailed, Tell, tell_nobody
+from .authoring_jobs import Authoring, JobFailed, ServiceRefused, Tell, tell_nobody
+from .project_labels import export_labels, import_labels
 from .reviewed_documents import CorrectionsReader, Reviewed
 
 MAX_MODELS: Final = 10
@@ -156,7 +162,10 @@ class ModelTraining:
         store: ModelStore,
         container: Callable[[str], Container],
         clock: Callable[[], datetime],
+        address: str = "",
     ) -> None:
+        """`address` is what is kept of where the training container is; empty for the project's name of it."""
+        self._address = address
         self._authoring = authoring
         self._reader = reader
         self._store = store
@@ -274,50 +283,66 @@ class ModelTraining:
 
     def _collect(self, plan: Plan, run: TrainingRun, tell: Tell) -> TrainingRun:
         """Put the texts into the training container."""
-        container = self._container(plan.project.storage_input_container_name)
-        placed = {}
+        of_project = plan.project.storage_input_container_name
+        container = self._container(of_project)
+        known = self._store.history().names
+        names: dict[str, Reviewed] = {}
         for number, one in enumerate(plan.reviewed):
-            tell("bringing texts to the training container", number / len(plan.reviewed))
-            # Under the name that it had while it was the newest version: there its text lies since an earlier training.
-            name = _place(container, replace(one.document, name=one.name_in_intake))
-            placed[one.document.name] = Placed(name=name, sha256=_digest(one.document))
-        versions = {placed[one.document.name].name: one for one in plan.reviewed}
+            tell("looking for texts in the training container", number / len(plan.reviewed))
+            # The name that it had while it was the newest version: there its text lies since an earlier training.
+            name = _place(container, replace(one.document, name=one.name_in_intake), known, names)
+            names[name] = one
         self._store.add_names(
-            {name: one.name_in_intake for name, one in versions.items()},
-            {name: one.etag for name, one in versions.items()},
+            {name: one.name_in_intake for name, one in names.items()},
+            {name: one.etag for name, one in names.items()},
+            self._address or of_project,
         )
-        looked_at = [one.changed for one in plan.reviewed if not one.is_prediction]
+        # From here on whoever purges a document finds it in the history; what was purged before is gone.
+        gone = {name for name, one in names.items() if not self._reader.is_kept(one)}
+        if gone:
+            self._store.forget_texts(gone - known.keys())
+        placed = {}
+        for number, (name, one) in enumerate(names.items()):
+            tell("bringing texts to the training container", number / len(names))
+            if name not in gone:
+                _put(container, name, one.document)
+                placed[one.document.name] = Placed(name=name, sha256=_digest(one.document))
+        history = self._store.history()
+        for name, one in names.items():
+            if one.document.name in placed and _is_erased(one, history):
+                with contextlib.suppress(Missing):
+                    container.delete(name)
+                del placed[one.document.name]
+        looked_at = [one.changed for one in plan.reviewed if one.document.name in placed and not one.is_prediction]
         learnt_until = max(looked_at, default=self._clock())
         return _with(run, stage=Stage.MERGE, placed=placed, learnt_until=learnt_until, reviewed=len(looked_at))
 
     def _merge(self, plan: Plan, run: TrainingRun, tell: Tell) -> TrainingRun:
         """Put the reviewed documents into the labels of the project."""
-        tell("exporting the labels of the project", None)
-        exported = self._exported()
-        documents, others = _in_training(plan.reviewed, run, self._store.history())
-        merged = merge(exported, documents, others, run.asked.share)
-        tell("importing the labels into the project", None)
-        what = f"The import into project '{self._authoring.project}'"
-        try:
-            self._authoring.do(what, "POST", (":import",), ("import", "jobs"), merged.content, is_encoded=True)
-        except JobFailed:
-            # What was imported can not be used; the next time it is made anew.
-            self._store.save_run(COMMAND, _with(run, stage=Stage.COLLECT))
-            raise
+        while True:
+            tell("exporting the labels of the project", None)
+            exported = export_labels(self._authoring)
+            history = self._store.history()
+            documents, others = _in_training(plan.reviewed, run, history)
+            erased = {name for name, document in history.names.items() if document in history.erased}
+            try:
+                merged = merge(exported, documents, others, run.asked.share, erased)
+                tell("importing the labels into the project", None)
+                import_labels(self._authoring, merged.content)
+            except (LabelsError, JobFailed, ServiceRefused):
+                # Nothing that is kept would help the next time; and who purges a document need not wait for that.
+                self._store.end_run(COMMAND)
+                raise
+            if self._store.history().erased == history.erased:
+                break
         return _with(
-            run, stage=Stage.TRAIN, documents=merged.documents, tested=merged.tested, renamed=dict(merged.renamed)
+            run,
+            stage=Stage.TRAIN,
+            placed={},
+            documents=merged.documents,
+            tested=merged.tested,
+            renamed=dict(merged.renamed),
         )
-
-    def _exported(self) -> bytes:
-        what = f"The export of project '{self._authoring.project}'"
-        for _ in range(3):
-            job = self._authoring.do(
-                what, "POST", (":export",), ("export", "jobs"), query="&stringIndexType=Utf16CodeUnit"
-            )
-            content = self._authoring.content("export", "jobs", job.job_id, "result")
-            if content is not None:
-                return content
-        raise JobFailed(f"{what} has ended, and its result is not there. Try again.")
 
     def _train(self, run: TrainingRun, tell: Tell) -> TrainingRun:
         """Start the training, unless that was done before the command was interrupted."""
@@ -442,33 +467,70 @@ def _is_same(run: TrainingRun, asked: TrainingAsked) -> bool:
 
 
 def _relabelled(asked: TrainingAsked, label: str) -> TrainingAsked:
-    return TrainingAsked(
-        label=label, prefix=asked.prefix, unreviewed=asked.unreviewed, share=asked.share, replaced=asked.replaced
-    )
+    return TrainingAsked(**{**_fields(asked), "label": label})
+
+
+def _fields(record: Record) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in record.__struct_fields__}
 
 
 def _with(run: TrainingRun, **changes: Any) -> TrainingRun:
-    fields = {name: getattr(run, name) for name in run.__struct_fields__}
-    return TrainingRun(**{**fields, **changes})
+    return TrainingRun(**{**_fields(run), **changes})
 
 
-def _place(container: Container, document: Document) -> str:
-    """Return the name under which a document's text lies in the training container; it is written if it is not there.
+def without_document(run: TrainingRun, name: str, texts: Collection[str]) -> TrainingRun:
+    """Return how far a training has come without a document that was purged; `texts` are those of its versions."""
+    unreviewed = tuple(one for one in run.asked.unreviewed if one != name)
+    return _with(
+        run,
+        asked=TrainingAsked(**{**_fields(run.asked), "unreviewed": unreviewed}),
+        placed={document: one for document, one in run.placed.items() if document != name and one.name not in texts},
+    )
 
-    A text under the same name that is another one stays as it is: labels may count in it.
+
+def _place(container: Container, document: Document, known: Mapping[str, str], chosen: Collection[str]) -> str:
+    """Return the name under which a document's text lies, or is to lie, in the training container.
+
+    A text under the same name that is another one stays as it is: labels may count in it. So does one of another
+    document, whatever its text: each is purged alone. `known` has the documents by names in the training container,
+    `chosen` are names of other texts that are to lie there.
     """
     content = document.text.encode()
     for name in (training_name(document.name), training_name(document.name, document.text)):
-        try:
-            container.write(name, content, if_absent=True, content_type=TEXT_TYPE)
-        except Changed:
-            if container.read(name).data.removeprefix(b"\xef\xbb\xbf") != content:
-                continue
-        return name
-    raise CanNotTrain(
+        is_own = name not in chosen and known.get(name, document.name) == document.name
+        if is_own and _lies_there(container, name, content) is not False:
+            return name
+    raise _occupied(name, document)
+
+
+def _lies_there(container: Container, name: str, content: bytes) -> bool | None:
+    """Whether a text lies in the training container; None where nothing does under its name."""
+    try:
+        return container.read(name).data.removeprefix(b"\xef\xbb\xbf") == content
+    except Missing:
+        return None
+
+
+def _put(container: Container, name: str, document: Document) -> None:
+    content = document.text.encode()
+    try:
+        container.write(name, content, if_absent=True, content_type=TEXT_TYPE)
+    except Changed:
+        if _lies_there(container, name, content) is False:
+            raise _occupied(name, document) from None
+
+
+def _occupied(name: str, document: Document) -> CanNotTrain:
+    return CanNotTrain(
         f"'{name}' in the training container, where the text of '{document.name}' belongs, has another content, which "
         "is not written over. Move it away."
     )
+
+
+def _is_erased(one: Reviewed, history: ModelHistory) -> bool:
+    """Whether a document was purged after its review."""
+    at = history.erased.get(one.name_in_intake)
+    return at is not None and one.changed <= at
 
 
 def _newest_first(one: Reviewed) -> tuple[bool, bool, float]:
@@ -493,7 +555,9 @@ def _in_training(
     documents, others = [], {}
     for one in reviewed:
         placed = run.placed.get(one.document.name)
-        if placed and placed.sha256 == _digest(one.document):
+        if not placed or placed.sha256 != _digest(one.document) or _is_erased(one, history):
+            continue
+        if history.names.get(placed.name) == one.name_in_intake:
             documents.append(replace(one.document, name=placed.name))
             others[placed.name] = tuple(name for name in names[one.name_in_intake] if name != placed.name)
     return documents, others

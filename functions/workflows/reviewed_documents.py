@@ -195,6 +195,14 @@ class CorrectionsReader:
         spans = standing(_none_decided(result), _spans(result), result.string_index_type, text).spans
         return Reviewed(_document(name, text, spans, result), result.document.etag, changed, is_prediction=True)
 
+    def is_kept(self, one: Reviewed) -> bool:
+        """Whether what was read of a document is there still; it may have been purged."""
+        name = one.name_in_intake
+        if one.is_prediction:
+            return self._result(name)[0] is not None
+        # The corrections of a version that is replaced move to its text.
+        return self._store.read(name) is not None or self._store.kept(kept_name(name, one.etag)).text is not None
+
     def _found(self, info: BlobInfo, is_wanted: Callable[[str], bool] | None, with_replaced: bool) -> Found | None:
         name = info.name.removesuffix(CORRECTIONS_SUFFIX)
         if is_wanted and not is_shortened(info.name) and not is_wanted(name):

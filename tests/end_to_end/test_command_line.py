@@ -6,7 +6,9 @@ import sys
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -19,16 +21,27 @@ from functions.cli.main import run as run_in_process
 from functions.core.documents import DocumentRecord
 from functions.core.journal import document_ended
 from functions.core.lifecycle import DocumentEvent, claim, conclude
+from functions.core.results import entities_name, to_json
+from functions.labels.naming import training_name
 from functions.settings import Secret, Settings, StorageConnection
 from functions.storage.azure_containers import AzureContainer
 from functions.storage.clients import blob_service
 from functions.storage.journal_store import JournalStore
 from functions.storage.record_store import RecordStore
 from local.azurite import ACCOUNT_KEY, ACCOUNT_NAME, Azurite
+from local.language_service.authoring_state import Authoring
+from local.language_service.labels import read_labels
+from local.language_service.projects import learn
+from local.language_service.service import LanguageService
+from local.language_service.training_containers import storage_container
 from local.process import ROOT
+from local.stand_in.base import DEFAULT_KEY
+from local.stand_in.in_process import MovableClock
+from local.stand_in.web import in_background
 from tests.contracts.test_store_contracts import ODD_NAMES
 from tests.support.material import facts, work
-from tests.support.results import write_entities
+from tests.support.models import NAMES, labelled, labels_file
+from tests.support.results import entities_of, write_entities
 
 CANNOT_REACH = 3
 
@@ -377,6 +390,72 @@ def test_export_and_purge_on_storage(run: Run, storage: Azurite, names: dict[str
     assert [info.name for info in state.list("documents/")] == []
     assert run("purge", "--older-than", "0", "--yes").returncode == 0
     assert list(output.list()) == []
+
+
+def test_purge_on_storage_takes_back_trainings(
+    storage: Azurite, names: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The service answers over HTTP; a signature without the right to delete is told, and what is left goes later."""
+    blobs = blob_service(StorageConnection(connection_string=Secret(storage.connection_string)))
+    clock = MovableClock(datetime.now(UTC))
+    training = f"training-{uuid.uuid4().hex[:10]}"
+    containers = {
+        place: AzureContainer(blobs.create_container(name))
+        for place, name in (*names.items(), ("training", training))
+        if place != "JOB_QUEUE"
+    }
+    content = labels_file(NAMES[:12])
+    content["metadata"]["storageInputContainerName"] = training
+    for name in NAMES[:12]:
+        containers["training"].write(name, labelled(name)[0].encode())
+    learnt = learn(read_labels(content, "loans", lambda name: labelled(name)[0]), tmp_path)
+    authoring = Authoring(partial(storage_container, storage.connection_string), tmp_path)
+    authoring.add_learnt(learnt, content, frozenset({"production"}), clock())
+    for name in ("a b.txt", "other.txt"):
+        etag = containers["INPUT_CONTAINER"].write(name, labelled(NAMES[12])[0].encode())
+        result = entities_of(name, [], etag=etag)
+        containers["OUTPUT_CONTAINER"].write(entities_name(name), to_json(result))
+
+    def run_here(*arguments: str) -> list[dict[str, Any]]:
+        values = {
+            "LANGUAGE_ENDPOINT": url,
+            "LANGUAGE_KEY": DEFAULT_KEY,
+            "LANGUAGE_PROJECT": "loans",
+            "LANGUAGE_DEPLOYMENT": "production",
+            "DocumentStorage": storage.connection_string,
+            **names,
+        }
+        access = Access(lambda: Settings.from_env(values), clock, sleep=clock.advance)
+        codes.append(run_in_process(arguments, access))
+        printed = capsys.readouterr()
+        errors.append(printed.err)
+        return [json.loads(line) for line in printed.out.splitlines()]
+
+    codes: list[int] = []
+    errors: list[str] = []
+    with in_background(LanguageService([learnt], clock=clock, authoring=authoring)) as url:
+        run_here("model", "train", "--unreviewed", "a b.txt", "--unreviewed", "other.txt", "--yes", "--json")
+        placed = training_name("a b.txt")
+        assert containers["training"].read(placed).data == labelled(NAMES[12])[0].encode()
+        purge = ("purge", "a b.txt", "--document", "--json")
+        dry = run_here(*purge, "--dry-run")
+        sas = with_sas(storage, may_list=True).partition("SharedAccessSignature=")[2]  # It may not delete.
+        refused = run_here(*purge, "--texts-in", f"{storage.blob_endpoint}/{training}?{sas}")
+        assert containers["training"].read(placed).data
+        run_here(*purge)
+        clock.advance(3600)
+        last = run_here(*purge)
+    assert codes == [0, 1, CANNOT_REACH, 1, 0], errors
+    assert "lacks the right" in errors[2] and len(errors[2].splitlines()) == 1
+    assert any(placed in one.get("left", "") for one in refused)
+    assert {"document": "a b.txt", "place": "labels", "name": f"{placed} in project 'loans'"} in refused
+    assert last == [{"document": "a b.txt", "place": "record", "name": "documents/a b.txt"}]
+    assert {"document": "a b.txt", "place": "training", "name": f"{placed} in container {training}"} in dry
+    left = [info.name for container in containers.values() for info in container.list()]
+    assert [name for name in left if "a b" in name or name == placed] == []
+    assert {*left} >= {*NAMES[:12], "other.txt", training_name("other.txt")}
+    locations = {one["location"] for one in authoring.projects["loans"].assets["documents"]}
+    assert locations == {*NAMES[:12], training_name("other.txt")}
 
 
 def test_awkward_names_are_put_and_listed(run: Run, tmp_path: Path) -> None:
