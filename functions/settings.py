@@ -197,6 +197,10 @@ def _moment(value: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+DEFAULT_FIRST_POLL_S = 3.0
+"""Until a few jobs have been seen: a poll that comes too early costs a request of the limit, a late one a moment. The
+service's own clients wait for five seconds between polls (azure-ai-textanalytics 5.4)."""
+
 SETTINGS: tuple[Setting, ...] = (
     Setting(
         "LANGUAGE_ENDPOINT",
@@ -334,7 +338,12 @@ SETTINGS: tuple[Setting, ...] = (
         _integer(1, 1_000_000),
         "the budget of its submissions and polls, per worker process; at most `60` for the free tier",
     ),
-    Setting("FIRST_POLL_SECONDS", "2", _number(0, 3600), "first poll delay, until the app has learnt a better one"),
+    Setting(
+        "FIRST_POLL_SECONDS",
+        f"{DEFAULT_FIRST_POLL_S:g}",
+        _number(0, 3600),
+        "first poll delay, until the app has learnt a better one",
+    ),
     Setting("MAX_POLL_SECONDS", "30", _number(0.1, 3600), "ceiling of the growing, jittered poll delay"),
     Setting(
         "JOB_TIMEOUT_MINUTES",
@@ -489,6 +498,7 @@ class Settings:
         problems += _telemetry_problems(environ)
         if problems:
             raise SettingsError(problems)
+        values["FIRST_POLL_SECONDS"] = min(values["FIRST_POLL_SECONDS"], values["MAX_POLL_SECONDS"])
         values.pop("DocumentStorage", None)
         # A user-assigned identity is usually the only one an app has, so one of the two settings is enough.
         client_id = _given(environ, "AZURE_CLIENT_ID") or _given(environ, CLIENT_ID) or None
@@ -630,7 +640,7 @@ def _contradictions(values: Mapping[str, Any], refused: Set[str]) -> list[str]:
         problems.append("DOCUMENT_INTELLIGENCE_KEY is set, but DOCUMENT_INTELLIGENCE_ENDPOINT is not.")
     problems += _language_contradictions(values)
     first, ceiling = values.get("FIRST_POLL_SECONDS"), values.get("MAX_POLL_SECONDS")
-    if first is not None and ceiling is not None and first > ceiling:
+    if first is not None and ceiling is not None and first > max(ceiling, DEFAULT_FIRST_POLL_S):
         problems.append(f"FIRST_POLL_SECONDS is {first:g}; it must not exceed MAX_POLL_SECONDS ({ceiling:g}).")
     return problems
 

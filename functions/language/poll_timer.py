@@ -7,8 +7,12 @@ import threading
 from collections import deque
 
 REMEMBERED_JOBS = 100
-ENOUGH_JOBS = 5
+ENOUGH_JOBS = 3
 """Jobs to have seen before their durations count for more than the setting."""
+
+LEAST_S = 1.0
+"""No learnt delay is shorter: the service tells its times in whole seconds (recordings of 2022 and 2023), so a job of
+less than a second may seem to take none."""
 
 QUANTILE = 0.9
 """Share of the remembered jobs that the first poll would have found done: one more poll for one job in ten costs
@@ -34,10 +38,10 @@ class PollTimer:
 
     @property
     def first_poll_s(self) -> float:
-        """How long to wait before the first poll, between FIRST_POLL_SECONDS and MAX_POLL_SECONDS."""
+        """How long to wait before the first poll: what was learnt, up to MAX_POLL_SECONDS, else FIRST_POLL_SECONDS."""
         learned = self.learned_s
         likely = self._others_s if learned is None else learned
-        return self._first_s if likely is None else min(self._max_s, max(self._first_s, likely))
+        return self._first_s if likely is None else min(self._max_s, max(LEAST_S, likely))
 
     @property
     def learned_s(self) -> float | None:

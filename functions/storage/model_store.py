@@ -54,7 +54,7 @@ class ModelStore:
 
     def history(self) -> ModelHistory:
         """Return what happened to the models; an empty history where nothing did, or where it can not be read."""
-        return self._load("history.json", ModelHistory)[0] or ModelHistory()
+        return self._load("history.json", ModelHistory) or ModelHistory()
 
     def add(self, event: Event) -> None:
         """Keep an event."""
@@ -78,7 +78,7 @@ class ModelStore:
 
     def load_run(self, command: str, kind: type[R]) -> R | None:
         """Return how far an interrupted command has come; None where there is nothing."""
-        return self._load(f"{command}.json", kind)[0]
+        return self._load(f"{command}.json", kind)
 
     def find_run(self, command: str, kind: type[R]) -> tuple[R, BlobInfo] | None:
         """Return how far an interrupted command has come, and the blob that says so; None where there is nothing."""
@@ -99,9 +99,13 @@ class ModelStore:
             self._state.delete(f"{self.folder}{command}.json")
 
     def _change(self, change: Callable[[ModelHistory], ModelHistory]) -> ModelHistory:
+        """Change the history, or begin it anew where it is damaged.
+
+        Raises `NewerRecord`: that of a newer release stays as it is.
+        """
         for _ in range(MAX_RACES):
-            history, etag = self._load("history.json", ModelHistory)
-            changed = of_project(change(history or ModelHistory()), self.resource, self.project)
+            history, etag = self._history_and_etag()
+            changed = of_project(change(history), self.resource, self.project)
             if changed == history:
                 return changed
             try:
@@ -117,12 +121,18 @@ class ModelStore:
             return changed
         raise Changed(f"{self.folder}history.json")
 
-    def _load(self, name: str, kind: type[R]) -> tuple[R | None, str | None]:
+    def _history_and_etag(self) -> tuple[ModelHistory, str | None]:
         try:
-            blob = self._state.read(f"{self.folder}{name}")
+            blob = self._state.read(f"{self.folder}history.json")
         except Missing:
-            return None, None
+            return ModelHistory(), None
         try:
-            return decode(blob, kind), blob.info.etag
-        except (RecordError, NewerRecord):
-            return None, blob.info.etag
+            return decode(blob, ModelHistory), blob.info.etag
+        except RecordError:
+            return ModelHistory(), blob.info.etag
+
+    def _load(self, name: str, kind: type[R]) -> R | None:
+        try:
+            return decode(self._state.read(f"{self.folder}{name}"), kind)
+        except (Missing, RecordError, NewerRecord):
+            return None

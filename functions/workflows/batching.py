@@ -35,8 +35,8 @@ from .submission import Permit, Submission
 from .texts import TextReader
 
 LONGEST_WAIT_IN_LINGERS = 10
-"""A lone document waits for one linger. As long as runs come and go, the request waits on, up to so many, but at most
-for `LONGEST_BATCH_S`: one that is half full costs as much as a full one."""
+"""A lone document waits for one linger. As long as runs come and go, or read documents that may still join, the request
+waits on, up to so many, but at most for `LONGEST_BATCH_S`: one that is half full costs as much as a full one."""
 
 BUSY_RUNS = 4
 """Runs at the same time that show that more documents are waiting: as many as the host starts (`maxDegreeOfParallelism`
@@ -46,10 +46,9 @@ BUSY_S = 0.5
 """For how long after that a worker counts as busy."""
 
 BUSY_LINGER, LONGEST_BUSY_WAIT = 10, 40
-"""The same in lingers for a worker that is busy, and has at least two documents in the batch. Where work is spread over
-several instances the storage, not the number of documents, decides how fast runs come, and two seconds between two of
-them are no sign of an end. Simulated for 1,000 documents: 0.088 requests a document at four instances instead of 0.142,
-and 0.112 instead of 0.63 at ten."""
+"""The same in lingers for a worker that is busy. Where work is spread over several instances the storage decides how
+fast runs come, not the number of documents, and two seconds between two of them are no sign of an end. What it brings:
+`tests/workflows/test_spread_bursts.py`, and with real processes `docs/instances.md`."""
 
 GATHER_S = 0.02
 """How long the first who joins waits for others before the leader lists them: each listing is a write, and runs that
@@ -108,6 +107,8 @@ class Submitter:
         self._last_activity_at = 0.0
         """When a run last came, joined or went, which makes room for another."""
         self._runs = 0
+        self._in_batches = 0
+        """How many of the runs have joined a batch; the others may yet."""
         self._busy_at = float("-inf")
         """When so many runs were last under way that more documents are likely to be waiting."""
 
@@ -145,7 +146,7 @@ class Submitter:
     def join(self, item: ReadyChunk) -> "tuple[Batch, Entry, bool]":
         """Put an item into the open batch, or into a new one; whoever opens a batch leads it.
 
-        Waits while all that may be begun are full.
+        Waits while all that may be begun are full. A run that has joined ends with `leave`.
         """
         with self._changed:
             while not self._has_room(item) and (left_s := self._until_next_s()) != 0:
@@ -155,11 +156,17 @@ class Submitter:
                 batch, is_leader = Batch(), True
                 self._open[item.work] = batch
             entry = batch.add(item)
+            self._in_batches += 1
             self._note_activity()
             if batch.load.is_full:
                 del self._open[item.work]
             self._changed.notify_all()
             return batch, entry, is_leader
+
+    def leave(self) -> None:
+        """End what a run has joined for."""
+        with self._changed:
+            self._in_batches -= 1
 
     def _until_next_s(self) -> float | None:
         """Return how long until a further batch may be opened; None where somebody will tell."""
@@ -204,10 +211,13 @@ class Submitter:
 
     def _submit_together(self, item: ReadyChunk) -> None:
         batch, entry, is_leader = self.join(item)
-        if is_leader:
-            self._lead(batch)
-        self._claim(entry)
-        entry.claimed()
+        try:
+            if is_leader:
+                self._lead(batch)
+            self._claim(entry)
+            entry.claimed()
+        finally:
+            self.leave()
 
     def _lead(self, batch: "Batch") -> None:
         """Open the job, list in it whoever joins, and send the request once all who are listed have claimed."""
@@ -264,8 +274,9 @@ class Submitter:
 
     def _until_flushed_s(self, batch: "Batch", now: float) -> float:
         busy_until = now + BUSY_S if self._runs >= BUSY_RUNS else self._busy_at + BUSY_S
-        is_busy = busy_until > now and len(batch.entries) > 1
-        deadline = batch.flush_deadline(self._last_activity_at, self._linger_s, is_busy=is_busy)
+        is_busy = busy_until > now
+        active_at = now if self._runs > self._in_batches else self._last_activity_at
+        deadline = batch.flush_deadline(active_at, self._linger_s, is_busy=is_busy)
         # Once the worker is not busy any more, a shorter wait holds.
         return (min(deadline, busy_until) if is_busy else deadline) - now
 

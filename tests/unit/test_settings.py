@@ -35,7 +35,7 @@ DEFAULTS = Settings(
     max_file_bytes=52_428_800,
     extract_seconds=60.0,
     requests_per_minute=1000,
-    first_poll_seconds=2.0,
+    first_poll_seconds=3.0,
     max_poll_seconds=30.0,
     job_timeout_minutes=60.0,
     give_up_hours=168.0,
@@ -580,6 +580,10 @@ def test_first_poll_is_within_ceiling() -> None:
         "FIRST_POLL_SECONDS is 31; it must not exceed MAX_POLL_SECONDS (30)."
     ]
     assert settings(FIRST_POLL_SECONDS="30").first_poll_seconds == 30
+
+
+def test_low_ceiling_lowers_default_first_poll() -> None:
+    assert settings(MAX_POLL_SECONDS="2").first_poll_seconds == 2
 
 
 def test_date_without_zone_is_utc() -> None:

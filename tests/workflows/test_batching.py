@@ -120,16 +120,32 @@ def test_busy_worker_waits_longer() -> None:
 
 
 def test_lone_document_waits_one_linger(world: World) -> None:
-    """However busy the worker was; and so does a batch once the worker is not busy any more."""
+    submitter, now = world.app.submitter, 100.0
+    submitter._linger_s, submitter._last_activity_at = 0.2, now
+    assert submitter._until_flushed_s(Batch(opened_at=now), now) == pytest.approx(0.2)
+
+
+def test_worker_is_busy_for_a_moment_only(world: World) -> None:
+    """A batch goes soon once the worker is not busy any more."""
     submitter, now = world.app.submitter, 100.0
     submitter._linger_s, submitter._busy_at, submitter._last_activity_at = 0.2, now, now
-    lone, two = Batch(opened_at=now), Batch(opened_at=now)
-    for batch, names in ((lone, ["a.txt"]), (two, ["a.txt", "b.txt"])):
-        for name in names:
-            batch.add(item(name))
-    assert submitter._until_flushed_s(lone, now) == pytest.approx(0.2)
-    assert submitter._until_flushed_s(two, now) == pytest.approx(BUSY_S), "when it looks again"
-    assert submitter._until_flushed_s(two, now + BUSY_S) == pytest.approx(0.2 - BUSY_S)
+    batch = Batch(opened_at=now)
+    assert submitter._until_flushed_s(batch, now) == pytest.approx(BUSY_S), "when it looks again"
+    assert submitter._until_flushed_s(batch, now + BUSY_S) == pytest.approx(0.2 - BUSY_S)
+
+
+def test_batch_waits_for_runs_that_may_join(world: World) -> None:
+    """While others read their documents, but no longer than for runs that come and go."""
+    submitter, now = world.app.submitter, 100.0
+    submitter._linger_s, submitter._last_activity_at = 0.2, now
+    batch, _, _ = submitter.join(item("a.txt"))
+    batch.opened_at = now
+    with submitter._counted_run(), submitter._counted_run():
+        assert submitter._until_flushed_s(batch, now + 1) == pytest.approx(0.2)
+        assert submitter._until_flushed_s(batch, now + 1.9) == pytest.approx(0.1)
+        submitter.join(item("b.txt"))
+        submitter._last_activity_at = now + 1
+        assert submitter._until_flushed_s(batch, now + 1.3) == pytest.approx(-0.1)
 
 
 def test_busy_runs_are_those_of_the_host() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from functions.core.index import IndexKind
 from functions.core.model_history import CategoryQuality, Deployed, Measured, Quality, Training
+from functions.errors import NewerRecord
 from functions.storage.index_store import IndexStore
 from functions.storage.model_store import ModelStore
 from functions.workflows import document_lists
@@ -76,6 +77,17 @@ def test_unreadable_history_is_begun_anew(world: World) -> None:
     assert store.history().trainings == ()
     store.add(Training(at=world.clock(), label="m2", learnt_until=world.clock()))
     assert [one.label for one in store.history().trainings] == ["m2"]
+
+
+def test_history_of_newer_release_stays(world: World) -> None:
+    store = ModelStore(world.state, HOST, "loans")
+    store.add(Training(at=world.clock(), label="m1", learnt_until=world.clock()))
+    (blob,) = world.state.list("models/")
+    newer = b'{"version": 99}'
+    world.state.write(blob.name, newer)
+    with pytest.raises(NewerRecord):
+        store.add(Training(at=world.clock(), label="m2", learnt_until=world.clock()))
+    assert world.state.read(blob.name).data == newer
 
 
 def test_two_commands_lose_no_event(world: World) -> None:

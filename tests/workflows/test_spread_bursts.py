@@ -101,6 +101,7 @@ class Instance:
         run.__enter__()
 
         def end() -> None:
+            self._submitter.leave()
             run.__exit__(None, None, None)
             self._next_run()
 

@@ -45,7 +45,7 @@ def test_a_submission_leaves_something_to_come_back(world: World) -> None:
         "queue resend job-1",
         "state write jobs/job-1.json",
     ]
-    assert messages(world) == [(JobMessage("job-1", 1).encode(), 2.0)]
+    assert messages(world) == [(JobMessage("job-1", 1).encode(), 3.0)]
 
 
 def test_the_message_is_hidden_meanwhile(world: World) -> None:
