@@ -108,7 +108,7 @@ class Submitter:
         """When a run last came, joined or went, which makes room for another."""
         self._runs = 0
         self._in_batches = 0
-        """How many of the runs have joined a batch; the others may yet."""
+        """How many of the runs have joined a batch, or wait until they may open one; the others may yet join one."""
         self._busy_at = float("-inf")
         """When so many runs were last under way that more documents are likely to be waiting."""
 
@@ -149,6 +149,7 @@ class Submitter:
         Waits while all that may be begun are full. A run that has joined ends with `leave`.
         """
         with self._changed:
+            self._in_batches += 1
             while not self._has_room(item) and (left_s := self._until_next_s()) != 0:
                 self._changed.wait(left_s)
             batch, is_leader = self._open.get(item.work), False
@@ -156,7 +157,6 @@ class Submitter:
                 batch, is_leader = Batch(), True
                 self._open[item.work] = batch
             entry = batch.add(item)
-            self._in_batches += 1
             self._note_activity()
             if batch.load.is_full:
                 del self._open[item.work]
