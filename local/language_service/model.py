@@ -1,8 +1,9 @@
 """Find entities: a conditional random field over the paragraphs of a text, learnt from labelled documents.
 
-Three things let it learn from few documents. Every paragraph with a label is learnt more than once: as it is, with its
-rare words hidden, and with its entities exchanged for others of the same category from elsewhere in the labels: a name
-is not known by the sentence it stood in, nor a sentence by its name.
+Three things let it learn from few documents. Every paragraph with a label is learnt more than once: as it is, with all
+its rare words hidden, and with its entities exchanged for others of the same category from elsewhere in the labels and
+a few rare words hidden: a name is not known by the sentence it stood in, nor a sentence by its name, nor either by any
+one word.
 """
 
 import random
@@ -25,8 +26,10 @@ from local.stand_in.text_units import UTF16_UNITS, offsets_in
 MEMO_TEXTS = 4_000
 MEMO_SEQUENCES = 100_000
 
-#: Capitalised words that occur less often in the labelled documents are hidden once while the model learns.
+#: Capitalised words that occur less often in the labelled documents are rare: hidden in some of what is learnt.
 RARE_BELOW = 8
+#: The chance of a rare word to be hidden in a copy with exchanged entities.
+HIDDEN_IN_COPIES = 0.2
 
 #: Paragraphs with labels are learnt with exchanged entities at most so many times, and until so many tokens are there:
 #: few documents are repeated more often than many, so that learning takes about as long.
@@ -87,11 +90,13 @@ def train(documents: Iterable[LabelledDocument], model_file: Path) -> tuple[Prob
     for one in tagged:
         trainer.append(pycrfsuite.ItemSequence(features(one.sequence)), one.tags)
     labelled = [one for one in tagged if one.has_labels]
-    for n, one in enumerate([*labelled, *_with_exchanged_entities(labelled)]):
-        # With rare words hidden, every other copy: names to be found are mostly names never seen.
-        trainer.append(
-            pycrfsuite.ItemSequence(features(one.sequence, rare if n < len(labelled) or n % 2 else ())), one.tags
-        )
+    # Names to be found are mostly names never seen.
+    for one in labelled:
+        trainer.append(pycrfsuite.ItemSequence(features(one.sequence, rare)), one.tags)
+    draw = random.Random(1)
+    for one in _with_exchanged_entities(labelled):
+        hidden = _some(rare.intersection(token.text for token in one.sequence), draw)
+        trainer.append(pycrfsuite.ItemSequence(features(one.sequence, hidden)), one.tags)
     trainer.train(str(model_file))
     count = sum(1 for one in labelled for _ in _entities_of(one.tags))
     _count_file(model_file).write_text(str(count), encoding="ascii")
@@ -106,6 +111,11 @@ def _count_file(model_file: Path) -> Path:
 def _rare_words(tagged: Iterable[_Tagged]) -> frozenset[str]:
     counts = Counter(token.text for one in tagged for token in one.sequence)
     return frozenset(word for word, count in counts.items() if count < RARE_BELOW and word[0].isupper())
+
+
+def _some(words: Iterable[str], draw: random.Random) -> frozenset[str]:
+    # In order, because that of a set changes from process to process.
+    return frozenset(word for word in sorted(words) if draw.random() < HIDDEN_IN_COPIES)
 
 
 def _with_exchanged_entities(labelled: Sequence[_Tagged]) -> Iterable[_Tagged]:
