@@ -2,7 +2,8 @@
 
 A word's neighbours are those of its own sentence: the start of a sentence is one in every paragraph. What a clause
 calls somebody (``(the "Borrower")``) is told to the words before it, for it mostly comes last. No lists of names or
-places are used: what the model knows, it has learnt from the labels.
+places are used: what the model knows, it has learnt from the labels. Features that repeat what others say are left out:
+of few documents a model learns better without them (README.md of this folder has what was tried).
 """
 
 from collections.abc import Collection, Sequence
