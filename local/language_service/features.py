@@ -29,6 +29,8 @@ class _Word(NamedTuple):
     #: Its outline in one character: A capitalised, U upper case, a lower case, 9 a number, else the character itself.
     outline: str
     own: tuple[str, ...]
+    #: One character for hiragana, katakana and Han each; "" for all else.
+    script: str = ""
 
 
 @lru_cache(maxsize=50_000)
@@ -42,19 +44,18 @@ def _word(text: str) -> _Word:
         return _Word("0" * length, "9", (f"w={lower}",))
     if not text[0].isalpha():
         return _Word(text, text, (f"w={text}", "punct"))
-    outline = _script(text[0]) if not text[0].isupper() else "U" if len(text) > 1 and text.isupper() else "A"
-    return _Word(
-        lower, outline, (f"w={lower}", f"s={shape}", outline, f"p={lower[:3]}", f"x={lower[-3:]}", f"y={lower[-2:]}")
-    )
+    outline = "a" if not text[0].isupper() else "U" if len(text) > 1 and text.isupper() else "A"
+    own = (f"w={lower}", f"s={shape}", outline, f"p={lower[:3]}", f"x={lower[-3:]}", f"y={lower[-2:]}")
+    return _Word(lower, outline, own, _script(text[0]))
 
 
 def _script(char: str) -> str:
-    """Tell the three scripts of Japanese apart, which say there what capitals say elsewhere; all others are one."""
+    """Tell the scripts of Japanese apart; all others are none."""
     if "\u3040" <= char <= "\u309f":
         return "ぁ"
     if "\u30a0" <= char <= "\u30ff":
         return "ァ"
-    return "漢" if "\u3400" <= char <= "\u9fff" or "\uf900" <= char <= "\ufaff" else "a"
+    return "漢" if "\u3400" <= char <= "\u9fff" or "\uf900" <= char <= "\ufaff" else ""
 
 
 @lru_cache(maxsize=5_000)
@@ -83,6 +84,8 @@ def features(sequence: list[Token], unknown: Collection[str] = ()) -> list[list[
     for sentence in sentences(sequence):
         words = [_unknown(token.text) if token.text in unknown else _word(token.text) for token in sentence]
         _describe(sentence, words, described)
+        if any(word.script for word in words):
+            _add_scripts(words, described[-len(words) :])
     _add_terms(sequence, described)
     return described
 
@@ -108,6 +111,18 @@ def _describe(sentence: Sequence[Token], words: Sequence[_Word], described: list
         if key:
             found += ("k" + key, f"l{key} {x}{y}")
         described.append(found)
+
+
+def _add_scripts(words: Sequence[_Word], described: Sequence[list[str]]) -> None:
+    """Tell the words of Japanese of the scripts around them, which say there what capitals say elsewhere.
+
+    Beside their outlines, not instead: a model that has seen no Japanese knows what to make of small letters.
+    """
+    scripts = ["<", "<", *(word.script or word.outline for word in words), ">", ">"]
+    for i, (word, found) in enumerate(zip(words, described, strict=True)):
+        if word.script:
+            v, w, x, y, z = scripts[i : i + 5]
+            found += ("m" + x, f"n{w}{x}{y}", f"o{v}{w}{x}", f"q{x}{y}{z}", f"r{v}{w}{x}{y}{z}")
 
 
 def _add_terms(sequence: Sequence[Token], described: Sequence[list[str]]) -> None:
