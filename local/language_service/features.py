@@ -29,8 +29,6 @@ class _Word(NamedTuple):
     #: Its outline in one character: A capitalised, U upper case, a lower case, 9 a number, else the character itself.
     outline: str
     own: tuple[str, ...]
-    #: One character for hiragana, katakana and Han each; "" for all else.
-    script: str = ""
 
 
 @lru_cache(maxsize=50_000)
@@ -45,12 +43,23 @@ def _word(text: str) -> _Word:
     if not text[0].isalpha():
         return _Word(text, text, (f"w={text}", "punct"))
     outline = "a" if not text[0].isupper() else "U" if len(text) > 1 and text.isupper() else "A"
-    own = (f"w={lower}", f"s={shape}", outline, f"p={lower[:3]}", f"x={lower[-3:]}", f"y={lower[-2:]}")
-    return _Word(lower, outline, own, _script(text[0]))
+    return _Word(
+        lower, outline, (f"w={lower}", f"s={shape}", outline, f"p={lower[:3]}", f"x={lower[-3:]}", f"y={lower[-2:]}")
+    )
 
 
-def _script(char: str) -> str:
-    """Tell the scripts of Japanese apart; all others are none."""
+@lru_cache(maxsize=5_000)
+def _japanese(text: str) -> _Word:
+    """Describe a word with its script as its outline: which of the three says there what capitals say elsewhere."""
+    word, script = _word(text), script_of(text)
+    if not script:
+        return word
+    return word._replace(outline=script, own=tuple(script if one == word.outline else one for one in word.own))
+
+
+def script_of(text: str) -> str:
+    """Give the script of a text's first character, if it is one of those of Japanese: ぁ, ァ or 漢; else ""."""
+    char = text[0]
     if "\u3040" <= char <= "\u309f":
         return "ぁ"
     if "\u30a0" <= char <= "\u30ff":
@@ -75,17 +84,17 @@ def _shape(word: str) -> str:
     return "".join(outline)
 
 
-def features(sequence: list[Token], unknown: Collection[str] = ()) -> list[list[str]]:
+def features(sequence: list[Token], unknown: Collection[str] = (), *, japanese: bool = False) -> list[list[str]]:
     """Give, for each token of a sequence, the features that hold for it.
 
-    Words in ``unknown`` are described as if they had never been seen: so that a model learns to do without them.
+    Words in ``unknown`` are described as if they had never been seen: so that a model learns to do without them. With
+    ``japanese`` the scripts of Japanese are told apart; a model that has learnt none of them must not be told.
     """
+    describe = _japanese if japanese else _word
     described: list[list[str]] = []
     for sentence in sentences(sequence):
-        words = [_unknown(token.text) if token.text in unknown else _word(token.text) for token in sentence]
+        words = [_unknown(token.text) if token.text in unknown else describe(token.text) for token in sentence]
         _describe(sentence, words, described)
-        if any(word.script for word in words):
-            _add_scripts(words, described[-len(words) :])
     _add_terms(sequence, described)
     return described
 
@@ -111,18 +120,6 @@ def _describe(sentence: Sequence[Token], words: Sequence[_Word], described: list
         if key:
             found += ("k" + key, f"l{key} {x}{y}")
         described.append(found)
-
-
-def _add_scripts(words: Sequence[_Word], described: Sequence[list[str]]) -> None:
-    """Tell the words of Japanese of the scripts around them, which say there what capitals say elsewhere.
-
-    Beside their outlines, not instead: a model that has seen no Japanese knows what to make of small letters.
-    """
-    scripts = ["<", "<", *(word.script or word.outline for word in words), ">", ">"]
-    for i, (word, found) in enumerate(zip(words, described, strict=True)):
-        if word.script:
-            v, w, x, y, z = scripts[i : i + 5]
-            found += ("m" + x, f"n{w}{x}{y}", f"o{v}{w}{x}", f"q{x}{y}{z}", f"r{v}{w}{x}{y}{z}")
 
 
 def _add_terms(sequence: Sequence[Token], described: Sequence[list[str]]) -> None:

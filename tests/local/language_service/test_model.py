@@ -174,11 +174,17 @@ def test_each_process_learns_same_model(labels_files: dict[str, Path], tmp_path:
     assert (tmp_path / "1.crfsuite").read_bytes() == (tmp_path / "2.crfsuite").read_bytes()
 
 
-def test_scripts_are_told_beside_outlines() -> None:
-    """Names are mostly written in Han or katakana, what joins them in hiragana; without capitals they are all."""
-    described = features(list(tokens("山ノはx")))
-    assert [{"m漢", "mァ", "mぁ"} & set(one) for one in described] == [{"m漢"}, {"mァ"}, {"mぁ"}, set()]
-    assert all("a" in one for one in described)
+def test_only_models_of_japanese_know_scripts(tmp_path: Path) -> None:
+    """One that has learnt a few words of it, if at all, would not know what to make of a long paragraph."""
+    sentence = "山田カナは"
+    filler = "and so on, " * 10
+    for text, expected in ((sentence, True), (filler + sentence, False), (filler, False)):
+        project = learn(labels_with(EntityLabel("A", 0, 2), text=text), tmp_path)
+        assert isinstance(project._entities, EntityModel)
+        assert project._entities._japanese is expected
+    told, not_told = (features(list(tokens(sentence)), japanese=japanese) for japanese in (True, False))
+    assert ["".join({"漢", "ァ", "ぁ"} & set(one)) for one in told] == ["漢", "漢", "ァ", "ァ", "ぁ"]
+    assert all("a" in one for one in not_told)
 
 
 def test_cached_model_reports_problems(tmp_path: Path) -> None:
