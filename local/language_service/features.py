@@ -2,7 +2,8 @@
 
 A word's neighbours are those of its own sentence: the start of a sentence is one in every paragraph. What a clause
 calls somebody (``(the "Borrower")``) is told to the words before it, for it mostly comes last. No lists of names or
-places are used: what the model knows, it has learnt from the labels.
+places are used: what the model knows, it has learnt from the labels. Features that repeat what others say are left out:
+of few documents a model learns better without them (README.md of this folder has what was tried).
 """
 
 from collections.abc import Collection, Sequence
@@ -38,13 +39,32 @@ def _word(text: str) -> _Word:
     shape = _shape(text)
     if text.isdecimal():
         length = min(len(text), 6)
-        return _Word("0" * length, "9", (f"w={lower}", f"digits={length}"))
+        return _Word("0" * length, "9", (f"w={lower}",))
     if not text[0].isalpha():
         return _Word(text, text, (f"w={text}", "punct"))
     outline = "a" if not text[0].isupper() else "U" if len(text) > 1 and text.isupper() else "A"
     return _Word(
         lower, outline, (f"w={lower}", f"s={shape}", outline, f"p={lower[:3]}", f"x={lower[-3:]}", f"y={lower[-2:]}")
     )
+
+
+@lru_cache(maxsize=5_000)
+def _japanese(text: str) -> _Word:
+    """Describe a word with its script as its outline: which of the three says there what capitals say elsewhere."""
+    word, script = _word(text), script_of(text)
+    if not script:
+        return word
+    return word._replace(outline=script, own=tuple(script if one == word.outline else one for one in word.own))
+
+
+def script_of(text: str) -> str:
+    """Give the script of a text's first character, if it is one of those of Japanese: ぁ, ァ or 漢; else ""."""
+    char = text[0]
+    if "\u3040" <= char <= "\u309f":
+        return "ぁ"
+    if "\u30a0" <= char <= "\u30ff":
+        return "ァ"
+    return "漢" if "\u3400" <= char <= "\u9fff" or "\uf900" <= char <= "\ufaff" else ""
 
 
 @lru_cache(maxsize=5_000)
@@ -64,14 +84,16 @@ def _shape(word: str) -> str:
     return "".join(outline)
 
 
-def features(sequence: list[Token], unknown: Collection[str] = ()) -> list[list[str]]:
+def features(sequence: list[Token], unknown: Collection[str] = (), *, japanese: bool = False) -> list[list[str]]:
     """Give, for each token of a sequence, the features that hold for it.
 
-    Words in ``unknown`` are described as if they had never been seen: so that a model learns to do without them.
+    Words in ``unknown`` are described as if they had never been seen: so that a model learns to do without them. With
+    ``japanese`` the scripts of Japanese are told apart; a model that has learnt none of them must not be told.
     """
+    describe = _japanese if japanese else _word
     described: list[list[str]] = []
     for sentence in sentences(sequence):
-        words = [_unknown(token.text) if token.text in unknown else _word(token.text) for token in sentence]
+        words = [_unknown(token.text) if token.text in unknown else describe(token.text) for token in sentence]
         _describe(sentence, words, described)
     _add_terms(sequence, described)
     return described
@@ -90,8 +112,7 @@ def _describe(sentence: Sequence[Token], words: Sequence[_Word], described: list
         found = [
             *word.own, "g" + gap, "1" + b, "2" + a, "3" + d, "4" + e, "5" + w, "6" + y,
             f"7{b} {c}", f"8{c} {d}", f"9{a} {b}", f"0{d} {e}",
-            f"a{w}{x}{y}", f"b{v}{w}{x}", f"c{x}{y}{z}", f"d{b} {x}{y}", f"e{a} {b} {x}", f"f{x} {d}", f"h{x}{y} {e}",
-            f"i{v}{w}{x}{y}{z}",
+            f"a{w}{x}{y}", f"b{v}{w}{x}", f"c{x}{y}{z}", f"i{v}{w}{x}{y}{z}",
         ]
         # fmt: on
         if place < 3:

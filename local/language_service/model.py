@@ -1,14 +1,15 @@
 """Find entities: a conditional random field over the paragraphs of a text, learnt from labelled documents.
 
-Three things let it learn from few documents. Every paragraph with a label is learnt more than once: as it is, with its
-rare words hidden, and with its entities exchanged for others of the same category from elsewhere in the labels: a name
-is not known by the sentence it stood in, nor a sentence by its name.
+Three things let it learn from few documents. Every paragraph with a label is learnt more than once: as it is, with all
+its rare words hidden, and with its entities exchanged for others of the same category from elsewhere in the labels and
+a few rare words hidden: a name is not known by the sentence it stood in, nor a sentence by its name, nor either by any
+one word.
 """
 
 import random
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import NamedTuple, TypeVar
 
 import pycrfsuite
 
-from local.language_service.features import features
+from local.language_service.features import features, script_of
 from local.language_service.labels import EntityLabel, LabelledDocument, Problem
 from local.language_service.segments import Token, sequences
 from local.stand_in.text_units import UTF16_UNITS, offsets_in
@@ -25,8 +26,14 @@ from local.stand_in.text_units import UTF16_UNITS, offsets_in
 MEMO_TEXTS = 4_000
 MEMO_SEQUENCES = 100_000
 
-#: Capitalised words that occur less often in the labelled documents are hidden once while the model learns.
+#: Capitalised words that occur less often in the labelled documents are rare: hidden in some of what is learnt.
 RARE_BELOW = 8
+#: The chance of a rare word to be hidden in a copy with exchanged entities.
+HIDDEN_IN_COPIES = 0.2
+
+#: From this part of a model's words on that are hiragana, katakana or Han, it is told which of them a word is. A model
+#: that has seen few of them would know nothing of a long Chinese paragraph, and could take all of it for one entity.
+JAPANESE_FROM = 0.25
 
 #: Paragraphs with labels are learnt with exchanged entities at most so many times, and until so many tokens are there:
 #: few documents are repeated more often than many, so that learning takes about as long.
@@ -83,29 +90,44 @@ def train(documents: Iterable[LabelledDocument], model_file: Path) -> tuple[Prob
     trainer.set_params({"c1": 0.0, "c2": 0.1, "max_iterations": 60, "feature.possible_transitions": True})
     problems: list[Problem] = []
     tagged = [one for document in documents for one in _tagged(document, problems)]
-    rare = _rare_words(tagged)
+    rare, japanese = _rare_words(tagged), _is_japanese(tagged)
+
+    def learn(one: _Tagged, hidden: Collection[str] = ()) -> None:
+        trainer.append(pycrfsuite.ItemSequence(features(one.sequence, hidden, japanese=japanese)), one.tags)
+
     for one in tagged:
-        trainer.append(pycrfsuite.ItemSequence(features(one.sequence)), one.tags)
+        learn(one)
     labelled = [one for one in tagged if one.has_labels]
-    for n, one in enumerate([*labelled, *_with_exchanged_entities(labelled)]):
-        # With rare words hidden, every other copy: names to be found are mostly names never seen.
-        trainer.append(
-            pycrfsuite.ItemSequence(features(one.sequence, rare if n < len(labelled) or n % 2 else ())), one.tags
-        )
+    # Names to be found are mostly names never seen.
+    for one in labelled:
+        learn(one, rare)
+    draw = random.Random(1)
+    for one in _with_exchanged_entities(labelled):
+        learn(one, _some(rare.intersection(token.text for token in one.sequence), draw))
     trainer.train(str(model_file))
     count = sum(1 for one in labelled for _ in _entities_of(one.tags))
-    _count_file(model_file).write_text(str(count), encoding="ascii")
+    _facts_file(model_file).write_text(f"{count} {int(japanese)}", encoding="ascii")
     return tuple(problems)
 
 
-def _count_file(model_file: Path) -> Path:
-    """Name the file that says from how many labels a model was learnt."""
+def _facts_file(model_file: Path) -> Path:
+    """Name the file that says from how many labels a model was learnt, and whether it was told the scripts (1 or 0)."""
     return model_file.with_suffix(".labels")
 
 
 def _rare_words(tagged: Iterable[_Tagged]) -> frozenset[str]:
     counts = Counter(token.text for one in tagged for token in one.sequence)
     return frozenset(word for word, count in counts.items() if count < RARE_BELOW and word[0].isupper())
+
+
+def _is_japanese(tagged: Iterable[_Tagged]) -> bool:
+    words = [bool(script_of(token.text)) for one in tagged for token in one.sequence]
+    return sum(words) >= JAPANESE_FROM * max(len(words), 1)
+
+
+def _some(words: Iterable[str], draw: random.Random) -> frozenset[str]:
+    # In order, because that of a set changes from process to process.
+    return frozenset(word for word in sorted(words) if draw.random() < HIDDEN_IN_COPIES)
 
 
 def _with_exchanged_entities(labelled: Sequence[_Tagged]) -> Iterable[_Tagged]:
@@ -204,7 +226,8 @@ class EntityModel:
     def __init__(self, model_file: Path) -> None:
         self._tagger = pycrfsuite.Tagger()
         self._tagger.open(str(model_file))
-        count = int(_count_file(model_file).read_text(encoding="ascii"))
+        count, japanese = map(int, _facts_file(model_file).read_text(encoding="ascii").split())
+        self._japanese = bool(japanese)
         self._trust = count / (count + DOUBT_LABELS)
         self._lock = threading.Lock()
         self._texts: OrderedDict[str, tuple[Entity, ...]] = OrderedDict()
@@ -241,7 +264,7 @@ class EntityModel:
             yield Entity(category, offset, stop - offset, confidence, text[offset:stop])
 
     def _spans(self, sequence: list[Token]) -> Iterable[_Span]:
-        tags = self._tagger.tag(pycrfsuite.ItemSequence(features(sequence)))
+        tags = self._tagger.tag(pycrfsuite.ItemSequence(features(sequence, japanese=self._japanese)))
         for category, first, end in _entities_of(tags):
             # The whole is as sure as its least sure word.
             confidence = self._trust * min(self._tagger.marginal(tags[place], place) for place in range(first, end))

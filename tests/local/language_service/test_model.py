@@ -1,5 +1,8 @@
 """The entity model: what it learns, that it is local and deterministic, and that learning is done once."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local.language_service import projects as projects_module
+from local.language_service.features import features
 from local.language_service.labels import EntityLabel, LabelledDocument, LabelsFile, ProjectKind
 from local.language_service.model import EntityModel
 from local.language_service.projects import LearntProject, learn, learn_project
-from local.language_service.segments import REACH
+from local.language_service.segments import REACH, tokens
+from local.process import ROOT
 from tests.local.language_service.material import LETTERS, NEW_LETTER, marked
 
 
@@ -154,6 +159,32 @@ def test_model_is_learnt_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(projects_module, "_LEARNING_CODE", (projects_module,))
     assert not learn(labels, tmp_path).from_cache
     assert not list(tmp_path.glob("learning-*"))
+
+
+def test_each_process_learns_same_model(labels_files: dict[str, Path], tmp_path: Path) -> None:
+    """Though the order of sets differs from one to the next."""
+    program = (
+        "import sys; from pathlib import Path; from local.language_service.labels import load_labels; "
+        "from local.language_service.model import train; labels = Path(sys.argv[1]); "
+        "train(load_labels(labels, labels.parent).documents, Path(sys.argv[2]))"
+    )
+    for seed in ("1", "2"):
+        command = [sys.executable, "-c", program, str(labels_files["loans"]), str(tmp_path / f"{seed}.crfsuite")]
+        subprocess.run(command, check=True, cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": seed})
+    assert (tmp_path / "1.crfsuite").read_bytes() == (tmp_path / "2.crfsuite").read_bytes()
+
+
+def test_only_models_of_japanese_know_scripts(tmp_path: Path) -> None:
+    """One that has learnt a few words of it, if at all, would not know what to make of a long paragraph."""
+    sentence = "山田カナは"
+    filler = "and so on, " * 10
+    for text, expected in ((sentence, True), (filler + sentence, False), (filler, False)):
+        project = learn(labels_with(EntityLabel("A", 0, 2), text=text), tmp_path)
+        assert isinstance(project._entities, EntityModel)
+        assert project._entities._japanese is expected
+    told, not_told = (features(list(tokens(sentence)), japanese=japanese) for japanese in (True, False))
+    assert ["".join({"漢", "ァ", "ぁ"} & set(one)) for one in told] == ["漢", "漢", "ァ", "ァ", "ぁ"]
+    assert all("a" in one for one in not_told)
 
 
 def test_cached_model_reports_problems(tmp_path: Path) -> None:
