@@ -278,8 +278,8 @@ SETTINGS: tuple[Setting, ...] = (
         "BATCH_LINGER_MS",
         "200",
         _integer(0, 10_000),
-        "how long the first chunk waits for others; while others come, up to ten times as long, forty times where many do "
-        "(at most 10 s)",
+        "how long the first chunk waits for others; while others come, up to ten times as long, forty times where many "
+        "do (at most 10 s)",
     ),
     Setting(
         "MAX_DOCUMENT_BYTES",
