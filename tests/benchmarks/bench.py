@@ -254,6 +254,9 @@ The last release (commit 9c7d695) and this one work in turn, each once before an
 has two resources with half of the limit each, and one of them alone, and half of the documents. A run that takes twice
 as long as full requests need is ended. The storage emulator does not stop meanwhile to free the space of messages: nor
 does the storage (`local/azurite_preload.cjs`).
+One resource of 40 requests a minute is little for four hosts: each has a send time only every twelve seconds, the host
+takes no further documents while two runs wait for theirs, and a batch that was begun too early for its send time goes
+with few documents. So two resources of 40 bring more than twice of what one brings.
 *Rate used*: accepted requests, of what the limit allows from the first to the last of them.
 *Job done to result*: from the moment that the service was done with a job to that when its result was written; the
 storage gives the latter in whole seconds, and they are rounded up.
