@@ -97,6 +97,8 @@ class Submitter:
         self._gather_s = min(gather_s, linger_s)
         self._open: dict[WorkSpec, Batch] = {}
         """The batch that can be joined, for each kind of work."""
+        self._full: list[Batch] = []
+        """The batches that nobody can join any more, and that have not asked for a send time yet."""
         self._waiting: list[Batch] = []
         """The batches that wait for their send times; the first of them may ask for one, see `SHORT_WAIT_S`."""
         self._last_wait_s = 0.0
@@ -154,11 +156,14 @@ class Submitter:
                 self._changed.wait(left_s)
             batch, is_leader = self._open.get(item.work), False
             if batch is None or not batch.load.takes(item):
+                if batch:
+                    self._full.append(batch)
                 batch, is_leader = Batch(), True
                 self._open[item.work] = batch
             entry = batch.add(item)
             self._note_activity()
             if batch.load.is_full:
+                self._full.append(batch)
                 del self._open[item.work]
             self._changed.notify_all()
             return batch, entry, is_leader
@@ -173,8 +178,9 @@ class Submitter:
         if len(self._waiting) >= MAX_WAITING:
             return None
         left_s = self._opens_at - time.monotonic()
-        if self._waiting and not self._waiting[0].last_answer:
-            # It is about to be told about the same as the one before it.
+        if self._full or (self._waiting and not self._waiting[0].last_answer):
+            # It is about to be told about the same as the one before it. A batch that is begun sooner has to wait for
+            # its own send time longer than it may, and goes with few documents.
             left_s = max(left_s, self._last_wait_s - NEXT_AHEAD_S)
         return max(0.0, left_s)
 
@@ -290,6 +296,8 @@ class Submitter:
         asks_at = time.monotonic() + (wait_s or 0.0)
         if permit.deferred is None or permit.deferred.send_at:
             self._note_send_time(batch, asks_at, wait_s or 0.0)
+        with self._changed:
+            self._has_asked(batch)
         if permit.deferred and wait_s is not None and asks_at <= batch.opened_at + self._longest_hold_s:
             with self._changed:
                 batch.last_answer, batch.asks_at = permit, asks_at
@@ -309,9 +317,14 @@ class Submitter:
 
     def _stop_waiting(self, batch: "Batch") -> None:
         with self._changed:
+            self._has_asked(batch)
             if batch in self._waiting:
                 self._waiting.remove(batch)
             self._changed.notify_all()
+
+    def _has_asked(self, batch: "Batch") -> None:
+        if batch in self._full:
+            self._full.remove(batch)
 
     def _gather(self, batch: "Batch") -> None:
         """Give others a moment to join, unless nobody can any more."""

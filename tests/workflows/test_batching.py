@@ -241,6 +241,17 @@ def test_third_batch_is_not_begun() -> None:
     assert accepted(world) == [1] * MAX_WAITING
 
 
+def test_no_batch_is_begun_while_full_one_asks(world: World) -> None:
+    """It would wait for its send time from its begin on; where nothing had to wait lately it is begun at once."""
+    submitter = world.app.submitter
+    full, _, _ = submitter.join(item("full.txt", text="a" * MAX_REQUEST_CHARACTERS))
+    assert submitter._until_next_s() == 0
+    submitter._last_wait_s = 12.0
+    assert submitter._until_next_s() == 12 - NEXT_AHEAD_S
+    submitter._stop_waiting(full)
+    assert submitter._until_next_s() == 0
+
+
 def test_only_first_batch_asks() -> None:
     """The one behind it books its send time when the first has gone, and neither holds back the other for ever."""
     world, asked = World(longest_hold_s=20), []
