@@ -247,7 +247,7 @@ def test_usage_is_shown_by_day_model_and_folder(mixed: World, capsys: pytest.Cap
 
     assert table("day") == [["2025-01-15", "1", "1", "2", "0.0", "s"]]
     assert table("hour") == [["2025-01-15T12:00:00", "1", "1", "2", "0.0", "s"]]
-    assert table("folder") == [["(none)", "1", "0", "1", "3.1", "s"], ["loans", "0", "1", "0", "0.0", "s"]]
+    assert table("folder") == [["(none)", "1", "0", "1", "3.0", "s"], ["loans", "0", "1", "0", "0.0", "s"]]
     assert table("model") == [["CustomEntityRecognition/loans/production", "1", "1", "2", "0.0", "s"]]
     run_on(mixed, "status", "--by", "folder", "--json")
     first = json.loads(out(capsys).splitlines()[0])
