@@ -418,7 +418,7 @@ def test_too_many_requests_are_refused(serve: Serve) -> None:
 
     with ThreadPoolExecutor(3) as pool:
         asked = [pool.submit(served.ask, "/api/x") for _ in range(3)]
-        # One runs and one waits until they are let go, so the third is answered first.
+        # One runs and one is queued until `release` is set, so the third is answered first.
         refused = next(as_completed(asked)).result()
         assert (refused.status, refused.body, refused.header("x-function-scaleout")) == (429, b"", "1")
         assert served.ask("/api/none").status == 429
