@@ -54,7 +54,8 @@ class ModelStore:
 
     def history(self) -> ModelHistory:
         """Return what happened to the models; an empty history where nothing did, or where it can not be read."""
-        return self._load("history.json", ModelHistory) or ModelHistory()
+        found = self._find("history.json", ModelHistory)
+        return found[0] if found else ModelHistory()
 
     def add(self, event: Event) -> None:
         """Keep an event."""
@@ -78,15 +79,12 @@ class ModelStore:
 
     def load_run(self, command: str, kind: type[R]) -> R | None:
         """Return how far an interrupted command has come; None where there is nothing."""
-        return self._load(f"{command}.json", kind)
+        found = self.find_run(command, kind)
+        return found[0] if found else None
 
     def find_run(self, command: str, kind: type[R]) -> tuple[R, BlobInfo] | None:
         """Return how far an interrupted command has come, and the blob that says so; None where there is nothing."""
-        try:
-            blob = self._state.read(f"{self.folder}{command}.json")
-            return decode(blob, kind), blob.info
-        except (Missing, RecordError, NewerRecord):
-            return None
+        return self._find(f"{command}.json", kind)
 
     def save_run(self, command: str, run: Record, if_match: str | None = None) -> None:
         """Keep how far a command has come, if what is kept is still at `if_match`. Raises `Changed`."""
@@ -131,8 +129,9 @@ class ModelStore:
         except RecordError:
             return ModelHistory(), blob.info.etag
 
-    def _load(self, name: str, kind: type[R]) -> R | None:
+    def _find(self, name: str, kind: type[R]) -> tuple[R, BlobInfo] | None:
         try:
-            return decode(self._state.read(f"{self.folder}{name}"), kind)
+            blob = self._state.read(f"{self.folder}{name}")
+            return decode(blob, kind), blob.info
         except (Missing, RecordError, NewerRecord):
             return None
