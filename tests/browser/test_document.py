@@ -171,6 +171,25 @@ def test_unfinished_document_comes_by_itself(api: PageApi, open_page: OpenPage) 
     assert [text for _, text in marks(page)] == ["EUR 500"]
 
 
+@pytest.mark.parametrize("part", ["text", "results/entities.json"])
+def test_result_that_just_came_is_shown(api: PageApi, open_page: OpenPage, part: str) -> None:
+    """Text and result are asked for together with the document, and may be there only a moment after they were."""
+    page = open_page()
+    expect(page.locator("h1")).to_be_visible()
+    page.route(f"**/api/documents/*/{part}", lambda route: route.fulfill(status=404, json={}), times=1)
+    page.goto(f"{api.url}/#/d/{scene.with_agreement(api)}")
+    assert len(marks(opened(page), "l")) == len(entities(api))
+
+
+def test_result_of_an_earlier_version_is_not_shown(api: PageApi, open_page: OpenPage) -> None:
+    page = open_page()
+    expect(page.locator("h1")).to_be_visible()
+    earlier = {"document": {"etag": '"earlier"'}, "entities": [], "stringIndexType": "UnicodeCodePoint"}
+    page.route("**/api/documents/*/results/entities.json", lambda route: route.fulfill(json=earlier), times=1)
+    page.goto(f"{api.url}/#/d/{scene.with_agreement(api)}")
+    assert len(marks(opened(page), "l")) == len(entities(api))
+
+
 def test_missing_document_is_told(open_page: OpenPage) -> None:
     page = open_page("#/d/bm8")
     expect(page.get_by_role("heading", name="Not here")).to_be_visible()
