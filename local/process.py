@@ -22,6 +22,8 @@ ROOT = Path(__file__).resolve().parent.parent
 """The folder of the project; every part is started in it."""
 
 _POLL_S = 0.02
+_PYTHON_LOGS = {"PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"}
+"""Lines are in the log at once, and the stack of a program that crashes in native code is there, too."""
 
 
 class LocalProcessError(RuntimeError):
@@ -88,6 +90,13 @@ class LocalProcess:
         return self._process is not None and self._process.poll() is None
 
     @property
+    def state(self) -> str:
+        """How it is, in words: never started, running, or stopped with its exit code."""
+        if self._process is None:
+            return "never started"
+        return "running" if self.running else f"stopped with exit code {self._process.returncode}"
+
+    @property
     def pid(self) -> int:
         """The process id.
 
@@ -109,7 +118,7 @@ class LocalProcess:
         """Start the process without waiting for it; ``wait_until_ready`` must follow."""
         if self.running:
             raise RuntimeError(f"The {self.name} is already running (process {self.pid}). Call stop() first.")
-        environment = {**os.environ, **loopback_without_proxy(), "PYTHONUNBUFFERED": "1", **self.environment}
+        environment = {**os.environ, **loopback_without_proxy(), **_PYTHON_LOGS, **self.environment}
         self.log_file.parent.mkdir(parents=True, exist_ok=True)
         with self.log_file.open("ab") as log:
             self._log_begin = log.tell()
@@ -171,8 +180,7 @@ class LocalProcess:
     def check(self) -> None:
         """Raise ``LocalProcessError`` if the process has ended."""
         if not self.running:
-            code = "never started" if self._process is None else f"stopped with exit code {self._process.returncode}"
-            raise LocalProcessError(self.name, code, self.log_file, self.log_tail())
+            raise LocalProcessError(self.name, self.state, self.log_file, self.log_tail())
 
     def log_tail(self, lines: int = 15) -> list[str]:
         """The last lines of the log, oldest first."""
@@ -255,6 +263,10 @@ def _for_each(process: subprocess.Popen[bytes], act: Callable[[psutil.Process], 
 def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
     """Send a signal to the process and whatever it has started; what is gone already needs none."""
     if sys.platform != "win32":
+        if process.poll() is not None and psutil.pid_exists(process.pid):
+            # Once it has ended, the system gives its number to another process, though not while one of its group
+            # lives: so none does, and the signal would end something that is not ours.
+            return
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, number)
 

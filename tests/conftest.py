@@ -7,7 +7,7 @@ another clone could use at the same time.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 from local.azurite import Azurite
+from local.stack import Stack
 from tests.support.examples import examples
 
 # Property tests have no deadline, for a slow machine is no defect, and the same examples in each run.
@@ -29,12 +30,27 @@ settings.register_profile(
 )
 settings.load_profile("tests")
 
+_LINES_SHOWN = 40
+"""Of each part's log, with a failed test."""
+
 
 @pytest.fixture(scope="session")
 def storage() -> Iterator[Azurite]:
     """The storage emulator of this worker process; containers and queues in it get names that no other test uses."""
     with Azurite() as emulator:
         yield emulator
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a failed test how the parts of its stack are and what they wrote last."""
+    report = yield
+    stack = getattr(item, "funcargs", {}).get("stack")
+    if report.failed and isinstance(stack, Stack):
+        for part in stack.parts:
+            lines = part.log_tail(_LINES_SHOWN)
+            report.sections.append((f"{part.name} ({part.state})", "\n".join(lines)))
+    return report
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -55,7 +71,10 @@ class _Scheduling(LoadScopeScheduling):
 
 @cache
 def _has_module_fixture(file: Path) -> bool:
-    return 'scope="module"' in file.read_text("utf-8")
+    """Whether a test of the file may have a fixture of its module, from the file itself or its folder's conftest.py."""
+    return any(
+        'scope="module"' in each.read_text("utf-8") for each in (file, file.with_name("conftest.py")) if each.exists()
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -107,3 +107,19 @@ def test_loopback_bypasses_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "intranet.example")
     value = "intranet.example,127.0.0.1,localhost"
     assert loopback_without_proxy() == {"no_proxy": value, "NO_PROXY": value}
+
+
+def test_reused_process_number_is_spared(tmp_path: Path) -> None:
+    """What a part is asked after its end reaches nobody else: systems give the numbers of ended processes out again."""
+    ended, other = (part(tmp_path, f"print('ready on 1')\n{WAIT_FOREVER}") for _ in range(2))
+    ended.start()
+    ended.stop()
+    with other:
+        assert ended._process is not None
+        ended._process.pid = other.pid
+        ended.pause()
+        ended.kill()
+        os.kill(other.pid, signal.SIGTERM)
+        eventually(lambda: not other.running, "the other one ends")
+        with pytest.raises(LocalProcessError, match="stopped with exit code -15"):
+            other.check()

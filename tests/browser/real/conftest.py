@@ -30,6 +30,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield running
 
 
+@pytest.fixture(autouse=True)
+def stack_runs(stack: Stack) -> Iterator[None]:
+    """After each test all parts run, or it says which one ended and what it wrote last."""
+    yield
+    stack.check()
+
+
 @pytest.fixture
 def page_url(stack: Stack) -> str:
     return stack.hosts[0].url
