@@ -21,6 +21,7 @@ from .tasks.custom_entities import CustomEntityRecognition
 from .tasks.entities import OVERLAPS
 from .tasks.kinds import KINDS, Task
 from .tasks.task import ProjectTask
+from .typed_data import converted
 
 MAX_RULES = 10_000
 MAX_BYTES = 4 * 1024 * 1024
@@ -196,7 +197,7 @@ def parse_rules(data: bytes, settings: Settings) -> tuple[Rule, ...]:
         place = f"Rule {number}" + (f" ({one['match']!r})" if isinstance(one, dict) and "match" in one else "")
         problems += (f"{place}: {problem}" for problem in found)
         if not found:
-            rules.append(msgspec.convert(one, Rule))
+            rules.append(converted(one, Rule))
     if problems:
         more = len(problems) - MAX_PROBLEMS
         raise RulesError(problems[:MAX_PROBLEMS] + ([f"And {more} more."] if more > 0 else []))
@@ -236,7 +237,7 @@ class _Check:
         if in_tasks or unknown:
             return
         try:
-            read = msgspec.convert(rule, Rule)
+            read = converted(rule, Rule)
         except msgspec.ValidationError as error:
             yield f"it can not be read: {error}."
             return
@@ -285,7 +286,7 @@ class _Check:
         unknown = list(_unknown(task, kind))
         yield from (f"{place}: {task['kind']} has no parameter {name!r}." for name in unknown if name != "kind")
         try:
-            read = msgspec.convert(task, kind)
+            read = converted(task, kind)
         except msgspec.ValidationError as error:
             yield f"{place} can not be read: {error}."
             return

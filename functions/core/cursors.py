@@ -7,6 +7,8 @@ from typing import Annotated
 
 import msgspec
 
+from ..typed_data import from_json
+
 LONGEST_CURSOR = 6_000
 """Characters; a request line may have 8 KiB (dotnet/aspnetcore `KestrelServerLimits`, read 2026-11)."""
 
@@ -70,7 +72,7 @@ def to_place(cursor: str) -> Place:
         check, data = content[:4], content[4:]
         if zlib.crc32(data).to_bytes(4, "big") != check:
             raise InvalidCursor
-        place: Place = msgspec.json.decode(data, type=Place)
+        place: Place = from_json(data, Place)
         return place
     except (binascii.Error, msgspec.DecodeError, UnicodeError, ValueError) as error:
         raise InvalidCursor from error

@@ -12,6 +12,7 @@ import msgspec
 
 from ..errors import RecordError
 from ..text.offsets import Ruler
+from ..typed_data import from_json
 from .names import fitting_name
 from .records import Moment, Record
 from .scoring import Span
@@ -117,7 +118,7 @@ def corrections_name(document: str) -> str:
 def decode_corrections(data: bytes) -> Corrections:
     """Return the corrections in a file. Raises `RecordError`, which says what is wrong."""
     try:
-        found = msgspec.json.decode(data, type=Corrections)
+        found = from_json(data, Corrections)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RecordError(f"This is no corrections file: {error}.") from None
     for number, one in enumerate(found.decisions):

@@ -12,6 +12,7 @@ from ..tasks.entities import Entity, EntityResultFile
 from ..tasks.key_phrases import KeyPhrasesResult
 from ..tasks.kinds import KINDS
 from ..tasks.task import ModelFacts, PlaceFields, ResultFile
+from ..typed_data import from_json
 from .documents import ERROR_SUFFIX
 from .names import fitting_name
 from .records import Moment, Record
@@ -85,13 +86,10 @@ def read_file(name: str, data: bytes, changed: Moment) -> Exported:
         raise RecordError(f"{name!r} is no file of a result")
     try:
         if kind == ERRORS:
-            return _of_report(msgspec.json.decode(data, type=ErrorReport), changed)
-        return _of_result(name, kind, _decoders[ROW_KINDS[kind]].decode(data), changed)
+            return _of_report(from_json(data, ErrorReport), changed)
+        return _of_result(name, kind, from_json(data, RESULTS[ROW_KINDS[kind]]), changed)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RecordError(f"{name!r} can not be read: {error}") from error
-
-
-_decoders = {suffix: msgspec.json.Decoder(kind) for suffix, kind in RESULTS.items()}
 
 
 def _task_of(name: str, document: str, kind: str) -> str:

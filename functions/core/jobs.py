@@ -6,6 +6,7 @@ from enum import StrEnum
 import msgspec
 
 from ..errors import Problem, RecordError
+from ..typed_data import from_json
 from .documents import Claim, StoredRecord
 from .records import Chunk, Moment, Reading, Record
 from .work import FIRST_RELEASE, WorkSpec
@@ -159,6 +160,6 @@ class JobMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def decode_message(text: str | bytes) -> JobMessage:
     """Return the message in `text`; raise `RecordError` for anything else."""
     try:
-        return msgspec.json.decode(text, type=JobMessage)
+        return from_json(text, JobMessage)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RecordError(f"not a job message: {error}") from error

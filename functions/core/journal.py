@@ -15,6 +15,7 @@ import msgspec
 
 from ..tasks.task import ResultFile
 from ..text.offsets import RECORD_CHARACTERS
+from ..typed_data import decoder_of
 from .documents import DocumentRecord, DocumentState
 from .jobs import Job
 from .lifecycle import DocumentEvent
@@ -177,7 +178,7 @@ def encode_lines(lines: Iterable[Line]) -> bytes:
 
 def decode_lines(data: bytes) -> Iterator[Line]:
     """Yield the lines in a text; what this release can not read is left out."""
-    decoder = msgspec.json.Decoder(Line)
+    decoder = decoder_of(Line)
     for text in data.splitlines():
         try:
             yield decoder.decode(text)

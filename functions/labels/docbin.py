@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from ..typed_data import from_msgpack
 from .doccano import labels_of
 from .spacy_json import biluo_tags
 from .tokens import spans_of_tags, tokens_of
@@ -116,7 +117,7 @@ def _unpacked(content: bytes) -> _Packed:
             raise LabelsError(
                 f"This file has more than {MAX_UNPACKED_BYTES:,} bytes unpacked, the limit here. Split it."
             )
-        return msgspec.msgpack.decode(data, type=_Packed)
+        return from_msgpack(data, _Packed)
     except (zlib.error, msgspec.DecodeError) as error:
         raise LabelsError(f"This is not a DocBin of spaCy: {error}.") from None
 

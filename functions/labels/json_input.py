@@ -5,6 +5,7 @@ from typing import TypeVar
 
 import msgspec
 
+from ..typed_data import from_json
 from .values import LabelsError
 
 T = TypeVar("T")
@@ -14,7 +15,7 @@ _BOM = b"\xef\xbb\xbf"
 def decoded(content: bytes, kind: type[T], what: str) -> T:
     """Return the content as the type asked for. Raises `LabelsError` that names `what` it should be, and where."""
     try:
-        return msgspec.json.decode(content.removeprefix(_BOM), type=kind)
+        return from_json(content.removeprefix(_BOM), kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise LabelsError(f"This is not {what}: {error}.") from None
 
@@ -24,7 +25,7 @@ def decoded_lines(content: bytes, kind: type[T], what: str) -> Iterator[tuple[in
     for number, line in enumerate(content.removeprefix(_BOM).split(b"\n"), 1):
         if line.strip():
             try:
-                yield number, msgspec.json.decode(line, type=kind)
+                yield number, from_json(line, kind)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise LabelsError(f"Line {number} is not {what}: {error}.") from None
 

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from ..text.offsets import CODE_POINT, UTF16, Ruler
+from ..typed_data import converted
 from .doccano import common_fields, labels_of, located_span
 from .json_input import decoded
 from .values import Document, Kind, Labels, LabelsError, LeftOut, Reason
@@ -126,7 +127,7 @@ _NOT_TEXT = frozenset({"location", "filename", "language", "dataset", "created_a
 
 def _of_task(given: dict[str, Any], name: str, left_out: list[LeftOut]) -> tuple[list[_RawLabel], list[str]]:
     try:
-        task = msgspec.convert(given, _Task)
+        task = converted(given, _Task)
     except msgspec.ValidationError as error:
         raise LabelsError(
             f"The task of '{name}' can not be read: {error}. Offsets in HTML are no offsets of a text; "
@@ -159,7 +160,7 @@ def _of_row(given: dict[str, Any], number: int) -> tuple[list[_RawLabel], list[s
     for key, value in given.items():
         if isinstance(value, list):
             try:
-                regions = msgspec.convert(value, list[_Value])
+                regions = converted(value, list[_Value])
             except msgspec.ValidationError as error:
                 raise LabelsError(f"Task {number} has a member '{key}' that is no list of labels: {error}.") from None
             one, other = _labels_in(_Annotation([_Result(value=region) for region in regions]))

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from ..text.offsets import CODE_POINT, TEXT_ELEMENT, UTF16, Ruler, length
+from ..typed_data import converted
 from .json_input import decoded
 from .values import Document, Kind, Labels, LabelsError, LeftOut, Project, Reason, Span
 
@@ -105,7 +106,7 @@ def locations(content: bytes) -> list[str]:
     given = decoded(content, dict[str, Any], "a labels file")
     assets = given.get("assets", given)
     try:
-        return [entry.location for entry in msgspec.convert(assets, _Assets).documents]
+        return [entry.location for entry in converted(assets, _Assets).documents]
     except msgspec.ValidationError as error:
         raise LabelsError(f"This is not a labels file of the Language service: {error}.") from None
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from ..typed_data import converted
 from .doccano import labels_of
 from .json_input import decoded
 from .tokens import align, spans_of_tags, tokens_of
@@ -144,12 +145,12 @@ def biluo_tags(document: Document) -> list[str]:
 def _read(entry: Any, number: int, left_out: list[LeftOut], name_of: Callable[[int], str]) -> Iterable[_Read]:
     try:
         if isinstance(entry, list):
-            text, annotations = msgspec.convert(entry, tuple[str, _Annotations])
+            text, annotations = converted(entry, tuple[str, _Annotations])
             spans = [Span(*one) for one in annotations.entities]
             return [_Read(None, text, spans, _classes(annotations.cats.items()))]
         if isinstance(entry, dict) and "paragraphs" in entry:
-            return _paragraphs(msgspec.convert(entry, _Training), number, left_out, name_of)
-        doc = msgspec.convert(entry, _Doc)
+            return _paragraphs(converted(entry, _Training), number, left_out, name_of)
+        doc = converted(entry, _Doc)
     except msgspec.ValidationError as error:
         raise LabelsError(f"Document {number} is not JSON of spaCy: {error}.") from None
     spans = [Span(one.start, one.end, one.label) for one in doc.ents]

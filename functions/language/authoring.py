@@ -16,6 +16,7 @@ from requests.auth import AuthBase
 from .. import problems, telemetry
 from ..core.outcomes import Deferred, Unanswered
 from ..errors import Problem
+from ..typed_data import converted, from_json
 from .authoring_service import (
     LONGEST_ANSWER_S,
     LONGEST_TRANSFER_S,
@@ -71,7 +72,7 @@ class AuthoringClient:
         def read(reply: Reply, now: datetime) -> T | Asked:
             if reply.status == 200:
                 try:
-                    return msgspec.json.decode(reply.body, type=kind)
+                    return from_json(reply.body, kind)
                 except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                     problem = LANGUAGE.unrecognized(reply, f"it does not describe a {kind.__name__}")
                     return LANGUAGE.says_nothing(reply, now, problem)
@@ -95,7 +96,7 @@ class AuthoringClient:
             if not isinstance(page, dict):
                 return page
             try:
-                found += msgspec.convert(page.get("value"), list[kind])  # type: ignore[valid-type]
+                found += converted(page.get("value"), list[kind])  # type: ignore[valid-type]
             except msgspec.ValidationError as error:
                 reply = Reply(200, {"content-type": "application/json"}, b"")
                 return Refusal(0, LANGUAGE.unrecognized(reply, f"its list is not one of {kind.__name__} ({error})"))

@@ -18,6 +18,7 @@ from .. import problems
 from ..core.outcomes import DeferReason, Deferred, Unanswered
 from ..errors import Fault, Problem
 from ..problems import ProblemKind, ServiceProblems
+from ..typed_data import from_json
 
 
 class Reply(NamedTuple):
@@ -101,7 +102,7 @@ def own_error(reply: Reply) -> Error | None:
     if not is_json(reply.headers):
         return None
     try:
-        error = msgspec.json.decode(reply.body, type=dict[str, Any]).get("error")
+        error = from_json(reply.body, dict[str, Any]).get("error")
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
     return error if isinstance(error, dict) and isinstance(error.get("code"), str) and error["code"] else None

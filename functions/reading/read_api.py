@@ -43,6 +43,7 @@ from ..language.error_codes import (
 )
 from ..language.replies import MAX_STATUS, state_of
 from ..text.read_pages import PageText
+from ..typed_data import from_json
 from .pages import PagesRead, ReadingProgress
 
 FAULTS: Mapping[str, Fault] = {
@@ -194,7 +195,7 @@ def progress_outcome(reply: Reply, now: datetime) -> ReadingProgress:
 def _decoded(body: bytes) -> _State | None:
     """Return the state in a body; None where it is none. A result that can not be read is left out."""
     try:
-        return msgspec.json.decode(body, type=_State)
+        return from_json(body, _State)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         state = state_of(body)
         return None if state is None else _State(state["status"], state.get("error"))
@@ -221,7 +222,7 @@ def _flat_error(reply: Reply) -> Error | None:
     if reply.status != 404 or not is_json(reply.headers):
         return None
     try:
-        return msgspec.structs.asdict(msgspec.json.decode(reply.body, type=_FlatError))
+        return msgspec.structs.asdict(from_json(reply.body, _FlatError))
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
 

@@ -14,6 +14,7 @@ import msgspec
 from ..core.decisions import corrections_name
 from ..core.names import LONGEST_VERSION, fitting_name, plain_version
 from ..errors import Changed, Missing, UnsafeName
+from ..typed_data import from_json
 from .containers import TEXT_TYPE, Blob, BlobInfo, Container
 from .document_store import DocumentStore
 
@@ -113,7 +114,7 @@ def version_of(blob: Blob) -> str:
     if told:
         return told
     try:
-        return msgspec.json.decode(blob.data, type=_NamesVersion).document.etag
+        return from_json(blob.data, _NamesVersion).document.etag
     except (msgspec.DecodeError, UnicodeDecodeError):
         return ""
 

@@ -12,6 +12,7 @@ import msgspec
 
 from ..errors import Missing
 from ..text.formats.locations import LocationMap, Place
+from ..typed_data import from_json
 from .containers import Container
 
 EXTRACTED = "extracted/"
@@ -67,7 +68,7 @@ class ExtractedStore:
 
     def read_locations(self, key: str) -> LocationMap:
         """Return the location map of a text. Raises `Missing`."""
-        stored = msgspec.json.decode(self._state.read(_map_name(key)).data, type=_StoredMap)
+        stored = from_json(self._state.read(_map_name(key)).data, _StoredMap)
         places: tuple[Place, ...] = tuple(stored.places)
         return LocationMap(tuple(stored.starts), places)
 

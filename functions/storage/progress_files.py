@@ -11,6 +11,7 @@ import msgspec
 
 from ..core.records import Record
 from ..errors import EntityDropError
+from ..typed_data import from_json
 
 P = TypeVar("P", bound=Record)
 
@@ -29,7 +30,7 @@ class ProgressFile(Generic[P]):
     def load(self) -> P | None:
         """Return what an interrupted command has kept; None where there is nothing. Raises `ProgressUnreadable`."""
         try:
-            return msgspec.json.decode(self.path.read_bytes(), type=self._kind)
+            return from_json(self.path.read_bytes(), self._kind)
         except FileNotFoundError:
             return None
         except (OSError, msgspec.DecodeError) as error:

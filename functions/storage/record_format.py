@@ -10,6 +10,7 @@ import msgspec
 
 from ..core.records import Record
 from ..errors import NewerRecord, RecordError
+from ..typed_data import from_json
 from .containers import Blob, BlobInfo
 
 VERSION: Final = 2
@@ -44,10 +45,10 @@ def decode(blob: Blob, kind: type[R]) -> R:
     Raises `NewerRecord` where a newer release has written it, `RecordError` where it can not be read.
     """
     try:
-        version = msgspec.json.decode(blob.data, type=_Versioned).version
+        version = from_json(blob.data, _Versioned).version
         if version > VERSION:
             raise NewerRecord(blob.info.name, version, VERSION, blob.info.metadata.get("owner"))
-        return msgspec.json.decode(blob.data, type=kind)
+        return from_json(blob.data, kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RecordError(f"{blob.info.name!r} is not a {kind.__name__} of this version: {error}") from error
 

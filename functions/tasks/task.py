@@ -16,6 +16,7 @@ from .. import problems
 from ..core.records import Chunk, DocumentFacts, JobFacts, Moment, Record, TextFacts
 from ..errors import Warning
 from ..text.offsets import text_records
+from ..typed_data import converted, from_json
 
 # --- Parameters ---
 
@@ -219,7 +220,7 @@ W = TypeVar("W", bound=msgspec.Struct)
 def readable(listed: list[Any], wire: type[W], noun: Noun) -> tuple[list[W], tuple[Warning, ...]]:
     """Return the items of a list that can be read as `wire`, and warnings that name the fault of each other one."""
     try:
-        return msgspec.convert(listed, list[wire]), ()  # type: ignore[valid-type]
+        return converted(listed, list[wire]), ()  # type: ignore[valid-type]
     except msgspec.ValidationError:
         return _one_by_one(listed, wire, noun)
 
@@ -229,7 +230,7 @@ def _one_by_one(listed: list[Any], wire: type[W], noun: Noun) -> tuple[list[W], 
     unreadable: list[Warning] = []
     for number, item in enumerate(listed, 1):
         try:
-            items.append(msgspec.convert(item, wire))
+            items.append(converted(item, wire))
         except msgspec.ValidationError:
             part = _fault_in(item, wire)
             warning = problems.ENTITY_UNREADABLE.warning(noun=noun.one, number=number, count=len(listed), part=part)
@@ -246,7 +247,7 @@ def _fault_in(item: Any, wire: type[msgspec.Struct]) -> str:
     for field in msgspec.structs.fields(wire):
         try:
             if field.required or field.encode_name in item:
-                msgspec.convert(item.get(field.encode_name), field.type)
+                converted(item.get(field.encode_name), field.type)
         except msgspec.ValidationError:
             return f"its field {field.encode_name!r}"
     return "it"
@@ -393,7 +394,7 @@ R = TypeVar("R", bound=ResultFile)
 def decoded_result(data: bytes, kind: type[R]) -> R | None:
     """Return the result in the content of its blob; None where it is not one of this version of the app."""
     try:
-        return msgspec.json.decode(data, type=kind)
+        return from_json(data, kind)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 

@@ -21,6 +21,7 @@ import msgspec
 from .. import problems
 from ..addresses import is_loopback
 from ..problems import Refusal
+from ..typed_data import from_json
 
 PRINCIPAL_HEADER = "x-ms-client-principal"
 NAME_HEADER = "x-ms-client-principal-name"
@@ -63,7 +64,7 @@ def principal_in(headers: Mapping[str, str]) -> Principal | None:
     if not text or len(text) > MOST_PRINCIPAL_CHARACTERS:
         return None
     try:
-        content = msgspec.json.decode(base64.b64decode(text, validate=True), type=_ClientPrincipal)
+        content = from_json(base64.b64decode(text, validate=True), _ClientPrincipal)
     except (binascii.Error, ValueError, msgspec.DecodeError):
         return None
     claims = {claim.typ: claim.val for claim in content.claims}

@@ -7,6 +7,7 @@ from starlette.requests import Request
 
 from .. import problems
 from ..problems import Refusal
+from ..typed_data import from_json
 from .problem_json import JSON_TYPE, RefusedError
 
 MOST_BODY_BYTES = 65_536
@@ -27,7 +28,7 @@ async def json_body(request: Request, kind: type[T]) -> T:
     """Return the body as a struct of a kind; raises `RefusedError` where it is not one."""
     body = await read_body(request)
     try:
-        return msgspec.json.decode(body, type=kind)
+        return from_json(body, kind)
     except (msgspec.DecodeError, ValueError) as error:
         # What msgspec says names the place and the kind that is expected, and never the value.
         raise RefusedError(problems.INVALID_REQUEST.refusal(reason=str(error) or "it is not JSON")) from error

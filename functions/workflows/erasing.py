@@ -29,6 +29,7 @@ from ..storage.extracted_store import ExtractedStore
 from ..storage.index_store import entry_name
 from ..storage.journal_store import JournalStore
 from ..storage.record_store import CHUNKS, QUARANTINE, RecordStore, chunk_folder, refusal_key
+from ..typed_data import from_json
 
 QUIET = timedelta(minutes=10)
 """How long after the last sign of work a document's guard stays: longer than any run of the app may take."""
@@ -201,7 +202,7 @@ class Erasing:
         if not teller.endswith(".json"):
             return True  # A document has one such file, whatever its tasks are.
         try:
-            return msgspec.json.decode(self._output.read(teller).data, type=NamesDocument).document.name == name
+            return from_json(self._output.read(teller).data, NamesDocument).document.name == name
         except (Missing, Changed, msgspec.DecodeError, UnicodeDecodeError):
             return not _is_of_task(file, name)
 

@@ -15,6 +15,7 @@ from ..labels.without_texts import LabelledDocument
 from ..storage.document_store import DocumentStore
 from ..tasks.classification import ClassesResult
 from ..tasks.custom_entities import EntitiesResult
+from ..typed_data import from_json
 from .exporting import read_ahead
 
 Result = EntitiesResult | ClassesResult
@@ -70,7 +71,7 @@ def spans_of(result: Result) -> list[Span]:
 
 def _decoded(data: bytes | None, kind: type[Result]) -> Result | None:
     try:
-        return msgspec.json.decode(data, type=kind) if data is not None else None
+        return from_json(data, kind) if data is not None else None
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 

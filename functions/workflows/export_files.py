@@ -17,6 +17,7 @@ import msgspec
 from ..core.export_rows import ExportRow
 from ..core.spreadsheets import harmless
 from ..errors import EntityDropError
+from ..typed_data import decoder_of
 from .exporting import CLOCK_DIFFERENCE, ExportAsked, ExportWriter, Finished, Previous, ProgressLine, Reached, Start
 
 COLUMNS: Final = tuple(field.encode_name for field in msgspec.structs.fields(ExportRow))
@@ -92,7 +93,7 @@ class Known:
             self._read(path)
 
     def _read(self, path: Path) -> None:
-        decoder = msgspec.json.Decoder(ProgressLine)
+        decoder = decoder_of(ProgressLine)
         with path.open("rb") as file:
             for text in file:
                 if not text.endswith(b"\n"):

@@ -17,6 +17,7 @@ from ..core.records import JobFacts
 from ..core.work import WorkSpec
 from ..errors import Missing, Problem
 from ..storage.document_store import DocumentStore
+from ..typed_data import from_json
 from .expiries import DeploymentName, DeploymentReader, deployments_of
 from .queries import Listed
 
@@ -99,7 +100,7 @@ class ModelChanges:
                 continue
             try:
                 data = self._documents.read_result(fitting_name("", one.row.name, suffix)).data
-                jobs = msgspec.json.decode(data, type=_Result).jobs
+                jobs = from_json(data, _Result).jobs
             except (Missing, msgspec.DecodeError, UnicodeDecodeError):
                 continue
             yield from (job.submitted_date_time for job in jobs if job.submitted_date_time)

@@ -15,6 +15,7 @@ from ..storage.containers import BlobInfo, Container
 from ..storage.document_store import DocumentStore
 from ..storage.record_format import is_newer
 from ..storage.record_store import RecordStore
+from ..typed_data import from_json
 from .erasing import NamesDocument
 from .exporting import read_ahead
 
@@ -76,7 +77,7 @@ class Purging:
         if not file.name.endswith(".json"):
             return stems(file.name)[0]
         try:
-            return msgspec.json.decode(self._output.read(file.name).data, type=NamesDocument).document.name
+            return from_json(self._output.read(file.name).data, NamesDocument).document.name
         except (Missing, Changed, msgspec.DecodeError, UnicodeDecodeError):
             return None
 

@@ -38,6 +38,7 @@ from ..storage.record_format import R, decode
 from ..storage.record_store import RecordStore
 from ..tasks.entities import EntityResultFile
 from ..tasks.task import ResultFile
+from ..typed_data import from_json
 from .parallel import batches, run_all
 from .result_files import read_results, result_text
 
@@ -217,7 +218,7 @@ class Queries:
 
     def _report(self, name: str) -> ErrorReport | None:
         try:
-            return msgspec.json.decode(self._documents.read_result(error_name(name)).data, type=ErrorReport)
+            return from_json(self._documents.read_result(error_name(name)).data, ErrorReport)
         except (Missing, msgspec.DecodeError):
             return None
 

@@ -13,6 +13,7 @@ from ..core.planning import Policy, after_fault
 from ..errors import NewerRecord, RulesUnreadable, StorageOutcome
 from ..storage.containers import storage_code
 from ..storage.poison_queue import BLOB_POISON_QUEUE, PoisonQueue
+from ..typed_data import from_json
 from .polling import NEWER_RECORD_WAIT_S, JobFinder
 from .refusals import RULES_UNREADABLE
 from .repairs import Found, Repairs
@@ -124,7 +125,7 @@ class Rescue:
     def _document_of(self, text: str | bytes) -> str | None:
         """Return the document that the host's message is about; None for a message that is not about our intake."""
         try:
-            message: Mapping[str, Any] = msgspec.json.decode(text, type=dict[str, Any])
+            message: Mapping[str, Any] = from_json(text, dict[str, Any])
             container, name = str(message["ContainerName"]), str(message["BlobName"])
         except (msgspec.DecodeError, UnicodeDecodeError, KeyError):
             return None

@@ -79,6 +79,23 @@ def test_records_are_changed_in_lifecycle_only() -> None:
     assert "structs.replace(" not in (ROOT / "functions" / "core" / "planning.py").read_text("utf-8")
 
 
+def test_types_are_read_in_one_place() -> None:
+    """msgspec must not be asked for a type elsewhere: see `functions/typed_data.py`."""
+    asking = [
+        f"{path.name}:{node.lineno}"
+        for path in (ROOT / "functions").rglob("*.py")
+        if path.name != "typed_data.py"
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call)
+        and (name := ast.unparse(node.func)).startswith("msgspec.")
+        and (
+            name.endswith((".convert", ".Decoder"))
+            or (name.endswith(".decode") and (len(node.args) > 1 or bool(node.keywords)))
+        )
+    ]
+    assert asking == []
+
+
 def test_workflows_load_no_client() -> None:
     """They take their collaborators; only `app.py` knows the clients of the storage and of the service."""
     names = [path.stem for path in (ROOT / "functions" / "workflows").glob("*.py")]

@@ -14,6 +14,7 @@ from ... import problems
 from ...core.cursors import InvalidCursor, Place, to_cursor, to_place
 from ...core.names import LONGEST_BLOB_NAME
 from ...core.views import Filter, ShownState
+from ...typed_data import converted
 from ...workflows.document_lists import MOST_ROWS, DocumentPage
 from ..document_ids import name_of
 from ..parts import WebParts
@@ -87,7 +88,7 @@ def filter_of(query: QueryParams) -> Filter:
     """Return the filter in a query. Raises `RefusedError`."""
     given = {name: value for name in _Query.__struct_fields__ if (value := query.get(name))}
     try:
-        asked = msgspec.convert(given, _Query, strict=False)
+        asked = converted(given, _Query, strict=False)
     except msgspec.ValidationError as error:
         raise RefusedError(problems.INVALID_REQUEST.refusal(reason=str(error))) from error
     for name, value in given.items():
