@@ -205,6 +205,21 @@ def test_long_list_keeps_few_rows(api: PageApi, open_page: OpenPage) -> None:
     expect(page.locator(".flag")).to_be_in_viewport()
 
 
+def test_click_holds_while_rows_come_and_go(api: PageApi, open_page: OpenPage) -> None:
+    """As where the list is still scrolling: the row under the pointer stays the same one."""
+    document = api.done("many.txt", "\n".join(f"[[Amount:0.9|EUR {n}]] and words" for n in range(100)))
+    page = opened(open_page(f"#/d/{document.id}"))
+    row = page.get_by_role("option", name="EUR 3 ")
+    row.hover()
+    page.mouse.down()
+    before = page.locator(".entity-list .row").count()
+    page.set_viewport_size({"width": 1440, "height": 800})
+    expect(page.locator(".entity-list .row")).not_to_have_count(before)
+    page.mouse.up()
+    expect(page.locator(".flag")).to_contain_text("Amount 0.90")
+    expect(row).to_have_attribute("aria-selected", "true")
+
+
 def test_link_leads_far_into_a_long_text(api: PageApi, open_page: OpenPage) -> None:
     # Lines of very different lengths: how high a part of the text is can only be guessed before it is near.
     lines = [("short\n" * 8 if n % 3 else "word " * 200) + f"[[Amount:0.9|EUR {n}]]" for n in range(600)]

@@ -40,6 +40,15 @@ export class EntityList {
     this.#window();
   }
 
+  #row(n) {
+    const item = this.items[n];
+    const isCurrent = item.id === this.current;
+    const row = h('div', { class: 'row', id: `e-${item.id}`, 'data-n': n, 'data-id': item.id, role: this.review ? 'listitem' : 'option', 'aria-setsize': this.items.length, 'aria-posinset': n + 1,
+      'aria-selected': this.review ? null : String(isCurrent), 'aria-current': this.review && isCurrent ? 'true' : null }, this.draw(item));
+    row.style.top = `${n * ROW}px`;
+    return row;
+  }
+
   #window() {
     const { height } = this;
     if (!height) return;
@@ -47,16 +56,17 @@ export class EntityList {
     const from = Math.max(0, Math.floor(scrollTop / ROW) - AROUND);
     const to = Math.min(this.items.length, Math.ceil((scrollTop + height) / ROW) + AROUND);
     if (from === this.from && to === this.to) return;
+    const isDrawnAnew = this.from < 0;
     Object.assign(this, { from, to });
     const act = this.inner.contains(document.activeElement) && [document.activeElement.closest('[data-n]')?.dataset.id, document.activeElement.value];
-    this.inner.replaceChildren(...this.items.slice(from, to).map((item, k) => {
-      const isCurrent = item.id === this.current;
-      const row = h('div', { class: 'row', id: `e-${item.id}`, 'data-n': from + k, 'data-id': item.id, role: this.review ? 'listitem' : 'option', 'aria-setsize': this.items.length, 'aria-posinset': from + k + 1,
-        'aria-selected': this.review ? null : String(isCurrent), 'aria-current': this.review && isCurrent ? 'true' : null }, this.draw(item));
-      row.style.top = `${(from + k) * ROW}px`;
-      return row;
-    }));
-    if (act) (this.inner.querySelector(`[data-id="${act[0]}"] [value="${act[1]}"]`) ?? this.host).focus();
+    // While it is scrolled rows stay, or a click that begins on one and ends on what has taken its place would be lost.
+    for (const row of [...this.inner.children]) if (isDrawnAnew || row.dataset.n < from || row.dataset.n >= to) row.remove();
+    let next = this.inner.firstElementChild;
+    for (let n = from; n < to; n++) {
+      if (next?.dataset.n === String(n)) next = next.nextElementSibling;
+      else this.inner.insertBefore(this.#row(n), next);
+    }
+    if (act && !this.inner.contains(document.activeElement)) (this.inner.querySelector(`[data-id="${act[0]}"] [value="${act[1]}"]`) ?? this.host).focus();
     if (this.review) return;
     if (this.inner.querySelector('[aria-selected=true]')) this.host.setAttribute('aria-activedescendant', `e-${this.current}`);
     else this.host.removeAttribute('aria-activedescendant');
