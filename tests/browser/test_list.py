@@ -96,6 +96,24 @@ def test_new_rows_wait_while_focused(several: PageApi, open_page: OpenPage) -> N
     expect(page.locator("tbody tr").first).to_contain_text("later.txt")
 
 
+def test_click_and_focus_hold_while_counts_change(several: PageApi, open_page: OpenPage) -> None:
+    page = open_page()
+    counts = page.get_by_role("navigation", name="Filter by state")
+    failed = counts.get_by_role("link", name="Failed 2")
+    failed.hover()
+    page.mouse.down()
+    several.put("later.txt", "x")
+    turn(page)
+    expect(counts).to_contain_text("All 6")
+    page.mouse.up()
+    expect(page.locator("tbody tr")).to_have_count(2)
+    failed.focus()
+    several.put("last.txt", "x")
+    turn(page)
+    expect(counts).to_contain_text("All 7")
+    expect(failed).to_be_focused()
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_any_name_is_shown_as_it_is(api: PageApi, open_page: OpenPage, name: str) -> None:
     document = api.done(name, f"{HOSTILE} by [[<b>Cat</b>:0.6|{HOSTILE}]]")

@@ -122,6 +122,20 @@ def test_cancelled_upload_stores_nothing(api: PageApi, open_page: OpenPage) -> N
     expect(row(page, "letter.txt")).to_have_count(0)
 
 
+def test_click_holds_while_uploads_go_on(api: PageApi, open_page: OpenPage) -> None:
+    api.done("first.txt", "x")
+    page = open_page()
+    api.gate.clear()
+    drop(page, ("letter.txt", LETTER))
+    page.get_by_role("button", name="Cancel all").hover()
+    page.mouse.down()
+    drop(page, ("other.txt", LETTER))
+    expect(page.locator(".summary")).to_contain_text("of 2")
+    page.mouse.up()
+    expect(page.locator(".summary")).to_be_hidden()
+    api.gate.set()
+
+
 def test_too_large_file_is_not_sent(api: PageApi, open_page: OpenPage) -> None:
     api.done("first.txt", "x")
     page = open_page()

@@ -26,6 +26,37 @@ export function h(what, attributes, ...rest) {
 /** Give an element these children instead of those it has. */
 export const fill = (element, ...parts) => element.replaceChildren(...children(parts));
 
+/**
+ * Like fill, for what is drawn again and again: what looks as before stays in the page, with its listeners, the focus
+ * and the clicks that have begun on it.
+ */
+export const refill = (element, ...parts) => become(element, children(parts));
+
+function become(element, wanted) {
+  const ids = new Set(wanted.map((one) => one.dataset?.id));
+  for (const old of [...element.children]) if (!ids.has(old.dataset.id)) old.remove();
+  const known = new Map([...element.children].map((old) => [old.dataset.id, old]));
+  for (const [n, one] of wanted.entries()) {
+    const node = one.nodeType ? one : document.createTextNode(one);
+    const { id } = node.dataset ?? {};
+    let old = element.childNodes[n];
+    if (id && old?.dataset?.id !== id) {
+      old = element.insertBefore(known.get(id) ?? node, old ?? null);
+      if (old === node) continue;
+    }
+    if (!old) element.append(node);
+    else if (old.nodeType !== 1 || old.nodeName !== node.nodeName) {
+      if (!old.isEqualNode(node)) old.replaceWith(node);
+    } else {
+      // Whether a menu is open is not the drawing's to say.
+      for (const { name } of [...old.attributes]) if (name !== 'open' && !node.hasAttribute(name)) old.removeAttribute(name);
+      for (const { name, value } of node.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+      become(old, [...node.childNodes]);
+    }
+  }
+  while (element.childNodes.length > wanted.length) element.lastChild.remove();
+}
+
 /** A copy of a template of index.html: its root, and the elements that have a `data-ref`, by that. */
 export function template(id) {
   const root = document.getElementById(id).content.firstElementChild.cloneNode(true);

@@ -1,7 +1,7 @@
 // The list of documents: counts, what is going on, uploads, rows that change by themselves.
 import { getJson, query } from './api.js';
 import { Categories } from './categories.js';
-import { acts, button, fileOf, fill, folderOf, h, icon, pathOf, reopen, shortName, template } from './dom.js';
+import { acts, button, fileOf, fill, folderOf, h, icon, pathOf, refill, reopen, shortName, template } from './dom.js';
 import { copy, say } from './messages.js';
 import { badge, categoryName, cause, mark, replay, rowsOf, shown } from './rows.js';
 import { keysOf } from './keys.js';
@@ -144,9 +144,9 @@ class List {
     const { element } = old;
     const places = () => [...element.querySelectorAll('a, button, summary')];
     const focused = places().indexOf(document.activeElement);
-    element.replaceChildren(...now.children);
+    refill(element, ...now.children);
     element.dataset.state = row.state;
-    if (focused >= 0) (places()[focused] ?? places()[0]).focus();
+    if (focused >= 0 && !element.contains(document.activeElement)) (places()[focused] ?? places()[0]).focus();
     if (shown(old.row) !== shown(row)) {
       element.classList.remove('changed');
       void element.offsetWidth;
@@ -228,7 +228,7 @@ class List {
     const { view, filters, app } = this;
     const uploading = app.uploads.items.filter(({ state }) => state !== 'sent').length;
     const current = filters.review === 'true' ? 'review' : (filters.state ?? 'all');
-    fill(view.counts, STATES.map((state) => {
+    refill(view.counts, STATES.map((state) => {
       const n = state === 'uploading' ? uploading : (counts[state] ?? 0);
       const change = state === 'review' ? { state: '', review: 'true' } : { state: state === 'all' ? '' : state, review: '' };
       return h(`a.count.s-${state}`, { href: this.address(change), class: n ? null : 'zero', 'aria-current': state === current && 'true' }, h('span', state !== 'all' && icon(state), t(`state.${state}`)), ' ', h('b', number(n)));
@@ -236,12 +236,12 @@ class List {
     const most = sum(resources.map(({ requestsPerMinute }) => requestsPerMinute));
     const used = sum(resources.map(({ requestsInUse }) => requestsInUse));
     const waits = resources.map(({ throttledUntil }) => throttledUntil && secondsUntil(throttledUntil)).filter((wait) => wait > 0);
-    fill(view.now, perMinute !== null && h('span', h('b', number(perMinute)), ` ${t('aMinute')}`),
+    refill(view.now, perMinute !== null && h('span', h('b', number(perMinute)), ` ${t('aMinute')}`),
       oldestUnfinished && h('span', `${t('oldest')} `, h('b', duration(-secondsUntil(oldestUnfinished)))),
       most > 0 && h('span.requests', `${t('requests')} `, h('progress', { max: most, value: Math.min(used, most), 'aria-label': t('requests') }), h('b', ` ${number(used)} `), t('ofAMinute', { n: most })),
       waits.length > 0 && h('span.warn', icon('deferred'), t('slowDown', { time: t('seconds', { n: Math.ceil(Math.min(...waits)) }) })), h('span.grow'), h('span.live', t('live')));
     const days = model?.expires ? daysUntil(model.expires) : null;
-    fill(view.model, model && [`${t('model')} `, h('b', model.model), days !== null && days < SOON_DAYS && h('span.warn', icon('warning'), t('expiresIn', { n: days }))]);
+    refill(view.model, model && [`${t('model')} `, h('b', model.model), days !== null && days < SOON_DAYS && h('span.warn', icon('warning'), t('expiresIn', { n: days }))]);
   }
 
   #foot() {
@@ -270,9 +270,7 @@ class List {
     const { view, app } = this;
     const { items } = app.uploads;
     const isShown = !this.filters.state || this.filters.state === 'uploading';
-    const active = view.uploads.contains(document.activeElement) && document.activeElement;
-    fill(view.uploads, isShown && items.map((item) => this.#uploadRow(item)));
-    if (active) view.uploads.querySelector(`[data-id="${active.closest('tr')?.dataset.id}"] [data-do="${active.dataset.do}"]`)?.focus();
+    refill(view.uploads, isShown && items.map((item) => this.#uploadRow(item)));
     const moving = items.filter(({ state }) => state !== 'refused');
     const total = sum(moving.map(({ file }) => file.size));
     const sent = sum(moving.map((item) => (item.state === 'sent' ? item.file.size : item.sent)));
@@ -282,7 +280,7 @@ class List {
       const counted = (...states) => items.filter(({ state }) => states.includes(state)).length;
       const asking = counted('exists');
       const broken = counted('broken');
-      fill(view.summary, h('b', t('uploadingOf', { n: counted('uploading', 'queued'), all: moving.length })), h('progress', { max: total || 1, value: sent, 'aria-label': t('state.uploading') }),
+      refill(view.summary, h('b', t('uploadingOf', { n: counted('uploading', 'queued'), all: moving.length })), h('progress', { max: total || 1, value: sent, 'aria-label': t('state.uploading') }),
         h('span.hint', [t('bytesOf', { done: bytes(sent), all: bytes(total) }), sent && t('secondsLeft', { n: Math.ceil(left) }), asking && t('nAsk', { n: asking }), broken && t('nBroken', { n: broken })].filter(Boolean).join(' · ')),
         h('span.grow'), button(t('cancelAll'), null, { icon: 'close', class: 'quiet small', 'data-do': 'cancelAll' }));
     }

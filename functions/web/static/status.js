@@ -1,6 +1,6 @@
 // How the app is doing: numbers, throughput, failures by cause, budgets, models.
 import { getJson, query } from './api.js';
-import { acts, button, fill, h, icon, saveAs, template } from './dom.js';
+import { acts, button, h, icon, refill, saveAs, template } from './dom.js';
 import { keysOf } from './keys.js';
 import { mark } from './rows.js';
 import { SOON_DAYS, clock, daysUntil, duration, lastDay, number, secondsUntil, shortDay, t } from './words.js';
@@ -20,7 +20,7 @@ export async function open({ app, main, isCurrent }) {
   let range = 'day1';
   const draw = () => {
     parts(view, shown);
-    fill(view.ranges, Object.keys(RANGES).map((name) => button(t(name), () => { range = name; draw(); }, { class: 'small', 'aria-pressed': String(name === range) })));
+    refill(view.ranges, Object.keys(RANGES).map((name) => button(t(name), () => { range = name; draw(); }, { class: 'small', 'aria-pressed': String(name === range) })));
     chart(view, shown.hours, RANGES[range]);
   };
   acts(view.root, {
@@ -39,7 +39,7 @@ export async function open({ app, main, isCurrent }) {
 
 function numbers(view, { counts, perMinute, oldestUnfinished, dropToResult: time, daily, hours }) {
   const records = hours.filter(({ hour }) => secondsUntil(hour) > -30 * 86_400).reduce((sum, { textRecords }) => sum + textRecords, 0);
-  fill(view.numbers, [
+  refill(view.numbers, [
     [t('documentsAMinute'), perMinute === null ? '–' : number(perMinute), t('nDone', { n: counts.done })],
     [t('oldest'), oldestUnfinished ? duration(-secondsUntil(oldestUnfinished)) : '–', t('underWay', { n: counts.waiting + counts.running + counts.deferred })],
     [t('dropToResult'), time ? `${number(time.median, 1)} s` : '–', time ? t('typical', { value: number(time.p95, time.p95 % 1 ? 1 : 0) }) : t('noDataYet')],
@@ -50,13 +50,13 @@ function numbers(view, { counts, perMinute, oldestUnfinished, dropToResult: time
 const bar = (share, kind) => h('span.bar', { class: kind, 'aria-hidden': 'true', '--share': Math.min(1, share) }, h('i'));
 
 function parts(view, { warnings, failures, resources, models }) {
-  fill(view.warnings, warnings.map(({ message, help }) => h('div.notice.warn', icon('warning'), h('p', h('b', message), ' ', help))));
+  refill(view.warnings, warnings.map(({ message, help }) => h('div.notice.warn', icon('warning'), h('p', h('b', message), ' ', help))));
   const most = Math.max(1, ...failures.map(({ count }) => count));
   view.causes.hidden = !failures.length;
   view.noFailures.hidden = failures.length > 0;
-  fill(view.failures, failures.map(({ code, title, count }) => h('tr', h('th', { scope: 'row' }, title, h('code', code)), h('td.bar', bar(count / most, 'bad')), h('td.num', h('b', number(count))), h('td', h('a', { href: `#/${query({ state: 'failed', code })}`, 'aria-label': t('showFailures', { title }) }, t('show'))))));
-  fill(view.budget, resources.map((one) => h('tr', h('th', { scope: 'row' }, one.name), h('td.bar', bar(one.requestsInUse / one.requestsPerMinute)), h('td.num', number(one.requestsInUse)), h('td.num', number(one.requestsPerMinute)), h('td', stateOf(one)))));
-  fill(view.models, models.map(({ model, expires }) => {
+  refill(view.failures, failures.map(({ code, title, count }) => h('tr', h('th', { scope: 'row' }, title, h('code', code)), h('td.bar', bar(count / most, 'bad')), h('td.num', h('b', number(count))), h('td', h('a', { href: `#/${query({ state: 'failed', code })}`, 'aria-label': t('showFailures', { title }) }, t('show'))))));
+  refill(view.budget, resources.map((one) => h('tr', h('th', { scope: 'row' }, one.name), h('td.bar', bar(one.requestsInUse / one.requestsPerMinute)), h('td.num', number(one.requestsInUse)), h('td.num', number(one.requestsPerMinute)), h('td', stateOf(one)))));
+  refill(view.models, models.map(({ model, expires }) => {
     const days = expires ? daysUntil(expires) : null;
     const isSoon = days !== null && days < SOON_DAYS;
     return h('div.model', h('b', model), h('span', { class: isSoon ? 'warn' : 'hint' }, isSoon && icon('warning'), days === null ? t('noExpiry') : t('daysLeft', { n: days })), expires && [bar(1 - days / LIFE_DAYS, isSoon ? 'warn' : ''), h('span.hint', t('until', { day: lastDay(expires) }))]);
@@ -84,9 +84,9 @@ function chart(view, hours, wanted) {
   const unit = 10 ** Math.max(0, Math.floor(Math.log10(top / 4)));
   const step = [unit, unit * 2, unit * 5].find((size) => top / size <= 4) ?? unit * 10;
   const most = Math.ceil(top / step) * step;
-  fill(view.scale, Array.from({ length: most / step + 1 }, (_, n) => h('span', { '--share': (n * step) / most }, number(n * step))));
-  fill(view.columns, columns.map(({ done, failed, deferredMinutes }) => h('i', { class: deferredMinutes ? 'hatched' : null, '--done': done / most, '--failed': failed / most })));
+  refill(view.scale, Array.from({ length: most / step + 1 }, (_, n) => h('span', { '--share': (n * step) / most }, number(n * step))));
+  refill(view.columns, columns.map(({ done, failed, deferredMinutes }) => h('i', { class: deferredMinutes ? 'hatched' : null, '--done': done / most, '--failed': failed / most })));
   const label = wanted === 24 ? clock : shortDay;
-  fill(view.times, [1, 0.75, 0.5, 0.25].map((share) => h('span', label(end - share * (wanted - per) * HOUR_MS))), h('span', t('now').toLowerCase()));
-  fill(view.hours, hours.slice(-24).map(({ hour, done, failed, deferredMinutes }) => h('tr', h('th', { scope: 'row' }, `${shortDay(hour)} ${clock(hour)}`), [done, failed, deferredMinutes].map((value) => h('td', number(value))))));
+  refill(view.times, [1, 0.75, 0.5, 0.25].map((share) => h('span', label(end - share * (wanted - per) * HOUR_MS))), h('span', t('now').toLowerCase()));
+  refill(view.hours, hours.slice(-24).map(({ hour, done, failed, deferredMinutes }) => h('tr', h('th', { scope: 'row' }, `${shortDay(hour)} ${clock(hour)}`), [done, failed, deferredMinutes].map((value) => h('td', number(value))))));
 }
