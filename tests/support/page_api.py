@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import mimetypes
 import re
 import socket
 import threading
@@ -23,7 +24,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from functions.text.offsets import UTF16, Ruler
@@ -381,7 +382,8 @@ class PageApi:
         path = STATIC / request.path_params.get("path", "index.html")
         if not path.resolve().is_relative_to(STATIC) or not path.is_file():
             return problem(404, "not_found", "There is no such file.")
-        return FileResponse(path)
+        # Whole: where a page goes away, a file that is read piece by piece stays open.
+        return Response(path.read_bytes(), media_type=mimetypes.guess_type(path.name)[0])
 
     async def _session(self, _: Request) -> Response:
         user = {"name": "key"} if self.access == "key" else None
