@@ -47,11 +47,11 @@ def converted(value: Any, kind: type[T], *, strict: bool = True) -> T: ...
 def converted(value: Any, kind: Any, *, strict: bool = True) -> Any: ...
 def converted(value: Any, kind: Any, *, strict: bool = True) -> Any:
     """Return plain data as a type; not `strict`: texts may stand for numbers. Raises `msgspec.ValidationError`."""
-    decoder_of(kind)
+    decoder_of(kind)  # The type is prepared with it.
     return msgspec.convert(value, kind, strict=strict)
 
 
 def from_msgpack(data: bytes, kind: type[T]) -> T:
     """Return what MessagePack says, as a type. Raises `msgspec.DecodeError`."""
-    decoder_of(kind)
+    decoder_of(kind)  # The type is prepared with it.
     return msgspec.msgpack.decode(data, type=kind)

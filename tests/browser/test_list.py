@@ -114,6 +114,16 @@ def test_click_and_focus_hold_while_counts_change(several: PageApi, open_page: O
     expect(failed).to_be_focused()
 
 
+def test_bars_of_the_status_follow_their_numbers(several: PageApi, open_page: OpenPage) -> None:
+    page = open_page("#/status")
+    bar = page.locator(".budget .bar > span").first
+    expect(bar).to_be_visible()
+    several.resources[0] = {**several.resources[0], "requestsInUse": 750, "requestsPerMinute": 1000}
+    turn(page)
+    expect(page.locator(".budget")).to_contain_text("750")
+    assert bar.evaluate("(bar) => bar.style.getPropertyValue('--share')") == "0.75"
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_any_name_is_shown_as_it_is(api: PageApi, open_page: OpenPage, name: str) -> None:
     document = api.done(name, f"{HOSTILE} by [[<b>Cat</b>:0.6|{HOSTILE}]]")

@@ -10,7 +10,7 @@ from functions import typed_data
 from local.process import ROOT
 
 THREADS = """
-import sys, threading, types
+import json, sys, threading, types
 from functions import typed_data
 
 sys.setswitchinterval(1e-6)
@@ -27,6 +27,7 @@ class Whole(msgspec.Struct):
     items: "tuple[Item, ...]" = ()
 '''
 DATA = {"part": {"item": {"number": 1}, "parts": [{}]}, "items": [{"name": "a"}]}
+JSON = json.dumps(DATA)
 failed = []
 
 
@@ -39,7 +40,6 @@ def read(kind, barrier, how):
         failed.append(error)
 
 
-JSON = __import__("json").dumps(DATA)
 for number in range(400):
     module = sys.modules[f"m{number}"] = types.ModuleType(f"m{number}")
     exec(TYPES, module.__dict__)

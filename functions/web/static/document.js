@@ -22,20 +22,21 @@ export async function open({ app, main, id, mode, params, isCurrent }) {
   if (mode === 'review' && !id) return (await import('./reviewing.js')).openQueue(app, main);
   const path = `documents/${id}`;
   const likely = params.get('tab') ?? ENTITIES;
-  const ask = (suffix) => [send(`${path}/text`).then((response) => response.text()), getJson(`${path}/results/${suffix}`), suffix === ENTITIES ? getVersioned(`${path}/corrections`) : null]
-    .map((promise) => promise?.catch((error) => error));
+  const askText = () => send(`${path}/text`).then((response) => response.text());
+  const answers = (suffix) => [getJson(`${path}/results/${suffix}`), suffix === ENTITIES ? getVersioned(`${path}/corrections`) : null];
+  const orError = (promise) => promise?.catch((error) => error);
   // Asked for at once, and not needed where there is no result yet, or only others.
-  const asked = ask(likely);
+  const asked = [askText(), ...answers(likely)].map(orError);
   const row = await getJson(path);
   if (!isCurrent()) return null;
   document.title = `${fileOf(row.name)} · ${t(`state.${row.state}`)} · Entity Drop`;
   if (row.state === 'failed' && !row.results.length) return (await import('./failed.js')).open({ app, main, row });
   if (!row.text || !row.results.length) return unfinished(app, main, row);
   const suffix = params.get('tab') ?? (row.results.find((result) => result.suffix.endsWith(ENTITIES)) ?? row.results[0]).suffix.replace(/^\./, '');
-  const [reviewing, ...first] = await Promise.all([mode === 'review' ? import('./reviewing.js') : null, ...asked]);
-  // The result may be of another task than was likely, or have come, or become a newer one, just after it was asked for.
-  const fits = suffix === likely && !first.some((one) => one?.status === 404) && [undefined, row.etag].includes(first[1].document?.etag);
-  const found = fits ? first : await Promise.all(ask(suffix));
+  const all = [asked[0], ...(suffix === likely ? asked.slice(1) : answers(suffix).map(orError))];
+  let [reviewing, ...found] = await Promise.all([mode === 'review' ? import('./reviewing.js') : null, ...all]);
+  // They may have come, or become newer ones, just after they were asked for.
+  if (found.some((one) => one?.status === 404) || ![undefined, row.etag].includes(found[1].document?.etag)) found = await Promise.all([askText(), ...answers(suffix)].map(orError));
   if (!isCurrent()) return null;
   for (const one of found) if (one instanceof Error) throw one;
   const [text, result, corrections] = found;

@@ -50,7 +50,12 @@ function become(element, wanted) {
     } else {
       // Whether a menu is open is not the drawing's to say.
       for (const { name } of [...old.attributes]) if (name !== 'open' && !node.hasAttribute(name)) old.removeAttribute(name);
-      for (const { name, value } of node.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+      for (const { name, value } of node.attributes) {
+        if (old.getAttribute(name) === value) continue;
+        // The page's policy refuses a style that is set as an attribute.
+        if (name === 'style') old.style.cssText = value;
+        else old.setAttribute(name, value);
+      }
       become(old, [...node.childNodes]);
     }
   }

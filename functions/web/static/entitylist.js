@@ -1,5 +1,5 @@
 // A long list of which only the rows in view are in the page. In reading it is a listbox, in review a list.
-import { h } from './dom.js';
+import { h, refill } from './dom.js';
 
 const ROW = 53;
 const AROUND = 8;
@@ -40,15 +40,6 @@ export class EntityList {
     this.#window();
   }
 
-  #row(n) {
-    const item = this.items[n];
-    const isCurrent = item.id === this.current;
-    const row = h('div', { class: 'row', id: `e-${item.id}`, 'data-n': n, 'data-id': item.id, role: this.review ? 'listitem' : 'option', 'aria-setsize': this.items.length, 'aria-posinset': n + 1,
-      'aria-selected': this.review ? null : String(isCurrent), 'aria-current': this.review && isCurrent ? 'true' : null }, this.draw(item));
-    row.style.top = `${n * ROW}px`;
-    return row;
-  }
-
   #window() {
     const { height } = this;
     if (!height) return;
@@ -56,16 +47,15 @@ export class EntityList {
     const from = Math.max(0, Math.floor(scrollTop / ROW) - AROUND);
     const to = Math.min(this.items.length, Math.ceil((scrollTop + height) / ROW) + AROUND);
     if (from === this.from && to === this.to) return;
-    const isDrawnAnew = this.from < 0;
     Object.assign(this, { from, to });
     const act = this.inner.contains(document.activeElement) && [document.activeElement.closest('[data-n]')?.dataset.id, document.activeElement.value];
-    // While it is scrolled rows stay, or a click that begins on one and ends on what has taken its place would be lost.
-    for (const row of [...this.inner.children]) if (isDrawnAnew || row.dataset.n < from || row.dataset.n >= to) row.remove();
-    let next = this.inner.firstElementChild;
-    for (let n = from; n < to; n++) {
-      if (next?.dataset.n === String(n)) next = next.nextElementSibling;
-      else this.inner.insertBefore(this.#row(n), next);
-    }
+    refill(this.inner, this.items.slice(from, to).map((item, k) => {
+      const isCurrent = item.id === this.current;
+      const row = h('div', { class: 'row', id: `e-${item.id}`, 'data-n': from + k, 'data-id': item.id, role: this.review ? 'listitem' : 'option', 'aria-setsize': this.items.length, 'aria-posinset': from + k + 1,
+        'aria-selected': this.review ? null : String(isCurrent), 'aria-current': this.review && isCurrent ? 'true' : null }, this.draw(item));
+      row.style.top = `${(from + k) * ROW}px`;
+      return row;
+    }));
     if (act && !this.inner.contains(document.activeElement)) (this.inner.querySelector(`[data-id="${act[0]}"] [value="${act[1]}"]`) ?? this.host).focus();
     if (this.review) return;
     if (this.inner.querySelector('[aria-selected=true]')) this.host.setAttribute('aria-activedescendant', `e-${this.current}`);
